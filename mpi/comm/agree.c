@@ -1,0 +1,27 @@
+#include "comm/agree.h"
+
+#include <limits.h>
+
+int laser_mpi_agree(MPI_Comm comm, int code, struct laser_error *err)
+{
+    struct {
+        int code;
+        int rank;
+    } mine, worst;
+    int rank, world_rank;
+
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
+    mine.code = code;
+    mine.rank = rank;
+    /* MAXLOC takes the lowest rank among equals. */
+    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
+    if (worst.code == LASER_OK)
+        return LASER_OK;
+    if (worst.rank == rank) {
+        err->code = code;
+        err->rank = world_rank;
+    }
+    MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, worst.rank, comm);
+    return worst.code;
+}

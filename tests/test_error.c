@@ -7,7 +7,8 @@ static void test_error_set_returns_its_code_and_keeps_the_text(void **state)
     struct laser_error err = {0};
 
     (void)state;
-    assert_int_equal(laser_error_set(&err, LASER_EINPUT, "model.safetensors", "found %d, expected %d", 1, 2), LASER_EINPUT);
+    assert_int_equal(laser_error_set(&err, LASER_EINPUT, "model.safetensors", "found %d, expected %d", 1, 2),
+                     LASER_EINPUT);
     assert_int_equal(err.code, LASER_EINPUT);
     assert_string_equal(err.where, "model.safetensors");
     assert_string_equal(err.text, "found 1, expected 2");

@@ -1,0 +1,140 @@
+#include "testing.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedule/farm.h"
+
+#define N_JOBS 500
+
+struct order {
+    int job;
+};
+
+struct result {
+    int square;
+    int ranks; /* of the group that did it */
+};
+
+struct bench {
+    int n_handed_out;
+    int answers[N_JOBS];
+    int fail_work_at; /* job whose worker fails, or -1 */
+    int fail_done_at; /* job whose result cannot be taken, or -1 */
+    int group_size;
+};
+
+static enum laser_mpi_next next(void *context, int group, void *order)
+{
+    struct bench *b = context;
+
+    (void)group;
+    if (b->n_handed_out == N_JOBS)
+        return LASER_MPI_END;
+    ((struct order *)order)->job = b->n_handed_out++;
+    return LASER_MPI_ORDER;
+}
+
+static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
+{
+    struct bench *b = context;
+    const struct result *r = result;
+    int job = ((const struct order *)order)->job;
+
+    (void)group;
+    if (job == b->fail_done_at)
+        return laser_error_set(err, LASER_EIO, "ledger", "disk full");
+    assert_int_equal(r->ranks, b->group_size);
+    b->answers[job] += r->square;
+    return LASER_OK;
+}
+
+static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                struct laser_error *err)
+{
+    struct bench *b = context;
+    struct result *r = result;
+    int one = 1, job = ((const struct order *)order)->job;
+
+    MPI_Allreduce(&one, &r->ranks, 1, MPI_INT, MPI_SUM, team->group_comm);
+    r->square = job * job;
+    if (job == b->fail_work_at)
+        return laser_error_set(err, LASER_EIO, "part file", "cannot write job %d", job);
+    return LASER_OK;
+}
+
+static int run(struct bench *b, int group_size, struct laser_error *err)
+{
+    struct laser_mpi_team team;
+    struct laser_mpi_farm farm = {.context = b,
+                                  .order_bytes = sizeof(struct order),
+                                  .result_bytes = sizeof(struct result),
+                                  .depth = 2,
+                                  .next = next,
+                                  .done = done,
+                                  .work = work};
+    int code;
+
+    assert_int_equal(laser_mpi_team_create(MPI_COMM_WORLD, group_size, &team, err), LASER_OK);
+    b->group_size = team.group_size;
+    code = laser_mpi_farm_run(&team, &farm, err);
+    laser_mpi_team_free(&team);
+    return code;
+}
+
+static void test_every_job_is_done_once_whatever_the_group_size(void **state)
+{
+    int rank;
+
+    (void)state;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    for (int group_size = 1; group_size <= 3; ++group_size) {
+        struct bench b = {.fail_work_at = -1, .fail_done_at = -1};
+        struct laser_error err = {0};
+        assert_int_equal(run(&b, group_size, &err), LASER_OK);
+        if (rank == 0)
+            for (int job = 0; job < N_JOBS; ++job)
+                assert_int_equal(b.answers[job], job * job);
+    }
+}
+
+static void test_a_worker_that_fails_ends_the_farm_on_every_rank(void **state)
+{
+    (void)state;
+    for (int job = 0; job < N_JOBS; job += 100) {
+        struct bench b = {.fail_work_at = job, .fail_done_at = -1};
+        struct laser_error err = {0};
+        char expected[64];
+        snprintf(expected, sizeof expected, "cannot write job %d", job);
+        assert_int_equal(run(&b, 2, &err), LASER_EIO);
+        assert_string_equal(err.text, expected);
+    }
+}
+
+static void test_a_ledger_that_fails_ends_the_farm_on_every_rank(void **state)
+{
+    struct bench b = {.fail_work_at = -1, .fail_done_at = 123};
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(run(&b, 1, &err), LASER_EIO);
+    assert_string_equal(err.text, "disk full");
+    assert_int_equal(err.rank, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_job_is_done_once_whatever_the_group_size),
+        cmocka_unit_test(test_a_worker_that_fails_ends_the_farm_on_every_rank),
+        cmocka_unit_test(test_a_ledger_that_fails_ends_the_farm_on_every_rank),
+    };
+    int failures;
+
+    MPI_Init(&argc, &argv);
+    failures = cmocka_run_group_tests(tests, NULL, NULL);
+    MPI_Finalize();
+    return failures;
+}

@@ -1,0 +1,255 @@
+#include "testing.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "search/search.h"
+
+#define N_CANDIDATES 20
+#define N_TRIALS     (3 * N_CANDIDATES)
+#define N_WINDOWS    61
+#define BATCH        4
+#define MAX_GROUPS   9
+
+/* A made-up model: every edit shifts the loss of every window by its own amount, some for the better, and
+ * edits influence each other a little. */
+static double loss(const struct laser_search_order *order, int window)
+{
+    double x = 2.0 + 0.3 * sin(window * 1.7);
+
+    for (int i = 0; i < order->n_edits; ++i) {
+        int e = order->edits[i];
+        x += 0.02 * sin(e * 12.9898) + 0.01 * sin(e * 78.233 + window * 3.1);
+        if (i > 0)
+            x += 0.002 * sin(e * 3.0 + order->edits[i - 1]);
+    }
+    return x;
+}
+
+struct record {
+    int n;
+    struct laser_search_decision decisions[N_CANDIDATES];
+};
+
+static int write_down(void *context, const struct laser_search_decision *d, struct laser_error *err)
+{
+    struct record *r = context;
+
+    (void)err;
+    r->decisions[r->n++] = *d;
+    return LASER_OK;
+}
+
+static struct laser_search_candidate candidates[N_CANDIDATES];
+static struct laser_search_trial trials[N_TRIALS];
+static int32_t edits[N_TRIALS];
+static double weights[N_WINDOWS];
+
+static struct laser_search_plan make_plan(enum laser_search_accept accept)
+{
+    struct laser_search_plan plan = {.candidates = candidates,
+                                     .n_candidates = N_CANDIDATES,
+                                     .trials = trials,
+                                     .n_trials = N_TRIALS,
+                                     .edits = edits,
+                                     .n_edits = N_TRIALS,
+                                     .window_weights = weights,
+                                     .n_windows = N_WINDOWS,
+                                     .batch_windows = BATCH,
+                                     .accept = accept,
+                                     .z = 1,
+                                     .tolerance = 0.01,
+                                     .give_up_early = true,
+                                     .lookahead = 3};
+
+    for (int t = 0; t < N_TRIALS; ++t) {
+        trials[t] = (struct laser_search_trial){.first_edit = t, .n_edits = 1};
+        edits[t] = t;
+    }
+    for (int c = 0; c < N_CANDIDATES; ++c)
+        candidates[c] = (struct laser_search_candidate){.first_trial = 3 * c, .n_trials = 3};
+    for (int w = 0; w < N_WINDOWS; ++w)
+        weights[w] = w == N_WINDOWS - 1 ? 50 : 127;
+    return plan;
+}
+
+/* Runs a search with n_groups groups that hold up to `depth` orders and answer in random order. */
+static struct record run(const struct laser_search_plan *plan, int n_groups, int depth, unsigned seed,
+                         const struct record *replay)
+{
+    static struct laser_search_order held[MAX_GROUPS][4];
+    int n_held[MAX_GROUPS] = {0}, outstanding = 0, ended = 0;
+    struct record record = {0};
+    struct laser_search *s;
+    struct laser_error err = {0};
+
+    assert_int_equal(laser_search_create(plan, write_down, &record, &s, &err), LASER_OK);
+    for (int i = 0; replay != NULL && i < replay->n; ++i) {
+        record.decisions[record.n++] = replay->decisions[i];
+        assert_int_equal(
+            laser_search_replay(s, i, replay->decisions[i].kept, replay->decisions[i].trial, &err), LASER_OK);
+    }
+    while (ended < n_groups || outstanding > 0) {
+        struct laser_search_result result = {0};
+        int g;
+        ended = 0;
+        for (g = 0; g < n_groups; ++g) {
+            enum laser_search_next next = LASER_SEARCH_ORDER;
+            while (n_held[g] < depth &&
+                   (next = laser_search_next(s, g, &held[g][n_held[g]])) == LASER_SEARCH_ORDER) {
+                ++n_held[g];
+                ++outstanding;
+            }
+            ended += next == LASER_SEARCH_END;
+        }
+        if (outstanding == 0) {
+            assert_int_equal(ended, n_groups); /* else it would wait for ever */
+            break;
+        }
+        do
+            g = rand_r(&seed) % n_groups;
+        while (n_held[g] == 0);
+        result.n_windows = held[g][0].batch == (N_WINDOWS - 1) / BATCH ? (N_WINDOWS - 1) % BATCH + 1 : BATCH;
+        for (int i = 0; i < result.n_windows; ++i)
+            result.nll[i] = loss(&held[g][0], held[g][0].batch * BATCH + i);
+        assert_int_equal(laser_search_done(s, g, &held[g][0], &result, &err), LASER_OK);
+        --n_held[g];
+        --outstanding;
+        memmove(&held[g][0], &held[g][1], (size_t)n_held[g] * sizeof held[g][0]);
+    }
+    laser_search_free(s);
+    return record;
+}
+
+static void test_decisions_do_not_depend_on_groups_or_on_who_comes_first(void **state)
+{
+    const enum laser_search_accept rules[] = {LASER_ACCEPT_NOT_WORSE, LASER_ACCEPT_BETTER,
+                                              LASER_ACCEPT_PAIRED, LASER_ACCEPT_TOLERANCE,
+                                              LASER_ACCEPT_NEVER};
+
+    (void)state;
+    for (int r = 0; r < 5; ++r)
+        for (int pick = 0; pick < 2; ++pick) {
+            struct laser_search_plan plan = make_plan(rules[r]);
+            struct record serial, other;
+            int kept = 0;
+            plan.pick = pick ? LASER_PICK_FIRST : LASER_PICK_BEST;
+            plan.lookahead = 0;
+            serial = run(&plan, 1, 1, 1, NULL);
+            assert_int_equal(serial.n, N_CANDIDATES);
+            for (int i = 0; i < serial.n; ++i)
+                kept += serial.decisions[i].kept;
+            if (rules[r] == LASER_ACCEPT_NEVER)
+                assert_int_equal(kept, 0);
+            else
+                assert_in_range(kept, 1, N_CANDIDATES - 1);
+            plan.lookahead = 3;
+            for (int groups = 1; groups <= MAX_GROUPS; groups += 2)
+                for (int depth = 1; depth <= 3; ++depth) {
+                    other = run(&plan, groups, depth, (unsigned)(groups * 100 + depth), NULL);
+                    assert_memory_equal(&serial, &other, sizeof serial);
+                }
+        }
+}
+
+static void test_a_replayed_search_goes_on_to_the_same_decisions(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_NOT_WORSE);
+    struct record whole = run(&plan, 3, 2, 7, NULL);
+
+    (void)state;
+    for (int n = 1; n <= whole.n; ++n) {
+        struct record part = whole, again;
+        part.n = n;
+        again = run(&plan, 2, 1, 8, &part);
+        assert_memory_equal(&whole, &again, sizeof whole);
+    }
+}
+
+static void test_the_search_stops_after_max_kept(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_BETTER);
+    struct record r;
+    int kept = 0;
+
+    (void)state;
+    plan.max_kept = 2;
+    r = run(&plan, 4, 2, 9, NULL);
+    for (int i = 0; i < r.n; ++i)
+        kept += r.decisions[i].kept;
+    assert_int_equal(kept, 2);
+    assert_true(r.decisions[r.n - 1].kept);
+    assert_true(r.n < N_CANDIDATES);
+}
+
+static void test_without_candidates_only_the_base_is_evaluated(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_BETTER);
+
+    (void)state;
+    plan.n_candidates = 0;
+    assert_int_equal(run(&plan, 4, 2, 9, NULL).n, 0);
+}
+
+static void test_early_giving_up_changes_no_decision(void **state)
+{
+    const enum laser_search_accept rules[] = {LASER_ACCEPT_NOT_WORSE, LASER_ACCEPT_BETTER,
+                                              LASER_ACCEPT_TOLERANCE};
+
+    (void)state;
+    for (int r = 0; r < 3; ++r) {
+        struct laser_search_plan plan = make_plan(rules[r]);
+        struct record early = run(&plan, 3, 2, 11, NULL), full;
+        plan.give_up_early = false;
+        full = run(&plan, 3, 2, 11, NULL);
+        for (int i = 0; i < N_CANDIDATES; ++i) {
+            assert_int_equal(early.decisions[i].kept, full.decisions[i].kept);
+            if (full.decisions[i].kept)
+                assert_int_equal(early.decisions[i].trial, full.decisions[i].trial);
+        }
+    }
+}
+
+static void test_a_base_that_is_not_finite_is_an_error(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_BETTER);
+    struct laser_search_order order;
+    struct laser_search_result result = {.n_windows = 1, .nll = {NAN}};
+    struct laser_search *s;
+    struct laser_error err = {0};
+
+    (void)state;
+    plan.n_windows = 1;
+    assert_int_equal(laser_search_create(&plan, NULL, NULL, &s, &err), LASER_OK);
+    assert_int_equal(laser_search_next(s, 0, &order), LASER_SEARCH_ORDER);
+    assert_int_equal(order.trial, -1);
+    assert_int_equal(laser_search_done(s, 0, &order, &result, &err), LASER_ENUMERIC);
+    laser_search_free(s);
+}
+
+static void test_paired_difference_and_its_standard_error(void **state)
+{
+    /* numpy: d = a - b; d.mean(), d.std(ddof=1) / sqrt(4) */
+    const double a[] = {1, 2, 3, 5}, b[] = {1.5, 1.5, 2, 4}, w[] = {1, 1, 1, 1};
+    double mean, se;
+
+    (void)state;
+    laser_search_paired(a, b, w, 4, &mean, &se);
+    assert_true(fabs(mean - 0.5) < 1e-15);
+    assert_true(fabs(se - 0.7071067811865476 / 2) < 1e-15);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decisions_do_not_depend_on_groups_or_on_who_comes_first),
+        cmocka_unit_test(test_a_replayed_search_goes_on_to_the_same_decisions),
+        cmocka_unit_test(test_the_search_stops_after_max_kept),
+        cmocka_unit_test(test_without_candidates_only_the_base_is_evaluated),
+        cmocka_unit_test(test_early_giving_up_changes_no_decision),
+        cmocka_unit_test(test_a_base_that_is_not_finite_is_an_error),
+        cmocka_unit_test(test_paired_difference_and_its_standard_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,27 @@
+/* Activation functions of the MLP, in float32. */
+#ifndef LASER_KERNELS_ACT_H
+#define LASER_KERNELS_ACT_H
+
+#include <stdint.h>
+
+enum laser_activation {
+    LASER_ACT_SILU,       /* x / (1 + exp(-x)) */
+    LASER_ACT_GELU,       /* x / 2 (1 + erf(x / sqrt 2)) */
+    LASER_ACT_GELU_TANH,  /* x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): gelu_new, gelu_pytorch_tanh,
+                             gelu_fast */
+    LASER_ACT_GELU_QUICK, /* x / (1 + exp(-1.702 x)) */
+    LASER_ACT_RELU,       /* max(x, 0) */
+    LASER_ACT_RELU_SQUARED,
+    LASER_ACT_TANH
+};
+
+/* x = f(x), x[rows, width], stride in elements. */
+void laser_activation_apply(enum laser_activation activation, int64_t rows, int64_t width, float *x,
+                            int64_t x_stride);
+
+/* y = f(gate) * up, each [rows, width] with its stride.  y may be gate or up. */
+void laser_activation_gated(enum laser_activation activation, int64_t rows, int64_t width, const float *gate,
+                            int64_t gate_stride, const float *up, int64_t up_stride, float *y,
+                            int64_t y_stride);
+
+#endif

@@ -1,0 +1,33 @@
+/* Whole files: read with a limit, replaced atomically. */
+#ifndef LASER_BASE_FILE_H
+#define LASER_BASE_FILE_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Puts size bytes at path so that a reader sees the old file or the new one, never a part: path.tmp, fsync,
+ * rename, fsync of the directory.  A symbolic link at path is replaced, not followed.  On failure the old
+ * file is as it was and no temporary file is left; one that a killed process left is used again.  One writer
+ * at a time per path.
+ *
+ * LASER_EIO: where = path, text names the step and the cause ("no space left on device": what is needed too).
+ * LASER_ENOMEM.
+ */
+int laser_file_replace(const char *path, const void *data, size_t size, struct laser_error *err);
+
+/* Reads a regular file of at most limit bytes into *data, which gets a NUL after its *size bytes; the caller
+ * frees it.
+ *
+ * LASER_EINPUT: not there, not a regular file, larger than limit.  LASER_EIO: reading failed.  LASER_ENOMEM.
+ */
+int laser_file_read(const char *path, size_t limit, char **data, size_t *size, struct laser_error *err);
+
+/* "dir/name" for a name relative to dir; a copy of name when it is absolute or dir is "" or ".".  The caller
+ * frees it; NULL without memory. */
+char *laser_file_join(const char *dir, const char *name);
+
+/* The directory of path, "." when it names none.  The caller frees it; NULL without memory. */
+char *laser_file_directory(const char *path);
+
+#endif

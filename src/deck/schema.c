@@ -1,0 +1,251 @@
+#include "deck/schema.h"
+
+#include <string.h>
+
+#define SCAN_LIKE  (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE)
+#define SELECTS    (SCAN_LIKE | LASER_IN_DERIVE)
+#define EVALUATES  (LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_PLAN)
+#define REDUCES    (LASER_IN_REDUCE | LASER_IN_PLAN)
+#define WORKS      (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_APPLY)
+#define WITH_MODEL (WORKS)
+#define WITH_OUTPUT                                                                                          \
+    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
+     LASER_IN_REPORT)
+#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT)
+#define NO_RANGE 1.0, 0.0
+
+static const struct laser_deck_key keys[] = {
+    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|reduce", NO_RANGE, NULL, NULL, 0, ALL, NULL, NULL,
+     0, "what to do when the command line does not say"},
+    {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
+     "model directory, one .safetensors or HDF5 file, or org/name in the local hub cache"},
+    {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
+     'o', "directory for results and for the state that a killed run continues from"},
+    {"compat", LASER_TYPE_ENUM, "none", "none|laserrmt", NO_RANGE, NULL, NULL, 1, SELECTS | EVALUATES,
+     "compat", "NAME", 0,
+     "reproduce another program: its rule, order, windows and accept rule become the defaults"},
+
+    {"scan.matrices", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "matrices", "GLOB,...",
+     0, "full names of the tensors to scan, as globs; default: the linear layers inside decoder layers"},
+    {"scan.exclude", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "exclude", "GLOB,...", 0,
+     "tensors that scan.matrices shall not select, as globs"},
+    {"scan.threshold", LASER_TYPE_STRING, "marchenko-pastur", NULL, NO_RANGE, laser_check_threshold,
+     "laserrmt", 1, SELECTS, "threshold", "RULE", 't',
+     "which singular values are signal: marchenko-pastur, gavish-donoho, laserrmt, rank:SHARE or "
+     "energy:SHARE"},
+    {"scan.score", LASER_TYPE_ENUM, "snr", "snr|snr-normalized", NO_RANGE, NULL, "snr", 1, SELECTS, "score",
+     "NAME", 0,
+     "what matrices are ranked by; snr-normalized divides by the largest singular value, as Spectrum does"},
+    {"scan.solver", LASER_TYPE_ENUM, "auto", "auto|gram|gesvd", NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "solver",
+     "NAME", 0,
+     "gram is fast and exact down to 1e-8 of the largest value, gesvd exact throughout, auto picks per "
+     "matrix"},
+    {"scan.split_fused", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, NULL, NULL, 0,
+     "scan the parts of fused tensors (query, key and value; gate and up) one by one"},
+    {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | LASER_IN_DERIVE,
+     "top-percent", "P", 0,
+     "share of the best matrices per type in the file of unfrozen parameters; 0 = no file"},
+    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | LASER_IN_DERIVE,
+     "model-id", "ID", 0, "name of the model in file names; default: org/name or the model directory's name"},
+
+    {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
+     "group-size", "N", 'g', "ranks that work on one matrix together; 0 = from memory and cost"},
+    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0, WORKS, "memory-per-rank",
+     "SIZE", 0, "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
+    {"parallel.shards", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, EVALUATES, "shards", "N", 0,
+     "ranks that hold one copy of the model together in evaluation; 0 = from memory and speed"},
+    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, WORKS, "threads", "N", 0,
+     "threads of a rank; OMP_NUM_THREADS sets it where neither deck nor command line does"},
+
+    {"evaluate.text", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, EVALUATES, "text", "NAME=PATH", 0,
+     "a text to evaluate on, may be repeated; wikitext2, ptb, c4 and gsm8k are joined as their users do"},
+    {"evaluate.seqlen", LASER_TYPE_INT, "128", NULL, 2, 1048576, NULL, "128", 1, EVALUATES, "seqlen", "N", 0,
+     "tokens of a window"},
+    {"evaluate.convention", LASER_TYPE_ENUM, "laserrmt", "laserrmt|hf-strided|llama.cpp|lm-eval", NO_RANGE,
+     NULL, "laserrmt", 1, EVALUATES, "convention", "NAME", 0,
+     "whose way of cutting a text into windows and of averaging"},
+    {"evaluate.stride", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
+     "tokens between the starts of windows (hf-strided); 0 = seqlen"},
+    {"evaluate.precision", LASER_TYPE_ENUM, "float32", "float32|bfloat16", NO_RANGE, NULL, "float32", 1,
+     EVALUATES, "precision", "NAME", 0, "arithmetic of the forward pass"},
+    {"evaluate.max_tokens", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
+     "tokens used of each text; 0 = all"},
+    {"evaluate.batch_tokens", LASER_TYPE_INT, "0", NULL, 0, 1 << 30, NULL, NULL, 0, EVALUATES, NULL, NULL, 0,
+     "tokens that go through a layer at once; 0 = from memory"},
+    {"evaluate.cache_memory", LASER_TYPE_SIZE, "1GiB", NULL, 0, 1e18, NULL, NULL, 0, REDUCES, NULL, NULL, 0,
+     "memory of a rank for hidden states that later candidates reuse; 0 = none"},
+    {"evaluate.selection_share", LASER_TYPE_REAL, "0.5", NULL, 0.01, 1, NULL, "1", 1, REDUCES, NULL, NULL, 0,
+     "share of the windows that decides what is kept; the rest is only reported, 1 = all decide"},
+    {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+     "seed of the split into selection and report"},
+
+    {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget", NO_RANGE,
+     NULL, "snr", 1, REDUCES, "strategy", "NAME", 0, "which matrices are tried, in what order and how"},
+    {"reduce.candidates", LASER_TYPE_INT, "15", NULL, 1, 1000000000, NULL, "15", 1, REDUCES, "candidates",
+     "K", 0, "matrices that are tried, lowest score first"},
+    {"reduce.types", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+     "matrix types that may be edited (mlp.down_proj), as globs; default: all that are scanned"},
+    {"reduce.layers", LASER_TYPE_LIST, "", NULL, NO_RANGE, laser_check_layers, NULL, 1, REDUCES, NULL, NULL,
+     0, "layers that may be edited: numbers, ranges (0-3), from the end (-1); default: all"},
+    {"reduce.fractions", LASER_TYPE_LIST, "0.1,0.05,0.01", NULL, NO_RANGE, laser_check_fraction, NULL, 1,
+     REDUCES, NULL, NULL, 0, "kept shares of the rank that sweep tries"},
+    {"reduce.edits", LASER_TYPE_LIST,
+     "marchenko-pastur,gavish-donoho,laserrmt,shrink:1,shrink:0.5,shrink:0.25,wiener:0.5,wiener:0.25", NULL,
+     NO_RANGE, laser_check_edit, NULL, 1, REDUCES, NULL, NULL, 0,
+     "what denoise tries on a matrix: threshold rules, shrink:F and wiener:F with F times the estimated "
+     "noise"},
+    {"reduce.accept", LASER_TYPE_ENUM, "paired", "paired|laserrmt", NO_RANGE, NULL, "laserrmt", 1, REDUCES,
+     NULL, NULL, 0,
+     "when an edit is kept: paired = better by more than its standard error, laserrmt = not worse"},
+    {"reduce.tolerance", LASER_TYPE_REAL, "0", NULL, 0, 10, NULL, "0", 1, REDUCES, NULL, NULL, 0,
+     "relative rise of perplexity that is put up with (budget: 0.01 is one percent)"},
+    {"reduce.also", LASER_TYPE_LIST, "", "factored|lora", NO_RANGE, NULL, NULL, 0,
+     LASER_IN_REDUCE | LASER_IN_APPLY, "also", "NAME,...", 0,
+     "write this too: factored = two thin matrices, lora = the change as a PEFT adapter"},
+    {"reduce.max_kept", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+     "stop after so many kept edits; 0 = the strategy's own (5 for backward, else no limit)"},
+
+    {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, WORKS, "max-time", "TIME", 0,
+     "stop, resumable, at the last safe point before this time (2h30m); 0 = no limit"},
+    {"run.force", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "force", NULL, 'f',
+     "start afresh in an output directory that holds another run"},
+
+    {"log.format", LASER_TYPE_ENUM, "text", "text|json", NO_RANGE, NULL, NULL, 0, ALL, "log", "FORMAT", 0,
+     "what the log is for: text = people, json = one object per line"},
+    {"log.progress", LASER_TYPE_ENUM, "auto", "auto|bar|lines|off", NO_RANGE, NULL, NULL, 0, WORKS,
+     "progress", "KIND", 0, "auto = a bar on a terminal, lines every so often elsewhere"},
+    {"log.level", LASER_TYPE_ENUM, "normal", "quiet|normal|verbose", NO_RANGE, NULL, NULL, 0, ALL, NULL, NULL,
+     0, "how much is told"},
+};
+
+static const struct laser_deck_flag flags[] = {
+    {"deck", "FILE", 'd', NULL, NULL, "read this deck (where the command's arguments are other files)"},
+    {"set", "KEY=VALUE", 's', NULL, NULL,
+     "set any key of the deck, may be repeated; a comma separates list items"},
+    {"print-deck", NULL, 0, NULL, NULL,
+     "print the effective deck, each value with where it came from, and stop"},
+    {"verbose", NULL, 'v', "log.level", "verbose", "tell more"},
+    {"quiet", NULL, 'q', "log.level", "quiet", "tell only errors and the result"},
+    {"help", NULL, 'h', NULL, NULL, "print this help, or that of the command, and stop"},
+    {"version", NULL, 'V', NULL, NULL, "print the versions of the program and its libraries and stop"},
+};
+
+static const struct laser_deck_command commands[] = {
+    {LASER_COMMAND_SCAN, "scan", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "singular values, threshold, SNR and rank of every matrix",
+     "Computes the singular values of every selected matrix of a model, counts what stands above the noise "
+     "threshold, and writes spectra.h5, results.json, the scan files for fine-tuning tools and a table. Run "
+     "again, it "
+     "continues where it was stopped."},
+    {LASER_COMMAND_PLAN, "plan", "[DECK.yaml] [OPTIONS]", 0, 0, 1, "what a run would cost, without computing",
+     "Shows matrices, groups, floating-point operations, memory per rank and estimated time for this number "
+     "of "
+     "ranks, and the number of ranks that it recommends."},
+    {LASER_COMMAND_DERIVE, "derive", "SPECTRA.h5 [OPTIONS]", 1, 1, 0,
+     "new thresholds and scores from stored spectra, no model needed",
+     "Derives thresholds, scores, ranks, scan files and the table again from the singular values that a scan "
+     "stored, "
+     "in seconds."},
+    {LASER_COMMAND_PERPLEXITY, "perplexity", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "perplexity of a model on local texts",
+     "Evaluates a causal language model on local texts, its heads and columns shared among the ranks: "
+     "perplexity, mean "
+     "loss and standard error per text and pooled."},
+    {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0, "two evaluations, window by window",
+     "Compares the losses of two finished runs on the same windows: mean difference, its standard error, and "
+     "which "
+     "windows moved."},
+    {LASER_COMMAND_REDUCE, "reduce", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "scan, edit noisy matrices, keep what does not hurt, write the model",
+     "Scans a model, edits the matrices of lowest score one after another, keeps an edit if perplexity on "
+     "the given texts "
+     "allows it, and writes a checkpoint that transformers loads."},
+    {LASER_COMMAND_APPLY, "apply", "PLAN.yaml --model DIR [OPTIONS]", 1, 1, 0,
+     "the edits of an earlier run on a copy of its model",
+     "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
+    {LASER_COMMAND_SHOW, "show", "DIR [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
+     "Prints the results of a finished or stopped run: the table of matrices and the list of decisions."},
+    {LASER_COMMAND_REPORT, "report", "DIR [OPTIONS]", 1, 1, 0, "the report of a run, written again",
+     "Writes the report of a run again from its results."},
+    {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
+     "Runs the command that the deck names in its command key."},
+    {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",
+     "Prints versions."},
+    {LASER_COMMAND_HELP, "help", "[COMMAND]", 0, 1, 0, "this help, or that of a command", "Prints help."},
+};
+
+static const struct {
+    const char *section, *title;
+} sections[] = {
+    {"", "What to do"},
+    {"scan", "Scan"},
+    {"parallel", "Ranks and memory"},
+    {"evaluate", "Evaluation"},
+    {"reduce", "Reduction"},
+    {"run", "Run"},
+    {"log", "Log"},
+};
+
+const struct laser_deck_key *laser_schema_keys(size_t *count)
+{
+    *count = sizeof keys / sizeof keys[0];
+    return keys;
+}
+
+int laser_schema_find(const char *key)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i].key, key) == 0)
+            return (int)i;
+    return -1;
+}
+
+const char *laser_schema_section_title(const char *section)
+{
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        if (strcmp(sections[i].section, section) == 0)
+            return sections[i].title;
+    return NULL;
+}
+
+size_t laser_schema_section_length(const char *key)
+{
+    const char *dot = strchr(key, '.');
+
+    return dot != NULL ? (size_t)(dot - key) : 0;
+}
+
+const struct laser_deck_flag *laser_schema_flags(size_t *count)
+{
+    *count = sizeof flags / sizeof flags[0];
+    return flags;
+}
+
+const struct laser_deck_command *laser_schema_commands(size_t *count)
+{
+    *count = sizeof commands / sizeof commands[0];
+    return commands;
+}
+
+const struct laser_deck_command *laser_schema_command(enum laser_command command)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (commands[i].command == command)
+            return &commands[i];
+    return NULL;
+}
+
+const char *laser_command_name(enum laser_command command)
+{
+    const struct laser_deck_command *c = laser_schema_command(command);
+
+    return c != NULL ? c->name : "";
+}
+
+enum laser_command laser_command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].command;
+    return LASER_COMMAND_NONE;
+}

@@ -1,0 +1,160 @@
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "corpus/reader.h"
+#include "corpus/source.h"
+
+/* Grows an array of *capacity items of item bytes to hold wanted items. */
+static bool reserve(void **array, size_t item, size_t *capacity, size_t wanted)
+{
+    size_t grown = *capacity ? *capacity : 64;
+    while (grown < wanted) {
+        if (grown > SIZE_MAX / 2 / item)
+            return false;
+        grown *= 2;
+    }
+    if (grown == *capacity)
+        return true;
+    void *moved = realloc(*array, grown * item);
+    if (!moved)
+        return false;
+    *array = moved;
+    *capacity = grown;
+    return true;
+}
+
+int laser_documents_add(struct laser_documents *documents, const char *text, size_t n,
+                        struct laser_error *err)
+{
+    size_t used = documents->n > 0 ? (size_t)documents->start[documents->n] : 0;
+    void *start = documents->start, *bytes = documents->text;
+    bool ok = n < SIZE_MAX / 2 - used &&
+              reserve(&start, sizeof(int64_t), &documents->start_capacity, (size_t)documents->n + 2);
+    documents->start = start;
+    ok = ok && reserve(&bytes, 1, &documents->text_capacity, used + n + 1);
+    documents->text = bytes;
+    if (!ok)
+        return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %zu bytes of text", used + n);
+    if (n > 0)
+        memcpy(documents->text + used, text, n);
+    documents->text[used + n] = 0;
+    documents->start[0] = 0;
+    documents->start[++documents->n] = (int64_t)(used + n);
+    return LASER_OK;
+}
+
+void laser_documents_free(struct laser_documents *documents)
+{
+    free(documents->text);
+    free(documents->start);
+    memset(documents, 0, sizeof *documents);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Lines without the blanks around them; for LASER_JOIN_ROWS as the hub's loader of wikitext makes rows: a
+ * blank line becomes empty, any other one keeps its blanks and its line end. */
+static int read_lines(struct laser_reader *reader, enum laser_join join, struct laser_documents *documents,
+                      struct laser_error *err)
+{
+    const char *line;
+    size_t n;
+    int result;
+    while ((result = laser_reader_line(reader, &line, &n, err)) == LASER_OK && line) {
+        size_t begin = 0, end = n;
+        while (end > 0 && is_blank(line[end - 1]))
+            end--;
+        while (begin < end && is_blank(line[begin]))
+            begin++;
+        if (join == LASER_JOIN_ROWS && begin < end) {
+            begin = 0;
+            end = n + (reader->line_complete ? 1 : 0);
+        }
+        result = laser_documents_add(documents, line + begin, end - begin, err);
+        if (result != LASER_OK)
+            break;
+    }
+    return result;
+}
+
+static int read_whole(struct laser_reader *reader, struct laser_documents *documents, struct laser_error *err)
+{
+    char *text;
+    size_t n;
+    int result = laser_reader_rest(reader, &text, &n, err);
+    if (result == LASER_OK)
+        result = laser_documents_add(documents, text, n, err);
+    free(text);
+    return result;
+}
+
+static int refuse_parquet(const struct laser_text_source *source, struct laser_error *err)
+{
+    return laser_error_set(err, LASER_EINPUT, source->path,
+                           "Parquet is not read; convert it once: python3 -c \"import pandas; "
+                           "pandas.read_parquet('%s').to_json('%s.jsonl', orient='records', lines=True, "
+                           "force_ascii=False)\"",
+                           source->path, source->name);
+}
+
+static bool is_parquet(const struct laser_text_source *source)
+{
+    char magic[4] = "";
+    FILE *file = fopen(source->path, "rb");
+    if (!file)
+        return false;
+    size_t got = fread(magic, 1, sizeof magic, file);
+    fclose(file);
+    return got == sizeof magic && memcmp(magic, "PAR1", sizeof magic) == 0;
+}
+
+static int refuse_format(const struct laser_text_source *source, enum laser_text_format format,
+                         struct laser_error *err)
+{
+    if (format == LASER_FORMAT_PARQUET || is_parquet(source))
+        return refuse_parquet(source, err);
+    if (format == LASER_FORMAT_IDS || format == LASER_FORMAT_HDF5)
+        return laser_error_set(err, LASER_EINPUT, source->path, "holds token ids, where text is needed");
+    return LASER_OK;
+}
+
+int laser_documents_read(const struct laser_text_source *source, struct laser_documents *documents,
+                         struct laser_error *err)
+{
+    const struct laser_known_dataset *known = laser_known_dataset_find(source->name);
+    enum laser_text_format format = laser_text_source_format(source);
+    enum laser_join join = known ? known->join : LASER_JOIN_NONE;
+    const char *field = source->field ? source->field : known ? known->field : "text";
+    int64_t limit = known ? known->limit_documents : 0;
+    struct laser_reader reader;
+    memset(documents, 0, sizeof *documents);
+    int result = laser_reader_open(&reader, source, err);
+    if (result == LASER_OK)
+        result = refuse_format(source, format, err);
+    if (result == LASER_OK) {
+        if (format == LASER_FORMAT_JSON_LINES)
+            result = laser_documents_read_json(&reader, field, limit, documents, err);
+        else if (format == LASER_FORMAT_CSV)
+            result = laser_documents_read_csv(&reader, field, limit, documents, err);
+        else if (join == LASER_JOIN_NONE)
+            result = read_whole(&reader, documents, err);
+        else
+            result = read_lines(&reader, join, documents, err);
+    }
+    if (result == LASER_OK)
+        result = laser_reader_unchanged(&reader, err);
+    laser_reader_close(&reader);
+    if (result == LASER_OK && (documents->n == 0 || documents->start[documents->n] == 0))
+        result = laser_error_set(err, LASER_EINPUT, source->path, "the file has no text");
+    if (result != LASER_OK) {
+        laser_documents_free(documents);
+        if (err && !err->where[0])
+            snprintf(err->where, sizeof err->where, "%s", source->path);
+    }
+    return result;
+}

@@ -2,6 +2,16 @@
 
 #include <limits.h>
 
+/* The fault that a test has planted; see laser_mpi_agree_inject. */
+static int inject_rank;
+static int64_t inject_count;
+
+void laser_mpi_agree_inject(int world_rank, int64_t count)
+{
+    inject_rank = world_rank;
+    inject_count = count;
+}
+
 int laser_mpi_agree(MPI_Comm comm, int code, struct laser_error *err)
 {
     struct {
@@ -12,6 +22,8 @@ int laser_mpi_agree(MPI_Comm comm, int code, struct laser_error *err)
 
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
+    if (inject_count > 0 && inject_rank == world_rank && --inject_count == 0)
+        code = laser_error_set(err, LASER_EINTERNAL, "fault injection", "planted on rank %d", world_rank);
     mine.code = code;
     mine.rank = rank;
     /* MAXLOC takes the lowest rank among equals. */

@@ -7,6 +7,7 @@
 #define LASER_MPI_COMM_AGREE_H
 
 #include <mpi.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -14,5 +15,9 @@
  * code (the largest; LASER_OK if all are).  If it is not LASER_OK, *err holds on every rank the text of the
  * lowest rank that has that code, err->rank being its rank in MPI_COMM_WORLD.  err must not be NULL. */
 int laser_mpi_agree(MPI_Comm comm, int code, struct laser_error *err);
+
+/* For tests, local: the count-th agreement from now on (1 is the next one) that the process with this rank in
+ * MPI_COMM_WORLD takes part in finds its outcome turned into LASER_EINTERNAL.  count 0 disarms. */
+void laser_mpi_agree_inject(int world_rank, int64_t count);
 
 #endif

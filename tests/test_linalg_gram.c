@@ -13,7 +13,8 @@ static double uniform(uint64_t *seed)
     return (double)(*seed >> 11) / 9007199254740992.0 - 0.5;
 }
 
-/* x <- (I - 2 u u^T / u.u) x on both sides, a few times: a matrix with the singular values on its diagonal. */
+/* x <- (I - 2 u u^T / u.u) x on both sides, a few times: a matrix with the singular values on its diagonal.
+ */
 static void mix(double *a, int64_t rows, int64_t columns, uint64_t seed)
 {
     double *u = malloc((size_t)(rows + columns) * sizeof *u);
@@ -52,8 +53,8 @@ static double *known_matrix(int64_t rows, int64_t columns, const double *s, doub
 }
 
 /* Adds a in slabs of `count` and returns the values. */
-static void values_by_slabs(const double *a, int64_t rows, int64_t columns, int64_t count, enum laser_stages stages,
-                            double *s)
+static void values_by_slabs(const double *a, int64_t rows, int64_t columns, int64_t count,
+                            enum laser_stages stages, double *s)
 {
     struct laser_gram gram;
     int64_t total = rows >= columns ? rows : columns, n = rows < columns ? rows : columns;
@@ -74,10 +75,11 @@ static void values_by_slabs(const double *a, int64_t rows, int64_t columns, int6
     free(slab);
 }
 
-static void check(int64_t rows, int64_t columns, double top, double bottom, double scale, enum laser_stages stages)
+static void check(int64_t rows, int64_t columns, double top, double bottom, double scale,
+                  enum laser_stages stages)
 {
     int64_t n = rows < columns ? rows : columns;
-    double *s = malloc((size_t)n * sizeof *s), *found = malloc((size_t)n * sizeof *found);
+    double *s = calloc((size_t)n, sizeof *s), *found = malloc((size_t)n * sizeof *found);
     assert_true(s != NULL && found != NULL);
     for (int64_t i = 0; i < n; i++)
         s[i] = n == 1 ? top : top * pow(bottom / top, (double)i / (double)(n - 1));
@@ -113,7 +115,8 @@ static void single_rows_and_columns(void **state)
 
 static void two_stages_at_every_size_around_the_bandwidth(void **state)
 {
-    static const int sizes[] = {1, 2, 3, 63, 64, 65, 66, 67, 127, 128, 129, 130, 191, 192, 193, 200, 257, 300};
+    static const int sizes[] = {1,   2,   3,   63,  64,  65,  66,  67,  127,
+                                128, 129, 130, 191, 192, 193, 200, 257, 300};
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check(sizes[i], sizes[i] + 5, 1, 1e-3, 1, LASER_STAGES_TWO);

@@ -93,7 +93,8 @@ static void density_integrates_to_the_cumulative_law(void **state)
             sum += laser_mp_density(beta, sigma, x) * 2 * c * sigma * sigma * sin(t) * M_PI / STEPS;
             double end = M_PI * (i + 1.) / STEPS;
             if (i % 100 == 99)
-                close_to(laser_mp_cumulative(beta, sigma, sigma * sigma * (1 + beta - 2 * c * cos(end))), sum, 1e-6);
+                close_to(laser_mp_cumulative(beta, sigma, sigma * sigma * (1 + beta - 2 * c * cos(end))), sum,
+                         1e-6);
         }
         close_to(sum, 1, 1e-6);
     }
@@ -177,8 +178,9 @@ static void zero_matrix_has_infinite_score(void **state)
 
 static void texts_of_edits_come_back(void **state)
 {
-    const char *texts[] = {"none",         "laserrmt", "marchenko-pastur", "gavish-donoho", "rank:0.29",
-                           "energy:0.999", "rank=17",  "shrink:0.5",       "wiener:0.25",   "rank:0.1234567890123456"};
+    const char *texts[] = {
+        "none",         "laserrmt", "marchenko-pastur", "gavish-donoho", "rank:0.29",
+        "energy:0.999", "rank=17",  "shrink:0.5",       "wiener:0.25",   "rank:0.1234567890123456"};
     char text[LASER_RULE_TEXT_MAX];
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -191,9 +193,13 @@ static void texts_of_edits_come_back(void **state)
 
 static void wrong_texts_are_refused_with_the_valid_ones(void **state)
 {
-    const char *texts[] = {"",          "rank",       "rank:",    "rank:1.5", "rank:-0.1",  "rank:nan",   "rank: 0.5",
-                           "rank:0.5x", "energy:inf", "rank=",    "rank=-1",  "rank=1.5",   "shrink:0",   "wiener:-1",
-                           "laserRMT",  "shrink",     "rank:0x1", "rank:1e5", "gavish",     "energy:0,5", "rank=99999999999999999999"};
+    const char *texts[] = {"",          "rank",       "rank:",
+                           "rank:1.5",  "rank:-0.1",  "rank:nan",
+                           "rank: 0.5", "rank:0.5x",  "energy:inf",
+                           "rank=",     "rank=-1",    "rank=1.5",
+                           "shrink:0",  "wiener:-1",  "laserRMT",
+                           "shrink",    "rank:0x1",   "rank:1e5",
+                           "gavish",    "energy:0,5", "rank=99999999999999999999"};
     struct laser_error err;
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -209,8 +215,8 @@ static void wrong_texts_are_refused_with_the_valid_ones(void **state)
 
 static void shrinkage_inverts_the_growth_of_a_spike(void **state)
 {
-    /* A rank-one signal x in noise shows at y = sqrt((x + 1/x)(x + beta/x)); the optimal value is x c(x) c~(x),
-     * which eta(y) equals (Gavish and Donoho 2017, equation 7). */
+    /* A rank-one signal x in noise shows at y = sqrt((x + 1/x)(x + beta/x)); the optimal value is x c(x)
+     * c~(x), which eta(y) equals (Gavish and Donoho 2017, equation 7). */
     enum { N = 101 };
     double s[N], s_new[N], beta = 0.5, x = 3, y = sqrt((x + 1 / x) * (x + beta / x));
     struct laser_edit edit;
@@ -219,7 +225,8 @@ static void shrinkage_inverts_the_growth_of_a_spike(void **state)
         s[i] = i == 0 ? y : sqrt(laser_mp_median(beta));
     assert_int_equal(laser_edit_parse("shrink:1", &edit, NULL), LASER_OK);
     assert_int_equal(laser_edit_apply(&edit, s, N, 2 * N, s_new), 1);
-    double left = (pow(x, 4) - beta) / (pow(x, 4) + beta * x * x), right = (pow(x, 4) - beta) / (pow(x, 4) + x * x);
+    double left = (pow(x, 4) - beta) / (pow(x, 4) + beta * x * x),
+           right = (pow(x, 4) - beta) / (pow(x, 4) + x * x);
     close_to(s_new[0], x * sqrt(left * right), 1e-12);
     assert_true(s_new[1] == 0);
 }

@@ -22,9 +22,10 @@ const char *laser_blas_description(void)
 /* 1 if the library runs kernels made for processors without AVX2. */
 static int kernels_are_old(const char *description)
 {
-    static const char *const old[] = {" Prescott ",  " Core2 ",    " Penryn ",  " Dunnington ", " Nehalem ",
-                                      " Barcelona ", " Opteron ",  " Bobcat ",  " Athlon ",     " Atom ",
-                                      " Katmai ",    " Coppermine ", " Northwood ", " Banias ", " Sandybridge "};
+    static const char *const old[] = {" Prescott ",  " Core2 ",     " Penryn ",     " Dunnington ",
+                                      " Nehalem ",   " Barcelona ", " Opteron ",    " Bobcat ",
+                                      " Athlon ",    " Atom ",      " Katmai ",     " Coppermine ",
+                                      " Northwood ", " Banias ",    " Sandybridge "};
     if (strstr(description, "DYNAMIC_ARCH") == NULL)
         return 0;
     for (size_t i = 0; i < sizeof old / sizeof *old; i++)

@@ -144,8 +144,8 @@ int laser_gram_values(struct laser_gram *gram, enum laser_stages stages, double 
     if (exponent != 0)
         scale_by_power(gram->g, (size_t)n * (size_t)n, -exponent);
     int code = laser_symmetric_values(gram->g, gram->n, stages, s, err);
-    /* Rounding spreads the zeros of a rank-deficient matrix about 0, to both sides alike: what is no larger than the
-     * most negative eigenvalue (and half) is a zero. */
+    /* Rounding spreads the zeros of a rank-deficient matrix about 0, to both sides alike: what is no larger
+     * than the most negative eigenvalue (and half) is a zero. */
     double nothing = code == LASER_OK && s[0] < 0 ? -1.5 * s[0] : 0;
     for (int64_t i = 0; code == LASER_OK && i < n / 2; i++) {
         double swap = s[i];

@@ -30,6 +30,7 @@ static int work_alloc(struct band_work *work, int n)
     work->y = work->w + panel;
     work->t = work->y + panel;
     work->small = work->t + (size_t)B * B;
+    memset(work->t, 0, (size_t)B * B * sizeof *work->t); /* dgeqrt leaves the lower triangle of T alone */
     return 1;
 }
 

@@ -35,10 +35,11 @@ int laser_edit_parse(const char *text, struct laser_edit *edit, struct laser_err
     else if (laser_rule_parse(text, &edit->rule, NULL) == LASER_OK)
         edit->kind = LASER_EDIT_RULE;
     else
-        return laser_error_set(err, LASER_EUSAGE, text,
-                               "no such edit; valid: none, laserrmt, marchenko-pastur, gavish-donoho, rank:RHO, "
-                               "energy:E, rank=K, shrink:FRACTION, wiener:FRACTION (RHO and E between 0 and 1, "
-                               "FRACTION above 0)");
+        return laser_error_set(
+            err, LASER_EUSAGE, text,
+            "no such edit; valid: none, laserrmt, marchenko-pastur, gavish-donoho, rank:RHO, "
+            "energy:E, rank=K, shrink:FRACTION, wiener:FRACTION (RHO and E between 0 and 1, "
+            "FRACTION above 0)");
     return LASER_OK;
 }
 
@@ -68,7 +69,8 @@ double laser_noise_level(const double *s, int64_t rows, int64_t columns)
     return laser_quantile(s, n, 0.5) / sqrt(laser_mp_median(laser_mp_beta(rows, columns)));
 }
 
-/* eta(u) in units of the noise; written as a product of differences so that it vanishes cleanly at the edge. */
+/* eta(u) in units of the noise; written as a product of differences so that it vanishes cleanly at the edge.
+ */
 static double optimal_shrinkage(double u, double beta)
 {
     double c = sqrt(beta);

@@ -1,7 +1,7 @@
 /* Everything that is reported about the spectrum of one matrix.
  *
- * Eigenvalues are S^2.  Metrics with a name of WeightWatcher's (0.7.7) have its definition unless the comment says
- * otherwise; it writes -1 where a fit failed, here such a member is NaN.
+ * Eigenvalues are S^2.  Metrics with a name of WeightWatcher's (0.7.7) have its definition unless the comment
+ * says otherwise; it writes -1 where a fit failed, here such a member is NaN.
  */
 #ifndef LASER_SPECTRUM_METRICS_H
 #define LASER_SPECTRUM_METRICS_H
@@ -25,11 +25,11 @@ struct laser_metrics {
     double entropy;        /* of S^2 / sum S^2 over log(matrix_rank), with WeightWatcher's 1e-10 added */
     int64_t matrix_rank;   /* number of S > S[0] * max(rows, columns) * 2^-52 */
 
-    double noise_sigma;  /* median estimate of the standard deviation of a noise entry */
-    double mp_edge;      /* true Marchenko-Pastur edge for it, as a singular value */
-    int64_t num_spikes;  /* number of S above the edge */
-    double sigma_mp;     /* noise_sigma over the root mean square entry (WeightWatcher fits a density instead) */
-    double mp_softrank;  /* edge^2 / S[0]^2 */
+    double noise_sigma; /* median estimate of the standard deviation of a noise entry */
+    double mp_edge;     /* true Marchenko-Pastur edge for it, as a singular value */
+    int64_t num_spikes; /* number of S above the edge */
+    double sigma_mp; /* noise_sigma over the root mean square entry (WeightWatcher fits a density instead) */
+    double mp_softrank; /* edge^2 / S[0]^2 */
 
     double alpha, ks_distance, xmin, xmax, alpha_sigma; /* laser_powerlaw_fit of the eigenvalues above 1e-5 */
     int64_t tail;

@@ -49,9 +49,10 @@ static double tail_series(double c, double t)
     return sum;
 }
 
-/* The cumulative law in the angle t with x = 1 + beta - 2 sqrt(beta) cos t.  With c = sqrt(beta) the integrand is
- * (2/pi) sin^2 t / (1 - 2 c cos t + c^2) = (1/pi) sum c^(k-1) (cos (k-1)t - cos (k+1)t), which integrates to
- * (1/pi) (t + L - (L - c sin t) / c^2), L = sum c^j sin(jt) / j = atan2(c sin t, 1 - c cos t). */
+/* The cumulative law in the angle t with x = 1 + beta - 2 sqrt(beta) cos t.  With c = sqrt(beta) the
+ * integrand is (2/pi) sin^2 t / (1 - 2 c cos t + c^2) = (1/pi) sum c^(k-1) (cos (k-1)t - cos (k+1)t), which
+ * integrates to (1/pi) (t + L - (L - c sin t) / c^2), L = sum c^j sin(jt) / j = atan2(c sin t, 1 - c cos t).
+ */
 static double cumulative_at_angle(double c, double t)
 {
     double l = atan2(c * sin(t), 1 - c * cos(t));

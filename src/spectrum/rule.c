@@ -20,9 +20,10 @@ int laser_rule_parse(const char *text, struct laser_rule *rule, struct laser_err
         *rule = (struct laser_rule){(enum laser_rule_kind)kind, value};
         return LASER_OK;
     }
-    return laser_error_set(err, LASER_EUSAGE, text,
-                           "no such threshold rule; valid: laserrmt, marchenko-pastur, gavish-donoho, rank:RHO, "
-                           "energy:E (RHO and E between 0 and 1)");
+    return laser_error_set(
+        err, LASER_EUSAGE, text,
+        "no such threshold rule; valid: laserrmt, marchenko-pastur, gavish-donoho, rank:RHO, "
+        "energy:E (RHO and E between 0 and 1)");
 }
 
 void laser_rule_print(const struct laser_rule *rule, char text[LASER_RULE_TEXT_MAX])

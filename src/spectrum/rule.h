@@ -1,13 +1,14 @@
 /* Threshold rules: where the singular values of a matrix are cut, and how the two parts compare.
  *
- * S is always the array of the min(rows, columns) singular values, finite, largest first; n and m are the short and
- * the long side, beta = n / m.  Quantiles are linear-interpolated at position q (n - 1), as numpy and torch do.
+ * S is always the array of the min(rows, columns) singular values, finite, largest first; n and m are the
+ * short and the long side, beta = n / m.  Quantiles are linear-interpolated at position q (n - 1), as numpy
+ * and torch do.
  *
  *   laserrmt          t = (q75 - q25) / 1.349 * (1 + sqrt(beta))         (laserRMT's own estimate)
  *   marchenko-pastur  t = (1 + sqrt(beta)) * median / sqrt(mu_beta)      (the true edge of the noise bulk)
- *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise level)
- *   rank:RHO          k = floor(RHO n), 0 <= RHO <= 1
- *   energy:E          smallest k with sum_{i<=k} S_i^2 >= E sum S^2, 0 <= E <= 1
+ *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise
+ * level) rank:RHO          k = floor(RHO n), 0 <= RHO <= 1 energy:E          smallest k with sum_{i<=k} S_i^2
+ * >= E sum S^2, 0 <= E <= 1
  */
 #ifndef LASER_SPECTRUM_RULE_H
 #define LASER_SPECTRUM_RULE_H
@@ -66,17 +67,18 @@ double laser_score_of(enum laser_score score, const struct laser_cut *cut);
 /* Linear-interpolated quantile q in [0, 1] of n >= 1 values, largest first. */
 double laser_quantile(const double *s, int64_t n, double q);
 
-/* floor(rho n) without the slip of a rho such as (10 - 9.9) * 0.1, which is a hair below 0.01: a product within
- * 1e-9 of an integer is that integer. */
+/* floor(rho n) without the slip of a rho such as (10 - 9.9) * 0.1, which is a hair below 0.01: a product
+ * within 1e-9 of an integer is that integer. */
 int64_t laser_rank_of_share(double rho, int64_t n);
 
 /* Factors between rule and noise, for tests, plans and reports. */
-double laser_omega(double beta);            /* t / median of gavish-donoho */
-double laser_compat_kappa(double beta);     /* true edge / compat threshold on pure noise of any size */
-double laser_compat_beta_limit(void);       /* 0.27038...: see laser_rule_never_cuts */
+double laser_omega(double beta);        /* t / median of gavish-donoho */
+double laser_compat_kappa(double beta); /* true edge / compat threshold on pure noise of any size */
+double laser_compat_beta_limit(void);   /* 0.27038...: see laser_rule_never_cuts */
 
-/* 1 where the compat rule cannot cut a matrix of this shape whose bulk is noise: below beta = 0.27038 its threshold
- * lies under the lower edge of the bulk, so that every value is kept and the score is Infinity.  0 for other rules. */
+/* 1 where the compat rule cannot cut a matrix of this shape whose bulk is noise: below beta = 0.27038 its
+ * threshold lies under the lower edge of the bulk, so that every value is kept and the score is Infinity.  0
+ * for other rules. */
 int laser_rule_never_cuts(const struct laser_rule *rule, int64_t rows, int64_t columns);
 
 #endif

@@ -39,7 +39,7 @@ static int add_record(const json_t *record, const char *field, const char *where
 static json_t *parse(const char *text, size_t n, const char *where, struct laser_error *err)
 {
     json_error_t problem;
-    json_t *value = json_loadb(text, n, JSON_ALLOW_NUL, &problem);
+    json_t *value = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
     if (!value)
         laser_error_set(err, LASER_EINPUT, where, "not JSON: %s (column %d)", problem.text, problem.column);
     return value;

@@ -48,8 +48,11 @@ static int64_t larger(int64_t a, int64_t b)
 
 int64_t laser_linear_scratch_size(const struct laser_linear *linear, int64_t tokens)
 {
-    return larger(laser_product_generic_scratch(linear, tokens),
-                  laser_product_openblas_scratch(linear, tokens));
+    int64_t size = laser_product_generic_scratch(linear, tokens);
+
+    size = larger(size, laser_product_openblas_scratch(linear, tokens));
+    size = larger(size, laser_product_onednn_scratch(linear, tokens));
+    return larger(size, laser_product_avx512_scratch(linear, tokens));
 }
 
 static void start_with_bias(const float *bias, const struct laser_product *product)
@@ -82,7 +85,16 @@ void laser_linear_apply_range(const struct laser_linear *linear, int64_t first, 
     case LASER_KERNELS_GENERIC:
         laser_product_generic(&product);
         break;
-    default:
+    case LASER_KERNELS_AVX512:
+        laser_product_avx512(&product);
+        break;
+    case LASER_KERNELS_AVX512BF16:
+        laser_product_avx512bf16(&product);
+        break;
+    case LASER_KERNELS_ONEDNN:
+        laser_product_onednn(&product);
+        break;
+    case LASER_KERNELS_OPENBLAS:
         laser_product_openblas(&product);
         break;
     }

@@ -52,5 +52,10 @@ void laser_product_generic(const struct laser_product *product);
 int64_t laser_product_generic_scratch(const struct laser_linear *linear, int64_t tokens);
 void laser_product_openblas(const struct laser_product *product);
 int64_t laser_product_openblas_scratch(const struct laser_linear *linear, int64_t tokens);
+void laser_product_onednn(const struct laser_product *product);
+int64_t laser_product_onednn_scratch(const struct laser_linear *linear, int64_t tokens);
+void laser_product_avx512(const struct laser_product *product);
+void laser_product_avx512bf16(const struct laser_product *product);
+int64_t laser_product_avx512_scratch(const struct laser_linear *linear, int64_t tokens);
 
 #endif

@@ -129,20 +129,29 @@ void laser_linear_row(const struct laser_linear *linear, int64_t index, float *r
     }
 }
 
-void laser_linear_widen(const struct laser_linear *linear, int64_t panel, int64_t k, int64_t n, float *to,
+static void widen_bfloat16(int64_t n, const uint32_t *from, float *to, int64_t to_stride)
+{
+    uint32_t even[LASER_PANEL], odd[LASER_PANEL];
+
+    for (int64_t i = 0; i < n; i += 2, from += LASER_PANEL) {
+        for (int lane = 0; lane < LASER_PANEL; lane++) {
+            even[lane] = from[lane] << 16;
+            odd[lane] = from[lane] & 0xffff0000u;
+        }
+        memcpy(to + i * to_stride, even, sizeof even);
+        if (i + 1 < n)
+            memcpy(to + (i + 1) * to_stride, odd, sizeof odd);
+    }
+}
+
+static void widen_pairs(const struct laser_linear *linear, int64_t n, const char *from, float *to,
                         int64_t to_stride)
 {
-    const char *from = laser_linear_panel(linear, panel, k);
+    int64_t bytes = 2 * LASER_PANEL * laser_storage_bytes(linear->packed_as);
     float pairs[2 * LASER_PANEL];
 
-    if (linear->packed_as == LASER_STORED_F32) {
-        for (int64_t i = 0; i < n; i++)
-            memcpy(to + i * to_stride, (const float *)from + i * LASER_PANEL, LASER_PANEL * sizeof *to);
-        return;
-    }
-    for (int64_t i = 0; i < n; i += 2) {
-        laser_storage_widen(linear->packed_as, 2 * LASER_PANEL,
-                            from + i * LASER_PANEL * laser_storage_bytes(linear->packed_as), 1, pairs);
+    for (int64_t i = 0; i < n; i += 2, from += bytes) {
+        laser_storage_widen(linear->packed_as, 2 * LASER_PANEL, from, 1, pairs);
         for (int lane = 0; lane < LASER_PANEL; lane++)
             to[i * to_stride + lane] = pairs[2 * lane];
         if (i + 1 == n)
@@ -150,4 +159,18 @@ void laser_linear_widen(const struct laser_linear *linear, int64_t panel, int64_
         for (int lane = 0; lane < LASER_PANEL; lane++)
             to[(i + 1) * to_stride + lane] = pairs[2 * lane + 1];
     }
+}
+
+void laser_linear_widen(const struct laser_linear *linear, int64_t panel, int64_t k, int64_t n, float *to,
+                        int64_t to_stride)
+{
+    const void *from = laser_linear_panel(linear, panel, k);
+
+    if (linear->packed_as == LASER_STORED_BF16)
+        widen_bfloat16(n, from, to, to_stride);
+    else if (linear->packed_as != LASER_STORED_F32)
+        widen_pairs(linear, n, from, to, to_stride);
+    else
+        for (int64_t i = 0; i < n; i++)
+            memcpy(to + i * to_stride, (const float *)from + i * LASER_PANEL, LASER_PANEL * sizeof *to);
 }

@@ -43,16 +43,13 @@ static float widen_f16(uint16_t half)
     return float_from_bits(sign | (exponent + 112u) << 23 | mantissa << 13);
 }
 
+/* Shifted to float32's places the number lacks only the difference of the exponents' biases, 127 - 7. */
 static float widen_e4m3(uint8_t byte)
 {
-    int exponent = (byte >> 3) & 0xf;
-    int mantissa = byte & 7;
-    float value;
+    uint32_t sign = (uint32_t)(byte & 0x80u) << 24;
+    float value = float_from_bits(sign | (uint32_t)(byte & 0x7fu) << 20) * 0x1p120f;
 
-    if ((byte & 0x7f) == 0x7f)
-        return NAN;
-    value = exponent ? ldexpf((float)(8 + mantissa), exponent - 10) : ldexpf((float)mantissa, -9);
-    return byte & 0x80 ? -value : value;
+    return (byte & 0x7f) == 0x7f ? NAN : value;
 }
 
 void laser_bfloat16_widen(int64_t n, const uint16_t *from, float *to)

@@ -1,0 +1,292 @@
+/* Rates of the linear layers on the shapes of a 135M and a 1.1B Llama, beside what the libraries reach on the
+ * same shapes.  Usage: bench_kernels [tokens [processes [milliseconds]]].
+ *
+ * Every figure is the best of several runs; with more than one process the slowest of them counts, and all
+ * run at the same time.  Libraries are called at their best: oneDNN with weights that it packed beforehand in
+ * the layout of its choice, sgemm on float32 weights that are already there.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_ONEDNN
+#include <oneapi/dnnl/dnnl.h>
+#endif
+
+#include "kernels/linear.h"
+
+void sgemm_(const char *transa, const char *transb, const int *m, const int *n, const int *k,
+            const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
+            const float *beta, float *c, const int *ldc, size_t transa_length, size_t transb_length);
+
+struct shape {
+    const char *name;
+    int64_t out, in;
+};
+
+struct work {
+    struct shape shape;
+    int64_t tokens;
+    double limit_s;
+    float *x, *y, *weights;
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *allocate(int64_t size_bytes)
+{
+    void *data = aligned_alloc(64, (size_t)((size_bytes + 63) / 64 * 64));
+
+    if (!data) {
+        fprintf(stderr, "no memory\n");
+        exit(1);
+    }
+    return data;
+}
+
+static float *random_floats(int64_t n)
+{
+    float *values = allocate(n * (int64_t)sizeof *values);
+    uint32_t state = 12345;
+
+    for (int64_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        values[i] = (float)(state >> 8) * 0x1p-24f - 0.5f;
+    }
+    return values;
+}
+
+/* Best rate of repeated calls of run(context), in GFLOP/s. */
+static double rate(const struct work *w, void (*run)(void *), void *context)
+{
+    double flops = 2.0 * (double)w->tokens * (double)w->shape.out * (double)w->shape.in, best = 1e30;
+    double end = now_s() + w->limit_s;
+
+    run(context);
+    do {
+        double start = now_s(), elapsed;
+
+        run(context);
+        elapsed = now_s() - start;
+        if (elapsed < best)
+            best = elapsed;
+    } while (now_s() < end);
+    return flops / best * 1e-9;
+}
+
+struct own {
+    const struct work *work;
+    struct laser_linear linear;
+    struct laser_scratch scratch;
+};
+
+static void run_own(void *context)
+{
+    struct own *own = context;
+    const struct work *w = own->work;
+
+    laser_linear_apply(&own->linear, w->tokens, w->x, w->shape.in, w->y, w->shape.out, LASER_STORE,
+                       &own->scratch);
+}
+
+static double rate_own(const struct work *w, const char *kernels, enum laser_precision precision)
+{
+    struct own own = {.work = w};
+    int64_t out = w->shape.out, in = w->shape.in;
+    uint16_t *stored;
+    double result;
+
+    if (laser_kernels_choose(kernels, NULL) != LASER_OK)
+        return 0;
+    stored = allocate(out * in * 2);
+    for (int64_t i = 0; i < out * in; i++)
+        stored[i] = laser_bfloat16_from_float(w->weights[i]);
+    if (laser_linear_init(&own.linear, precision, LASER_STORED_BF16, out, in,
+                          allocate(laser_linear_size(precision, LASER_STORED_BF16, out, in)), NULL, NULL) ||
+        laser_scratch_reserve(&own.scratch, laser_linear_scratch_size(&own.linear, w->tokens), NULL))
+        exit(1);
+    laser_linear_pack_rows(&own.linear, 0, out, stored, in);
+    result = rate(w, run_own, &own);
+    free(stored);
+    free(own.linear.packed);
+    laser_scratch_free(&own.scratch);
+    return result;
+}
+
+static void run_sgemm(void *context)
+{
+    const struct work *w = context;
+    const float one = 1, zero = 0;
+    int m = (int)w->shape.out, n = (int)w->tokens, k = (int)w->shape.in;
+
+    sgemm_("T", "N", &m, &n, &k, &one, w->weights, &k, w->x, &k, &zero, w->y, &m, 1, 1);
+}
+
+#ifdef HAVE_ONEDNN
+struct library {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_t matmul;
+    dnnl_memory_t x, w, y;
+};
+
+static void must(dnnl_status_t status)
+{
+    if (status != dnnl_success) {
+        fprintf(stderr, "oneDNN: status %d\n", (int)status);
+        exit(1);
+    }
+}
+
+static void run_library(void *context)
+{
+    struct library *l = context;
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, l->x}, {DNNL_ARG_WEIGHTS, l->w}, {DNNL_ARG_DST, l->y}};
+
+    must(dnnl_primitive_execute(l->matmul, l->stream, 3, arguments));
+    must(dnnl_stream_wait(l->stream));
+}
+
+static dnnl_memory_t typed_copy(struct library *l, const dnnl_memory_desc_t *desc, dnnl_dim_t rows,
+                                dnnl_dim_t columns, dnnl_format_tag_t tag, float *values)
+{
+    dnnl_dims_t dims = {rows, columns};
+    dnnl_memory_desc_t plain;
+    dnnl_memory_t from, to;
+    dnnl_primitive_desc_t reorder;
+    dnnl_primitive_t primitive;
+
+    must(dnnl_memory_desc_init_by_tag(&plain, 2, dims, dnnl_f32, tag));
+    must(dnnl_memory_create(&from, &plain, l->engine, values));
+    must(dnnl_memory_create(&to, desc, l->engine, DNNL_MEMORY_ALLOCATE));
+    must(dnnl_reorder_primitive_desc_create(&reorder, &plain, l->engine, desc, l->engine, NULL));
+    must(dnnl_primitive_create(&primitive, reorder));
+    must(dnnl_primitive_execute(primitive, l->stream, 2,
+                                (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}));
+    must(dnnl_stream_wait(l->stream));
+    dnnl_primitive_destroy(primitive);
+    dnnl_primitive_desc_destroy(reorder);
+    dnnl_memory_destroy(from);
+    return to;
+}
+
+static double rate_library(const struct work *w, dnnl_data_type_t type)
+{
+    struct library l;
+    dnnl_dims_t x_dims = {w->tokens, w->shape.in}, w_dims = {w->shape.in, w->shape.out},
+                y_dims = {w->tokens, w->shape.out};
+    dnnl_memory_desc_t x, weights, y;
+    dnnl_matmul_desc_t matmul;
+    dnnl_primitive_desc_t desc;
+    double result;
+
+    must(dnnl_engine_create(&l.engine, dnnl_cpu, 0));
+    must(dnnl_stream_create(&l.stream, l.engine, dnnl_stream_default_flags));
+    must(dnnl_memory_desc_init_by_tag(&x, 2, x_dims, type, dnnl_ab));
+    must(dnnl_memory_desc_init_by_tag(&weights, 2, w_dims, type, dnnl_format_tag_any));
+    must(dnnl_memory_desc_init_by_tag(&y, 2, y_dims, dnnl_f32, dnnl_ab));
+    must(dnnl_matmul_desc_init(&matmul, &x, &weights, NULL, &y));
+    if (dnnl_primitive_desc_create(&desc, &matmul, NULL, l.engine, NULL) != dnnl_success)
+        return 0;
+    must(dnnl_primitive_create(&l.matmul, desc));
+    l.x = typed_copy(&l, &x, w->tokens, w->shape.in, dnnl_ab, w->x);
+    l.w = typed_copy(&l, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0), w->shape.in,
+                     w->shape.out, dnnl_ba, w->weights);
+    must(dnnl_memory_create(&l.y, &y, l.engine, w->y));
+    result = rate(w, run_library, &l);
+    dnnl_memory_destroy(l.x);
+    dnnl_memory_destroy(l.w);
+    dnnl_memory_destroy(l.y);
+    dnnl_primitive_destroy(l.matmul);
+    dnnl_primitive_desc_destroy(desc);
+    dnnl_stream_destroy(l.stream);
+    dnnl_engine_destroy(l.engine);
+    return result;
+}
+#endif
+
+enum { FLOAT_OWN, FLOAT_SGEMM, FLOAT_ONEDNN, BF16_FMA, BF16_DOT, BF16_ONEDNN, COLUMNS };
+static const char *const columns[COLUMNS] = {"f32 avx512",  "f32 sgemm", "f32 oneDNN",
+                                             "bf16 avx512", "bf16 dot",  "bf16 oneDNN"};
+
+static void measure(const struct work *w, double *rates)
+{
+    memset(rates, 0, COLUMNS * sizeof *rates);
+    rates[FLOAT_OWN] = rate_own(w, "avx512", LASER_FLOAT32);
+    rates[FLOAT_SGEMM] = rate(w, run_sgemm, (void *)(uintptr_t)w);
+    rates[BF16_FMA] = rate_own(w, "avx512", LASER_BFLOAT16);
+    rates[BF16_DOT] = rate_own(w, "avx512bf16", LASER_BFLOAT16);
+#ifdef HAVE_ONEDNN
+    rates[FLOAT_ONEDNN] = rate_library(w, dnnl_f32);
+    rates[BF16_ONEDNN] = rate_library(w, dnnl_bf16);
+#endif
+}
+
+/* All processes measure the same shape at the same time; the sum of their rates is the machine's. */
+static void measure_shape(const struct shape *shape, int64_t tokens, int processes, double limit_s)
+{
+    double *rates = mmap(NULL, (size_t)processes * COLUMNS * sizeof *rates, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    for (int p = 0; p < processes; p++)
+        if (fork() == 0) {
+            struct work w = {*shape, tokens, limit_s, NULL, NULL, NULL};
+
+            laser_kernels_set_threads(1);
+            w.x = random_floats(tokens * shape->in);
+            w.y = random_floats(tokens * shape->out);
+            w.weights = random_floats(shape->out * shape->in);
+            measure(&w, rates + p * COLUMNS);
+            _exit(0);
+        }
+    while (wait(NULL) > 0)
+        ;
+    printf("| %s | %lld x %lld |", shape->name, (long long)shape->out, (long long)shape->in);
+    for (int c = 0; c < COLUMNS; c++) {
+        double sum = 0;
+
+        for (int p = 0; p < processes; p++)
+            sum += rates[p * COLUMNS + c];
+        printf(" %.0f |", sum);
+    }
+    printf("\n");
+    fflush(stdout);
+    munmap(rates, (size_t)processes * COLUMNS * sizeof *rates);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct shape shapes[] = {
+        {"135M q, k, v", 960, 576},        {"135M o", 576, 576},           {"135M gate, up", 3072, 576},
+        {"135M down", 576, 1536},          {"1.1B q, k, v", 2560, 2048},   {"1.1B o", 2048, 2048},
+        {"1.1B k or v alone", 256, 2048},  {"1.1B gate, up", 11264, 2048}, {"1.1B down", 2048, 5632},
+        {"1.1B head (a block)", 512, 2048}};
+    int64_t tokens = argc > 1 ? atoll(argv[1]) : 512;
+    int processes = argc > 2 ? atoi(argv[2]) : 1;
+    double limit_s = argc > 3 ? atof(argv[3]) * 1e-3 : 0.5;
+
+    printf("%lld tokens, %d process(es) of one thread, GFLOP/s\n\n| layer | out x in |", (long long)tokens,
+           processes);
+    for (int c = 0; c < COLUMNS; c++)
+        printf(" %s |", columns[c]);
+    printf("\n|---|---|");
+    for (int c = 0; c < COLUMNS; c++)
+        printf("---|");
+    printf("\n");
+    fflush(stdout);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        measure_shape(&shapes[i], tokens, processes, limit_s);
+    return 0;
+}

@@ -84,6 +84,38 @@ static void rolling_windows_are_those_of_lm_eval(void **state)
     check_convention("lm-eval");
 }
 
+/* As many windows and scored tokens as transformers evaluated (tools/golden/make_demo_perplexity.py). */
+static void the_demo_text_has_the_windows_that_transformers_scored(void **state)
+{
+    (void)state;
+    json_error_t problem;
+    json_t *golden = json_load_file(SRCDIR "/tests/golden/demo_perplexity.json", 0, &problem), *expected;
+    assert_non_null(golden);
+    json_int_t n_tokens =
+        golden_int(json_object_get(json_object_get(golden, "texts"), "selection"), "tokens", -1);
+    const char *name;
+    json_object_foreach(json_object_get(golden, "selection_by_convention"), name, expected)
+    {
+        /* llama.cpp drops the final newline, which is a token of its own */
+        json_t *lengths = json_pack("[I]", n_tokens - (strcmp(name, "llama.cpp") == 0));
+        struct laser_dataset dataset = counting_dataset(lengths);
+        struct laser_window_options options = {.seqlen = golden_int(expected, "seqlen", 0),
+                                               .stride = golden_int(expected, "stride", 0),
+                                               .bos = (int32_t)golden_int(expected, "bos", -1)};
+        struct laser_error err = {0};
+        struct laser_window *windows;
+        int64_t n;
+        assert_int_equal(laser_convention_parse(name, &options.convention, &err), LASER_OK);
+        assert_int_equal(laser_windows_make(&dataset, 1, &options, &windows, &n, &err), LASER_OK);
+        assert_int_equal(n, golden_int(expected, "windows", -1));
+        assert_int_equal(laser_windows_scored(windows, n), golden_int(expected, "tokens", -1));
+        free(windows);
+        laser_dataset_free(&dataset);
+        json_decref(lengths);
+    }
+    json_decref(golden);
+}
+
 static struct laser_dataset count_to(int n)
 {
     json_t *lengths = json_pack("[i]", n);
@@ -321,6 +353,7 @@ int main(void)
         cmocka_unit_test(strided_windows_are_those_of_the_transformers_page),
         cmocka_unit_test(llama_cpp_windows_are_those_of_llama_perplexity),
         cmocka_unit_test(rolling_windows_are_those_of_lm_eval),
+        cmocka_unit_test(the_demo_text_has_the_windows_that_transformers_scored),
         cmocka_unit_test(text_shorter_than_a_window_is_an_input_error),
         cmocka_unit_test(llama_cpp_needs_two_windows_of_text),
         cmocka_unit_test(one_token_is_too_short_for_strided_windows),

@@ -91,21 +91,26 @@ def lm_eval(document_lengths, max_length, prefix):
 
 
 def describe(windows, token_stderr, words=0, n_bytes=0):
-    """Perplexity of the made-up NLL; standard error by window (ratio estimator) or by token."""
-    sums = np.array([sum(nll_of(t) for t in scored.values()) for _, scored in windows])
-    counts = np.array([len(scored) for _, scored in windows])
-    every = np.array([nll_of(t) for _, scored in windows for t in scored.values()])
-    mean = sums.sum() / counts.sum()
+    """Perplexity of the made-up NLL."""
+    return describe_nll([[nll_of(t) for t in scored.values()] for _, scored in windows], token_stderr, words, n_bytes)
+
+
+def describe_nll(nll, token_stderr, words=0, n_bytes=0):
+    """Perplexity from lists of NLL, one a window; standard error by window (ratio estimator) or by token."""
+    sums = np.array([np.sum(window) for window in nll])
+    counts = np.array([len(window) for window in nll])
+    every = np.concatenate([np.asarray(window) for window in nll])
+    mean = float(sums.sum() / counts.sum())
     if token_stderr:
         error = math.sqrt(((every ** 2).mean() - every.mean() ** 2) / (len(every) - 1))
     else:
-        w = len(windows)
+        w = len(nll)
         error = math.sqrt(w / (w - 1) * ((sums - mean * counts) ** 2).sum()) / counts.sum() if w > 1 else None
-    result = {"windows": len(windows), "tokens": int(counts.sum()), "nll": mean, "ppl": math.exp(mean),
+    result = {"windows": len(nll), "tokens": int(counts.sum()), "nll": mean, "ppl": math.exp(mean),
               "stderr": error}
     if n_bytes:
         result.update(word_ppl=math.exp(sums.sum() / words), byte_ppl=math.exp(sums.sum() / n_bytes),
-                      bits_per_byte=sums.sum() / n_bytes / math.log(2))
+                      bits_per_byte=float(sums.sum()) / n_bytes / math.log(2))
     return result
 
 

@@ -1,0 +1,218 @@
+#include "tokenizer/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tokenizer/parts.h"
+
+static int no_memory(struct laser_error *err)
+{
+    return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for the tokenizer");
+}
+
+static bool absent(const json_t *j)
+{
+    return !j || json_is_null(j);
+}
+
+/* Sizes that include the added tokens. */
+static void count_tokens(struct laser_tokenizer *t)
+{
+    t->size = t->model.vocab.n;
+    t->id_end = t->model.vocab.id_end;
+    for (size_t i = 0; i < t->added.n; i++) {
+        const struct laser_added_token *a = &t->added.at[i];
+        if (laser_vocab_id(&t->model.vocab, a->content, a->n) < 0)
+            t->size++;
+        if (a->id >= t->id_end)
+            t->id_end = (int64_t)a->id + 1;
+    }
+}
+
+static int load_parts(const json_t *j, struct laser_tokenizer *t, struct laser_error *err)
+{
+    const json_t *normalizer = json_object_get(j, "normalizer"), *pre = json_object_get(j, "pre_tokenizer");
+    const char *version = json_string_value(json_object_get(j, "version"));
+    if (!json_is_object(j))
+        return laser_error_set(err, LASER_EINPUT, NULL, "not a JSON object");
+    if (version && strcmp(version, "1.0") != 0)
+        return laser_error_set(err, LASER_EINPUT, NULL, "tokenizer version \"%.20s\" is not supported",
+                               version);
+    int rc = laser_model_load(json_object_get(j, "model"), &t->model, err);
+    if (rc == LASER_OK && !absent(normalizer)) {
+        t->normalizer = calloc(1, sizeof(*t->normalizer));
+        rc = t->normalizer ? laser_normalizer_load(normalizer, t->normalizer, err) : no_memory(err);
+    }
+    if (rc == LASER_OK && !absent(pre)) {
+        t->pre_tokenizer = calloc(1, sizeof(*t->pre_tokenizer));
+        rc = t->pre_tokenizer ? laser_pretokenizer_load(pre, t->pre_tokenizer, err) : no_memory(err);
+    }
+    if (rc == LASER_OK)
+        rc = laser_added_load(json_object_get(j, "added_tokens"), &t->model.vocab, t->normalizer, &t->added,
+                              err);
+    if (rc == LASER_OK)
+        rc = laser_postprocessor_load(json_object_get(j, "post_processor"), &t->post, err);
+    if (rc == LASER_OK)
+        rc = laser_decoder_load(json_object_get(j, "decoder"), &t->decoder, err);
+    if (rc == LASER_OK)
+        count_tokens(t);
+    return rc;
+}
+
+int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char *name,
+                                struct laser_tokenizer **out, struct laser_error *err)
+{
+    struct laser_error local, *e = err ? err : &local;
+    *out = NULL;
+    if (size_bytes >= 3 && memcmp(json, "\xef\xbb\xbf", 3) == 0) {
+        json += 3;
+        size_bytes -= 3;
+    }
+    json_t *j = laser_json_parse(json, size_bytes, name, e);
+    if (!j)
+        return e->code;
+    struct laser_tokenizer *t = calloc(1, sizeof(*t));
+    int rc = t ? LASER_OK : no_memory(e);
+    for (int i = 0; t && i < LASER_TOKEN_ROLES; i++)
+        t->role[i] = -1;
+    if (rc == LASER_OK)
+        rc = load_parts(j, t, e);
+    json_decref(j);
+    if (rc != LASER_OK) {
+        if (name && e->where[0] == '\0')
+            snprintf(e->where, sizeof(e->where), "%s", name);
+        laser_tokenizer_free(t);
+        return rc;
+    }
+    *out = t;
+    return LASER_OK;
+}
+
+void laser_tokenizer_free(struct laser_tokenizer *t)
+{
+    if (!t)
+        return;
+    laser_model_free(&t->model);
+    if (t->normalizer)
+        laser_normalizer_free(t->normalizer);
+    free(t->normalizer);
+    if (t->pre_tokenizer)
+        laser_pretokenizer_free(t->pre_tokenizer);
+    free(t->pre_tokenizer);
+    laser_added_free(&t->added);
+    laser_postprocessor_free(&t->post);
+    laser_decoder_free(&t->decoder);
+    free(t);
+}
+
+/* JSON of a file beside tokenizer.json; NULL if it is not there or not readable as JSON: it is only asked for
+ * roles. */
+static json_t *side_file(const char *dir, const char *name)
+{
+    struct laser_error ignored;
+    size_t size = strlen(dir) + strlen(name) + 2, n;
+    char *path = malloc(size), *text = NULL;
+    json_t *j = NULL;
+    if (path) {
+        snprintf(path, size, "%s/%s", dir, name);
+        if (laser_file_read(path, &text, &n, &ignored) == LASER_OK)
+            j = laser_json_parse(text, n, path, &ignored);
+    }
+    free(text);
+    free(path);
+    return j;
+}
+
+static void find_roles(struct laser_tokenizer *t, const char *dir)
+{
+    static const char *const files[] = {"special_tokens_map.json", "tokenizer_config.json", "config.json"};
+    static const char *const tokens[] = {"bos_token", "eos_token", "unk_token", "pad_token"};
+    static const char *const ids[] = {"bos_token_id", "eos_token_id", NULL, "pad_token_id"};
+    for (int f = 0; f < 3; f++) {
+        json_t *j = side_file(dir, files[f]);
+        for (int r = 0; r < LASER_TOKEN_ROLES; r++) {
+            const json_t *v = json_object_get(j, tokens[r]), *id = ids[r] ? json_object_get(j, ids[r]) : NULL;
+            const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+            if (t->role[r] < 0 && s)
+                t->role[r] = laser_tokenizer_token_to_id(t, s, strlen(s));
+            if (json_is_array(id))
+                id = json_array_get(id, 0);
+            if (t->role[r] < 0 && json_is_integer(id) && json_integer_value(id) >= 0 &&
+                json_integer_value(id) < t->id_end)
+                t->role[r] = (int32_t)json_integer_value(id);
+        }
+        json_decref(j);
+    }
+}
+
+int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err)
+{
+    struct stat st;
+    size_t size = strlen(path) + sizeof("/tokenizer.json"), n;
+    char *file = malloc(size), *text = NULL;
+    bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    *out = NULL;
+    if (!file)
+        return no_memory(err);
+    snprintf(file, size, "%s%s", path, dir ? "/tokenizer.json" : "");
+    int rc = laser_file_read(file, &text, &n, err);
+    if (rc == LASER_OK)
+        rc = laser_tokenizer_load_buffer(text, n, file, out, err);
+    if (rc == LASER_OK && dir)
+        find_roles(*out, path);
+    free(text);
+    free(file);
+    return rc;
+}
+
+int64_t laser_tokenizer_vocab_size(const struct laser_tokenizer *t)
+{
+    return t->size;
+}
+
+int64_t laser_tokenizer_id_end(const struct laser_tokenizer *t)
+{
+    return t->id_end;
+}
+
+int32_t laser_tokenizer_token_to_id(const struct laser_tokenizer *t, const char *token, size_t n_bytes)
+{
+    for (size_t i = 0; i < t->added.n; i++) {
+        if (t->added.at[i].n == n_bytes && memcmp(t->added.at[i].content, token, n_bytes) == 0)
+            return t->added.at[i].id;
+    }
+    return laser_vocab_id(&t->model.vocab, token, n_bytes);
+}
+
+const char *laser_tokenizer_id_to_token(const struct laser_tokenizer *t, int32_t id, size_t *n_bytes)
+{
+    const struct laser_added_token *a = laser_added_by_id(&t->added, id);
+    const struct laser_vocab_entry *e = a ? NULL : laser_vocab_at(&t->model.vocab, id);
+    if (n_bytes)
+        *n_bytes = a ? a->n_match : e ? e->len : 0;
+    return a ? a->match : e ? t->model.vocab.bytes + e->offset : NULL;
+}
+
+bool laser_tokenizer_is_special(const struct laser_tokenizer *t, int32_t id)
+{
+    const struct laser_added_token *a = laser_added_by_id(&t->added, id);
+    return a && a->special;
+}
+
+int32_t laser_tokenizer_role_id(const struct laser_tokenizer *t, enum laser_token_role role)
+{
+    return role < LASER_TOKEN_ROLES ? t->role[role] : -1;
+}
+
+const int32_t *laser_tokenizer_prefix(const struct laser_tokenizer *t, int64_t *n)
+{
+    *n = (int64_t)t->post.before.n;
+    return t->post.before.at;
+}
+
+bool laser_tokenizer_adds_bos(const struct laser_tokenizer *t)
+{
+    return t->post.before.n > 0 && t->post.before.at[0] == t->role[LASER_TOKEN_BOS];
+}

@@ -8,14 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-
-/* Where a record stands; plain data, sent to rank 0 and written into the ledger. */
-struct laser_part_record {
-    int32_t part;   /* number of the part file */
-    int64_t offset; /* bytes */
-    int64_t count;  /* doubles */
-    uint64_t hash;  /* XXH3 of the bytes */
-};
+#include "search/outcome.h"
 
 struct laser_part_writer {
     int fd;

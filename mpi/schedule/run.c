@@ -1,0 +1,372 @@
+#include "schedule/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "comm/agree.h"
+
+static volatile sig_atomic_t signal_seen;
+
+static void remember_signal(int number)
+{
+    signal_seen = number;
+}
+
+void laser_mpi_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART};
+
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+bool laser_mpi_signalled(void)
+{
+    return signal_seen != 0;
+}
+
+const char *laser_mpi_run_path(const struct laser_mpi_run *run, const char *name)
+{
+    static char path[4096 + 256];
+
+    snprintf(path, sizeof path, "%s/%s", run->output, name);
+    return path;
+}
+
+int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err)
+{
+    static struct timespec last;
+    struct timespec now;
+    double limit_s = laser_deck_real(run->deck, "run.max_time");
+
+    if (signal_seen != 0)
+        return laser_error_set(err, LASER_ESTOPPED, "",
+                               "stopped by signal %d (%s); the same command goes on from here",
+                               (int)signal_seen, strsignal((int)signal_seen));
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if ((double)(now.tv_sec - last.tv_sec) + 1e-9 * (double)(now.tv_nsec - last.tv_nsec) < 0.1)
+        return LASER_OK;
+    last = now;
+    if (limit_s > 0 && MPI_Wtime() - run->start_s > limit_s)
+        return laser_error_set(err, LASER_ESTOPPED, "run.max_time",
+                               "stopped after %.0f s, as asked; the same command goes on from here", limit_s);
+    if (access(laser_mpi_run_path(run, "STOP"), F_OK) == 0)
+        return laser_error_set(
+            err, LASER_ESTOPPED, laser_mpi_run_path(run, "STOP"),
+            "stopped because this file is there; remove it, and the same command goes on from here");
+    return LASER_OK;
+}
+
+int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *err)
+{
+    unsigned long long size = *n;
+    int rank, code = LASER_OK;
+
+    MPI_Comm_rank(comm, &rank);
+    MPI_Bcast(&size, 1, MPI_UNSIGNED_LONG_LONG, 0, comm);
+    if (rank != 0) {
+        *n = (size_t)size;
+        *data = malloc(*n > 0 ? *n : 1);
+        if (*data == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "broadcast", "no memory for %llu bytes", size);
+    }
+    code = laser_mpi_agree(comm, code, err);
+    if (code != LASER_OK) {
+        if (rank != 0)
+            free(*data);
+        return code;
+    }
+    for (size_t at = 0; at < *n; at += INT_MAX / 2) {
+        size_t piece = *n - at < INT_MAX / 2 ? *n - at : INT_MAX / 2;
+        MPI_Bcast((char *)*data + at, (int)piece, MPI_BYTE, 0, comm);
+    }
+    return LASER_OK;
+}
+
+/* Rank 0 reads the catalogue, the others get it. */
+static int share_checkpoint(struct laser_mpi_run *run, struct laser_error *err)
+{
+    void *data = NULL;
+    size_t n = 0;
+    int code = LASER_OK;
+
+    if (run->rank == 0) {
+        code = laser_checkpoint_open(laser_deck_string(run->deck, "model"), &run->checkpoint, err);
+        if (code == LASER_OK)
+            code = laser_checkpoint_pack(run->checkpoint, &data, &n, err);
+    }
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_share(run->world, &data, &n, err);
+    if (code == LASER_OK) {
+        if (run->rank != 0)
+            code = laser_checkpoint_unpack(data, n, &run->checkpoint, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    free(data);
+    return code;
+}
+
+static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_matrix_options options = {0};
+    int code;
+
+    options.include = laser_deck_list(run->deck, "scan.matrices", &options.n_include);
+    options.exclude = laser_deck_list(run->deck, "scan.exclude", &options.n_exclude);
+    options.split_fused = laser_deck_bool(run->deck, "scan.split_fused");
+    code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* What a rank may use: the deck's figure, or its share of the node's memory. */
+static void set_memory_limit(struct laser_mpi_run *run)
+{
+    double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
+    MPI_Comm node;
+    int ranks;
+
+    if (limit <= 0) {
+        MPI_Comm_split_type(run->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+        MPI_Comm_size(node, &ranks);
+        MPI_Comm_free(&node);
+        limit = 0.9 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / ranks;
+    }
+    MPI_Allreduce(&limit, &run->memory_limit_bytes, 1, MPI_DOUBLE, MPI_MIN, run->world);
+}
+
+int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code;
+
+    run->dir.lock_fd = -1;
+    run->start_s = MPI_Wtime();
+    if (laser_deck_string(run->deck, "model")[0] == '\0')
+        return laser_error_set(err, LASER_EUSAGE, "model",
+                               "no model: give --model DIR, or `model:` in the deck");
+    code = share_checkpoint(run, err);
+    if (code == LASER_OK)
+        code = list_matrices(run, err);
+    if (code == LASER_OK)
+        set_memory_limit(run);
+    return code;
+}
+
+/* Identity of the model, as the first entry of the ledger has it. */
+struct identity {
+    char content[20];
+    char times[20];
+};
+
+struct visit_state {
+    struct laser_mpi_run *run;
+    struct identity now;
+    bool force;
+    bool any;         /* a run entry was seen */
+    bool same_model;  /* the last run entry is of this model, unchanged */
+    bool changed;     /* ... of this model with other modification times */
+    bool same_values; /* same solver and selection of parts, so that values can be used again */
+    bool same_search;
+    int reused, not_reused;
+};
+
+static int64_t find_matrix(const struct laser_mpi_run *run, const char *name)
+{
+    for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
+        if (strcmp(run->matrices.matrices[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static int visit_run(struct visit_state *v, const struct laser_ledger_entry *entry, struct laser_error *err)
+{
+    const char *content = laser_ledger_get(entry, "content"), *times = laser_ledger_get(entry, "times");
+    const char *solver = laser_ledger_get(entry, "solver"), *model = laser_ledger_get(entry, "model");
+
+    v->any = true;
+    v->same_model = content != NULL && strcmp(content, v->now.content) == 0;
+    if (!v->same_model && !v->force)
+        return laser_error_set(
+            err, LASER_EUSAGE, v->run->output,
+            "this output directory holds a run of another model (%s, content %s; this one is %s); "
+            "choose another --output, or --force to start afresh",
+            model != NULL ? model : "?", content != NULL ? content : "?", v->now.content);
+    v->changed = v->same_model && (times == NULL || strcmp(times, v->now.times) != 0);
+    v->same_values = v->same_model && !v->changed && solver != NULL &&
+                     strcmp(solver, laser_deck_string(v->run->deck, "scan.solver")) == 0;
+    return LASER_OK;
+}
+
+static int keep_entry(struct laser_mpi_entries *list, const struct laser_ledger_entry *entry,
+                      struct laser_error *err)
+{
+    struct laser_ledger_entry *bigger = realloc(list->entries, ((size_t)list->n + 1) * sizeof *bigger);
+    struct laser_ledger_entry *mine;
+    ptrdiff_t shift;
+    size_t size;
+
+    if (bigger == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "ledger", "no memory for an entry");
+    list->entries = bigger;
+    mine = &bigger[list->n];
+    *mine = *entry;
+    /* The entry's strings point into its text: up to the end of the last value. */
+    size = (size_t)(entry->kind - entry->text) + strlen(entry->kind) + 1;
+    for (int i = 0; i < entry->n_fields; ++i) {
+        size_t end = (size_t)(entry->fields[i].value - entry->text) + strlen(entry->fields[i].value) + 1;
+        size = end > size ? end : size;
+    }
+    mine->text = malloc(size);
+    if (mine->text == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "ledger", "no memory for an entry");
+    memcpy(mine->text, entry->text, size);
+    shift = mine->text - entry->text;
+    mine->kind += shift;
+    for (int i = 0; i < entry->n_fields; ++i) {
+        mine->fields[i].key += shift;
+        mine->fields[i].value += shift;
+    }
+    ++list->n;
+    return LASER_OK;
+}
+
+static void forget_entries(struct laser_mpi_entries *list)
+{
+    for (int i = 0; i < list->n; ++i)
+        laser_ledger_entry_free(&list->entries[i]);
+    free(list->entries);
+    list->entries = NULL;
+    list->n = 0;
+}
+
+static int visit(void *context, const struct laser_ledger_entry *entry, struct laser_error *err)
+{
+    struct visit_state *v = context;
+
+    if (strcmp(entry->kind, "run") == 0)
+        return visit_run(v, entry, err);
+    if (strcmp(entry->kind, "matrix") == 0) {
+        const char *name = laser_ledger_get(entry, "name");
+        int64_t i = name != NULL ? find_matrix(v->run, name) : -1;
+        if (i >= 0 && v->same_values) {
+            v->reused += v->run->outcomes[i].status == LASER_OUTCOME_OPEN;
+            laser_outcome_read(entry, &v->run->outcomes[i]);
+        } else if (i >= 0) {
+            ++v->not_reused;
+        }
+    }
+    if (strcmp(entry->kind, "search") == 0)
+        forget_entries(&v->run->decisions);
+    if (v->same_values && (strcmp(entry->kind, "search") == 0 || strcmp(entry->kind, "base") == 0 ||
+                           strcmp(entry->kind, "decision") == 0))
+        return keep_entry(&v->run->decisions, entry, err);
+    return LASER_OK;
+}
+
+static int write_run_entry(struct laser_mpi_run *run, const struct identity *now, struct laser_error *err)
+{
+    struct laser_ledger_line line;
+
+    laser_ledger_line_begin(&line, "run");
+    laser_ledger_line_text(&line, "command", laser_command_name(run->command));
+    laser_ledger_line_text(&line, "version", PACKAGE_VERSION);
+    laser_ledger_line_text(&line, "model", run->checkpoint->model);
+    laser_ledger_line_text(&line, "content", now->content);
+    laser_ledger_line_text(&line, "times", now->times);
+    laser_ledger_line_text(&line, "solver", laser_deck_string(run->deck, "scan.solver"));
+    laser_ledger_line_int(&line, "ranks", run->size);
+    return laser_ledger_append(run->ledger, &line, true, err);
+}
+
+/* Puts an old ledger aside. */
+static int set_aside(struct laser_mpi_run *run, struct laser_error *err)
+{
+    char path[4400], old[4500];
+
+    snprintf(path, sizeof path, "%s", laser_mpi_run_path(run, "ledger.txt"));
+    snprintf(old, sizeof old, "%s.old", path);
+    if (rename(path, old) != 0 && errno != ENOENT)
+        return laser_error_set(err, LASER_EIO, path, "cannot put the old ledger aside: %s", strerror(errno));
+    return LASER_OK;
+}
+
+/* Rank 0. */
+static int open_ledger(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct visit_state v = {.run = run, .force = laser_deck_bool(run->deck, "run.force")};
+    char path[4400];
+    int64_t torn;
+    int code = LASER_OK;
+
+    snprintf(v.now.content, sizeof v.now.content, "%016" PRIx64, print.content);
+    snprintf(v.now.times, sizeof v.now.times, "%016" PRIx64, print.times);
+    snprintf(path, sizeof path, "%s", laser_mpi_run_path(run, "ledger.txt"));
+    run->outcomes = calloc((size_t)run->matrices.n_matrices + 1, sizeof *run->outcomes);
+    if (run->outcomes == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "", "no memory for %" PRId64 " matrices",
+                               run->matrices.n_matrices);
+    if (v.force)
+        code = set_aside(run, err);
+    if (code == LASER_OK)
+        code = laser_ledger_open(path, visit, &v, &torn, &run->ledger, err);
+    if (code == LASER_OK && torn > 0)
+        laser_mpi_log_line(run->log, "RESUME", "cut %" PRId64 " bytes of a torn last line off the ledger",
+                           torn);
+    if (code == LASER_OK && v.reused > 0)
+        laser_mpi_log_line(run->log, "RESUME", "%d of %" PRId64 " matrices are done already", v.reused,
+                           run->matrices.n_matrices);
+    if (code == LASER_OK && v.not_reused > 0)
+        laser_mpi_log_line(run->log, "RESUME", "%d finished matrices are not used again: %s", v.not_reused,
+                           v.changed ? "the model's files have been changed since"
+                                     : "the solver is another one");
+    if (code == LASER_OK)
+        code = write_run_entry(run, &v.now, err);
+    return code;
+}
+
+int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code = laser_mpi_run_open_model(run, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (run->rank == 0) {
+        code = laser_rundir_open(laser_deck_string(run->deck, "output"),
+                                 run->checkpoint->single_file ? NULL : run->checkpoint->dir, &run->dir, err);
+        if (code == LASER_OK) {
+            snprintf(run->output, sizeof run->output, "%s", run->dir.path);
+            code = laser_directory_make(laser_mpi_run_path(run, "work"), err);
+        }
+        if (code == LASER_OK)
+            code = open_ledger(run, err);
+    }
+    code = laser_mpi_agree(run->world, code, err);
+    MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, run->world);
+    return code;
+}
+
+void laser_mpi_run_close(struct laser_mpi_run *run)
+{
+    struct laser_error ignored;
+
+    laser_ledger_close(run->ledger, &ignored);
+    run->ledger = NULL;
+    forget_entries(&run->decisions);
+    free(run->outcomes);
+    run->outcomes = NULL;
+    laser_rundir_close(&run->dir);
+    laser_matrix_list_free(&run->matrices);
+    laser_checkpoint_close(run->checkpoint);
+    run->checkpoint = NULL;
+}

@@ -1,0 +1,73 @@
+/* What all commands that work on a model have in common: the model's catalogue on every rank, the output
+ * directory, the ledger with what an earlier start has finished, requests to stop.
+ */
+#ifndef LASER_MPI_SCHEDULE_RUN_H
+#define LASER_MPI_SCHEDULE_RUN_H
+
+#include <mpi.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/matrix.h"
+#include "comm/log.h"
+#include "deck/deck.h"
+#include "search/ledger.h"
+#include "search/outcome.h"
+#include "search/rundir.h"
+
+/* A list of ledger entries of one kind, as read when the ledger was opened. */
+struct laser_mpi_entries {
+    struct laser_ledger_entry *entries;
+    int n;
+};
+
+struct laser_mpi_run {
+    MPI_Comm world;
+    int rank, size;
+    const struct laser_deck *deck;
+    enum laser_command command;
+    struct laser_mpi_log *log;
+    int argc;
+    char **argv; /* for the record */
+
+    struct laser_checkpoint *checkpoint; /* every rank */
+    struct laser_matrix_list matrices;   /* every rank, the same */
+    char output[4096];                   /* every rank; absolute */
+    double memory_limit_bytes;           /* of this rank: the same on every rank */
+
+    /* Rank 0 only. */
+    struct laser_rundir dir;
+    struct laser_ledger *ledger;
+    struct laser_outcome *outcomes;     /* of each matrix */
+    struct laser_mpi_entries decisions; /* kinds `base` and `decision` of the same search, in order */
+    char search_hash[20];               /* identity of model, deck and texts that decisions depend on */
+    double start_s;
+};
+
+/* Collective.  Opens model, output directory and ledger for a run that writes (scan, reduce, perplexity).
+ * Settings are the deck's.  An output directory that holds a run of another model is LASER_EUSAGE unless
+ * run.force. */
+int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err);
+
+/* Collective.  Only the model and its matrices (plan). */
+int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err);
+
+/* Collective.  Lets go of everything; harmless after a failed open. */
+void laser_mpi_run_close(struct laser_mpi_run *run);
+
+/* Rank 0.  Is the run to stop: a signal (SIGUSR1, SIGTERM, SIGINT), a file STOP in the output directory, or
+ * the end of run.max_time.  LASER_OK or LASER_ESTOPPED with the reason.  Looks at most ten times a second. */
+int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err);
+
+/* Any rank: has this process had a signal to stop? */
+bool laser_mpi_signalled(void);
+void laser_mpi_catch_signals(void);
+
+/* Path of a file in the output directory; in a static buffer. */
+const char *laser_mpi_run_path(const struct laser_mpi_run *run, const char *name);
+
+/* Collective over comm: sends n bytes of rank 0 to the others, who get malloc'ed memory in *data. */
+int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *err);
+
+#endif

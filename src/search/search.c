@@ -241,7 +241,7 @@ static bool hand_out(struct laser_search *s, struct evaluation *e, int trial, in
     order->trial = trial;
     order->version = s->n_kept_candidates;
     order->batch = batch;
-    order->n_edits = s->n_kept;
+    order->n_kept = order->n_edits = s->n_kept;
     memcpy(order->edits, s->kept, (size_t)s->n_kept * sizeof *s->kept);
     if (trial >= 0) {
         const struct laser_search_trial *t = &s->plan.trials[trial];

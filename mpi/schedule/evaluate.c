@@ -1,0 +1,245 @@
+#include "schedule/evaluate.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "schedule/farm.h"
+#include "schedule/worker.h"
+
+/* Ranks that hold one copy of the model together: as many as its weights and activations need, or what the
+ * deck says. */
+static int choose_shards(const struct laser_mpi_evaluation *e)
+{
+    const struct laser_mpi_run *run = e->run;
+    int asked = (int)laser_deck_int(run->deck, "parallel.shards"),
+        workers = run->size > 1 ? run->size - 1 : 1;
+    double weights = (double)run->checkpoint->total_size_bytes, other = 600e6;
+    int shards = 1;
+
+    if (asked > 0)
+        return asked < workers ? asked : workers;
+    while (shards < workers && weights / shards + other > run->memory_limit_bytes)
+        ++shards;
+    return shards;
+}
+
+int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error *err)
+{
+    struct laser_mpi_run *run = e->run;
+    int code = laser_mpi_team_create(run->world, choose_shards(e), &e->team, err);
+
+    if (code != LASER_OK)
+        return code;
+    laser_mpi_shards_create(&e->team, &e->shards);
+    if (e->team.group >= 0)
+        code = laser_model_describe(run->checkpoint, &e->shards.group, e->precision, &e->model, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && e->model != NULL)
+        code = laser_model_load(e->model, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && e->model != NULL)
+        code = laser_mpi_worker_create(e, &e->worker, err);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+void laser_mpi_evaluation_close(struct laser_mpi_evaluation *e)
+{
+    laser_mpi_worker_free(e->worker);
+    laser_model_free(e->model);
+    laser_mpi_shards_free(&e->shards);
+    laser_mpi_team_free(&e->team);
+    for (int32_t i = 0; i < e->n_datasets; ++i)
+        laser_dataset_free(&e->datasets[i]);
+    free(e->datasets);
+    free(e->windows);
+    memset(e, 0, sizeof *e);
+    e->shards.sharers = MPI_COMM_NULL;
+    e->team.group_comm = MPI_COMM_NULL;
+}
+
+/* ---- every window, as the model is ---- */
+
+struct all_order {
+    int64_t batch;
+};
+
+struct all_result {
+    int32_t n;
+    int32_t stop_asked;
+    struct laser_window_nll nll[LASER_SEARCH_MAX_BATCH];
+};
+
+struct all {
+    struct laser_mpi_evaluation *e;
+    struct laser_window_nll *nll;
+    int64_t n_handed_out, n_done;
+};
+
+static enum laser_mpi_next all_next(void *context, int group, void *order)
+{
+    struct all *all = context;
+
+    (void)group;
+    if (all->n_handed_out == all->e->n_batches)
+        return LASER_MPI_END;
+    ((struct all_order *)order)->batch = all->n_handed_out++;
+    return LASER_MPI_ORDER;
+}
+
+static int stop_asked(struct laser_error *err)
+{
+    return laser_error_set(err, LASER_ESTOPPED, "",
+                           "stopped by a signal; the same command goes on from here");
+}
+
+static int all_done(void *context, int group, const void *order, const void *result, struct laser_error *err)
+{
+    struct all *all = context;
+    const struct all_result *r = result;
+    int64_t first;
+    int n = laser_mpi_batch_windows(all->e, ((const struct all_order *)order)->batch, &first);
+
+    (void)group;
+    memcpy(all->nll + first, r->nll, (size_t)n * sizeof *r->nll);
+    all->n_done += n;
+    return r->stop_asked ? stop_asked(err) : LASER_OK;
+}
+
+static int all_tick(void *context, struct laser_error *err)
+{
+    struct all *all = context;
+
+    laser_mpi_log_progress(all->e->run->log, all->n_done, all->e->n_windows, "windows");
+    return laser_mpi_run_stop(all->e->run, err);
+}
+
+/* The base model must be finite: where it is not, says where that begins. */
+static int check_finite(struct laser_mpi_evaluation *e, int64_t batch, const struct laser_window_nll *nll,
+                        int n, struct laser_error *err)
+{
+    for (int i = 0; i < n; ++i)
+        if (!isfinite(nll[i].sum_nats))
+            return laser_mpi_blame(e, batch, err);
+    return LASER_OK;
+}
+
+static int all_work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                    struct laser_error *err)
+{
+    struct all *all = context;
+    struct all_result *r = result;
+    int64_t batch = ((const struct all_order *)order)->batch, first;
+    int code;
+
+    (void)team;
+    r->n = laser_mpi_batch_windows(all->e, batch, &first);
+    r->stop_asked = laser_mpi_signalled();
+    code = laser_mpi_evaluate_batch(all->e, batch, NULL, 0, 0, r->nll, err);
+    return code == LASER_OK ? check_finite(all->e, batch, r->nll, r->n, err) : code;
+}
+
+int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, struct laser_window_nll *nll,
+                           struct laser_error *err)
+{
+    struct all all = {.e = e, .nll = nll};
+    struct laser_mpi_farm farm = {.context = &all,
+                                  .order_bytes = sizeof(struct all_order),
+                                  .result_bytes = sizeof(struct all_result),
+                                  .depth = 2,
+                                  .next = all_next,
+                                  .done = all_done,
+                                  .tick = all_tick,
+                                  .work = all_work};
+    int code;
+
+    laser_mpi_log_phase(e->run->log, phase);
+    code = laser_mpi_farm_run(&e->team, &farm, err);
+    laser_mpi_log_phase_end(e->run->log);
+    return code;
+}
+
+/* ---- a search ---- */
+
+struct searching {
+    struct laser_mpi_evaluation *e;
+    struct laser_search *search;
+};
+
+static enum laser_mpi_next search_next(void *context, int group, void *order)
+{
+    struct searching *s = context;
+
+    switch (laser_search_next(s->search, group, order)) {
+    case LASER_SEARCH_ORDER:
+        return LASER_MPI_ORDER;
+    case LASER_SEARCH_WAIT:
+        return LASER_MPI_WAIT;
+    default:
+        return LASER_MPI_END;
+    }
+}
+
+static int search_done(void *context, int group, const void *order, const void *result,
+                       struct laser_error *err)
+{
+    struct searching *s = context;
+    int code = laser_search_done(s->search, group, order, result, err);
+
+    if (code == LASER_OK && ((const struct laser_search_result *)result)->stop_asked)
+        return stop_asked(err);
+    return code;
+}
+
+static int search_tick(void *context, struct laser_error *err)
+{
+    struct searching *s = context;
+    int64_t done, total;
+
+    laser_search_progress(s->search, &done, &total);
+    laser_mpi_log_progress(s->e->run->log, done, total, "batches");
+    return laser_mpi_run_stop(s->e->run, err);
+}
+
+static int search_work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                       struct laser_error *err)
+{
+    struct searching *s = context;
+    const struct laser_search_order *o = order;
+    struct laser_search_result *r = result;
+    struct laser_window_nll nll[LASER_SEARCH_MAX_BATCH];
+    int64_t first;
+    int code;
+
+    (void)team;
+    r->n_windows = laser_mpi_batch_windows(s->e, o->batch, &first);
+    r->stop_asked = laser_mpi_signalled();
+    code = laser_mpi_evaluate_batch(s->e, o->batch, o->edits, o->n_edits, o->n_kept, nll, err);
+    if (code == LASER_OK && o->trial < 0)
+        code = check_finite(s->e, o->batch, nll, r->n_windows, err);
+    for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
+        r->nll[i] = nll[i].sum_nats / s->e->windows[first + i].n_scored;
+    return code;
+}
+
+int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase, struct laser_search *search,
+                              struct laser_error *err)
+{
+    struct searching s = {.e = e, .search = search};
+    struct laser_mpi_farm farm = {.context = &s,
+                                  .order_bytes = sizeof(struct laser_search_order),
+                                  .result_bytes = sizeof(struct laser_search_result),
+                                  .depth = 2,
+                                  .next = search_next,
+                                  .done = search_done,
+                                  .tick = search_tick,
+                                  .work = search_work};
+    int code;
+
+    laser_mpi_log_phase(e->run->log, phase);
+    code = laser_mpi_farm_run(&e->team, &farm, err);
+    laser_mpi_log_phase_end(e->run->log);
+    return code;
+}

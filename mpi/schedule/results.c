@@ -1,0 +1,325 @@
+#include "schedule/results.h"
+
+#include "config.h"
+
+#include <hdf5.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "store/parts.h"
+
+#ifdef HAVE_OPENBLAS_GET_CONFIG
+char *openblas_get_config(void);
+#endif
+
+struct laser_scan_style laser_mpi_style(void)
+{
+    struct laser_scan_style style = {.width = 100};
+    const char *columns = getenv("COLUMNS");
+    struct winsize size;
+
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        style.width = size.ws_col;
+    else if (columns != NULL && atoi(columns) > 0)
+        style.width = atoi(columns);
+    setlocale(LC_CTYPE, "");
+    style.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    return style;
+}
+
+const char *laser_mpi_libraries(void)
+{
+    static char text[1024];
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    unsigned major, minor, release;
+    int length;
+
+    MPI_Get_library_version(mpi, &length);
+    mpi[strcspn(mpi, ",\n")] = '\0';
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, sizeof text, "%s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %u.%u.%u", mpi,
+#ifdef HAVE_OPENBLAS_GET_CONFIG
+             openblas_get_config(),
+#else
+             LASER_BLAS_LIBS,
+#endif
+             LASER_SCALAPACK_LIBS, major, minor, release);
+    return text;
+}
+
+void laser_mpi_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, enum laser_score score,
+                        struct laser_scan_number *numbers)
+{
+    row->status = o->status == LASER_OUTCOME_SCANNED ? LASER_SCAN_SCANNED : LASER_SCAN_FAILED;
+    row->seconds = o->read_s + o->solve_s;
+    if (o->status != LASER_OUTCOME_SCANNED) {
+        row->reason = o->reason;
+        return;
+    }
+    row->solver = laser_solver_name((enum laser_solver)o->solver);
+    row->threshold = o->metrics.cut.threshold;
+    row->rank = o->metrics.cut.k;
+    row->snr = o->metrics.cut.snr;
+    row->score = laser_score_of(score, &o->metrics.cut);
+    row->s_max = o->metrics.s_max;
+    row->s_min = o->metrics.s_min;
+    for (int i = 0; i < laser_n_metric_fields; ++i) {
+        const struct laser_metric_field *f = &laser_metric_fields[i];
+        const char *value = (const char *)&o->metrics + f->offset;
+        numbers[i].name = f->name;
+        numbers[i].is_integer = f->is_integer;
+        numbers[i].value = f->is_integer ? (double)*(const int64_t *)(const void *)value
+                                         : *(const double *)(const void *)value;
+    }
+    row->numbers = numbers;
+    row->nnumbers = laser_n_metric_fields;
+}
+
+static enum laser_score run_score(const struct laser_mpi_run *run)
+{
+    return laser_deck_is(run->deck, "scan.score", "snr") ? LASER_SCORE_SNR : LASER_SCORE_SNR_NORMALIZED;
+}
+
+int laser_mpi_rows_make(const struct laser_mpi_run *run, struct laser_mpi_rows *rows, struct laser_error *err)
+{
+    const struct laser_matrix_list *list = &run->matrices;
+    size_t n = (size_t)(list->n_matrices + list->n_skipped);
+
+    rows->rows = calloc(n + 1, sizeof *rows->rows);
+    rows->numbers =
+        calloc((size_t)list->n_matrices * (size_t)laser_n_metric_fields + 1, sizeof *rows->numbers);
+    rows->n = n;
+    if (rows->rows == NULL || rows->numbers == NULL) {
+        laser_mpi_rows_free(rows);
+        return laser_error_set(err, LASER_ENOMEM, "results", "no memory for %zu rows", n);
+    }
+    for (int64_t i = 0; i < list->n_matrices; ++i) {
+        const struct laser_matrix *m = &list->matrices[i];
+        rows->rows[i] = (struct laser_scan_row){.name = m->name,
+                                                .type = m->type,
+                                                .layer = m->layer,
+                                                .rows = m->rows,
+                                                .columns = m->cols,
+                                                .dtype = laser_dtype_name(m->dtype)};
+        laser_mpi_row_fill(&rows->rows[i], &run->outcomes[i], run_score(run),
+                           rows->numbers + i * laser_n_metric_fields);
+    }
+    for (int64_t i = 0; i < list->n_skipped; ++i) {
+        const struct laser_tensor *t = &run->checkpoint->tensors[list->skipped[i].tensor];
+        rows->rows[list->n_matrices + i] =
+            (struct laser_scan_row){.name = t->name,
+                                    .type = t->name,
+                                    .layer = -1,
+                                    .rows = t->n_dims > 0 ? t->shape[0] : 1,
+                                    .columns = t->n_dims > 1 ? t->shape[t->n_dims - 1] : 1,
+                                    .dtype = laser_dtype_name(t->dtype),
+                                    .status = LASER_SCAN_SKIPPED,
+                                    .reason = list->skipped[i].reason};
+    }
+    return LASER_OK;
+}
+
+void laser_mpi_rows_free(struct laser_mpi_rows *rows)
+{
+    free(rows->rows);
+    free(rows->numbers);
+    memset(rows, 0, sizeof *rows);
+}
+
+/* What is written of the run beside the matrices. */
+static int put_provenance(const struct laser_mpi_run *run, struct laser_spectra_writer *w,
+                          struct laser_error *err)
+{
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    char *deck = laser_deck_print(run->deck, run->command);
+    char *json = laser_deck_json(run->deck, run->command, 0);
+    char content[20], ranks[16], seconds[32];
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"laser_mpi_version", PACKAGE_VERSION},
+                 {"command", laser_command_name(run->command)},
+                 {"model", run->checkpoint->model},
+                 {"model_content_hash", content},
+                 {"rule", laser_deck_string(run->deck, "scan.threshold")},
+                 {"score", laser_deck_string(run->deck, "scan.score")},
+                 {"deck", deck},
+                 {"deck_json", json},
+                 {"libraries", laser_mpi_libraries()},
+                 {"ranks", ranks},
+                 {"seconds", seconds}};
+    int code =
+        deck == NULL || json == NULL ? laser_error_set(err, LASER_ENOMEM, "deck", "no memory") : LASER_OK;
+
+    snprintf(content, sizeof content, "%016" PRIx64, print.content);
+    snprintf(ranks, sizeof ranks, "%d", run->size);
+    snprintf(seconds, sizeof seconds, "%.3f", MPI_Wtime() - run->start_s);
+    for (size_t i = 0; code == LASER_OK && i < sizeof texts / sizeof *texts; ++i)
+        code = laser_spectra_text(w, texts[i].name, texts[i].text, err);
+    free(deck);
+    free(json);
+    return code;
+}
+
+static int put_matrices(const struct laser_mpi_run *run, struct laser_spectra_writer *w,
+                        struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    for (int64_t i = 0; code == LASER_OK && i < run->matrices.n_matrices; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+        struct laser_spectra_matrix out = {.name = m->name,
+                                           .type = m->type,
+                                           .dtype = (char *)(uintptr_t)laser_dtype_name(m->dtype),
+                                           .layer = m->layer,
+                                           .outcome = run->outcomes[i]};
+        out.outcome.metrics.rows = m->rows;
+        out.outcome.metrics.columns = m->cols;
+        if (out.outcome.status == LASER_OUTCOME_SCANNED) {
+            out.sigma = malloc((size_t)out.outcome.values.count * sizeof *out.sigma + 1);
+            code = out.sigma == NULL ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its values")
+                                     : laser_part_read(run->output, &out.outcome.values, out.sigma, err);
+        }
+        if (code == LASER_OK)
+            code = laser_spectra_add(w, &out, err);
+        free(out.sigma);
+    }
+    return code;
+}
+
+static int put_account(const struct laser_mpi_rows *rows, struct laser_spectra_writer *w,
+                       struct laser_error *err)
+{
+    static const char *const words[] = {"scanned", "skipped", "failed"};
+    const char **texts = calloc(3 * rows->n + 1, sizeof *texts);
+    int code;
+
+    if (texts == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "results", "no memory for %zu tensors", rows->n);
+    for (size_t i = 0; i < rows->n; ++i) {
+        texts[i] = rows->rows[i].name;
+        texts[rows->n + i] = words[rows->rows[i].status];
+        texts[2 * rows->n + i] = rows->rows[i].reason != NULL ? rows->rows[i].reason : "";
+    }
+    code = laser_spectra_tensors(w, texts, texts + rows->n, texts + 2 * rows->n, (int64_t)rows->n, err);
+    free(texts);
+    return code;
+}
+
+static int write_spectra(const struct laser_mpi_run *run, const struct laser_mpi_rows *rows,
+                         struct laser_error *err)
+{
+    struct laser_spectra_writer *w;
+    char path[4400];
+    int code, finish;
+
+    snprintf(path, sizeof path, "%s", laser_mpi_run_path(run, "spectra.h5"));
+    code = laser_spectra_create(path, &w, err);
+    if (code != LASER_OK)
+        return code;
+    code = put_provenance(run, w, err);
+    if (code == LASER_OK)
+        code = put_matrices(run, w, err);
+    if (code == LASER_OK)
+        code = put_account(rows, w, err);
+    finish = laser_spectra_finish(w, code == LASER_OK, code == LASER_OK ? err : NULL);
+    return code == LASER_OK ? finish : code;
+}
+
+static const char *tensor_if_there(const struct laser_mpi_run *run, const char *name)
+{
+    return laser_checkpoint_find(run->checkpoint, name) != NULL ? name : NULL;
+}
+
+static void fill_meta(const struct laser_mpi_run *run, const char *model_id, struct laser_scan_meta *meta)
+{
+    const struct laser_deck *deck = run->deck;
+
+    *meta = (struct laser_scan_meta){.command = laser_command_name(run->command),
+                                     .version = PACKAGE_VERSION,
+                                     .model = run->checkpoint->model,
+                                     .model_id = model_id,
+                                     .threshold = laser_deck_string(deck, "scan.threshold"),
+                                     .score = laser_deck_string(deck, "scan.score"),
+                                     .ranks = run->size,
+                                     .seconds = MPI_Wtime() - run->start_s,
+                                     .top_percent = (int)laser_deck_int(deck, "scan.top_percent"),
+                                     .lm_head = tensor_if_there(run, "lm_head.weight"),
+                                     .embedding = tensor_if_there(run, "model.embed_tokens.weight")};
+    if (strcmp(meta->threshold, "laserrmt") == 0)
+        meta->never_cuts_below_beta = laser_compat_beta_limit();
+    if (meta->embedding == NULL)
+        meta->embedding = tensor_if_there(run, "transformer.wte.weight");
+    if (meta->embedding == NULL)
+        meta->embedding = tensor_if_there(run, "gpt_neox.embed_in.weight");
+    if (meta->lm_head == NULL)
+        meta->lm_head = tensor_if_there(run, "embed_out.weight");
+}
+
+int laser_mpi_results_write(struct laser_mpi_run *run, json_t **results, struct laser_error *err)
+{
+    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    char *model_id = asked[0] != '\0' ? strdup(asked) : laser_scan_model_id(run->checkpoint->model);
+    struct laser_scan_style style = laser_mpi_style();
+    struct laser_mpi_rows rows = {0};
+    struct laser_scan_meta meta;
+    struct laser_text table = {0};
+    int code = model_id == NULL ? laser_error_set(err, LASER_ENOMEM, "results", "no memory")
+                                : laser_mpi_rows_make(run, &rows, err);
+
+    *results = NULL;
+    if (code == LASER_OK)
+        code = write_spectra(run, &rows, err);
+    if (code == LASER_OK) {
+        fill_meta(run, model_id, &meta);
+        code = laser_scan_write_files(run->output, &meta, rows.rows, rows.n, err);
+    }
+    if (code == LASER_OK) {
+        *results = laser_scan_results(&meta, rows.rows, rows.n);
+        if (*results == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
+        laser_scan_table(&table, &meta, rows.rows, rows.n, &style);
+        if (table.bytes != NULL)
+            laser_mpi_log_block(run->log, table.bytes);
+    }
+    laser_text_free(&table);
+    laser_mpi_rows_free(&rows);
+    free(model_id);
+    return code;
+}
+
+int laser_mpi_results_failures(const struct laser_mpi_run *run, struct laser_error *err)
+{
+    int64_t failed = 0, first = -1;
+
+    for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
+        if (run->outcomes[i].status == LASER_OUTCOME_FAILED) {
+            if (failed++ == 0)
+                first = i;
+        }
+    if (failed == 0)
+        return LASER_OK;
+    return laser_error_set(err, run->outcomes[first].code, run->matrices.matrices[first].name,
+                           "%s (%" PRId64 " of %" PRId64 " matrices failed, the others are done)",
+                           run->outcomes[first].reason, failed, run->matrices.n_matrices);
+}
+
+int laser_mpi_results_scan(struct laser_mpi_run *run, struct laser_error *err)
+{
+    json_t *results;
+    int code = laser_mpi_results_write(run, &results, err);
+
+    if (code == LASER_OK)
+        code = laser_results_write(run->output, results, err);
+    json_decref(results);
+    if (code != LASER_OK)
+        return code;
+    laser_mpi_log_line(run->log, "OUTPUT", "%s", run->output);
+    return laser_mpi_results_failures(run, err);
+}

@@ -1,0 +1,41 @@
+/* What a scan leaves behind: spectra.h5, results.json, the scan files, the table. */
+#ifndef LASER_MPI_SCHEDULE_RESULTS_H
+#define LASER_MPI_SCHEDULE_RESULTS_H
+
+#include <jansson.h>
+
+#include "report/scan_report.h"
+#include "schedule/run.h"
+#include "store/spectra.h"
+
+/* The rows of a report, one for each matrix and each skipped tensor; free with laser_mpi_rows_free. */
+struct laser_mpi_rows {
+    struct laser_scan_row *rows;
+    size_t n;
+    struct laser_scan_number *numbers; /* of all rows */
+};
+int laser_mpi_rows_make(const struct laser_mpi_run *run, struct laser_mpi_rows *rows,
+                        struct laser_error *err);
+void laser_mpi_rows_free(struct laser_mpi_rows *rows);
+
+/* The fields of one row that follow from an outcome; numbers: room for laser_n_metric_fields. */
+void laser_mpi_row_fill(struct laser_scan_row *row, const struct laser_outcome *outcome,
+                        enum laser_score score, struct laser_scan_number *numbers);
+
+/* Rank 0.  All of it.  LASER_ENUMERIC, after everything is written, if a matrix failed. */
+int laser_mpi_results_scan(struct laser_mpi_run *run, struct laser_error *err);
+
+/* Rank 0.  spectra.h5 and the scan files; *results (owned by the caller) is what results.json is to hold of
+ * the scan.  For commands that add to it. */
+int laser_mpi_results_write(struct laser_mpi_run *run, json_t **results, struct laser_error *err);
+
+/* Rank 0.  LASER_ENUMERIC naming the first failed matrix and their number, or LASER_OK. */
+int laser_mpi_results_failures(const struct laser_mpi_run *run, struct laser_error *err);
+
+/* Width and character set of the terminal, for tables. */
+struct laser_scan_style laser_mpi_style(void);
+
+/* "Open MPI 4.1.4, OpenBLAS 0.3.21 ..., ScaLAPACK ..., HDF5 1.10.8": in a static buffer. */
+const char *laser_mpi_libraries(void);
+
+#endif

@@ -1,0 +1,234 @@
+/* The texts of an evaluation: read and tokenised on rank 0, sent to all, cut into windows and batches. */
+#include "schedule/evaluate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkpoint/json.h"
+#include "comm/agree.h"
+#include "tokenizer/tokenizer.h"
+
+/* Tokens that go through a layer at once when the deck does not say: enough to amortise reading the weights.
+ * Fixed, so that the batches, and with them every bit of the result, are the same on every number of ranks.
+ */
+#define BATCH_TOKENS 1024
+
+static int encode(void *ctx, const char *text, size_t n, bool add_special, int32_t **ids, int64_t *n_ids,
+                  struct laser_error *err)
+{
+    return laser_tokenizer_encode(ctx, text, n, add_special, ids, n_ids, err);
+}
+
+/* What cutting windows needs of the tokenizer; sent to all ranks with the tokens. */
+struct header {
+    int32_t n_datasets;
+    int32_t bos; /* of the convention: see struct laser_window_options */
+};
+
+static int32_t window_bos(enum laser_convention convention, const struct laser_tokenizer *t)
+{
+    int32_t bos = laser_tokenizer_role_id(t, LASER_TOKEN_BOS);
+
+    if (convention == LASER_CONVENTION_LLAMA_CPP)
+        return laser_tokenizer_adds_bos(t) ? bos : -1;
+    return bos >= 0 ? bos : laser_tokenizer_role_id(t, LASER_TOKEN_EOS);
+}
+
+static int load_dataset(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+                        const struct laser_encoder *encoder, struct laser_dataset *dataset,
+                        struct laser_error *err)
+{
+    struct laser_text_source source;
+    char text[4096 + 256];
+    int code;
+
+    snprintf(text, sizeof text, "%s=%s", pair->name, pair->path);
+    code = laser_text_source_parse(text, &source, err);
+    if (code != LASER_OK)
+        return code;
+    source.limit_tokens = laser_deck_int(e->run->deck, "evaluate.max_tokens");
+    source.limit_bytes = laser_deck_int(e->run->deck, "evaluate.max_bytes");
+    code = laser_dataset_load(&source, e->convention, laser_deck_int(e->run->deck, "evaluate.seqlen"),
+                              encoder, dataset, err);
+    laser_text_source_free(&source);
+    return code;
+}
+
+/* Rank 0. */
+static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+{
+    const struct laser_checkpoint *c = e->run->checkpoint;
+    int n;
+    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
+    struct laser_tokenizer *t;
+    struct laser_encoder encoder = {.encode = encode};
+    int code;
+
+    if (n == 0)
+        return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
+                               "no text to evaluate on: give --text name=path, or `text:` in the deck");
+    if (c->config == NULL)
+        return laser_error_set(err, LASER_EINPUT, c->dir,
+                               "there is no config.json: the model cannot be evaluated");
+    code = laser_json_get_size(c->config, "config.json", "vocab_size", &encoder.vocab_size, err);
+    if (code == LASER_OK)
+        code = laser_tokenizer_load(c->dir, &t, err);
+    if (code != LASER_OK)
+        return code;
+    if (laser_tokenizer_id_end(t) > encoder.vocab_size)
+        laser_mpi_log_line(e->run->log, "WARNING",
+                           "the tokenizer has ids up to %" PRId64 ", the model's vocabulary ends at %" PRId64
+                           ": does it belong to this model?",
+                           laser_tokenizer_id_end(t) - 1, encoder.vocab_size);
+    encoder.ctx = t;
+    encoder.eos = laser_tokenizer_role_id(t, LASER_TOKEN_EOS);
+    encoder.pad = laser_tokenizer_role_id(t, LASER_TOKEN_PAD);
+    header->bos = window_bos(e->convention, t);
+    e->datasets = calloc((size_t)n, sizeof *e->datasets);
+    if (e->datasets == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
+    for (int i = 0; code == LASER_OK && i < n; ++i) {
+        code = load_dataset(e, &pairs[i], &encoder, &e->datasets[i], err);
+        if (code == LASER_OK)
+            e->n_datasets = i + 1;
+    }
+    header->n_datasets = e->n_datasets;
+    laser_tokenizer_free(t);
+    return code;
+}
+
+/* The numbers of a data set that travel beside its tokens. */
+struct dataset_numbers {
+    int64_t n_tokens, n_documents, n_rows, n_bytes, n_words;
+    uint64_t hash;
+    char name[256], path[1024];
+};
+
+static int share_dataset(struct laser_mpi_evaluation *e, struct laser_dataset *d, struct laser_error *err)
+{
+    struct dataset_numbers numbers = {0};
+    bool root = e->run->rank == 0;
+    void *tokens, *starts;
+    size_t n_tokens, n_starts;
+    int code;
+
+    if (root) {
+        numbers = (struct dataset_numbers){.n_tokens = d->n_tokens,
+                                           .n_documents = d->n_documents,
+                                           .n_rows = d->n_rows,
+                                           .n_bytes = d->n_bytes,
+                                           .n_words = d->n_words,
+                                           .hash = d->hash};
+        snprintf(numbers.name, sizeof numbers.name, "%s", d->name);
+        snprintf(numbers.path, sizeof numbers.path, "%s", d->path);
+    }
+    MPI_Bcast(&numbers, (int)sizeof numbers, MPI_BYTE, 0, e->run->world);
+    tokens = root ? d->tokens : NULL;
+    starts = root ? d->document_start : NULL;
+    n_tokens = (size_t)numbers.n_tokens * sizeof *d->tokens;
+    n_starts = (size_t)(numbers.n_documents + 1) * sizeof *d->document_start;
+    code = laser_mpi_share(e->run->world, &tokens, &n_tokens, err);
+    if (code == LASER_OK)
+        code = laser_mpi_share(e->run->world, &starts, &n_starts, err);
+    if (code != LASER_OK || root)
+        return code;
+    d->tokens = tokens;
+    d->document_start = starts;
+    d->n_tokens = numbers.n_tokens;
+    d->n_documents = numbers.n_documents;
+    d->n_rows = numbers.n_rows;
+    d->n_bytes = numbers.n_bytes;
+    d->n_words = numbers.n_words;
+    d->hash = numbers.hash;
+    d->name = strdup(numbers.name);
+    d->path = strdup(numbers.path);
+    if (d->name == NULL || d->path == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, numbers.name, "no memory");
+    return code;
+}
+
+static int share(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    MPI_Bcast(header, (int)sizeof *header, MPI_BYTE, 0, e->run->world);
+    if (e->run->rank != 0) {
+        e->datasets = calloc((size_t)header->n_datasets, sizeof *e->datasets);
+        if (e->datasets == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
+    }
+    code = laser_mpi_agree(e->run->world, code, err);
+    for (int i = 0; code == LASER_OK && i < header->n_datasets; ++i) {
+        code = laser_mpi_agree(e->run->world, share_dataset(e, &e->datasets[i], err), err);
+        if (code == LASER_OK)
+            e->n_datasets = i + 1;
+    }
+    return code;
+}
+
+/* Batches of windows that together hold about batch_tokens tokens. */
+static void cut_batches(struct laser_mpi_evaluation *e)
+{
+    int64_t tokens = laser_deck_int(e->run->deck, "evaluate.batch_tokens");
+    int64_t windows = (tokens > 0 ? tokens : BATCH_TOKENS) / laser_windows_longest(e->windows, e->n_windows);
+
+    if (windows < 1)
+        windows = 1;
+    if (windows > LASER_SEARCH_MAX_BATCH)
+        windows = LASER_SEARCH_MAX_BATCH;
+    e->batch_windows = (int32_t)windows;
+    e->n_batches = (e->n_windows + windows - 1) / windows;
+}
+
+int laser_mpi_batch_windows(const struct laser_mpi_evaluation *e, int64_t batch, int64_t *first)
+{
+    *first = batch * e->batch_windows;
+    return (int)(*first + e->batch_windows <= e->n_windows ? e->batch_windows : e->n_windows - *first);
+}
+
+int laser_mpi_windows_take(struct laser_mpi_evaluation *e, const unsigned char *mark, struct laser_error *err)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        if (mark[i])
+            e->windows[n++] = e->windows[i];
+    if (n == 0)
+        return laser_error_set(err, LASER_EINPUT, "evaluate.text", "no window of text is left");
+    e->n_windows = n;
+    cut_batches(e);
+    return LASER_OK;
+}
+
+int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *e, struct laser_error *err)
+{
+    struct laser_window_options options = {0};
+    struct header header = {0};
+    int code;
+
+    memset(e, 0, sizeof *e);
+    e->run = run;
+    e->shards.sharers = MPI_COMM_NULL;
+    e->team.group_comm = MPI_COMM_NULL;
+    e->precision =
+        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    code = laser_convention_parse(laser_deck_string(run->deck, "evaluate.convention"), &e->convention, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = load(e, &header, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = share(e, &header, err);
+    if (code != LASER_OK)
+        return code;
+    options.convention = e->convention;
+    options.seqlen = laser_deck_int(run->deck, "evaluate.seqlen");
+    options.stride = laser_deck_int(run->deck, "evaluate.stride");
+    options.bos = header.bos;
+    code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        cut_batches(e);
+    return code;
+}

@@ -166,6 +166,7 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, st
 struct searching {
     struct laser_mpi_evaluation *e;
     struct laser_search *search;
+    int64_t first_batch;
 };
 
 static enum laser_mpi_next search_next(void *context, int group, void *order)
@@ -210,24 +211,24 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
     const struct laser_search_order *o = order;
     struct laser_search_result *r = result;
     struct laser_window_nll nll[LASER_SEARCH_MAX_BATCH];
-    int64_t first;
+    int64_t first, batch = s->first_batch + o->batch;
     int code;
 
     (void)team;
-    r->n_windows = laser_mpi_batch_windows(s->e, o->batch, &first);
+    r->n_windows = laser_mpi_batch_windows(s->e, batch, &first);
     r->stop_asked = laser_mpi_signalled();
-    code = laser_mpi_evaluate_batch(s->e, o->batch, o->edits, o->n_edits, o->n_kept, nll, err);
+    code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, nll, err);
     if (code == LASER_OK && o->trial < 0)
-        code = check_finite(s->e, o->batch, nll, r->n_windows, err);
+        code = check_finite(s->e, batch, nll, r->n_windows, err);
     for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
         r->nll[i] = nll[i].sum_nats / s->e->windows[first + i].n_scored;
     return code;
 }
 
 int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase, struct laser_search *search,
-                              struct laser_error *err)
+                              int64_t first_batch, struct laser_error *err)
 {
-    struct searching s = {.e = e, .search = search};
+    struct searching s = {.e = e, .search = search, .first_batch = first_batch};
     struct laser_mpi_farm farm = {.context = &s,
                                   .order_bytes = sizeof(struct laser_search_order),
                                   .result_bytes = sizeof(struct laser_search_result),

@@ -36,8 +36,9 @@ struct laser_mpi_evaluation {
     int32_t n_datasets;
     struct laser_window *windows;
     int64_t n_windows;
+    int64_t n_selected;    /* the first windows: those that a search decides on; the rest is only reported */
     int32_t batch_windows; /* of a full batch */
-    int64_t n_batches;
+    int64_t n_batches;     /* of both parts; no batch has windows of both */
     const struct laser_mpi_edit *edits; /* borrowed */
     int n_edits;
 
@@ -53,10 +54,13 @@ struct laser_mpi_evaluation {
 int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *evaluation,
                          struct laser_error *err);
 
-/* Takes a part of the windows (mark[i] != 0) instead of all.  Local, the same on every rank; before the
- * model. */
-int laser_mpi_windows_take(struct laser_mpi_evaluation *evaluation, const unsigned char *mark,
-                           struct laser_error *err);
+/* Splits the windows: those with mark[i] != 0 come first and are the selection, the others are for the
+ * report.  Local, the same on every rank; before the model. */
+int laser_mpi_windows_split(struct laser_mpi_evaluation *evaluation, const unsigned char *mark,
+                            struct laser_error *err);
+
+/* Batches of the selection; those of the report follow. */
+int64_t laser_mpi_selected_batches(const struct laser_mpi_evaluation *evaluation);
 
 /* Collective over run->world.  Chooses the layout (parallel.shards, memory) and loads the model on the
  * workers. */

@@ -285,8 +285,8 @@ int laser_mpi_results_write(struct laser_mpi_run *run, json_t **results, struct 
         if (*results == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
         laser_scan_table(&table, &meta, rows.rows, rows.n, &style);
-        if (table.bytes != NULL)
-            laser_mpi_log_block(run->log, table.bytes);
+        if (table.data != NULL)
+            laser_mpi_log_block(run->log, table.data);
     }
     laser_text_free(&table);
     laser_mpi_rows_free(&rows);

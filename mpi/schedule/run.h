@@ -28,8 +28,8 @@ struct laser_mpi_run {
     const struct laser_deck *deck;
     enum laser_command command;
     struct laser_mpi_log *log;
-    int argc;
-    char **argv; /* for the record */
+    int n_arguments;
+    const char *const *arguments; /* of the command; rank 0 only */
 
     struct laser_checkpoint *checkpoint; /* every rank */
     struct laser_matrix_list matrices;   /* every rank, the same */

@@ -179,25 +179,41 @@ static void cut_batches(struct laser_mpi_evaluation *e)
     if (windows > LASER_SEARCH_MAX_BATCH)
         windows = LASER_SEARCH_MAX_BATCH;
     e->batch_windows = (int32_t)windows;
-    e->n_batches = (e->n_windows + windows - 1) / windows;
+    e->n_batches = laser_mpi_selected_batches(e) + (e->n_windows - e->n_selected + windows - 1) / windows;
+}
+
+int64_t laser_mpi_selected_batches(const struct laser_mpi_evaluation *e)
+{
+    return (e->n_selected + e->batch_windows - 1) / e->batch_windows;
 }
 
 int laser_mpi_batch_windows(const struct laser_mpi_evaluation *e, int64_t batch, int64_t *first)
 {
-    *first = batch * e->batch_windows;
-    return (int)(*first + e->batch_windows <= e->n_windows ? e->batch_windows : e->n_windows - *first);
+    int64_t selected = laser_mpi_selected_batches(e), end = batch < selected ? e->n_selected : e->n_windows;
+
+    *first =
+        batch < selected ? batch * e->batch_windows : e->n_selected + (batch - selected) * e->batch_windows;
+    return (int)(*first + e->batch_windows <= end ? e->batch_windows : end - *first);
 }
 
-int laser_mpi_windows_take(struct laser_mpi_evaluation *e, const unsigned char *mark, struct laser_error *err)
+int laser_mpi_windows_split(struct laser_mpi_evaluation *e, const unsigned char *mark,
+                            struct laser_error *err)
 {
+    struct laser_window *sorted = malloc((size_t)e->n_windows * sizeof *sorted);
     int64_t n = 0;
 
+    if (sorted == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory for %" PRId64 " windows",
+                               e->n_windows);
     for (int64_t i = 0; i < e->n_windows; ++i)
         if (mark[i])
-            e->windows[n++] = e->windows[i];
-    if (n == 0)
-        return laser_error_set(err, LASER_EINPUT, "evaluate.text", "no window of text is left");
-    e->n_windows = n;
+            sorted[n++] = e->windows[i];
+    e->n_selected = n;
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        if (!mark[i])
+            sorted[n++] = e->windows[i];
+    free(e->windows);
+    e->windows = sorted;
     cut_batches(e);
     return LASER_OK;
 }
@@ -228,7 +244,9 @@ int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation 
     options.bos = header.bos;
     code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);
     code = laser_mpi_agree(run->world, code, err);
-    if (code == LASER_OK)
+    if (code == LASER_OK) {
+        e->n_selected = e->n_windows;
         cut_batches(e);
+    }
     return code;
 }

@@ -74,7 +74,7 @@ struct laser_search_order {
     int32_t trial;   /* index into plan.trials, -1: the kept state itself */
     int32_t version; /* number of kept candidates that it builds on */
     int32_t batch;
-    int32_t n_kept;  /* how many of the edits are kept ones */
+    int32_t n_kept; /* how many of the edits are kept ones */
     int32_t n_edits;
     int32_t edits[LASER_SEARCH_MAX_EDITS]; /* kept ones first, in the order in which they were kept */
 };

@@ -1,6 +1,6 @@
 #include "search/strategy.h"
 
-#include <math.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static void add_candidate(struct laser_strategy_plan *plan, int n_trials)
 static bool type_taken(const struct laser_strategy_options *o, const char *type)
 {
     for (int i = 0; i < o->n_types; ++i)
-        if (strcmp(o->types[i], type) == 0)
+        if (fnmatch(o->types[i], type, 0) == 0)
             return true;
     return o->n_types == 0;
 }
@@ -81,10 +81,10 @@ static bool type_taken(const struct laser_strategy_options *o, const char *type)
 static bool layer_taken(const struct laser_strategy_options *o, int layer, int last)
 {
     for (int i = 0; i < o->n_layers; ++i) {
-        int wanted = atoi(o->layers[i]);
-        if (wanted < 0)
-            wanted += last + 1;
-        if (wanted == layer)
+        int from, to, n = sscanf(o->layers[i], "%d-%d", &from, &to);
+        if (n == 1)
+            to = from;
+        if (n >= 1 && layer >= (from < 0 ? from + last + 1 : from) && layer <= (to < 0 ? to + last + 1 : to))
             return true;
     }
     return o->n_layers == 0;
@@ -113,7 +113,7 @@ static int type_place(const struct laser_strategy_options *o, const char *type)
 {
     int i = 0;
 
-    while (i < o->n_types && strcmp(o->types[i], type) != 0)
+    while (i < o->n_types && fnmatch(o->types[i], type, 0) != 0)
         ++i;
     return i;
 }

@@ -39,7 +39,7 @@ struct laser_strategy_options {
     int candidates;           /* K; 0: all */
     const char *const *types; /* order of backward, and the types taken by all; NULL: all, as they come */
     int n_types;
-    const char *const *layers; /* decimal numbers, -1 for the last; NULL: all */
+    const char *const *layers; /* numbers and ranges: 3, 0-3, -1 for the last; none: all */
     int n_layers;
     const char *const *fractions; /* of sweep, compose, budget: kept fractions, as text */
     int n_fractions;

@@ -1,0 +1,186 @@
+/* laser_mpi: reads the command line on rank 0, tells the others, runs the command, and ends with its exit
+ * code on every rank.
+ */
+#include "config.h"
+
+#include <libgen.h>
+#include <locale.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "comm/agree.h"
+#include "comm/log.h"
+#include "deck/deck.h"
+#include "schedule/commands.h"
+#include "schedule/results.h"
+#include "schedule/run.h"
+
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+void openblas_set_num_threads(int n);
+#endif
+
+/* The demo's deck: beside the program in a build tree, installed, or where LASER_MPI_DATA says. */
+static const char *demo_path(void)
+{
+    static char path[8192];
+    char program[4096];
+    const char *data = getenv("LASER_MPI_DATA");
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    const char *dir;
+
+    if (data != NULL) {
+        snprintf(path, sizeof path, "%s/demo.yaml", data);
+        return path;
+    }
+    program[n > 0 ? n : 0] = '\0';
+    dir = dirname(program);
+    snprintf(path, sizeof path, "%s/../share/laser_mpi/inputs/demo.yaml", dir);
+    if (access(path, R_OK) == 0)
+        return path;
+    snprintf(path, sizeof path, "%s/inputs/demo.yaml", dir);
+    if (access(path, R_OK) == 0)
+        return path;
+    /* A build tree apart from the source. */
+    snprintf(path, sizeof path, "%s/inputs/demo.yaml", LASER_SOURCE_DIR);
+    if (access(path, R_OK) == 0)
+        return path;
+    return LASER_DATA_DIR "/inputs/demo.yaml";
+}
+
+static void print_version(void)
+{
+    printf("laser_mpi %s\n%s\n", PACKAGE_VERSION, laser_mpi_libraries());
+}
+
+/* Rank 0: help, version and the printed deck need no other rank.  True if that was all. */
+static bool answer(const struct laser_deck *deck, const struct laser_deck_request *request)
+{
+    char *text = NULL;
+
+    if (request->version || request->command == LASER_COMMAND_VERSION) {
+        print_version();
+        return true;
+    }
+    if (request->help)
+        text = laser_deck_help(request->help_command, laser_mpi_style().width);
+    else if (request->print_deck)
+        text = laser_deck_print(deck, request->command);
+    if (text != NULL)
+        fputs(text, stdout);
+    free(text);
+    return request->help || request->print_deck;
+}
+
+/* The deck and the request of rank 0, on every rank. */
+static int share_deck(int rank, struct laser_deck **deck, struct laser_deck_request *request,
+                      struct laser_error *err)
+{
+    void *data = NULL;
+    size_t n = 0;
+    int command = request->command, code = LASER_OK;
+
+    if (rank == 0)
+        code = laser_deck_pack(*deck, (char **)&data, &n, err);
+    code = laser_mpi_agree(MPI_COMM_WORLD, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_share(MPI_COMM_WORLD, &data, &n, err);
+    MPI_Bcast(&command, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (code == LASER_OK && rank != 0) {
+        laser_deck_free(*deck);
+        *deck = NULL;
+        request->command = (enum laser_command)command;
+        code = laser_deck_unpack(deck, data, n, err);
+    }
+    free(data);
+    return laser_mpi_agree(MPI_COMM_WORLD, code, err);
+}
+
+static enum laser_mpi_progress progress_kind(const struct laser_deck *deck)
+{
+    static const char *const names[] = {"auto", "bar", "lines", "off"};
+
+    for (int i = 0; i < 4; ++i)
+        if (laser_deck_is(deck, "log.progress", names[i]))
+            return (enum laser_mpi_progress)i;
+    return LASER_MPI_PROGRESS_AUTO;
+}
+
+/* One BLAS thread a rank unless the deck says otherwise: ranks fill the cores. */
+static void set_threads(const struct laser_deck *deck)
+{
+    int threads = (int)laser_deck_int(deck, "parallel.threads");
+
+#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
+    openblas_set_num_threads(threads);
+#endif
+    laser_mpi_set_threads(threads);
+}
+
+static int run_command(int rank, const struct laser_deck *deck, const struct laser_deck_request *request,
+                       struct laser_mpi_log *log, struct laser_error *err)
+{
+    struct laser_mpi_run run = {.world = MPI_COMM_WORLD,
+                                .rank = rank,
+                                .deck = deck,
+                                .command = request->command,
+                                .log = log,
+                                .n_arguments = request->nargs,
+                                .arguments = request->args,
+                                .start_s = MPI_Wtime()};
+    const struct laser_mpi_command *command = laser_mpi_command_find(request->command);
+    int code;
+
+    MPI_Comm_size(MPI_COMM_WORLD, &run.size);
+    run.dir.lock_fd = -1;
+    if (command == NULL)
+        return laser_error_set(err, LASER_EUSAGE, laser_command_name(request->command),
+                               "this command is not part of this version");
+    set_threads(deck);
+    code = command->run(&run, err);
+    laser_mpi_run_close(&run);
+    return code;
+}
+
+static int serve(int rank, int argc, char **argv, struct laser_mpi_log *log, struct laser_error *err)
+{
+    struct laser_deck *deck = NULL;
+    struct laser_deck_request request = {0};
+    int code = laser_deck_new(&deck, err), answered = 0;
+
+    if (code == LASER_OK && rank == 0)
+        code = laser_deck_from_command_line(deck, argc, argv, demo_path(), &request, err);
+    code = laser_mpi_agree(MPI_COMM_WORLD, code, err);
+    if (code == LASER_OK && rank == 0)
+        answered = answer(deck, &request);
+    MPI_Bcast(&answered, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (code == LASER_OK && !answered) {
+        code = share_deck(rank, &deck, &request, err);
+        if (code == LASER_OK) {
+            laser_mpi_log_open(log, rank, laser_deck_is(deck, "log.format", "json"), progress_kind(deck));
+            code = run_command(rank, deck, &request, log, err);
+        }
+    }
+    laser_deck_free(deck);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct laser_error err = {0};
+    struct laser_mpi_log log;
+    int rank, code;
+
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    setlocale(LC_CTYPE, "");
+    laser_mpi_catch_signals();
+    laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF);
+    code = serve(rank, argc, argv, &log, &err);
+    if (code != LASER_OK)
+        laser_mpi_log_error(&log, &err);
+    MPI_Finalize();
+    return code;
+}

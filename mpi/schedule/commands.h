@@ -1,0 +1,25 @@
+/* The commands of the program that work on a model or on results. */
+#ifndef LASER_MPI_SCHEDULE_COMMANDS_H
+#define LASER_MPI_SCHEDULE_COMMANDS_H
+
+#include "schedule/run.h"
+
+struct laser_mpi_command {
+    enum laser_command command;
+    /* Collective over run->world; the same code on every rank. */
+    int (*run)(struct laser_mpi_run *run, struct laser_error *err);
+};
+
+/* NULL if the program has no such command. */
+const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command);
+
+/* Threads of the kernels of the forward pass. */
+void laser_mpi_set_threads(int threads);
+
+int laser_mpi_command_scan(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_derive(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_perplexity(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err);
+
+#endif

@@ -1,0 +1,317 @@
+#include "schedule/edits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "comm/agree.h"
+#include "layout/gridshape.h"
+#include "schedule/farm.h"
+#include "spectrum/edit.h"
+#include "store/parts.h"
+#include "svd/rebuild.h"
+
+struct order {
+    int64_t matrix;
+};
+
+struct result {
+    int32_t stop_asked;
+};
+
+struct making {
+    struct laser_mpi_run *run;
+    struct laser_mpi_edit_list *list;
+    const int64_t *todo; /* rank 0: matrices with missing files */
+    int64_t n_todo, n_handed_out, n_done;
+};
+
+static enum laser_mpi_next next(void *context, int group, void *order)
+{
+    struct making *m = context;
+
+    (void)group;
+    if (m->n_handed_out == m->n_todo)
+        return LASER_MPI_END;
+    ((struct order *)order)->matrix = m->todo[m->n_handed_out++];
+    return LASER_MPI_ORDER;
+}
+
+static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
+{
+    struct making *m = context;
+
+    (void)group;
+    (void)order;
+    ++m->n_done;
+    if (((const struct result *)result)->stop_asked)
+        return laser_error_set(err, LASER_ESTOPPED, "",
+                               "stopped by a signal; the same command goes on from here");
+    return LASER_OK;
+}
+
+static int tick(void *context, struct laser_error *err)
+{
+    struct making *m = context;
+
+    laser_mpi_log_progress(m->run->log, m->n_done, m->n_todo, "matrices");
+    return laser_mpi_run_stop(m->run, err);
+}
+
+/* Where the rows of a rebuilt matrix go: the bytes of its tensor, on the leader. */
+struct sheet {
+    const struct laser_mpi_run *run;
+    const struct laser_matrix *matrix;
+    unsigned char *bytes; /* the whole tensor; each rank fills its rows, the others are zero */
+};
+
+static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, struct laser_error *err)
+{
+    struct sheet *s = context;
+
+    return laser_matrix_read(s->run->checkpoint, s->matrix, row0, nrows, 0, s->matrix->cols, dst,
+                             s->matrix->cols, err);
+}
+
+static int write_rows(void *context, int64_t row0, int64_t nrows, const double *src, struct laser_error *err)
+{
+    struct sheet *s = context;
+
+    return laser_matrix_write(s->run->checkpoint, s->matrix, row0, nrows, 0, s->matrix->cols, src,
+                              s->matrix->cols, s->bytes, err);
+}
+
+/* The ranks' rows, each in the bytes of one rank and zero in the others, on the leader. */
+static void gather(const struct laser_mpi_team *team, unsigned char *bytes, int64_t n)
+{
+    for (int64_t at = 0; at < n && team->group_size > 1; at += 1 << 30) {
+        int piece = n - at < 1 << 30 ? (int)(n - at) : 1 << 30;
+        MPI_Reduce(team->group_rank == 0 ? MPI_IN_PLACE : bytes + at, bytes + at, piece, MPI_BYTE, MPI_BOR, 0,
+                   team->group_comm);
+    }
+}
+
+static int write_edit(const struct sheet *s, const char *path, struct laser_error *err)
+{
+    const struct laser_tensor *t = &s->run->checkpoint->tensors[s->matrix->tensor];
+    struct laser_safetensors_item item = {
+        .name = t->name, .dtype = t->dtype, .n_dims = t->n_dims, .data = s->bytes};
+
+    memcpy(item.shape, t->shape, sizeof item.shape);
+    return laser_safetensors_write(path, &item, 1, err);
+}
+
+/* Factors of the singular values for one edit. */
+static int edit_ratio(const struct laser_strategy_edit *edit, const double *sigma,
+                      const struct laser_matrix *m, double *ratio, struct laser_error *err)
+{
+    int64_t n = m->rows < m->cols ? m->rows : m->cols;
+    struct laser_edit what;
+    int code = laser_edit_parse(edit->text, &what, err);
+
+    if (code != LASER_OK)
+        return code;
+    laser_edit_apply(&what, sigma, m->rows, m->cols, ratio);
+    for (int64_t i = 0; i < n; ++i)
+        ratio[i] = sigma[i] > 0 ? ratio[i] / sigma[i] : 0;
+    return LASER_OK;
+}
+
+/* One edit by a group: read, rebuild, gather, write. */
+static int make_edit(struct making *m, const struct laser_mpi_team *team, int edit, struct sheet *s,
+                     const double *ratio, struct laser_error *err)
+{
+    const struct laser_tensor *t = &m->run->checkpoint->tensors[s->matrix->tensor];
+    struct laser_mpi_grid grid = {0};
+    struct laser_mpi_matrix a = {0};
+    struct laser_grid_shape shape =
+        laser_layout_gridshape(s->matrix->cols, s->matrix->rows, team->group_size);
+    int code = laser_mpi_grid_create(team->group_comm, shape.nprow, shape.npcol, &grid, err);
+
+    if (code != LASER_OK)
+        return code;
+    code =
+        laser_mpi_matrix_create(&grid, s->matrix->name, s->matrix->cols, s->matrix->rows, shape.nb, &a, err);
+    if (code == LASER_OK)
+        code = laser_mpi_matrix_load(&a, read_rows, s, err);
+    if (code == LASER_OK)
+        code = laser_mpi_svd_rebuild(&a, ratio, NULL, err);
+    if (code == LASER_OK) {
+        memset(s->bytes, 0, (size_t)t->size_bytes);
+        code = laser_mpi_matrix_store(&a, write_rows, s, err);
+    }
+    laser_mpi_matrix_free(&a);
+    laser_mpi_grid_free(&grid);
+    if (code != LASER_OK)
+        return code;
+    gather(team, s->bytes, t->size_bytes);
+    if (team->group_rank == 0)
+        code = write_edit(s, m->list->files[edit].path, err);
+    return laser_mpi_agree(team->group_comm, code, err);
+}
+
+static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                struct laser_error *err)
+{
+    struct making *m = context;
+    int64_t matrix = ((const struct order *)order)->matrix;
+    struct sheet s = {.run = m->run, .matrix = &m->run->matrices.matrices[matrix]};
+    int64_t n = s.matrix->rows < s.matrix->cols ? s.matrix->rows : s.matrix->cols;
+    double *sigma = malloc(2 * (size_t)n * sizeof *sigma), *ratio = sigma != NULL ? sigma + n : NULL;
+    bool have_values = false;
+    int code = LASER_OK;
+
+    ((struct result *)result)->stop_asked = laser_mpi_signalled();
+    s.bytes = malloc((size_t)m->run->checkpoint->tensors[s.matrix->tensor].size_bytes + 1);
+    if (sigma == NULL || s.bytes == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, s.matrix->name, "no memory to rebuild it");
+    for (int e = 0; code == LASER_OK && !have_values && e < m->list->n; ++e)
+        if (m->list->edits[e].matrix == matrix) {
+            code = laser_part_read(m->run->output, &m->list->values[e], sigma, err);
+            have_values = true;
+        }
+    code = laser_mpi_agree(team->group_comm, code, err);
+    for (int e = 0; code == LASER_OK && e < m->list->n; ++e) {
+        int there;
+        if (m->list->edits[e].matrix != matrix)
+            continue;
+        there = team->group_rank == 0 && access(m->list->files[e].path, R_OK) == 0;
+        MPI_Bcast(&there, 1, MPI_INT, 0, team->group_comm);
+        if (there)
+            continue;
+        code = laser_mpi_agree(team->group_comm, edit_ratio(&m->list->edits[e], sigma, s.matrix, ratio, err),
+                               err);
+        if (code == LASER_OK)
+            code = make_edit(m, team, e, &s, ratio, err);
+    }
+    free(sigma);
+    free(s.bytes);
+    return code;
+}
+
+/* A name that stands for model, matrix and edit, so that a file left by an earlier start is used again and
+ * never mistaken for another one. */
+static void edit_path(const struct laser_mpi_run *run, const struct laser_matrix *m, const char *text,
+                      uint64_t model, char *path, size_t size)
+{
+    char key[4096];
+
+    snprintf(key, sizeof key, "%016" PRIx64 " %s %s", model, m->name, text);
+    snprintf(path, size, "%s/work/edits/%016" PRIx64 ".safetensors", run->output,
+             (uint64_t)XXH3_64bits(key, strlen(key)));
+}
+
+static int fill_list(struct laser_mpi_run *run, struct laser_mpi_edit_list *list, struct laser_error *err)
+{
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+
+    for (int e = 0; e < list->n; ++e) {
+        const struct laser_matrix *m = &run->matrices.matrices[list->edits[e].matrix];
+        char path[8192];
+        edit_path(run, m, list->edits[e].text, print.content ^ print.times, path, sizeof path);
+        list->files[e].tensor = run->checkpoint->tensors[m->tensor].name;
+        list->files[e].path = strdup(path);
+        if (list->files[e].path == NULL)
+            return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
+    }
+    return LASER_OK;
+}
+
+static int share_list(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
+                      struct laser_mpi_edit_list *list, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    list->n = run->rank == 0 ? plan->n_edits : 0;
+    MPI_Bcast(&list->n, 1, MPI_INT, 0, run->world);
+    list->edits = calloc((size_t)list->n + 1, sizeof *list->edits);
+    list->files = calloc((size_t)list->n + 1, sizeof *list->files);
+    list->values = calloc((size_t)list->n + 1, sizeof *list->values);
+    if (list->edits == NULL || list->files == NULL || list->values == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code != LASER_OK)
+        return code;
+    if (run->rank == 0) {
+        memcpy(list->edits, plan->edits, (size_t)list->n * sizeof *list->edits);
+        for (int e = 0; e < list->n; ++e)
+            list->values[e] = run->outcomes[list->edits[e].matrix].values;
+        code = laser_directory_make(laser_mpi_run_path(run, "work/edits"), err);
+    }
+    MPI_Bcast(list->edits, (int)((size_t)list->n * sizeof *list->edits), MPI_BYTE, 0, run->world);
+    MPI_Bcast(list->values, (int)((size_t)list->n * sizeof *list->values), MPI_BYTE, 0, run->world);
+    if (code == LASER_OK)
+        code = fill_list(run, list, err);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* Rank 0: matrices with an edit whose file is missing, in the order of the edits. */
+static int64_t *find_missing(const struct laser_mpi_run *run, const struct laser_mpi_edit_list *list,
+                             int64_t *n)
+{
+    int64_t *todo = calloc((size_t)list->n + 1, sizeof *todo);
+    unsigned char *listed = calloc((size_t)run->matrices.n_matrices + 1, 1);
+
+    *n = 0;
+    for (int e = 0; todo != NULL && listed != NULL && e < list->n; ++e) {
+        int matrix = list->edits[e].matrix;
+        if (listed[matrix] || access(list->files[e].path, R_OK) == 0)
+            continue;
+        listed[matrix] = 1;
+        todo[(*n)++] = matrix;
+    }
+    if (listed == NULL) {
+        free(todo);
+        todo = NULL;
+    }
+    free(listed);
+    return todo;
+}
+
+int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
+                         struct laser_mpi_edit_list *list, struct laser_error *err)
+{
+    struct making making = {.run = run, .list = list};
+    struct laser_mpi_farm farm = {.context = &making,
+                                  .order_bytes = sizeof(struct order),
+                                  .result_bytes = sizeof(struct result),
+                                  .depth = 1,
+                                  .next = next,
+                                  .done = done,
+                                  .tick = tick,
+                                  .work = work};
+    int64_t *todo = NULL;
+    struct laser_mpi_team team;
+    int group_size = (int)laser_deck_int(run->deck, "parallel.group_size"), code;
+
+    memset(list, 0, sizeof *list);
+    code = share_list(run, plan, list, err);
+    if (code == LASER_OK && run->rank == 0 && (todo = find_missing(run, list, &making.n_todo)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
+    code = laser_mpi_agree(run->world, code, err);
+    making.todo = todo;
+    if (code == LASER_OK)
+        code = laser_mpi_team_create(run->world, group_size > 0 ? group_size : 1, &team, err);
+    if (code == LASER_OK) {
+        laser_mpi_log_phase(run->log, "edits");
+        code = laser_mpi_farm_run(&team, &farm, err);
+        laser_mpi_log_phase_end(run->log);
+        laser_mpi_team_free(&team);
+    }
+    free(todo);
+    return code;
+}
+
+void laser_mpi_edits_free(struct laser_mpi_edit_list *list)
+{
+    for (int e = 0; list->files != NULL && e < list->n; ++e)
+        free(list->files[e].path);
+    free(list->edits);
+    free(list->files);
+    free(list->values);
+    memset(list, 0, sizeof *list);
+}

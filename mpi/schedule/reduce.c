@@ -176,6 +176,19 @@ static int add_decision(struct reduction *r, const struct laser_search_decision 
     return LASER_OK;
 }
 
+/* The mean of the base goes into the ledger before the first decision, for a later start. */
+static int remember_base(struct reduction *r, struct laser_error *err)
+{
+    struct laser_ledger_line line;
+
+    if (!isnan(r->base_mean))
+        return LASER_OK;
+    laser_search_base(r->search, &r->base_mean);
+    laser_ledger_line_begin(&line, "base");
+    laser_ledger_line_real(&line, "nll", r->base_mean);
+    return laser_ledger_append(r->run->ledger, &line, true, err);
+}
+
 /* A decision of the search: the ledger first, then the list. */
 static int decided(void *context, const struct laser_search_decision *d, struct laser_error *err)
 {
@@ -184,8 +197,10 @@ static int decided(void *context, const struct laser_search_decision *d, struct 
     int32_t number;
     const struct laser_strategy_edit *edit = first_edit(r, d->trial, &number);
     struct laser_ledger_line line;
-    int code;
+    int code = remember_base(r, err);
 
+    if (code != LASER_OK)
+        return code;
     laser_ledger_line_begin(&line, "decision");
     laser_ledger_line_int(&line, "candidate", d->candidate);
     laser_ledger_line_int(&line, "trial", d->trial);
@@ -514,19 +529,6 @@ static int write_results(struct reduction *r, json_t *results, struct laser_erro
     laser_mpi_log_line(r->run->log, "RESULT", "%d of %zu candidates kept; the model is in %s", r->n_kept,
                        json_array_size(r->decisions), laser_mpi_run_path(r->run, "model"));
     return laser_results_write(r->run->output, results, err);
-}
-
-/* The mean of the base goes into the ledger once it is known, for a later start. */
-static int remember_base(struct reduction *r, struct laser_error *err)
-{
-    struct laser_ledger_line line;
-
-    if (!isnan(r->base_mean))
-        return LASER_OK;
-    laser_search_base(r->search, &r->base_mean);
-    laser_ledger_line_begin(&line, "base");
-    laser_ledger_line_real(&line, "nll", r->base_mean);
-    return laser_ledger_append(r->run->ledger, &line, true, err);
 }
 
 static int candidates_and_edits(struct reduction *r, json_t **results, struct laser_error *err)

@@ -1,0 +1,105 @@
+/* The command `plan`: what a scan would cost on this number of ranks, without computing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "layout/schedule.h"
+#include "schedule/commands.h"
+
+static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
+{
+    for (int p = 0; p < plan->nphases; ++p) {
+        const struct laser_plan_phase *phase = &plan->phases[p];
+        double memory = 0;
+        for (int64_t j = phase->first; j < phase->first + phase->count; ++j)
+            if (plan->jobs[j].memory_bytes > memory)
+                memory = plan->jobs[j].memory_bytes;
+        laser_mpi_log_line(run->log, "PHASE",
+                           "%" PRId64 " matrices by %d groups of %d rank%s, %.1f MB a rank, about %.3g s",
+                           phase->count, phase->groups, phase->group_size, phase->group_size == 1 ? "" : "s",
+                           memory / 1e6, phase->makespan_s);
+    }
+}
+
+/* One line for each shape, largest work first as the plan has them. */
+static void say_matrices(const struct laser_mpi_run *run, const struct laser_plan *plan,
+                         enum laser_route route)
+{
+    char table[256];
+
+    snprintf(table, sizeof table, "%10s %10s %-32s %10s %6s %12s %12s\n", "rows", "columns", "first of them",
+             "how many", "ranks", "GFLOP each", "s each");
+    laser_mpi_log_block(run->log, table);
+    for (int64_t j = 0, n; j < plan->njobs; j += n) {
+        const struct laser_matrix *m = &run->matrices.matrices[plan->jobs[j].matrix];
+        for (n = 1; j + n < plan->njobs; ++n) {
+            const struct laser_matrix *o = &run->matrices.matrices[plan->jobs[j + n].matrix];
+            if (o->rows != m->rows || o->cols != m->cols ||
+                plan->jobs[j + n].group_size != plan->jobs[j].group_size)
+                break;
+        }
+        snprintf(table, sizeof table,
+                 "%10" PRId64 " %10" PRId64 " %-32.80s %10" PRId64 " %6d %12.3g %12.3g\n", m->rows, m->cols,
+                 m->name, n, plan->jobs[j].group_size,
+                 laser_cost_flops(laser_route_for(route, plan->jobs[j].group_size), m->rows, m->cols) / 1e9,
+                 plan->jobs[j].seconds);
+        laser_mpi_log_block(run->log, table);
+    }
+}
+
+static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
+{
+    enum laser_route route =
+        laser_deck_is(run->deck, "scan.solver", "gesvd") ? LASER_ROUTE_SERIAL_GESVD : LASER_ROUTE_SERIAL_GRAM;
+    struct laser_plan_limits limits = {.workers = run->size > 1 ? run->size - 1 : 1,
+                                       .group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
+                                       .limit_bytes = run->memory_limit_bytes};
+    struct laser_plan_matrix *wanted = calloc((size_t)run->matrices.n_matrices + 1, sizeof *wanted);
+    struct laser_cost_rates rates;
+    struct laser_plan plan = {0};
+    int64_t n = run->matrices.n_matrices;
+    int code = LASER_OK, recommended = 1;
+
+    if (wanted == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "plan", "no memory for %" PRId64 " matrices", n);
+    laser_cost_defaults(&rates);
+    for (int64_t i = 0; i < n; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+        wanted[i] = (struct laser_plan_matrix){.name = m->name,
+                                               .rows = m->rows,
+                                               .cols = m->cols,
+                                               .stored_bytes = (int)laser_dtype_size(m->dtype),
+                                               .route = route};
+    }
+    code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
+    if (code == LASER_OK)
+        code = laser_plan_recommend(wanted, n, &rates, run->memory_limit_bytes, 4096, &recommended, err);
+    if (code == LASER_OK) {
+        laser_mpi_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
+                           run->checkpoint->model, n, run->matrices.n_skipped);
+        say_matrices(run, &plan, route);
+        say_phases(run, &plan);
+        laser_mpi_log_line(run->log, "TOTAL",
+                           "%d rank%s: about %.3g s; limit %.1f GB a rank; %" PRId64 " matrices fit nowhere",
+                           run->size, run->size == 1 ? "" : "s", plan.makespan_s,
+                           run->memory_limit_bytes / 1e9, plan.misfits);
+        laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d workers and the coordinator)",
+                           recommended > 1 ? recommended + 1 : 1, recommended);
+    }
+    laser_plan_free(&plan);
+    free(wanted);
+    return code;
+}
+
+int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code = laser_mpi_run_open_model(run, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (run->rank == 0)
+        code = plan_scan(run, err);
+    return laser_mpi_agree(run->world, code, err);
+}

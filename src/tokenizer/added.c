@@ -140,9 +140,9 @@ static int load_token(const json_t *j, struct laser_added_token *t, struct laser
 static int set_match(struct laser_added_token *t, const struct laser_normalizer *normalizer,
                      struct laser_error *err)
 {
-    struct laser_text text = {0};
+    struct laser_normalized text = {0};
     struct laser_matcher m = {0};
-    laser_text_add(&text, t->content, t->n, false);
+    laser_normalized_add(&text, t->content, t->n, false);
     int rc = text.failed ? no_memory(err) : LASER_OK;
     if (rc == LASER_OK && t->normalized && normalizer)
         rc = laser_normalize(normalizer, &text, &m, err);
@@ -155,7 +155,7 @@ static int set_match(struct laser_added_token *t, const struct laser_normalizer 
         rc = t->match ? LASER_OK : no_memory(err);
     }
     laser_matcher_free(&m);
-    laser_text_free(&text);
+    laser_normalized_free(&text);
     return rc;
 }
 

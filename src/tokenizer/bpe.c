@@ -37,7 +37,7 @@ static const struct laser_merge *find_merge(const struct laser_bpe *b, int32_t l
     return NULL;
 }
 
-int laser_bpe_reserve(struct laser_model *m, size_t n, struct laser_error *err)
+int laser_bpe_reserve(struct laser_token_model *m, size_t n, struct laser_error *err)
 {
     struct laser_bpe *b = &m->bpe;
     size_t slots = 16;
@@ -57,7 +57,7 @@ static int out_of_vocabulary(struct laser_error *err, const char *s, size_t n)
                            n > 200 ? 200 : (int)n, s);
 }
 
-int laser_bpe_add_merge(struct laser_model *m, const char *a, size_t a_len, const char *b, size_t b_len,
+int laser_bpe_add_merge(struct laser_token_model *m, const char *a, size_t a_len, const char *b, size_t b_len,
                         uint32_t rank, struct laser_error *err)
 {
     size_t skip = m->bpe.prefix ? strlen(m->bpe.prefix) : 0;
@@ -103,7 +103,7 @@ static bool has_inner_meta(const char *s, size_t n)
 /* What crosses a place in the text is in a token that some merge made; so if none of them has U+2581 behind
  * another character, and all symbols are what their names say (none is an unknown one), words do not see each
  * other. */
-static bool can_cut_at_meta(const struct laser_model *m)
+static bool can_cut_at_meta(const struct laser_token_model *m)
 {
     const struct laser_bpe *b = &m->bpe;
     if (b->strict || (b->prefix && *b->prefix) || (b->suffix && *b->suffix) ||
@@ -121,7 +121,7 @@ static bool can_cut_at_meta(const struct laser_model *m)
     return true;
 }
 
-void laser_bpe_finish(struct laser_model *m)
+void laser_bpe_finish(struct laser_token_model *m)
 {
     for (int i = 0; i < 256; i++) {
         static const char digits[] = "0123456789ABCDEF";
@@ -132,7 +132,7 @@ void laser_bpe_finish(struct laser_model *m)
     m->bpe.cut_at_meta = can_cut_at_meta(m);
 }
 
-static void add_symbol(struct laser_model_scratch *w, int32_t *n, int32_t id, int32_t len)
+static void add_symbol(struct laser_token_model_scratch *w, int32_t *n, int32_t id, int32_t len)
 {
     int32_t k = (*n)++;
     if (k > 0)
@@ -141,8 +141,8 @@ static void add_symbol(struct laser_model_scratch *w, int32_t *n, int32_t id, in
 }
 
 /* The bytes of the character as fallback tokens, if all of them are in the vocabulary. */
-static bool add_bytes(const struct laser_bpe *b, struct laser_model_scratch *w, int32_t *n, const char *s,
-                      size_t len)
+static bool add_bytes(const struct laser_bpe *b, struct laser_token_model_scratch *w, int32_t *n,
+                      const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (b->byte_id[(unsigned char)s[i]] < 0)
@@ -155,8 +155,8 @@ static bool add_bytes(const struct laser_bpe *b, struct laser_model_scratch *w, 
 
 /* The symbols before any merge.  An unknown character waits until the next one is known, and bytes that come
  * meanwhile overtake it; without an unknown token it is dropped: so does the library. */
-static int split_word(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                      int32_t *count, struct laser_error *err)
+static int split_word(const struct laser_token_model *m, struct laser_token_model_scratch *w, const char *s,
+                      size_t n, int32_t *count, struct laser_error *err)
 {
     const struct laser_bpe *b = &m->bpe;
     size_t n_prefix = b->prefix ? strlen(b->prefix) : 0, n_suffix = b->suffix ? strlen(b->suffix) : 0;
@@ -167,10 +167,10 @@ static int split_word(const struct laser_model *m, struct laser_model_scratch *w
         size_t name_len = len = laser_utf8_len(s[i]);
         bool pre = n_prefix > 0 && i > 0, post = n_suffix > 0 && i + len == n;
         if (pre || post) {
-            laser_text_reset(&w->mapped);
-            laser_text_add(&w->mapped, b->prefix, pre ? n_prefix : 0, false);
-            laser_text_add(&w->mapped, s + i, len, false);
-            laser_text_add(&w->mapped, b->suffix, post ? n_suffix : 0, false);
+            laser_normalized_reset(&w->mapped);
+            laser_normalized_add(&w->mapped, b->prefix, pre ? n_prefix : 0, false);
+            laser_normalized_add(&w->mapped, s + i, len, false);
+            laser_normalized_add(&w->mapped, b->suffix, post ? n_suffix : 0, false);
             if (w->mapped.failed)
                 return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a word");
             name = w->mapped.s;
@@ -243,7 +243,7 @@ static void sift_down(struct laser_heap_item *h, size_t n, size_t i)
 }
 
 /* The heap has room for one item more than each merge can leave in it, see merge_long(). */
-static void heap_push(struct laser_model_scratch *w, const struct laser_merge *merge, int32_t at)
+static void heap_push(struct laser_token_model_scratch *w, const struct laser_merge *merge, int32_t at)
 {
     if (!merge)
         return;
@@ -256,7 +256,7 @@ static void heap_push(struct laser_model_scratch *w, const struct laser_merge *m
 
 /* Merges with a heap of candidates; those that are out of date are known by what they would make.  At most n
  * - 1 candidates at the start and two more for each of at most n - 1 merges. */
-static int merge_long(const struct laser_bpe *b, struct laser_model_scratch *w, int32_t n,
+static int merge_long(const struct laser_bpe *b, struct laser_token_model_scratch *w, int32_t n,
                       struct laser_error *err)
 {
     struct laser_symbol *sym = w->symbol;
@@ -302,8 +302,8 @@ static int merge_long(const struct laser_bpe *b, struct laser_model_scratch *w, 
     return LASER_OK;
 }
 
-int laser_bpe_encode(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                     struct laser_ids *ids, struct laser_error *err)
+int laser_bpe_encode(const struct laser_token_model *m, struct laser_token_model_scratch *w, const char *s,
+                     size_t n, struct laser_ids *ids, struct laser_error *err)
 {
     size_t n_prefix = m->bpe.prefix ? strlen(m->bpe.prefix) : 0,
            n_suffix = m->bpe.suffix ? strlen(m->bpe.suffix) : 0;

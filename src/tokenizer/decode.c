@@ -17,7 +17,7 @@ static void end_string(struct laser_pieces *p, size_t start)
 
 static void add(struct laser_pieces *p, const char *s, size_t n)
 {
-    laser_text_add(&p->text, s, n, false);
+    laser_normalized_add(&p->text, s, n, false);
 }
 
 static void byte_level(const struct laser_pieces *in, struct laser_pieces *out)
@@ -43,7 +43,7 @@ static void byte_level(const struct laser_pieces *in, struct laser_pieces *out)
         out->failed = true;
         return;
     }
-    laser_text_reset(&out->text);
+    laser_normalized_reset(&out->text);
     add(out, good, n);
     end_string(out, 0);
     free(good);

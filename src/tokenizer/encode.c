@@ -7,7 +7,7 @@
 struct call {
     struct laser_pieces pieces, next;
     struct laser_pre_scratch pre;
-    struct laser_model_scratch model;
+    struct laser_token_model_scratch model;
     struct laser_ids ids;
 };
 
@@ -21,7 +21,7 @@ static void swap_pieces(struct call *c)
     struct laser_pieces p = c->pieces;
     c->pieces = c->next;
     c->next = p;
-    laser_text_reset(&c->next.text);
+    laser_normalized_reset(&c->next.text);
     c->next.n = 0;
 }
 
@@ -29,7 +29,7 @@ static void swap_pieces(struct call *c)
 static int find_plain_tokens(const struct laser_tokenizer *t, struct call *c, const char *text, size_t n,
                              struct laser_error *err)
 {
-    laser_text_add(&c->pieces.text, text, n, false);
+    laser_normalized_add(&c->pieces.text, text, n, false);
     c->pieces.text.zero = n > 0 ? laser_utf8_len(*text) : 0;
     laser_added_split(&t->added, false, &c->pieces, (struct laser_piece){0, n, -1, true}, &c->pieces);
     return c->pieces.text.failed || c->pieces.failed ? no_memory(err) : LASER_OK;
@@ -38,7 +38,7 @@ static int find_plain_tokens(const struct laser_tokenizer *t, struct call *c, co
 /* Normalizes each piece on its own. */
 static int normalize_pieces(const struct laser_tokenizer *t, struct call *c, struct laser_error *err)
 {
-    struct laser_text one = {0};
+    struct laser_normalized one = {0};
     int rc = LASER_OK;
     if (!t->normalizer)
         return LASER_OK;
@@ -46,18 +46,18 @@ static int normalize_pieces(const struct laser_tokenizer *t, struct call *c, str
         struct laser_piece p = c->pieces.at[i];
         size_t start = c->next.text.n, zero = c->pieces.text.zero;
         zero = zero < p.start ? 0 : (zero < p.end ? zero : p.end) - p.start;
-        laser_text_reset(&one);
-        laser_text_add(&one, c->pieces.text.s + p.start, zero, true);
-        laser_text_add(&one, c->pieces.text.s + p.start + zero, p.end - p.start - zero, false);
+        laser_normalized_reset(&one);
+        laser_normalized_add(&one, c->pieces.text.s + p.start, zero, true);
+        laser_normalized_add(&one, c->pieces.text.s + p.start + zero, p.end - p.start - zero, false);
         if (one.failed)
             rc = no_memory(err);
         else if (p.token < 0)
             rc = laser_normalize(t->normalizer, &one, &c->pre.matcher, err);
-        laser_text_add(&c->next.text, one.s, one.zero, true);
-        laser_text_add(&c->next.text, one.s + one.zero, one.n - one.zero, false);
+        laser_normalized_add(&c->next.text, one.s, one.zero, true);
+        laser_normalized_add(&c->next.text, one.s + one.zero, one.n - one.zero, false);
         laser_pieces_add(&c->next, (struct laser_piece){start, c->next.text.n, p.token, p.at_zero});
     }
-    laser_text_free(&one);
+    laser_normalized_free(&one);
     swap_pieces(c);
     return rc == LASER_OK && (c->pieces.failed || c->pieces.text.failed) ? no_memory(err) : rc;
 }
@@ -90,8 +90,8 @@ static int run_model(const struct laser_tokenizer *t, struct call *c, bool byte_
         if (p->token >= 0)
             laser_ids_add(&c->ids, p->token);
         else
-            rc = laser_model_encode(&t->model, &c->model, c->pieces.text.s + p->start, p->end - p->start,
-                                    byte_level, &c->ids, err);
+            rc = laser_token_model_encode(&t->model, &c->model, c->pieces.text.s + p->start,
+                                          p->end - p->start, byte_level, &c->ids, err);
     }
     return rc;
 }
@@ -136,7 +136,7 @@ int laser_tokenizer_encode(const struct laser_tokenizer *t, const char *text, si
     laser_matcher_free(&c.pre.matcher);
     laser_spans_free(&c.pre.spans);
     laser_pieces_free(&c.pre.other);
-    laser_model_scratch_free(&c.model);
+    laser_token_model_scratch_free(&c.model);
     if (rc != LASER_OK) {
         free(c.ids.at);
         return rc;

@@ -57,7 +57,7 @@ int laser_json_pattern(const json_t *obj, struct laser_pattern **out, struct las
     return laser_error_set(err, LASER_EINPUT, NULL, "a pattern is neither {\"String\"} nor {\"Regex\"}");
 }
 
-json_t *laser_json_parse(const char *text, size_t n, const char *name, struct laser_error *err)
+json_t *laser_tokenizer_json(const char *text, size_t n, const char *name, struct laser_error *err)
 {
     json_error_t e;
     json_t *j = json_loadb(text, n, JSON_ALLOW_NUL, &e);
@@ -72,7 +72,7 @@ static int read_error(const char *path, struct laser_error *err)
     return laser_error_set(err, LASER_EIO, path, "cannot read: %s", strerror(errno));
 }
 
-int laser_file_read(const char *path, char **text, size_t *n, struct laser_error *err)
+int laser_tokenizer_file(const char *path, char **text, size_t *n, struct laser_error *err)
 {
     struct stat st;
     *text = NULL;

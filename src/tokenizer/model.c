@@ -42,18 +42,18 @@ void laser_ids_add(struct laser_ids *v, int32_t id)
         laser_ids_add_all(v, &id, 1);
 }
 
-void laser_model_scratch_free(struct laser_model_scratch *w)
+void laser_token_model_scratch_free(struct laser_token_model_scratch *w)
 {
     free(w->symbol);
     free(w->heap);
-    laser_text_free(&w->mapped);
+    laser_normalized_free(&w->mapped);
     free(w->path);
     free(w->word);
     free(w->word_ids.at);
     memset(w, 0, sizeof(*w));
 }
 
-void laser_model_free(struct laser_model *m)
+void laser_token_model_free(struct laser_token_model *m)
 {
     laser_vocab_free(&m->vocab);
     free(m->unk);
@@ -66,7 +66,7 @@ void laser_model_free(struct laser_model *m)
     memset(m, 0, sizeof(*m));
 }
 
-int laser_wordpiece_encode(const struct laser_model *m, const char *s, size_t n, struct laser_ids *ids,
+int laser_wordpiece_encode(const struct laser_token_model *m, const char *s, size_t n, struct laser_ids *ids,
                            struct laser_error *err)
 {
     size_t n_prefix = strlen(m->subword_prefix), before = ids->n, start = 0;
@@ -107,7 +107,7 @@ int laser_wordpiece_encode(const struct laser_model *m, const char *s, size_t n,
     return LASER_OK;
 }
 
-static int wordlevel_encode(const struct laser_model *m, const char *s, size_t n, struct laser_ids *ids,
+static int wordlevel_encode(const struct laser_token_model *m, const char *s, size_t n, struct laser_ids *ids,
                             struct laser_error *err)
 {
     int32_t id = laser_vocab_id(&m->vocab, s, n);
@@ -118,15 +118,15 @@ static int wordlevel_encode(const struct laser_model *m, const char *s, size_t n
     return LASER_OK;
 }
 
-static int encode_word(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                       bool byte_level, struct laser_ids *ids, struct laser_error *err)
+static int encode_word(const struct laser_token_model *m, struct laser_token_model_scratch *w, const char *s,
+                       size_t n, bool byte_level, struct laser_ids *ids, struct laser_error *err)
 {
-    struct laser_text mapped = {0};
+    struct laser_normalized mapped = {0};
     int rc = LASER_OK;
     if (byte_level) {
         const struct laser_byte_char *map = laser_byte_chars();
         for (size_t i = 0; i < n; i++)
-            laser_text_add(&mapped, map[(unsigned char)s[i]].s, map[(unsigned char)s[i]].n, false);
+            laser_normalized_add(&mapped, map[(unsigned char)s[i]].s, map[(unsigned char)s[i]].n, false);
         if (mapped.failed)
             rc = laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a word of %zu bytes", n);
         s = mapped.s;
@@ -147,11 +147,11 @@ static int encode_word(const struct laser_model *m, struct laser_model_scratch *
         rc = laser_wordpiece_encode(m, s, n, ids, err);
     else
         rc = wordlevel_encode(m, s, n, ids, err);
-    laser_text_free(&mapped);
+    laser_normalized_free(&mapped);
     return rc;
 }
 
-static bool words_grow(struct laser_model_scratch *w)
+static bool words_grow(struct laser_token_model_scratch *w)
 {
     uint64_t n = w->word ? 4 * (w->word_mask + 1) : 4096;
     struct laser_word *table = calloc(n, sizeof(*table));
@@ -172,8 +172,9 @@ static bool words_grow(struct laser_model_scratch *w)
 }
 
 /* As encode_word(), with the words of this call remembered: text repeats them. */
-static int encode_cached(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                         bool byte_level, struct laser_ids *ids, struct laser_error *err)
+static int encode_cached(const struct laser_token_model *m, struct laser_token_model_scratch *w,
+                         const char *s, size_t n, bool byte_level, struct laser_ids *ids,
+                         struct laser_error *err)
 {
     if (n > LONGEST_KEPT_WORD)
         return encode_word(m, w, s, n, byte_level, ids, err);
@@ -201,8 +202,9 @@ static int encode_cached(const struct laser_model *m, struct laser_model_scratch
     return LASER_OK;
 }
 
-int laser_model_encode(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                       bool byte_level, struct laser_ids *ids, struct laser_error *err)
+int laser_token_model_encode(const struct laser_token_model *m, struct laser_token_model_scratch *w,
+                             const char *s, size_t n, bool byte_level, struct laser_ids *ids,
+                             struct laser_error *err)
 {
     bool cut = m->kind == LASER_MODEL_BPE && m->bpe.cut_at_meta && !byte_level && n > 3;
     int rc = LASER_OK;

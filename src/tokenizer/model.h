@@ -6,7 +6,12 @@
 #include "tokenizer/text.h"
 #include "tokenizer/vocab.h"
 
-enum laser_model_kind { LASER_MODEL_BPE, LASER_MODEL_UNIGRAM, LASER_MODEL_WORDPIECE, LASER_MODEL_WORDLEVEL };
+enum laser_token_model_kind {
+    LASER_MODEL_BPE,
+    LASER_MODEL_UNIGRAM,
+    LASER_MODEL_WORDPIECE,
+    LASER_MODEL_WORDLEVEL
+};
 
 /* A pair of ids that merges into another; the lower the rank, the sooner. */
 struct laser_merge {
@@ -37,8 +42,8 @@ struct laser_trie {
     uint32_t n_nodes, cap_nodes;
 };
 
-struct laser_model {
-    enum laser_model_kind kind;
+struct laser_token_model {
+    enum laser_token_model_kind kind;
     struct laser_vocab vocab;
     char *unk;      /* NULL: none */
     int32_t unk_id; /* -1: none, or not in the vocabulary */
@@ -61,12 +66,12 @@ void laser_ids_add(struct laser_ids *v, int32_t id);
 void laser_ids_add_all(struct laser_ids *v, const int32_t *ids, size_t n);
 
 /* What one call of encode works with; zero it first. */
-struct laser_model_scratch {
+struct laser_token_model_scratch {
     struct laser_symbol *symbol;
     size_t cap_symbols;
     struct laser_heap_item *heap;
     size_t n_heap, cap_heap;
-    struct laser_text mapped;
+    struct laser_normalized mapped;
     struct laser_path *path;
     size_t cap_path;
     struct laser_word *word; /* open addressing: words seen in this call */
@@ -74,30 +79,31 @@ struct laser_model_scratch {
     struct laser_ids word_ids; /* ids of those words */
 };
 
-void laser_model_scratch_free(struct laser_model_scratch *w);
+void laser_token_model_scratch_free(struct laser_token_model_scratch *w);
 
 /* The ids of one piece.  byte_level: the bytes are still to be written as the 256 characters of byte-level
  * BPE. */
-int laser_model_encode(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                       bool byte_level, struct laser_ids *ids, struct laser_error *err);
+int laser_token_model_encode(const struct laser_token_model *m, struct laser_token_model_scratch *w,
+                             const char *s, size_t n, bool byte_level, struct laser_ids *ids,
+                             struct laser_error *err);
 
 /* One word by each of the models, without the memory of words. */
-int laser_bpe_encode(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                     struct laser_ids *ids, struct laser_error *err);
-int laser_unigram_encode(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                         struct laser_ids *ids, struct laser_error *err);
-int laser_wordpiece_encode(const struct laser_model *m, const char *s, size_t n, struct laser_ids *ids,
+int laser_bpe_encode(const struct laser_token_model *m, struct laser_token_model_scratch *w, const char *s,
+                     size_t n, struct laser_ids *ids, struct laser_error *err);
+int laser_unigram_encode(const struct laser_token_model *m, struct laser_token_model_scratch *w,
+                         const char *s, size_t n, struct laser_ids *ids, struct laser_error *err);
+int laser_wordpiece_encode(const struct laser_token_model *m, const char *s, size_t n, struct laser_ids *ids,
                            struct laser_error *err);
 
 /* Adds a merge by its parts' names; rank is its place in the list.  The vocabulary is complete. */
-int laser_bpe_add_merge(struct laser_model *m, const char *a, size_t a_len, const char *b, size_t b_len,
+int laser_bpe_add_merge(struct laser_token_model *m, const char *a, size_t a_len, const char *b, size_t b_len,
                         uint32_t rank, struct laser_error *err);
 /* Room for n merges, before the first. */
-int laser_bpe_reserve(struct laser_model *m, size_t n, struct laser_error *err);
+int laser_bpe_reserve(struct laser_token_model *m, size_t n, struct laser_error *err);
 /* After the last: finds out which short cuts are safe. */
-void laser_bpe_finish(struct laser_model *m);
+void laser_bpe_finish(struct laser_token_model *m);
 
-int laser_unigram_finish(struct laser_model *m, struct laser_error *err);
+int laser_unigram_finish(struct laser_token_model *m, struct laser_error *err);
 
 /* Byte-level BPE's character for each byte, as UTF-8 with its length. */
 struct laser_byte_char {
@@ -108,6 +114,6 @@ const struct laser_byte_char *laser_byte_chars(void);
 /* The byte that a character stands for, -1 if none. */
 int laser_byte_of_char(uint32_t c);
 
-void laser_model_free(struct laser_model *m);
+void laser_token_model_free(struct laser_token_model *m);
 
 #endif

@@ -12,7 +12,7 @@ static int no_memory(struct laser_error *err)
 }
 
 /* {"token": id, ...} */
-static int load_vocab(const json_t *j, struct laser_model *m, struct laser_error *err)
+static int load_vocab(const json_t *j, struct laser_token_model *m, struct laser_error *err)
 {
     json_t *vocab = json_object_get(j, "vocab");
     if (!json_is_object(vocab))
@@ -49,7 +49,7 @@ static int bad_merge(struct laser_error *err, size_t i)
     return laser_error_set(err, LASER_EINPUT, NULL, "merge number %zu is not a pair of tokens", i);
 }
 
-static int load_merge(const json_t *v, size_t i, uint32_t rank, struct laser_model *m,
+static int load_merge(const json_t *v, size_t i, uint32_t rank, struct laser_token_model *m,
                       struct laser_error *err)
 {
     const json_t *a = json_array_get(v, 0), *b = json_array_get(v, 1);
@@ -68,7 +68,7 @@ static int load_merge(const json_t *v, size_t i, uint32_t rank, struct laser_mod
     return laser_bpe_add_merge(m, s, left, blank + 1, n - left - 1, rank, err);
 }
 
-static int load_merges(const json_t *j, struct laser_model *m, struct laser_error *err)
+static int load_merges(const json_t *j, struct laser_token_model *m, struct laser_error *err)
 {
     const json_t *list = json_object_get(j, "merges");
     size_t n = json_array_size(list);
@@ -88,7 +88,7 @@ static int load_merges(const json_t *j, struct laser_model *m, struct laser_erro
     return rc;
 }
 
-static int load_bpe(const json_t *j, struct laser_model *m, struct laser_error *err)
+static int load_bpe(const json_t *j, struct laser_token_model *m, struct laser_error *err)
 {
     const json_t *dropout = json_object_get(j, "dropout");
     struct laser_bpe *b = &m->bpe;
@@ -152,7 +152,7 @@ static double serde_double(double v)
     return v < 0 ? -f : f;
 }
 
-static int load_unigram(const json_t *j, struct laser_model *m, struct laser_error *err)
+static int load_unigram(const json_t *j, struct laser_token_model *m, struct laser_error *err)
 {
     const json_t *list = json_object_get(j, "vocab"), *unk = json_object_get(j, "unk_id");
     size_t n = json_array_size(list);
@@ -187,7 +187,7 @@ static int load_unigram(const json_t *j, struct laser_model *m, struct laser_err
     return rc == LASER_OK ? laser_unigram_finish(m, err) : rc;
 }
 
-static int load_words(const json_t *j, struct laser_model *m, struct laser_error *err)
+static int load_words(const json_t *j, struct laser_token_model *m, struct laser_error *err)
 {
     int rc = load_vocab(j, m, err);
     if (rc == LASER_OK)
@@ -218,7 +218,7 @@ static const char *guess_type(const json_t *j)
     return json_is_object(json_object_get(j, "vocab")) ? "WordLevel" : "Unigram";
 }
 
-int laser_model_load(const json_t *j, struct laser_model *m, struct laser_error *err)
+int laser_token_model_load(const json_t *j, struct laser_token_model *m, struct laser_error *err)
 {
     if (!json_is_object(j))
         return laser_error_set(err, LASER_EINPUT, NULL, "\"model\" is missing or not an object");

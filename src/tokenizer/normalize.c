@@ -9,31 +9,31 @@ static int no_memory(struct laser_error *err)
 }
 
 /* Puts out in the place of *t. */
-static int replace_text(struct laser_text *t, struct laser_text *out, struct laser_error *err)
+static int replace_text(struct laser_normalized *t, struct laser_normalized *out, struct laser_error *err)
 {
     bool failed = out->failed;
-    laser_text_free(t);
+    laser_normalized_free(t);
     *t = *out;
     return failed ? no_memory(err) : LASER_OK;
 }
 
-static int prepend(const struct laser_normalizer *z, struct laser_text *t, struct laser_error *err)
+static int prepend(const struct laser_normalizer *z, struct laser_normalized *t, struct laser_error *err)
 {
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     if (t->n == 0)
         return LASER_OK;
     /* What is put in front shares the place of the first character. */
-    laser_text_add(&out, z->text, z->n_text, t->zero > 0);
-    laser_text_add(&out, t->s, t->zero, true);
-    laser_text_add(&out, t->s + t->zero, t->n - t->zero, false);
+    laser_normalized_add(&out, z->text, z->n_text, t->zero > 0);
+    laser_normalized_add(&out, t->s, t->zero, true);
+    laser_normalized_add(&out, t->s + t->zero, t->n - t->zero, false);
     return replace_text(t, &out, err);
 }
 
-static int replace(const struct laser_normalizer *z, struct laser_text *t, struct laser_matcher *m,
+static int replace(const struct laser_normalizer *z, struct laser_normalized *t, struct laser_matcher *m,
                    struct laser_error *err)
 {
     struct laser_spans spans = {0};
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     int rc = laser_pattern_find(z->pattern, m, t->s, t->n, &spans, err);
     if (rc == LASER_OK && spans.failed)
         rc = no_memory(err);
@@ -48,19 +48,19 @@ static int replace(const struct laser_normalizer *z, struct laser_text *t, struc
         const struct laser_span *p = &spans.at[i];
         size_t zero = p->start < t->zero ? (p->end < t->zero ? p->end : t->zero) - p->start : 0;
         if (p->match) { /* stands where the last character of the match stood */
-            laser_text_add(&out, z->text, z->n_text, p->end > 0 ? p->end - 1 < t->zero : true);
+            laser_normalized_add(&out, z->text, z->n_text, p->end > 0 ? p->end - 1 < t->zero : true);
         } else {
-            laser_text_add(&out, t->s + p->start, zero, true);
-            laser_text_add(&out, t->s + p->start + zero, p->end - p->start - zero, false);
+            laser_normalized_add(&out, t->s + p->start, zero, true);
+            laser_normalized_add(&out, t->s + p->start + zero, p->end - p->start - zero, false);
         }
     }
     laser_spans_free(&spans);
     return replace_text(t, &out, err);
 }
 
-static int lowercase(struct laser_text *t, struct laser_error *err)
+static int lowercase(struct laser_normalized *t, struct laser_error *err)
 {
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     size_t i = 0;
     while (i < t->n) {
         uint32_t c, low[2];
@@ -68,12 +68,12 @@ static int lowercase(struct laser_text *t, struct laser_error *err)
         i += laser_utf8_get(t->s + i, &c);
         size_t n = laser_lowercase(c, low);
         for (size_t k = 0; k < n; k++)
-            laser_text_add_char(&out, low[k], zero);
+            laser_normalized_add_char(&out, low[k], zero);
     }
     return replace_text(t, &out, err);
 }
 
-static int strip(const struct laser_normalizer *z, struct laser_text *t)
+static int strip(const struct laser_normalizer *z, struct laser_normalized *t)
 {
     size_t start = 0, end = t->n;
     uint32_t c;
@@ -97,7 +97,7 @@ static int strip(const struct laser_normalizer *z, struct laser_text *t)
 }
 
 /* Drops the characters of a set, in place. */
-static void drop(struct laser_text *t, enum laser_set_name name)
+static void drop(struct laser_normalized *t, enum laser_set_name name)
 {
     size_t n = 0, zero = 0;
     for (size_t i = 0, len; i < t->n; i += len) {
@@ -121,9 +121,9 @@ static bool is_chinese(uint32_t c)
            (c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
-static int bert(const struct laser_normalizer *z, struct laser_text *t, struct laser_error *err)
+static int bert(const struct laser_normalizer *z, struct laser_normalized *t, struct laser_error *err)
 {
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     size_t len;
     if (z->clean)
         drop(t, LASER_SET_BERT_REMOVED);
@@ -135,10 +135,10 @@ static int bert(const struct laser_normalizer *z, struct laser_text *t, struct l
             c = ' ';
         chinese = z->chinese && is_chinese(c);
         if (chinese)
-            laser_text_add_char(&out, ' ', zero);
-        laser_text_add_char(&out, c, zero);
+            laser_normalized_add_char(&out, ' ', zero);
+        laser_normalized_add_char(&out, c, zero);
         if (chinese)
-            laser_text_add_char(&out, ' ', zero);
+            laser_normalized_add_char(&out, ' ', zero);
     }
     int rc = replace_text(t, &out, err);
     if (rc == LASER_OK && z->accents) {
@@ -160,29 +160,29 @@ static bool nmt_blanks(uint32_t c)
            c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xfeff || c == 0xfffd;
 }
 
-static int nmt(struct laser_text *t, struct laser_error *err)
+static int nmt(struct laser_normalized *t, struct laser_error *err)
 {
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     size_t len;
     for (size_t i = 0; i < t->n; i += len) {
         uint32_t c;
         len = laser_utf8_get(t->s + i, &c);
         if (!nmt_drops(c))
-            laser_text_add_char(&out, nmt_blanks(c) ? ' ' : c, i < t->zero);
+            laser_normalized_add_char(&out, nmt_blanks(c) ? ' ' : c, i < t->zero);
     }
     return replace_text(t, &out, err);
 }
 
-static int byte_level(struct laser_text *t, struct laser_error *err)
+static int byte_level(struct laser_normalized *t, struct laser_error *err)
 {
     const struct laser_byte_char *map = laser_byte_chars();
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     for (size_t i = 0; i < t->n; i++)
-        laser_text_add(&out, map[(unsigned char)t->s[i]].s, map[(unsigned char)t->s[i]].n, i < t->zero);
+        laser_normalized_add(&out, map[(unsigned char)t->s[i]].s, map[(unsigned char)t->s[i]].n, i < t->zero);
     return replace_text(t, &out, err);
 }
 
-int laser_normalize(const struct laser_normalizer *z, struct laser_text *t, struct laser_matcher *m,
+int laser_normalize(const struct laser_normalizer *z, struct laser_normalized *t, struct laser_matcher *m,
                     struct laser_error *err)
 {
     int rc = LASER_OK;

@@ -51,7 +51,7 @@ static bool decompose(const char *s, size_t len, utf8proc_option_t options, stru
 /* Normalizes s[0 .. n), all of it known to Unicode 9.0, into out; zero: it begins at offset 0 of the
  * original. */
 static int put_run(const char *s, size_t n, bool compose, bool compatible, bool zero, struct run *r,
-                   struct laser_text *out)
+                   struct laser_normalized *out)
 {
     utf8proc_option_t options = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
                                 (compatible ? UTF8PROC_COMPAT : 0);
@@ -65,23 +65,24 @@ static int put_run(const char *s, size_t n, bool compose, bool compatible, bool 
     if (count < 0)
         return LASER_ENOMEM;
     for (utf8proc_ssize_t i = 0; i < count; i++)
-        laser_text_add_char(out, (uint32_t)r->c[i], zero && i == 0);
+        laser_normalized_add_char(out, (uint32_t)r->c[i], zero && i == 0);
     return LASER_OK;
 }
 
 /* Copies bytes [from, to) of t as they are. */
-static void copy(struct laser_text *out, const struct laser_text *t, size_t from, size_t to)
+static void copy(struct laser_normalized *out, const struct laser_normalized *t, size_t from, size_t to)
 {
     size_t zero = from < t->zero ? (to < t->zero ? to : t->zero) : from;
-    laser_text_add(out, t->s + from, zero - from, true);
-    laser_text_add(out, t->s + zero, to - zero, false);
+    laser_normalized_add(out, t->s + from, zero - from, true);
+    laser_normalized_add(out, t->s + zero, to - zero, false);
 }
 
-int laser_normalize_unicode(struct laser_text *t, bool compose, bool compatible, struct laser_error *err)
+int laser_normalize_unicode(struct laser_normalized *t, bool compose, bool compatible,
+                            struct laser_error *err)
 {
     /* Characters below this are left alone by the form, and nothing combines across the place before one. */
     uint32_t plain = compose && !compatible ? 0x300 : 0x80;
-    struct laser_text out = {0};
+    struct laser_normalized out = {0};
     struct run r = {0};
     size_t done = 0, last = 0; /* up to where it is copied; where the character before i begins */
     int rc = run_add(&r, 0) ? LASER_OK : LASER_ENOMEM;
@@ -113,11 +114,11 @@ int laser_normalize_unicode(struct laser_text *t, bool compose, bool compatible,
     }
     free(r.c);
     if (rc == LASER_OK && done > 0) {
-        laser_text_free(t);
+        laser_normalized_free(t);
         *t = out;
         return LASER_OK;
     }
-    laser_text_free(&out);
+    laser_normalized_free(&out);
     return rc == LASER_OK ? LASER_OK
                           : laser_error_set(err, LASER_ENOMEM, NULL, "no memory for normalizing the text");
 }

@@ -38,11 +38,12 @@ int laser_normalizer_load(const json_t *j, struct laser_normalizer *out, struct 
 void laser_normalizer_free(struct laser_normalizer *z);
 
 /* Changes *t in place (the buffer may be another one afterwards).  m: a matcher of this call. */
-int laser_normalize(const struct laser_normalizer *z, struct laser_text *t, struct laser_matcher *m,
+int laser_normalize(const struct laser_normalizer *z, struct laser_normalized *t, struct laser_matcher *m,
                     struct laser_error *err);
 
 /* t := in, normalized as Unicode's forms; normalize_unicode.c. */
-int laser_normalize_unicode(struct laser_text *t, bool compose, bool compatible, struct laser_error *err);
+int laser_normalize_unicode(struct laser_normalized *t, bool compose, bool compatible,
+                            struct laser_error *err);
 
 /* Pre-tokenizers: pieces to more pieces. */
 enum laser_pretokenizer_kind {
@@ -163,7 +164,7 @@ int laser_decoder_load(const json_t *j, struct laser_decoder *out, struct laser_
 void laser_decoder_free(struct laser_decoder *d);
 
 struct laser_tokenizer {
-    struct laser_model model;
+    struct laser_token_model model;
     struct laser_normalizer *normalizer;      /* NULL: none */
     struct laser_pretokenizer *pre_tokenizer; /* NULL: none */
     struct laser_added added;
@@ -175,14 +176,14 @@ struct laser_tokenizer {
 
 /* Helpers for reading JSON: what is missing or of a wrong type is named. */
 int laser_json_string(const json_t *obj, const char *key, const char **s, size_t *n, struct laser_error *err);
-int laser_model_load(const json_t *j, struct laser_model *m, struct laser_error *err);
+int laser_token_model_load(const json_t *j, struct laser_token_model *m, struct laser_error *err);
 int laser_json_bool(const json_t *obj, const char *key, bool fallback, bool *out, struct laser_error *err);
 const char *laser_json_type(const json_t *obj); /* the value of "type", "(none)" if it has none */
 /* {"String": s} or {"Regex": r}. */
 int laser_json_pattern(const json_t *obj, struct laser_pattern **out, struct laser_error *err);
 /* A whole file, NUL-terminated; *n without a BOM and the NUL.  LASER_EIO, LASER_ENOMEM. */
-int laser_file_read(const char *path, char **text, size_t *n, struct laser_error *err);
-json_t *laser_json_parse(const char *text, size_t n, const char *name, struct laser_error *err);
+int laser_tokenizer_file(const char *path, char **text, size_t *n, struct laser_error *err);
+json_t *laser_tokenizer_json(const char *text, size_t n, const char *name, struct laser_error *err);
 char *laser_strndup(const char *s, size_t n); /* like strndup, but NUL bytes are copied */
 
 #endif

@@ -51,31 +51,32 @@ void laser_pattern_free(struct laser_pattern *p)
 }
 
 /* Writes the class numbers of one set as a PCRE2 class. */
-static void put_numbers(struct laser_text *t, const bool *member, int n)
+static void put_numbers(struct laser_normalized *t, const bool *member, int n)
 {
     bool any = false;
     for (int k = 0; k < n; k++)
         any = any || member[k];
     if (!any) {
-        laser_text_add(t, "(?!)", 4, false);
+        laser_normalized_add(t, "(?!)", 4, false);
         return;
     }
-    laser_text_add(t, "[", 1, false);
+    laser_normalized_add(t, "[", 1, false);
     for (int k = 0; k < n; k++) {
         char hex[8];
         if (member[k])
-            laser_text_add(t, hex, (size_t)snprintf(hex, sizeof(hex), "\\x%02x", (unsigned)k), false);
+            laser_normalized_add(t, hex, (size_t)snprintf(hex, sizeof(hex), "\\x%02x", (unsigned)k), false);
     }
-    laser_text_add(t, "]", 1, false);
+    laser_normalized_add(t, "]", 1, false);
 }
 
 /* PCRE2's pattern, with the references to sets replaced by class numbers. */
-static void put_pattern(struct laser_text *t, const struct laser_parsed *parsed, const bool *member, int n)
+static void put_pattern(struct laser_normalized *t, const struct laser_parsed *parsed, const bool *member,
+                        int n)
 {
     const char *s = parsed->out.s;
     for (size_t i = 0; i < parsed->out.n; i++) {
         if (s[i] != 1) {
-            laser_text_add(t, s + i, 1, false);
+            laser_normalized_add(t, s + i, 1, false);
             continue;
         }
         size_t set = (size_t)(unsigned char)s[i + 1] | (size_t)(unsigned char)s[i + 2] << 8;
@@ -86,7 +87,7 @@ static void put_pattern(struct laser_text *t, const struct laser_parsed *parsed,
 
 static int compile(struct laser_pattern *p, const struct laser_parsed *parsed, struct laser_error *err)
 {
-    struct laser_text text = {0};
+    struct laser_normalized text = {0};
     int rc, code;
     size_t at;
     bool *member = calloc(parsed->n_sets + 1, 256 * sizeof(*member));
@@ -120,7 +121,7 @@ static int compile(struct laser_pattern *p, const struct laser_parsed *parsed, s
         }
     }
     free(member);
-    laser_text_free(&text);
+    laser_normalized_free(&text);
     return rc;
 }
 

@@ -36,7 +36,7 @@ int laser_pattern_find(const struct laser_pattern *p, struct laser_matcher *m, c
 
 /* The parser's result: PCRE2 syntax in which the byte 1 and two more (low, high) stand for a set. */
 struct laser_parsed {
-    struct laser_text out;
+    struct laser_normalized out;
     struct laser_charset *sets;
     size_t n_sets, cap_sets;
 };

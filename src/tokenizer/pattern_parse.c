@@ -33,7 +33,7 @@ static int refuse(struct parser *p, const char *what)
 
 static void put(struct parser *p, const char *s)
 {
-    laser_text_add(&p->out->out, s, strlen(s), false);
+    laser_normalized_add(&p->out->out, s, strlen(s), false);
 }
 
 /* Takes the set over and emits a reference to it. */
@@ -65,7 +65,7 @@ static int put_set(struct parser *p, struct laser_charset *set)
         return laser_error_set(p->err, LASER_ENOMEM, NULL, "no memory for a pattern");
     if (k >= 1000)
         return refuse(p, "a pattern with so many character classes");
-    laser_text_add(&p->out->out, (char[]){1, (char)(k & 0xff), (char)(k >> 8)}, 3, false);
+    laser_normalized_add(&p->out->out, (char[]){1, (char)(k & 0xff), (char)(k >> 8)}, 3, false);
     return LASER_OK;
 }
 
@@ -310,7 +310,7 @@ static bool parse_interval(struct parser *p, long *lo, long *hi)
 /* Puts "(?:" before what has been emitted since start, and after behind it. */
 static void wrap(struct parser *p, size_t start, const char *after)
 {
-    struct laser_text *o = &p->out->out;
+    struct laser_normalized *o = &p->out->out;
     put(p, "(?:");
     if (o->failed)
         return;
@@ -428,6 +428,6 @@ void laser_parsed_free(struct laser_parsed *p)
     for (size_t i = 0; i < p->n_sets; i++)
         laser_charset_free(&p->sets[i]);
     free(p->sets);
-    laser_text_free(&p->out);
+    laser_normalized_free(&p->out);
     memset(p, 0, sizeof(*p));
 }

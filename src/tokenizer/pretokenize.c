@@ -25,10 +25,10 @@ static void keep_text(struct laser_pieces *p, struct laser_pre_scratch *w)
 /* Puts the new pieces and their text in the place of the old ones. */
 static void new_text(struct laser_pieces *p, struct laser_pre_scratch *w)
 {
-    struct laser_text text = p->text;
+    struct laser_normalized text = p->text;
     p->text = w->other.text;
     w->other.text = text;
-    laser_text_reset(&w->other.text);
+    laser_normalized_reset(&w->other.text);
     p->failed = p->failed || p->text.failed;
     keep_text(p, w);
 }
@@ -44,8 +44,8 @@ static size_t zero_of(const struct laser_pieces *p, const struct laser_piece *pi
 static void copy(struct laser_pre_scratch *w, const struct laser_pieces *p, size_t from, size_t to)
 {
     size_t zero = from < p->text.zero ? (to < p->text.zero ? to : p->text.zero) : from;
-    laser_text_add(&w->other.text, p->text.s + from, zero - from, true);
-    laser_text_add(&w->other.text, p->text.s + zero, to - zero, false);
+    laser_normalized_add(&w->other.text, p->text.s + from, zero - from, true);
+    laser_normalized_add(&w->other.text, p->text.s + zero, to - zero, false);
 }
 
 /* Ends a piece of the other text that began at start. */
@@ -181,13 +181,13 @@ static int metaspace(const struct laser_pretokenizer *z, struct laser_pieces *p,
         bool marked = s[at] == ' ' || (piece->end - at >= n_mark && memcmp(s + at, z->mark, n_mark) == 0);
         if (!marked &&
             (z->prepend == LASER_PREPEND_ALWAYS || (z->prepend == LASER_PREPEND_FIRST && piece->at_zero)))
-            laser_text_add(&w->other.text, z->mark, n_mark, at < p->text.zero);
+            laser_normalized_add(&w->other.text, z->mark, n_mark, at < p->text.zero);
         while (at < piece->end) {
             const char *blank = memchr(s + at, ' ', piece->end - at);
             size_t to = blank ? (size_t)(blank - s) : piece->end;
             copy(w, p, at, to);
             if (blank)
-                laser_text_add(&w->other.text, z->mark, n_mark, to < p->text.zero);
+                laser_normalized_add(&w->other.text, z->mark, n_mark, to < p->text.zero);
             at = to + (blank != NULL);
         }
         close_piece(w, piece, start);
@@ -208,7 +208,7 @@ static void prefix_spaces(struct laser_pieces *p, struct laser_pre_scratch *w)
         struct laser_piece *piece = &p->at[i];
         size_t start = w->other.text.n;
         if (piece->token < 0 && p->text.s[piece->start] != ' ')
-            laser_text_add(&w->other.text, " ", 1, piece->start < p->text.zero);
+            laser_normalized_add(&w->other.text, " ", 1, piece->start < p->text.zero);
         copy(w, p, piece->start, piece->end);
         close_piece(w, piece, start);
     }
@@ -225,7 +225,7 @@ static void write_bytes(struct laser_pieces *p, struct laser_pre_scratch *w)
             copy(w, p, piece->start, piece->end);
         for (size_t k = piece->start; k < piece->end && piece->token < 0; k++) {
             const struct laser_byte_char *c = &map[(unsigned char)p->text.s[k]];
-            laser_text_add(&w->other.text, c->s, c->n, k < p->text.zero);
+            laser_normalized_add(&w->other.text, c->s, c->n, k < p->text.zero);
         }
         close_piece(w, piece, start);
     }

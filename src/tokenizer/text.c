@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void laser_text_add(struct laser_text *t, const char *s, size_t n, bool at_zero)
+void laser_normalized_add(struct laser_normalized *t, const char *s, size_t n, bool at_zero)
 {
     if (t->failed || n == 0)
         return;
@@ -23,18 +23,18 @@ void laser_text_add(struct laser_text *t, const char *s, size_t n, bool at_zero)
         t->zero = t->n;
 }
 
-void laser_text_add_char(struct laser_text *t, uint32_t c, bool at_zero)
+void laser_normalized_add_char(struct laser_normalized *t, uint32_t c, bool at_zero)
 {
     char buf[4];
-    laser_text_add(t, buf, laser_utf8_put(buf, c), at_zero);
+    laser_normalized_add(t, buf, laser_utf8_put(buf, c), at_zero);
 }
 
-void laser_text_reset(struct laser_text *t)
+void laser_normalized_reset(struct laser_normalized *t)
 {
     t->n = t->zero = 0;
 }
 
-void laser_text_free(struct laser_text *t)
+void laser_normalized_free(struct laser_normalized *t)
 {
     free(t->s);
     memset(t, 0, sizeof(*t));
@@ -68,7 +68,7 @@ void laser_pieces_add(struct laser_pieces *p, struct laser_piece piece)
 
 void laser_pieces_free(struct laser_pieces *p)
 {
-    laser_text_free(&p->text);
+    laser_normalized_free(&p->text);
     free(p->at);
     memset(p, 0, sizeof(*p));
 }

@@ -8,7 +8,7 @@
 
 /* A growing run of UTF-8.  zero counts the leading bytes that stem from offset 0 of the original text:
  * Metaspace's scheme "first" asks for that, and normalizers can move or multiply the first character. */
-struct laser_text {
+struct laser_normalized {
     char *s;
     size_t n, cap;
     size_t zero;
@@ -16,10 +16,10 @@ struct laser_text {
 };
 
 /* Appends n bytes, and counts them as zero bytes if at_zero is set. */
-void laser_text_add(struct laser_text *t, const char *s, size_t n, bool at_zero);
-void laser_text_add_char(struct laser_text *t, uint32_t c, bool at_zero);
-void laser_text_reset(struct laser_text *t);
-void laser_text_free(struct laser_text *t);
+void laser_normalized_add(struct laser_normalized *t, const char *s, size_t n, bool at_zero);
+void laser_normalized_add_char(struct laser_normalized *t, uint32_t c, bool at_zero);
+void laser_normalized_reset(struct laser_normalized *t);
+void laser_normalized_free(struct laser_normalized *t);
 
 /* One piece of the text: bytes [start, end) of it.  token >= 0: an added token, left alone by what follows.
  */
@@ -30,7 +30,7 @@ struct laser_piece {
 };
 
 struct laser_pieces {
-    struct laser_text text;
+    struct laser_normalized text;
     struct laser_piece *at;
     size_t n, cap;
     bool failed;

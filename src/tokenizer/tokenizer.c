@@ -40,7 +40,7 @@ static int load_parts(const json_t *j, struct laser_tokenizer *t, struct laser_e
     if (version && strcmp(version, "1.0") != 0)
         return laser_error_set(err, LASER_EINPUT, NULL, "tokenizer version \"%.20s\" is not supported",
                                version);
-    int rc = laser_model_load(json_object_get(j, "model"), &t->model, err);
+    int rc = laser_token_model_load(json_object_get(j, "model"), &t->model, err);
     if (rc == LASER_OK && !absent(normalizer)) {
         t->normalizer = calloc(1, sizeof(*t->normalizer));
         rc = t->normalizer ? laser_normalizer_load(normalizer, t->normalizer, err) : no_memory(err);
@@ -70,7 +70,7 @@ int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char 
         json += 3;
         size_bytes -= 3;
     }
-    json_t *j = laser_json_parse(json, size_bytes, name, e);
+    json_t *j = laser_tokenizer_json(json, size_bytes, name, e);
     if (!j)
         return e->code;
     struct laser_tokenizer *t = calloc(1, sizeof(*t));
@@ -94,7 +94,7 @@ void laser_tokenizer_free(struct laser_tokenizer *t)
 {
     if (!t)
         return;
-    laser_model_free(&t->model);
+    laser_token_model_free(&t->model);
     if (t->normalizer)
         laser_normalizer_free(t->normalizer);
     free(t->normalizer);
@@ -117,8 +117,8 @@ static json_t *side_file(const char *dir, const char *name)
     json_t *j = NULL;
     if (path) {
         snprintf(path, size, "%s/%s", dir, name);
-        if (laser_file_read(path, &text, &n, &ignored) == LASER_OK)
-            j = laser_json_parse(text, n, path, &ignored);
+        if (laser_tokenizer_file(path, &text, &n, &ignored) == LASER_OK)
+            j = laser_tokenizer_json(text, n, path, &ignored);
     }
     free(text);
     free(path);
@@ -157,7 +157,7 @@ int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct 
     if (!file)
         return no_memory(err);
     snprintf(file, size, "%s%s", path, dir ? "/tokenizer.json" : "");
-    int rc = laser_file_read(file, &text, &n, err);
+    int rc = laser_tokenizer_file(file, &text, &n, err);
     if (rc == LASER_OK)
         rc = laser_tokenizer_load_buffer(text, n, file, out, err);
     if (rc == LASER_OK && dir)

@@ -13,7 +13,7 @@ struct laser_path {
     int32_t id;
 };
 
-int laser_unigram_finish(struct laser_model *m, struct laser_error *err)
+int laser_unigram_finish(struct laser_token_model *m, struct laser_error *err)
 {
     struct laser_trie *t = &m->trie;
     double least = INFINITY;
@@ -40,7 +40,7 @@ static int missing_unk(struct laser_error *err)
 }
 
 /* Fills path[0 .. n]. */
-static int find_paths(const struct laser_model *m, struct laser_path *path, const char *s, size_t n,
+static int find_paths(const struct laser_token_model *m, struct laser_path *path, const char *s, size_t n,
                       struct laser_error *err)
 {
     for (size_t i = 0; i <= n; i++)
@@ -70,7 +70,7 @@ static int find_paths(const struct laser_model *m, struct laser_path *path, cons
 
 /* The ids of one string of the result: it may be in the vocabulary even if it was put together from unknown
  * ones. */
-static int add_string(const struct laser_model *m, const char *s, size_t n, struct laser_ids *ids,
+static int add_string(const struct laser_token_model *m, const char *s, size_t n, struct laser_ids *ids,
                       struct laser_error *err)
 {
     int32_t id = laser_vocab_id(&m->vocab, s, n);
@@ -88,8 +88,8 @@ static int add_string(const struct laser_model *m, const char *s, size_t n, stru
     return LASER_OK;
 }
 
-int laser_unigram_encode(const struct laser_model *m, struct laser_model_scratch *w, const char *s, size_t n,
-                         struct laser_ids *ids, struct laser_error *err)
+int laser_unigram_encode(const struct laser_token_model *m, struct laser_token_model_scratch *w,
+                         const char *s, size_t n, struct laser_ids *ids, struct laser_error *err)
 {
     if (n == 0)
         return LASER_OK;

@@ -1,56 +1,11 @@
 /* The Gram route on matrices whose singular values are known. */
-#include "testing.h"
+#include "testing_linalg.h"
 
 #include "linalg/gram.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static double uniform(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (double)(*seed >> 11) / 9007199254740992.0 - 0.5;
-}
-
-/* x <- (I - 2 u u^T / u.u) x on both sides, a few times: a matrix with the singular values on its diagonal.
- */
-static void mix(double *a, int64_t rows, int64_t columns, uint64_t seed)
-{
-    double *u = malloc((size_t)(rows + columns) * sizeof *u);
-    assert_non_null(u);
-    for (int pass = 0; pass < 4; pass++) {
-        int left = pass & 1;
-        int64_t length = left ? rows : columns, others = left ? columns : rows;
-        int64_t step = left ? columns : 1, jump = left ? 1 : columns;
-        double square = 0;
-        for (int64_t i = 0; i < length; i++) {
-            u[i] = uniform(&seed);
-            square += u[i] * u[i];
-        }
-        for (int64_t j = 0; j < others; j++) {
-            double dot = 0;
-            for (int64_t i = 0; i < length; i++)
-                dot += u[i] * a[i * step + j * jump];
-            for (int64_t i = 0; i < length; i++)
-                a[i * step + j * jump] -= 2 * dot / square * u[i];
-        }
-    }
-    free(u);
-}
-
-static double *known_matrix(int64_t rows, int64_t columns, const double *s, double scale)
-{
-    int64_t n = rows < columns ? rows : columns;
-    double *a = calloc((size_t)(rows * columns), sizeof *a);
-    assert_non_null(a);
-    for (int64_t i = 0; i < n; i++)
-        a[i * columns + i] = s[i];
-    mix(a, rows, columns, (uint64_t)(rows * 1000 + columns));
-    for (int64_t i = 0; i < rows * columns; i++)
-        a[i] *= scale;
-    return a;
-}
 
 /* Adds a in slabs of `count` and returns the values. */
 static void values_by_slabs(const double *a, int64_t rows, int64_t columns, int64_t count,
@@ -63,11 +18,7 @@ static void values_by_slabs(const double *a, int64_t rows, int64_t columns, int6
     assert_int_equal(laser_gram_init(&gram, rows, columns, NULL), LASER_OK);
     for (int64_t first = 0; first < total; first += count) {
         int64_t here = total - first < count ? total - first : count;
-        if (rows >= columns)
-            memcpy(slab, a + first * columns, (size_t)(here * columns) * sizeof *slab);
-        else
-            for (int64_t i = 0; i < rows; i++)
-                memcpy(slab + i * here, a + i * columns + first, (size_t)here * sizeof *slab);
+        copy_slab(a, rows, columns, first, here, slab);
         assert_int_equal(laser_gram_add(&gram, slab, here, NULL), LASER_OK);
     }
     assert_int_equal(laser_gram_values(&gram, stages, s, NULL), LASER_OK);

@@ -14,17 +14,15 @@
 #define LASER_LINALG_GRAM_H
 
 #include "base/error.h"
+#include "linalg/slab.h"
 #include "linalg/symmetric.h"
 
 #include <stdint.h>
 
 struct laser_gram {
-    int64_t rows, columns;
-    int n;         /* short side */
-    int exponent;  /* G = 2^(-2 exponent) times the true Gram matrix */
-    int by_rows;   /* 1 if slabs are whole rows (rows >= columns), 0 if they are columns of all rows */
-    int64_t taken; /* rows or columns added so far */
-    double *g;     /* n x n, leading dimension n, the lower triangle in Fortran's order */
+    struct laser_slabs slabs; /* shape, and how much of the matrix has come */
+    int exponent;             /* G = 2^(-2 exponent) times the true Gram matrix */
+    double *g;                /* n x n, leading dimension n, the lower triangle in Fortran's order */
 };
 
 /* rows, columns >= 1.  LASER_EINPUT for an empty matrix or a short side beyond LAPACK's int, LASER_ENOMEM. */
@@ -43,6 +41,12 @@ int laser_gram_add(struct laser_gram *gram, double *slab, int64_t count, struct 
 /* The n singular values, largest first; destroys G.  LASER_ENOMEM, LASER_ENUMERIC (no convergence),
  * LASER_EINTERNAL if part of the matrix is missing. */
 int laser_gram_values(struct laser_gram *gram, enum laser_stages stages, double *s, struct laser_error *err);
+
+/* The two steps around an eigenvalue solver.  normalise scales G to entries of about 1 and returns the
+ * exponent e with which roots turns n ascending eigenvalues into the singular values, largest first, times
+ * 2^e. */
+int laser_gram_normalise(struct laser_gram *gram);
+void laser_gram_roots(double *w, int n, int exponent);
 
 /* Largest |x| of count numbers, or NaN / Infinity where one is; *where (may be NULL) is then its position. */
 double laser_largest_entry(const double *x, int64_t count, int64_t *where);

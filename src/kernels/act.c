@@ -1,34 +1,109 @@
 #include "kernels/act.h"
 
-#include <math.h>
+#include "kernels/vec.h"
 
-static float activate(enum laser_activation activation, float x)
+/* x / (1 + exp(-factor x)) */
+LASER_INLINE void times_sigmoid(laser_vec *x, float factor)
+{
+    laser_vec e = *x * -factor;
+
+    laser_vec_exp(&e);
+    *x /= 1 + e;
+}
+
+/* (1 + tanh u) / 2 is the sigmoid of 2 u. */
+LASER_INLINE void gelu_tanh(laser_vec *x)
+{
+    laser_vec e = *x * -1.59576912f * (1 + 0.044715f * *x * *x);
+
+    laser_vec_exp(&e);
+    *x /= 1 + e;
+}
+
+LASER_INLINE void gelu(laser_vec *x)
+{
+    laser_vec u = *x * 0.707106781f;
+
+    laser_vec_erf(&u);
+    *x = 0.5f * *x * (1 + u);
+}
+
+LASER_INLINE void activate(enum laser_activation activation, laser_vec *x)
+{
+    laser_vec zero = {0};
+
+    switch (activation) {
+    case LASER_ACT_SILU:
+        times_sigmoid(x, 1);
+        break;
+    case LASER_ACT_GELU:
+        gelu(x);
+        break;
+    case LASER_ACT_GELU_TANH:
+        gelu_tanh(x);
+        break;
+    case LASER_ACT_GELU_QUICK:
+        times_sigmoid(x, 1.702f);
+        break;
+    case LASER_ACT_RELU:
+        laser_vec_raise(x, &zero);
+        break;
+    case LASER_ACT_RELU_SQUARED:
+        laser_vec_raise(x, &zero);
+        *x *= *x;
+        break;
+    case LASER_ACT_TANH:
+        laser_vec_tanh(x);
+        break;
+    }
+}
+
+/* y = f(x), or f(x) * up where up is not NULL. */
+LASER_INLINE void activate_row(enum laser_activation activation, int64_t width, const float *x,
+                               const float *up, float *y)
+{
+    for (int64_t i = 0; i < width; i += LASER_LANES) {
+        laser_vec v, w;
+
+        laser_vec_load(&v, x + i, width - i);
+        activate(activation, &v);
+        if (up) {
+            laser_vec_load(&w, up + i, width - i);
+            v *= w;
+        }
+        laser_vec_store(&v, y + i, width - i);
+    }
+}
+
+/* The activation is told apart outside the loop, so that each has a loop of its own. */
+LASER_INLINE void activate_rows_body(enum laser_activation activation, int64_t width, const float *x,
+                                     const float *up, float *y)
 {
     switch (activation) {
     case LASER_ACT_SILU:
-        return x / (1 + expf(-x));
+        activate_row(LASER_ACT_SILU, width, x, up, y);
+        break;
     case LASER_ACT_GELU:
-        return 0.5f * x * (1 + erff(x * 0.70710678118654752f));
+        activate_row(LASER_ACT_GELU, width, x, up, y);
+        break;
     case LASER_ACT_GELU_TANH:
-        return 0.5f * x * (1 + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
-    case LASER_ACT_GELU_QUICK:
-        return x / (1 + expf(-1.702f * x));
-    case LASER_ACT_RELU:
-        return x > 0 ? x : 0;
-    case LASER_ACT_RELU_SQUARED:
-        return x > 0 ? x * x : 0;
-    case LASER_ACT_TANH:
-        return tanhf(x);
+        activate_row(LASER_ACT_GELU_TANH, width, x, up, y);
+        break;
+    default:
+        activate_row(activation, width, x, up, y);
+        break;
     }
-    return x;
 }
+
+LASER_VARIANTS(activate_rows,
+               (enum laser_activation activation, int64_t width, const float *x, const float *up, float *y),
+               (activation, width, x, up, y))
 
 void laser_activation_apply(enum laser_activation activation, int64_t rows, int64_t width, float *x,
                             int64_t x_stride)
 {
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++)
-            x[r * x_stride + i] = activate(activation, x[r * x_stride + i]);
+        activate_rows(activation, width, x + r * x_stride, NULL, x + r * x_stride);
 }
 
 void laser_activation_gated(enum laser_activation activation, int64_t rows, int64_t width, const float *gate,
@@ -36,6 +111,5 @@ void laser_activation_gated(enum laser_activation activation, int64_t rows, int6
                             int64_t y_stride)
 {
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++)
-            y[r * y_stride + i] = activate(activation, gate[r * gate_stride + i]) * up[r * up_stride + i];
+        activate_rows(activation, width, gate + r * gate_stride, up + r * up_stride, y + r * y_stride);
 }

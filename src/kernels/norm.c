@@ -3,22 +3,76 @@
 #include <math.h>
 #include <stddef.h>
 
-static void rmsnorm_row(int64_t width, const float *x, const float *weight, float eps, float shift, float *y)
-{
-    float sum = 0, scale;
+#include "kernels/vec.h"
 
-    for (int64_t i = 0; i < width; i++)
-        sum += x[i] * x[i];
-    scale = 1 / sqrtf(sum / (float)width + eps);
-    for (int64_t i = 0; i < width; i++)
-        y[i] = x[i] * scale * (weight[i] + shift);
+LASER_INLINE float sum_of_squares(int64_t width, const float *x, float mean)
+{
+    laser_vec sums[4] = {{0}, {0}, {0}, {0}}, v;
+    int64_t i = 0;
+
+    for (; i + 4 * LASER_LANES <= width; i += 4 * LASER_LANES)
+        for (int j = 0; j < 4; j++) {
+            laser_vec_load(&v, x + i + j * LASER_LANES, LASER_LANES);
+            v -= mean;
+            sums[j] += v * v;
+        }
+    for (; i + LASER_LANES <= width; i += LASER_LANES) {
+        laser_vec_load(&v, x + i, LASER_LANES);
+        v -= mean;
+        sums[0] += v * v;
+    }
+    v = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    {
+        float total = laser_vec_sum(&v);
+
+        for (; i < width; i++)
+            total += (x[i] - mean) * (x[i] - mean);
+        return total;
+    }
 }
+
+/* y = (x - mean) * scale * (weight + shift) + bias; weight and bias may be NULL. */
+LASER_INLINE void scale_row(int64_t width, const float *x, float mean, float scale, const float *weight,
+                            float shift, const float *bias, float *y)
+{
+    for (int64_t i = 0; i < width; i += LASER_LANES) {
+        int64_t n = width - i;
+        laser_vec v, w;
+
+        laser_vec_load(&v, x + i, n);
+        v = (v - mean) * scale;
+        if (weight) {
+            laser_vec_load(&w, weight + i, n);
+            v *= w + shift;
+        }
+        if (bias) {
+            laser_vec_load(&w, bias + i, n);
+            v += w;
+        }
+        laser_vec_store(&v, y + i, n);
+    }
+}
+
+LASER_INLINE void rmsnorm_body(int64_t rows, int64_t width, const float *x, int64_t x_stride,
+                               const float *weight, float eps, float shift, float *y, int64_t y_stride)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const float *from = x + r * x_stride;
+        float scale = 1 / sqrtf(sum_of_squares(width, from, 0) / (float)width + eps);
+
+        scale_row(width, from, 0, scale, weight, shift, NULL, y + r * y_stride);
+    }
+}
+
+LASER_VARIANTS(rmsnorm,
+               (int64_t rows, int64_t width, const float *x, int64_t x_stride, const float *weight, float eps,
+                float shift, float *y, int64_t y_stride),
+               (rows, width, x, x_stride, weight, eps, shift, y, y_stride))
 
 void laser_rmsnorm(int64_t rows, int64_t width, const float *x, int64_t x_stride, const float *weight,
                    float eps, bool plus_one, float *y, int64_t y_stride)
 {
-    for (int64_t r = 0; r < rows; r++)
-        rmsnorm_row(width, x + r * x_stride, weight, eps, plus_one ? 1 : 0, y + r * y_stride);
+    rmsnorm(rows, width, x, x_stride, weight, eps, plus_one ? 1 : 0, y, y_stride);
 }
 
 void laser_rmsnorm_heads(int64_t rows, int heads, int head_dim, float *x, int64_t x_stride,
@@ -29,27 +83,43 @@ void laser_rmsnorm_heads(int64_t rows, int heads, int head_dim, float *x, int64_
                       head_dim);
 }
 
-void laser_layernorm(int64_t rows, int64_t width, const float *x, int64_t x_stride, const float *weight,
-                     const float *bias, float eps, float *y, int64_t y_stride)
+/* In float64, as a row of large equal values needs. */
+LASER_INLINE float mean_of(int64_t width, const float *x)
+{
+    double sums[8] = {0};
+    double total = 0;
+    int64_t i = 0;
+
+    for (; i + 8 <= width; i += 8)
+        for (int j = 0; j < 8; j++)
+            sums[j] += x[i + j];
+    for (; i < width; i++)
+        total += x[i];
+    for (int j = 0; j < 8; j++)
+        total += sums[j];
+    return (float)(total / (double)width);
+}
+
+LASER_INLINE void layernorm_body(int64_t rows, int64_t width, const float *x, int64_t x_stride,
+                                 const float *weight, const float *bias, float eps, float *y,
+                                 int64_t y_stride)
 {
     for (int64_t r = 0; r < rows; r++) {
         const float *from = x + r * x_stride;
-        float *to = y + r * y_stride;
-        double sum = 0, squares = 0;
-        float mean, scale;
+        float mean = mean_of(width, from);
+        float scale = 1 / sqrtf(sum_of_squares(width, from, mean) / (float)width + eps);
 
-        for (int64_t i = 0; i < width; i++)
-            sum += from[i];
-        mean = (float)(sum / (double)width);
-        for (int64_t i = 0; i < width; i++)
-            squares += (double)(from[i] - mean) * (from[i] - mean);
-        scale = 1 / sqrtf((float)(squares / (double)width) + eps);
-        for (int64_t i = 0; i < width; i++) {
-            float value = (from[i] - mean) * scale;
-
-            if (weight)
-                value *= weight[i];
-            to[i] = bias ? value + bias[i] : value;
-        }
+        scale_row(width, from, mean, scale, weight, 0, bias, y + r * y_stride);
     }
+}
+
+LASER_VARIANTS(layernorm,
+               (int64_t rows, int64_t width, const float *x, int64_t x_stride, const float *weight,
+                const float *bias, float eps, float *y, int64_t y_stride),
+               (rows, width, x, x_stride, weight, bias, eps, y, y_stride))
+
+void laser_layernorm(int64_t rows, int64_t width, const float *x, int64_t x_stride, const float *weight,
+                     const float *bias, float eps, float *y, int64_t y_stride)
+{
+    layernorm(rows, width, x, x_stride, weight, bias, eps, y, y_stride);
 }

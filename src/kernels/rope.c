@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "kernels/vec.h"
+
 void laser_rope_table(int64_t first_position, int64_t positions, int half, const float *inverse_frequency,
                       float attention_scaling, float *cosines, float *sines)
 {
@@ -14,24 +16,37 @@ void laser_rope_table(int64_t first_position, int64_t positions, int half, const
         }
 }
 
-static void turn_halves(int half, const float *cosines, const float *sines, float *x)
+LASER_INLINE void turn_halves_body(int heads, int head_dim, int half, const float *cosines,
+                                   const float *sines, float *x)
 {
-    for (int j = 0; j < half; j++) {
-        float a = x[j], b = x[j + half];
+    for (int h = 0; h < heads; h++, x += head_dim)
+        for (int j = 0; j < half; j += LASER_LANES) {
+            laser_vec a, b, c, s, turned;
 
-        x[j] = a * cosines[j] - b * sines[j];
-        x[j + half] = b * cosines[j] + a * sines[j];
-    }
+            laser_vec_load(&a, x + j, half - j);
+            laser_vec_load(&b, x + half + j, half - j);
+            laser_vec_load(&c, cosines + j, half - j);
+            laser_vec_load(&s, sines + j, half - j);
+            turned = a * c - b * s;
+            b = b * c + a * s;
+            laser_vec_store(&turned, x + j, half - j);
+            laser_vec_store(&b, x + half + j, half - j);
+        }
 }
 
-static void turn_pairs(int half, const float *cosines, const float *sines, float *x)
-{
-    for (int j = 0; j < half; j++) {
-        float a = x[2 * j], b = x[2 * j + 1];
+LASER_VARIANTS(turn_halves,
+               (int heads, int head_dim, int half, const float *cosines, const float *sines, float *x),
+               (heads, head_dim, half, cosines, sines, x))
 
-        x[2 * j] = a * cosines[j] - b * sines[j];
-        x[2 * j + 1] = b * cosines[j] + a * sines[j];
-    }
+static void turn_pairs(int heads, int head_dim, int half, const float *cosines, const float *sines, float *x)
+{
+    for (int h = 0; h < heads; h++, x += head_dim)
+        for (int j = 0; j < half; j++) {
+            float a = x[2 * j], b = x[2 * j + 1];
+
+            x[2 * j] = a * cosines[j] - b * sines[j];
+            x[2 * j + 1] = b * cosines[j] + a * sines[j];
+        }
 }
 
 void laser_rope_apply(enum laser_rope_style style, int64_t tokens, int64_t table_rows, int heads,
@@ -40,14 +55,12 @@ void laser_rope_apply(enum laser_rope_style style, int64_t tokens, int64_t table
 {
     int half = rotary_dim / 2;
 
-    for (int64_t t = 0; t < tokens; t++)
-        for (int h = 0; h < heads; h++) {
-            int64_t row = t % table_rows * half;
-            float *head = x + t * x_stride + (int64_t)h * head_dim;
+    for (int64_t t = 0; t < tokens; t++) {
+        int64_t row = t % table_rows * half;
 
-            if (style == LASER_ROPE_HALVES)
-                turn_halves(half, cosines + row, sines + row, head);
-            else
-                turn_pairs(half, cosines + row, sines + row, head);
-        }
+        if (style == LASER_ROPE_HALVES)
+            turn_halves(heads, head_dim, half, cosines + row, sines + row, x + t * x_stride);
+        else
+            turn_pairs(heads, head_dim, half, cosines + row, sines + row, x + t * x_stride);
+    }
 }

@@ -128,7 +128,7 @@ static void test_a_wrong_value_is_told_with_line_and_expectation(void **state)
 {
     (void)state;
     assert_refused("scan:\n  solver: grem\n", "dir/deck.yaml:2", "auto, gram, gesvd, did you mean gram?");
-    assert_refused("scan:\n  threshold: rank:1.5\n", "dir/deck.yaml:2", "0 < SHARE <= 1");
+    assert_refused("scan:\n  threshold: rank:1.5\n", "dir/deck.yaml:2", "0 <= SHARE <= 1");
     assert_refused("scan:\n  threshold:\n    - laserrmt\n", "dir/deck.yaml:3", "takes one value, not a list");
     assert_refused("evaluate: {seqlen: many}\n", "dir/deck.yaml:1", "a whole number");
     assert_refused("evaluate: {seqlen: 128.5}\n", "dir/deck.yaml:1", "a whole number");
@@ -148,6 +148,34 @@ static void test_a_wrong_value_is_told_with_line_and_expectation(void **state)
     assert_refused("scan: 3\n", "dir/deck.yaml:1", "is a section");
 }
 
+static void test_rules_edits_and_layers_have_a_syntax(void **state)
+{
+    static const char *const rules[] = {"laserrmt", "marchenko-pastur", "gavish-donoho",
+                                        "rank:0",   "rank:.5",          "energy:1"};
+    static const char *const not_rules[] = {"",         "rank",      "rank:",      "rank:1.1", "rank:-0.1",
+                                            "rank:nan", "rank:0.5x", "energy:0x1", "MP",       "shrink:1"};
+    static const char *const edits[] = {"none", "laserrmt", "rank=17", "shrink:0.5", "wiener:1e-2"};
+    static const char *const not_edits[] = {"rank=",    "rank=-1", "rank=1.5",
+                                            "shrink:0", "wiener:", "shrink=1"};
+    static const char *const layers[] = {"0", "-1", "3-17", "5-5"};
+    static const char *const not_layers[] = {"", "-", "3-", "-3-5", "5-3", "1,2", "a", "9999999"};
+    const char *expected = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        assert_true(laser_check_threshold(rules[i], &expected) && laser_check_edit(rules[i], &expected));
+    for (size_t i = 0; i < sizeof not_rules / sizeof not_rules[0]; i++)
+        assert_false(laser_check_threshold(not_rules[i], &expected));
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++)
+        assert_true(laser_check_edit(edits[i], &expected));
+    for (size_t i = 0; i < sizeof not_edits / sizeof not_edits[0]; i++)
+        assert_false(laser_check_edit(not_edits[i], &expected));
+    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
+        assert_true(laser_check_layers(layers[i], &expected));
+    for (size_t i = 0; i < sizeof not_layers / sizeof not_layers[0]; i++)
+        assert_false(laser_check_layers(not_layers[i], &expected));
+}
+
 static void test_bad_structure_is_told_with_its_line(void **state)
 {
     (void)state;
@@ -155,6 +183,8 @@ static void test_bad_structure_is_told_with_its_line(void **state)
     assert_refused("scan: {score: snr}\nscan.score: snr\n", "dir/deck.yaml:2",
                    "given twice, before in line 1");
     assert_refused("model: [a\n", "dir/deck.yaml:2", "not valid YAML");
+    assert_refused("model: a\noutput: b\x01\n", "dir/deck.yaml:2", "control characters");
+    assert_refused("model: a\n\noutput: b\xff\n", "dir/deck.yaml:3", "invalid leading UTF-8");
     assert_refused("- model\n", "dir/deck.yaml:1", "lines like `key: value`");
     assert_refused("model\n", "dir/deck.yaml:1", "lines like `key: value`");
     assert_refused("model: &m a\noutput: *m\n", "dir/deck.yaml:1", "anchors, aliases and tags");
@@ -235,7 +265,8 @@ static void test_sizes_and_times_are_read_in_all_their_forms(void **state)
 
 static void test_the_written_form_of_sizes_and_times_reads_back(void **state)
 {
-    static const int64_t sizes[] = {0, 1, 1000, 1024, 1536, 4000000000LL, 1LL << 40, 999999999999999999LL};
+    static const int64_t sizes[] = {
+        0, 1, 1000, 1024, 1536, 4000000000LL, 1LL << 40, 999999999999999999LL, 1000000000000000000LL};
     static const double times[] = {0, 0.5, 1, 59, 60, 3661, 86400, 90061, 1e9, 1234.25};
     char text[32];
 
@@ -245,7 +276,7 @@ static void test_the_written_form_of_sizes_and_times_reads_back(void **state)
 
         laser_units_size_text(sizes[i], text);
         assert_true(laser_units_size(text, &size_bytes));
-        assert_true(size_bytes == sizes[i] || llabs(size_bytes - sizes[i]) < 128);
+        assert_int_equal(size_bytes, sizes[i]);
     }
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         double time_s = -1.0;
@@ -424,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_a_deck_sets_keys_of_every_type),
         cmocka_unit_test(test_an_unknown_key_is_told_with_line_and_nearest_key),
         cmocka_unit_test(test_a_wrong_value_is_told_with_line_and_expectation),
+        cmocka_unit_test(test_rules_edits_and_layers_have_a_syntax),
         cmocka_unit_test(test_bad_structure_is_told_with_its_line),
         cmocka_unit_test(test_a_deck_of_another_version_is_refused_before_its_unknown_keys),
         cmocka_unit_test(test_an_empty_deck_is_all_defaults),

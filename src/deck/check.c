@@ -14,29 +14,33 @@ static int plain_number(const char *text, double *value)
     return *end == '\0';
 }
 
-/* A number in (0, high] after the prefix of a rule. */
-static int rule_with_share(const char *item, const char *prefix, double high)
+/* A number from low to high after the prefix of a rule. */
+static int rule_with_share(const char *item, const char *prefix, double low, double high)
 {
     size_t n = strlen(prefix);
     double value;
 
-    return strncmp(item, prefix, n) == 0 && plain_number(item + n, &value) && value > 0.0 && value <= high;
+    return strncmp(item, prefix, n) == 0 && plain_number(item + n, &value) && value >= low && value <= high;
 }
 
 int laser_check_threshold(const char *item, const char **expected)
 {
-    *expected = "laserrmt, marchenko-pastur, gavish-donoho, rank:SHARE or energy:SHARE with 0 < SHARE <= 1";
+    *expected = "laserrmt, marchenko-pastur, gavish-donoho, rank:SHARE or energy:SHARE with 0 <= SHARE <= 1";
     return strcmp(item, "laserrmt") == 0 || strcmp(item, "marchenko-pastur") == 0 ||
-           strcmp(item, "gavish-donoho") == 0 || rule_with_share(item, "rank:", 1.0) ||
-           rule_with_share(item, "energy:", 1.0);
+           strcmp(item, "gavish-donoho") == 0 || rule_with_share(item, "rank:", 0.0, 1.0) ||
+           rule_with_share(item, "energy:", 0.0, 1.0);
 }
 
 int laser_check_edit(const char *item, const char **expected)
 {
     int rule = laser_check_threshold(item, expected);
 
-    *expected = "a threshold rule (marchenko-pastur, rank:0.1, ...), shrink:F or wiener:F with 0 < F <= 10";
-    return rule || rule_with_share(item, "shrink:", 10.0) || rule_with_share(item, "wiener:", 10.0);
+    *expected = "none, a threshold rule (marchenko-pastur, rank:0.1, ...), rank=K, shrink:F or wiener:F with "
+                "0.001 <= F <= 10";
+    if (strncmp(item, "rank=", 5) == 0)
+        return item[5] != '\0' && strlen(item) < 15 && item[5 + strspn(item + 5, "0123456789")] == '\0';
+    return rule || strcmp(item, "none") == 0 || rule_with_share(item, "shrink:", 1e-3, 10.0) ||
+           rule_with_share(item, "wiener:", 1e-3, 10.0);
 }
 
 /* "3", "-1", "0-3". */
@@ -63,5 +67,5 @@ int laser_check_layers(const char *item, const char **expected)
 int laser_check_fraction(const char *item, const char **expected)
 {
     *expected = "a share of the rank, 0 < share <= 1";
-    return rule_with_share(item, "", 1.0);
+    return rule_with_share(item, "", 1e-9, 1.0);
 }

@@ -28,25 +28,33 @@ static void describe(struct laser_text *out, char letter, const char *option, co
     laser_text_fill(out, '\n', 1);
 }
 
-/* " [default; choices]" behind a key's help. */
-static void key_details(const struct laser_deck_key *key, char *text, size_t size)
+/* text with ", " for every mark, so that it can be wrapped. */
+static void spread(const char *text, char mark, char *out, size_t size)
 {
-    char words[160] = "";
     size_t n = 0;
 
-    for (const char *p = key->words; p != NULL && *p != '\0' && n + 3 < sizeof words; p++) {
-        words[n++] = *p == '|' ? ',' : *p;
-        if (*p == '|')
-            words[n++] = ' ';
+    for (; *text != '\0' && n + 3 < size; text++) {
+        out[n++] = *text == mark ? ',' : *text;
+        if (*text == mark)
+            out[n++] = ' ';
     }
-    words[n] = '\0';
+    out[n] = '\0';
+}
+
+/* " (choices; default ...)" behind a key's help. */
+static void key_details(const struct laser_deck_key *key, char *text, size_t size)
+{
+    char words[160], initial[200];
+
+    spread(key->words != NULL ? key->words : "", '|', words, sizeof words);
+    spread(key->initial, laser_value_is_list(key->type) ? ',' : '\0', initial, sizeof initial);
     text[0] = '\0';
-    if (*key->initial != '\0' && *words != '\0')
-        snprintf(text, size, " (%s; default %s)", words, key->initial);
+    if (*initial != '\0' && *words != '\0')
+        snprintf(text, size, " (%s; default %s)", words, initial);
     else if (*words != '\0')
         snprintf(text, size, " (%s)", words);
-    else if (*key->initial != '\0' && key->type != LASER_TYPE_BOOL && strstr(key->help, "0 = ") == NULL)
-        snprintf(text, size, " (default %s)", key->initial);
+    else if (*initial != '\0' && key->type != LASER_TYPE_BOOL && strstr(key->help, "0 = ") == NULL)
+        snprintf(text, size, " (default %s)", initial);
 }
 
 static int belongs(const struct laser_deck_key *key, enum laser_command command)

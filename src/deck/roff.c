@@ -67,6 +67,16 @@ static const char *type_name(const struct laser_deck_key *key)
     return names[key->type];
 }
 
+/* A list with ", " for every mark. */
+static void put_list(struct laser_text *out, const char *list, char mark)
+{
+    for (const char *p = list; *p != '\0'; p++) {
+        char c[2] = {*p, '\0'};
+
+        put(out, *p == mark ? ", " : c);
+    }
+}
+
 /* Type, choices, range and default of a key. */
 static void put_domain(struct laser_text *out, const struct laser_deck_key *key)
 {
@@ -75,18 +85,17 @@ static void put_domain(struct laser_text *out, const struct laser_deck_key *key)
     put(out, type_name(key));
     if (key->words != NULL) {
         laser_text_puts(out, key->type == LASER_TYPE_LIST ? " of " : " ");
-        for (const char *p = key->words; *p != '\0'; p++) {
-            char c[2] = {*p, '\0'};
-
-            put(out, *p == '|' ? ", " : c);
-        }
+        put_list(out, key->words, '|');
     }
     if (key->type == LASER_TYPE_INT || key->type == LASER_TYPE_REAL) {
         snprintf(range, sizeof range, " from %.12g to %.12g", key->low, key->high);
         put(out, range);
     }
     laser_text_puts(out, "; default ");
-    put(out, *key->initial != '\0' ? key->initial : laser_value_is_list(key->type) ? "empty" : "unset");
+    if (*key->initial != '\0')
+        put_list(out, key->initial, laser_value_is_list(key->type) ? ',' : '\0');
+    else
+        put(out, laser_value_is_list(key->type) ? "empty" : "unset");
     if (key->laserrmt != NULL && strcmp(key->laserrmt, key->initial) != 0) {
         laser_text_puts(out, ", under compat laserrmt ");
         put(out, key->laserrmt);

@@ -26,9 +26,11 @@ static const struct laser_deck_key keys[] = {
      "reproduce another program: its rule, order, windows and accept rule become the defaults"},
 
     {"scan.matrices", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "matrices", "GLOB,...",
-     0, "full names of the tensors to scan, as globs; default: the linear layers inside decoder layers"},
+     0,
+     "full names of the tensors to scan, as globs or re:REGEX; default: the linear layers inside decoder "
+     "layers"},
     {"scan.exclude", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "exclude", "GLOB,...", 0,
-     "tensors that scan.matrices shall not select, as globs"},
+     "tensors that scan.matrices shall not select, as globs or re:REGEX"},
     {"scan.threshold", LASER_TYPE_STRING, "marchenko-pastur", NULL, NO_RANGE, laser_check_threshold,
      "laserrmt", 1, SELECTS, "threshold", "RULE", 't',
      "which singular values are signal: marchenko-pastur, gavish-donoho, laserrmt, rank:SHARE or "

@@ -5,6 +5,17 @@
 
 #include "deck/internal.h"
 
+/* Whole numbers stay exact beyond 2^53: value * scale in integers.  0 when it is not one or would not fit. */
+static int whole_size(const char *text, double scale, int64_t *size_bytes)
+{
+    int64_t value = strtoll(text, NULL, 10), unit = (int64_t)scale;
+
+    if (text[strspn(text, "0123456789")] == '.' || value > 1000000000000000000LL / unit)
+        return 0;
+    *size_bytes = value * unit;
+    return 1;
+}
+
 /* Digits with at most one dot, at the start of text; *end is behind them. */
 static int leading_number(const char *text, double *value, const char **end)
 {
@@ -52,10 +63,10 @@ int laser_units_size(const char *text, int64_t *size_bytes)
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(unit, units[i].name) != 0)
             continue;
-        value *= units[i].bytes;
-        if (!(value <= 1e18))
+        if (!(value * units[i].bytes <= 1e18))
             return 0;
-        *size_bytes = llround(value);
+        if (!whole_size(text, units[i].bytes, size_bytes))
+            *size_bytes = llround(value * units[i].bytes);
         return 1;
     }
     return 0;

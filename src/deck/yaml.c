@@ -25,7 +25,8 @@ struct entry {
 
 struct reader {
     yaml_parser_t parser;
-    const char *name;
+    const char *name, *text;
+    size_t size;
     struct laser_error *err;
     struct entry *entries;
     size_t count;
@@ -65,15 +66,25 @@ static int has_anchor_or_tag(const yaml_event_t *event)
     }
 }
 
+/* Where the parser stopped: of a bad character it knows the offset only. */
+static size_t line_of_error(const struct reader *r)
+{
+    size_t line = 1;
+
+    if (r->parser.error != YAML_READER_ERROR)
+        return r->parser.problem_mark.line + 1;
+    for (size_t i = 0; i < r->size && i < r->parser.problem_offset; i++)
+        line += r->text[i] == '\n';
+    return line;
+}
+
 /* The next event, which the caller deletes on success. */
 static int next(struct reader *r, yaml_event_t *event)
 {
     if (!yaml_parser_parse(&r->parser, event)) {
         if (r->parser.error == YAML_MEMORY_ERROR)
             return no_memory(r);
-        return complain(r,
-                        r->parser.error == YAML_READER_ERROR ? r->parser.mark.line + 1
-                                                             : r->parser.problem_mark.line + 1,
+        return complain(r, line_of_error(r),
                         "not valid YAML: ", r->parser.problem != NULL ? r->parser.problem : "unknown cause");
     }
     if (has_anchor_or_tag(event)) {
@@ -365,7 +376,7 @@ static int apply(struct reader *r, struct laser_deck *deck, const struct entry *
 int laser_deck_read_text(struct laser_deck *deck, const char *name, const char *text, size_t size,
                          struct laser_error *err)
 {
-    struct reader r = {.name = name, .err = err};
+    struct reader r = {.name = name, .text = text, .size = size, .err = err};
     char *dir = laser_file_directory(name);
     int rc;
 

@@ -145,6 +145,8 @@ static void test_a_wrong_value_is_told_with_line_and_expectation(void **state)
     assert_refused("reduce: {also: [factored, loar]}\n", "dir/deck.yaml:1", "did you mean lora?");
     assert_refused("reduce: {edits: [shrink:0]}\n", "dir/deck.yaml:1", "shrink:F");
     assert_refused("evaluate: {text: [a=x, a=y]}\n", "dir/deck.yaml:1", "two entries named a");
+    assert_refused("evaluate: {text: {a/b: x}}\n", "dir/deck.yaml:1", "NAME=PATH");
+    assert_refused("evaluate: {text: [.hidden]}\n", "dir/deck.yaml:1", "NAME=PATH");
     assert_refused("scan: 3\n", "dir/deck.yaml:1", "is a section");
 }
 
@@ -396,7 +398,7 @@ static void test_a_printed_deck_reads_back_as_the_same_deck(void **state)
         read_text(deck,
                   "command: scan\nmodel: \"a: b # \\\"\\\\ \\t\\x7F\\x85\\u00e9\"\noutput: '- x'\n"
                   "scan: {matrices: ['*', 'null', '~', '!x', 'yes'], model_id: \"null\"}\n"
-                  "evaluate: {text: {'a b': x, 'c': 'y z'}}\nparallel: {memory_per_rank: 123456789}\n",
+                  "evaluate: {text: {'a.b': x, 'c': 'y z'}}\nparallel: {memory_per_rank: 123456789}\n",
                   &err),
         LASER_OK);
     text = laser_deck_print(deck, LASER_COMMAND_NONE);

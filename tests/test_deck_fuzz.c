@@ -7,19 +7,19 @@
 
 enum { LONGEST = 2000, ROUNDS = 4000 };
 
-static const char *const seeds[] = {
+static const char every_type[] =
     "version: 1\ncommand: reduce\nmodel: /models/a\nscan:\n  matrices: [\"model.*.mlp.*\", "
     "'*.q_proj.weight']\n"
     "  split_fused: yes\n  threshold: energy:0.95\nparallel: {memory_per_rank: 1.5GiB}\n"
     "evaluate:\n  text:\n    wikitext2: /texts/w.txt\n    ptb: p.txt\n  seqlen: 384\nrun.max_time: "
-    "2h30m\nlog:\n",
-    "compat: laserrmt\nreduce:\n  layers: [0-3, -1]\n  fractions:\n    - 0.1\n    - 0.01\n  also: [factored, "
-    "lora]\n"
-    "  edits: [shrink:0.5, \"rank=3\", rank:0.5]\n  tolerance: 1e-2\n",
-    "evaluate: {text: [a=b, \"c d=e\", f.txt]}\noutput: \"x\\n\\x7f\\u00e9\"\nscan: {model_id: 'a b', "
-    "exclude: []}\n",
-    "a: &b [*b]\n<<: !!map {}\n? {x: y}\n: |\n  text\n---\n...\n%YAML 1.2\n",
-};
+    "2h30m\nlog:\n";
+static const char every_list[] = "compat: laserrmt\nreduce:\n  layers: [0-3, -1]\n  fractions:\n    - 0.1\n  "
+                                 "  - 0.01\n  also: [factored, lora]\n"
+                                 "  edits: [shrink:0.5, \"rank=3\", rank:0.5]\n  tolerance: 1e-2\n";
+static const char odd_texts[] = "evaluate: {text: [a=b, \"c d=e\", f.txt]}\noutput: "
+                                "\"x\\n\\x7f\\u00e9\"\nscan: {model_id: 'a b', exclude: []}\n";
+static const char refused[] = "a: &b [*b]\n<<: !!map {}\n? {x: y}\n: |\n  text\n---\n...\n%YAML 1.2\n";
+static const char *const seeds[] = {every_type, every_list, odd_texts, refused};
 
 static uint64_t random_state;
 

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -9,17 +10,17 @@
 #include "base/text.h"
 #include "deck/internal.h"
 
-/* A scalar that YAML 1.1 and 1.2 readers take for a string (or for the number that it is) without quotes:
- * this room's own reader needs none for words. */
+/* A scalar that every reader takes for a text (or for the number that it is) without quotes; YAML 1.1 has
+ * words for true, false and null. */
 static int is_plain(const char *text)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
-    static const char *const special[] = {"null", "Null", "NULL"};
+    static const char *const special[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
 
     if (*text == '\0' || text[strspn(text, safe)] != '\0' || strchr("-+.", *text) != NULL)
         return 0;
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
-        if (strcmp(text, special[i]) == 0)
+        if (strcasecmp(text, special[i]) == 0)
             return 0;
     return 1;
 }
@@ -30,7 +31,7 @@ void laser_yaml_scalar(struct laser_text *out, const char *text)
         laser_text_puts(out, text);
         return;
     }
-    /* JSON's double quotes are YAML's, but for DEL and C1 controls, which a YAML stream may not hold. */
+    /* A YAML stream may not hold control characters: C0, DEL and (two bytes of UTF-8 from 0xC2) C1. */
     laser_text_fill(out, '"', 1);
     for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
         if (*p == '"' || *p == '\\')
@@ -75,6 +76,8 @@ static void print_item(struct laser_text *out, const struct laser_deck *deck,
         else
             laser_yaml_scalar(out, path);
         free(path);
+    } else if (key->type == LASER_TYPE_BOOL) {
+        laser_text_puts(out, item);
     } else {
         laser_yaml_scalar(out, item);
     }

@@ -103,7 +103,7 @@ int laser_units_duration(const char *text, double *time_s)
 {
     static const char units[] = "dhms";
     static const double seconds[] = {86400.0, 3600.0, 60.0, 1.0};
-    const char *end, *last = units - 1;
+    const char *end, *allowed = units;
     double part, total = 0.0;
 
     if (strchr(text, ':') != NULL)
@@ -119,11 +119,11 @@ int laser_units_duration(const char *text, double *time_s)
 
         if (!leading_number(text, &part, &end) || *end == '\0')
             return 0;
-        unit = strchr(units, *end);
-        if (unit == NULL || unit <= last)
+        unit = strchr(allowed, *end);
+        if (unit == NULL)
             return 0;
         total += part * seconds[unit - units];
-        last = unit;
+        allowed = unit + 1; /* only smaller ones may follow */
         text = end + 1;
         while (*text == ' ')
             text++;

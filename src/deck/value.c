@@ -211,6 +211,20 @@ static int parse_scalar(const struct laser_deck_key *key, const char *item, cons
     return value->items[0] != NULL ? LASER_OK : no_memory(where, err);
 }
 
+/* A name that files, JSON and HDF5 take as it is. */
+static int is_name(const char *name, size_t n)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+                      rest[] = "_.-";
+
+    if (n == 0 || n > 64 || strchr(rest, name[0]) != NULL)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (strchr(first, name[i]) == NULL && strchr(rest, name[i]) == NULL)
+            return 0;
+    return 1;
+}
+
 /* "name=path", or a path whose stem is the name, with the path put in dir. */
 static int parse_pair(const struct laser_deck_key *key, const char *item, const char *dir,
                       struct laser_deck_value *value, int i, const char *where, struct laser_error *err)
@@ -225,8 +239,9 @@ static int parse_pair(const struct laser_deck_key *key, const char *item, const 
         nname = (size_t)(equals - item);
         path = equals + 1;
     }
-    if (nname == 0 || *path == '\0')
-        return wrong(key, item, "NAME=PATH", where, err);
+    if (!is_name(stem, nname) || *path == '\0')
+        return wrong(key, item, "NAME=PATH, a name of up to 64 letters, digits, \"_\", \".\" and \"-\"",
+                     where, err);
     name = strndup(stem, nname);
     placed = place_path(LASER_TYPE_PATH, path, dir);
     if (name != NULL && placed != NULL) {

@@ -1,0 +1,118 @@
+/* What a decoder-only language model computes, as data: the one layer loop in forward.c reads this and nothing
+ * else about the family of a model.  Filled from config.json; what the loop cannot compute is refused by name.
+ *
+ * Letters: H hidden size, A attention heads, K key-value heads, D head size, I MLP columns, L layers, V
+ * vocabulary, E experts, R rotated elements of a head.
+ */
+#ifndef LASER_MODEL_ARCH_H
+#define LASER_MODEL_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kernels/act.h"
+
+enum laser_norm_kind { LASER_NORM_RMS, LASER_NORM_LAYER };
+
+enum laser_residual {
+    LASER_RESIDUAL_SERIAL,          /* x += attention(norm(x)); x += mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL,        /* x += attention(norm(x)) + mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL_SHARED  /* x += attention(norm(x)) + mlp(norm(x)) */
+};
+
+enum laser_qkv_layout {
+    LASER_QKV_SEPARATE, /* three tensors */
+    LASER_QKV_STACKED,  /* one tensor: all queries, all keys, all values */
+    LASER_QKV_BY_HEAD   /* one tensor: query, key, value of head 0, then of head 1, ... */
+};
+
+enum laser_rope_kind {
+    LASER_ROPE_NONE,
+    LASER_ROPE_DEFAULT,
+    LASER_ROPE_LINEAR,
+    LASER_ROPE_DYNAMIC,
+    LASER_ROPE_LLAMA3,
+    LASER_ROPE_YARN,
+    LASER_ROPE_LONGROPE
+};
+
+/* Rotary positions.  Formulas: transformers, modeling_rope_utils.py; YaRN: arXiv 2309.00071; LongRoPE: arXiv
+ * 2402.13753. */
+struct laser_rope {
+    enum laser_rope_kind kind;
+    bool interleaved; /* pairs (0, 1), (2, 3), ... as in GPT-J; otherwise (i, i + R/2) */
+    int64_t rotated;  /* R */
+    double theta;
+    double factor;
+    double attention_factor;                  /* of the cosines and sines */
+    double low_freq_factor, high_freq_factor; /* llama3 */
+    double beta_fast, beta_slow;              /* yarn */
+    bool truncate;                            /* yarn */
+    double *short_factor, *long_factor;       /* longrope: [R/2] each, owned */
+    int64_t original_positions, max_positions;
+};
+
+struct laser_moe {
+    int64_t experts;      /* E, 0: no layer has experts */
+    int64_t per_token;
+    int64_t intermediate; /* columns of one expert */
+    int64_t shared;       /* columns of the shared expert, 0: none */
+    bool normalized;      /* the chosen weights are made to sum to 1 */
+};
+
+/* Tensor names below the layer prefix; NULL: the family has none. */
+struct laser_names {
+    const char *prefix[2];  /* of everything but the head; the first that a checkpoint has is used */
+    const char *layer;      /* with one %d */
+    const char *embed, *positions, *final_norm, *head;
+    const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
+    const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm;
+    const char *gate, *up, *gate_up, *down;
+    const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert with one %d */
+    const char *shared_gate, *shared_up, *shared_down, *shared_router;
+    const char *ignored[4]; /* endings of tensors that hold no weights (masks, frequencies) */
+};
+
+struct laser_arch {
+    char model_type[32];
+    const struct laser_names *names;
+    int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
+    int64_t max_positions; /* as stated; a limit only where positions are learned */
+    bool tied;
+    bool transposed; /* linear weights are stored [in, out] (Conv1D) */
+    enum laser_qkv_layout qkv_layout;
+    enum laser_residual residual;
+
+    enum laser_norm_kind norm;
+    bool norm_plus_one; /* scale by 1 + weight */
+    double norm_eps;
+    bool qk_norm; /* over each head of q and k, before the rotation */
+
+    bool q_bias, o_bias, mlp_bias, head_bias;
+    bool gated; /* down(activation(gate(x)) * up(x)), otherwise down(activation(up(x))) */
+    enum laser_activation activation;
+
+    double embed_scale; /* 1: none */
+    struct laser_rope rope;
+    double attention_scale;
+    bool attention_scale_by_layer; /* divided by layer number + 1 */
+    double attention_softcap, final_softcap; /* 0: none */
+
+    int64_t *window; /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
+    bool *sparse;    /* [L] whether the layer has experts.  Owned. */
+    struct laser_moe moe;
+    char stored_dtype[16]; /* torch_dtype as stated, empty if not */
+};
+
+/* Reads config.json (CRLF and a BOM are allowed) into *arch.
+ * LASER_EIO: cannot be read.  LASER_EINPUT: not JSON, a family or an option that is not supported (named), a value
+ * out of range.  *arch needs laser_arch_free only after LASER_OK. */
+int laser_arch_read(const char *config_path, struct laser_arch *arch, struct laser_error *err);
+
+void laser_arch_free(struct laser_arch *arch);
+
+/* The supported model types, NULL-terminated. */
+const char *const *laser_arch_types(void);
+
+#endif

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Writes the small random models of tests/golden/model and the values that transformers computes on them.
+
+usage: make_models.py OUTPUT_DIR [NAME...]
+
+Every case is a directory with config.json, model.safetensors and golden.json:
+  tokens  [B][T] token ids        nll   [B][T-1] -log p(token t+1 | tokens 0..t), float32 logits, float64 log-softmax
+  rank    [B][T-1] how many tokens have a higher logit than the true one
+  logits  [V] of the last position of the first window
+The weights are stored in the dtype of the case and widened to float32 for the forward pass.
+The committed files were made with transformers 5.23.0 and torch 2.13.0 (CPU).
+"""
+
+import json
+import os
+import sys
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+torch.set_num_threads(1)
+transformers.logging.set_verbosity_error()
+
+SMALL = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=6,
+             num_key_value_heads=2, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
+GPT = dict(vocab_size=47, n_embd=24, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)
+
+
+def rope(kind, **more):
+    return dict(rope_type=kind, rope_theta=more.pop("theta", 100.0), **more)
+
+
+def case(model_type, dtype="bfloat16", base=SMALL, config=None, tensors=None, windows=(2, 29), **change):
+    """config: edits config.json after saving; tensors: edits the dict of tensors."""
+    options = dict(base)
+    options.update(change)
+    return dict(model_type=model_type, dtype=dtype, options=options, config=config, tensors=tensors, windows=windows)
+
+
+def legacy_rope(config):
+    """The spelling before transformers 5: rope_theta, rope_scaling {type, factor}, torch_dtype."""
+    r = config.pop("rope_parameters")
+    config["rope_theta"] = r.pop("rope_theta")
+    partial = r.pop("partial_rotary_factor", None)
+    if partial is not None:
+        config["partial_rotary_factor"] = partial
+    r["type"] = r.pop("rope_type")
+    config["rope_scaling"] = None if r["type"] == "default" else r
+    config["torch_dtype"] = config.pop("dtype")
+
+
+def legacy_neox(config):
+    legacy_rope(config)
+    config["rotary_emb_base"] = config.pop("rope_theta")
+    config["rotary_pct"] = config.pop("partial_rotary_factor")
+    del config["rope_scaling"]
+
+
+def strip_prefix(tensors):
+    return {name.removeprefix("transformer."): t for name, t in tensors.items() if name != "lm_head.weight"}
+
+
+def head_only(tensors):
+    """A tied checkpoint that holds the shared matrix under the head's name."""
+    return {("lm_head.weight" if name == "model.embed_tokens.weight" else name): t for name, t in tensors.items()}
+
+
+CASES = {
+    "llama": case("llama", dtype="float32", rope_parameters=rope("default"), config=legacy_rope),
+    "llama-llama3": case("llama", num_attention_heads=3, num_key_value_heads=3, head_dim=10, attention_bias=True,
+                         mlp_bias=True, tie_word_embeddings=True, rope_parameters=rope(
+                             "llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                             original_max_position_embeddings=32)),
+    "llama-linear": case("llama", num_hidden_layers=1, num_key_value_heads=3, rope_parameters=rope(
+        "linear", factor=2.5), config=legacy_rope),
+    "llama-dynamic": case("llama", num_hidden_layers=1, max_position_embeddings=16, head_dim=8,
+                          rope_parameters=rope("dynamic", factor=3.0), config=legacy_rope),
+    "llama-yarn": case("llama", num_hidden_layers=1, head_dim=16, num_attention_heads=2, num_key_value_heads=1,
+                       rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16,
+                                            theta=10000.0)),
+    "llama-yarn-mscale": case("llama", num_hidden_layers=1, head_dim=16, num_attention_heads=2,
+                              num_key_value_heads=1, dtype="float16",
+                              rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16,
+                                                   theta=10000.0, mscale=0.7, mscale_all_dim=0.3, beta_fast=8,
+                                                   beta_slow=2, truncate=False)),
+    "mistral": case("mistral", hidden_size=20, num_attention_heads=5, num_key_value_heads=1, head_dim=8,
+                    sliding_window=7, rms_norm_eps=1e-2, rope_parameters=rope("default")),
+    "qwen2": case("qwen2", tie_word_embeddings=True, use_sliding_window=True, sliding_window=9,
+                  max_window_layers=1, rope_parameters=rope("default"), tensors=head_only),
+    "qwen3": case("qwen3", num_attention_heads=4, num_key_value_heads=2, head_dim=10, hidden_size=20,
+                  tie_word_embeddings=True, attention_bias=True, rope_parameters=rope("default")),
+    "mixtral": case("mixtral", num_local_experts=5, num_experts_per_tok=2, num_attention_heads=4, hidden_size=16,
+                    intermediate_size=14, sliding_window=11, rope_parameters=rope("default")),
+    "qwen2_moe": case("qwen2_moe", num_experts=5, num_experts_per_tok=3, num_hidden_layers=3, hidden_size=16,
+                      num_attention_heads=4, num_key_value_heads=2, moe_intermediate_size=6, decoder_sparse_step=1,
+                      shared_expert_intermediate_size=11, intermediate_size=18, mlp_only_layers=[1],
+                      norm_topk_prob=False, rope_parameters=rope("default")),
+    "qwen3_moe": case("qwen3_moe", num_experts=6, num_experts_per_tok=2, hidden_size=16, num_attention_heads=4,
+                      num_key_value_heads=2, head_dim=6, moe_intermediate_size=7, decoder_sparse_step=2,
+                      norm_topk_prob=True, rope_parameters=rope("default")),
+    "phi": case("phi", num_key_value_heads=6, head_dim=None, hidden_size=48, num_hidden_layers=1,
+                rope_parameters=rope("default", partial_rotary_factor=0.5), config=legacy_rope),
+    "phi-qk": case("phi", num_key_value_heads=2, num_attention_heads=4, hidden_size=40, num_hidden_layers=1,
+                   qk_layernorm=True, rope_parameters=rope("default", partial_rotary_factor=0.4)),
+    "phi3": case("phi3", num_attention_heads=6, num_key_value_heads=3, sliding_window=13,
+                 rope_parameters=rope("default", partial_rotary_factor=1.0)),
+    "phi3-short": case("phi3", num_hidden_layers=1, original_max_position_embeddings=32,
+                       rope_parameters=rope("longrope", short_factor=[1.1, 1.3], long_factor=[1.5, 4.0],
+                                            partial_rotary_factor=1.0), config=legacy_rope),
+    "phi3-long": case("phi3", num_hidden_layers=1, original_max_position_embeddings=16, num_attention_heads=3,
+                      num_key_value_heads=1, tie_word_embeddings=True, rope_parameters=rope(
+                          "longrope", short_factor=[1.1, 1.3, 1.7], long_factor=[1.5, 4.0, 6.5],
+                          partial_rotary_factor=0.75)),
+    "gemma": case("gemma", num_attention_heads=3, num_key_value_heads=1, head_dim=12,
+                  rope_parameters=rope("default")),
+    "gemma2": case("gemma2", num_attention_heads=4, num_key_value_heads=2, head_dim=8, sliding_window=6,
+                   query_pre_attn_scalar=5, attn_logit_softcapping=2.0, final_logit_softcapping=3.0,
+                   num_hidden_layers=3, intermediate_size=20, hidden_size=20, rope_parameters=rope("default")),
+    "gpt2": case("gpt2", base=GPT, tensors=strip_prefix),
+    "gpt2-options": case("gpt2", base=GPT, n_layer=3, n_inner=20, n_head=3, activation_function="relu",
+                         scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False,
+                         reorder_and_upcast_attn=True),
+    "gptj": case("gptj", base=GPT, rotary_dim=4, n_head=3),
+    "gpt_neox": case("gpt_neox", num_key_value_heads=None, num_attention_heads=3,
+                     rope_parameters=rope("default", partial_rotary_factor=0.5), config=legacy_neox),
+    "gpt_neox-serial": case("gpt_neox", num_key_value_heads=None, num_attention_heads=4, use_parallel_residual=False,
+                            attention_bias=False, hidden_act="gelu_fast", tie_word_embeddings=True,
+                            rope_parameters=rope("default", partial_rotary_factor=1.0)),
+}
+
+
+def fill(model, seed):
+    """Weights large enough that attention, positions and routing matter."""
+    generator = torch.Generator().manual_seed(seed)
+    plus_one = model.config.model_type.startswith("gemma")
+    for name, p in model.named_parameters():
+        x = torch.randn(p.shape, generator=generator)
+        if name.endswith("bias"):
+            x = 0.3 * x
+        elif p.dim() == 1:
+            x = 0.3 * x + (0.0 if plus_one else 1.0)
+        elif "embed" in name or "wte" in name:
+            x = x / (p.shape[-1] ** 0.5 if plus_one or model.config.tie_word_embeddings else 1.0) * 1.5
+        elif "wpe" in name:
+            x = 0.5 * x
+        else:
+            fan_in = p.shape[0] if model.config.model_type == "gpt2" and "lm_head" not in name else p.shape[-1]
+            x = 1.5 * x / fan_in**0.5
+        with torch.no_grad():
+            p.copy_(x)
+
+
+def make(name, spec, root):
+    path = os.path.join(root, name)
+    os.makedirs(path, exist_ok=True)
+    options = {k: v for k, v in spec["options"].items() if v is not None or k in ("pad_token_id", "head_dim")}
+    if options.get("head_dim", 0) is None:
+        del options["head_dim"]
+    config = AutoConfig.for_model(spec["model_type"], **options)
+    config.architectures = None
+    dtype = getattr(torch, spec["dtype"])
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    fill(model, 1 + list(CASES).index(name))
+    model.tie_weights()
+    model.to(dtype).save_pretrained(path)
+    os.path.exists(f"{path}/generation_config.json") and os.remove(f"{path}/generation_config.json")
+    if spec["tensors"]:
+        tensors = spec["tensors"](load_file(f"{path}/model.safetensors"))
+        save_file(tensors, f"{path}/model.safetensors", metadata={"format": "pt"})
+    if spec["config"]:
+        with open(f"{path}/config.json") as f:
+            written = json.load(f)
+        spec["config"](written)
+        with open(f"{path}/config.json", "w") as f:
+            json.dump(written, f, indent=2)
+            f.write("\n")
+
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager",
+                                                 experts_implementation="eager").eval()
+    batch, length = spec["windows"]
+    generator = torch.Generator().manual_seed(1000)
+    tokens = torch.randint(0, config.vocab_size, (batch, length), generator=generator)
+    nll = evaluate(model, tokens)
+    for module in model.modules():
+        if hasattr(module, "reorder_and_upcast_attn"):
+            module.reorder_and_upcast_attn = False  # is for float32 only
+    exact = evaluate(model.double(), tokens)
+    error = ((nll[0] - exact[0]).abs() / exact[0]).max().item()
+    with open(f"{path}/golden.json", "w") as f:
+        json.dump(dict(made_with=f"transformers {transformers.__version__}, torch {torch.__version__}",
+                       tokens=tokens.tolist(), nll=[[float(f"{v:.9g}") for v in row] for row in nll[0].tolist()],
+                       rank=nll[1].tolist(), logits=[float(f"{v:.7g}") for v in nll[2].tolist()]), f)
+        f.write("\n")
+    size = sum(os.path.getsize(os.path.join(path, x)) for x in os.listdir(path))
+    print(f"{name:20s} {size:7d} bytes  mean nll {nll[0].mean():8.5f}  float32 error of the reference {error:.1e}")
+
+
+def evaluate(model, tokens):
+    with torch.inference_mode():
+        logits = model(tokens, use_cache=False).logits
+    target = tokens[:, 1:]
+    shifted = logits[:, :-1].double()
+    true = shifted.gather(-1, target[..., None])
+    nll = torch.logsumexp(shifted, -1) - true[..., 0]
+    rank = (shifted > true).sum(-1)
+    return nll, rank, logits[0, -1]
+
+
+def main():
+    root = sys.argv[1]
+    for name, spec in CASES.items():
+        if len(sys.argv) < 3 or name in sys.argv[2:]:
+            make(name, spec, root)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/config.h"
+#include "model/config_reader.h"
 #include "model/family.h"
 #include "model/rope.h"
 
@@ -43,7 +43,8 @@ static enum laser_activation read_activation(struct laser_config *config, const 
     return LASER_ACT_SILU;
 }
 
-static void read_sizes(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
+static void read_sizes(struct laser_config *config, const struct laser_family *family,
+                       struct laser_arch *arch)
 {
     enum { MOST = 1 << 30 };
     const struct laser_keys *keys = family->keys;
@@ -55,18 +56,18 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, MOST);
     arch->intermediate = laser_config_integer(config, keys->intermediate,
                                               gpt ? 4 * arch->hidden : LASER_CONFIG_REQUIRED, 1, MOST);
-    arch->max_positions =
-        laser_config_integer(config, keys->positions, gpt ? LASER_CONFIG_REQUIRED : 2048, 1, INT64_C(1) << 40);
+    arch->max_positions = laser_config_integer(config, keys->positions, gpt ? LASER_CONFIG_REQUIRED : 2048, 1,
+                                               INT64_C(1) << 40);
     arch->kv_heads = arch->heads;
     if (keys->kv_heads) {
-        bool stated = json_object_get(config->object, keys->kv_heads) != NULL; /* null means: as many as heads */
-        arch->kv_heads = laser_config_integer(config, keys->kv_heads,
-                                              stated || !family->kv_heads ? arch->heads : family->kv_heads, 1,
-                                              1 << 16);
+        bool stated =
+            json_object_get(config->object, keys->kv_heads) != NULL; /* null means: as many as heads */
+        arch->kv_heads = laser_config_integer(
+            config, keys->kv_heads, stated || !family->kv_heads ? arch->heads : family->kv_heads, 1, 1 << 16);
     }
     if (arch->heads % arch->kv_heads != 0)
-        laser_config_refuse(config, keys->kv_heads, "%lld does not divide the %lld heads", (long long)arch->kv_heads,
-                            (long long)arch->heads);
+        laser_config_refuse(config, keys->kv_heads, "%lld does not divide the %lld heads",
+                            (long long)arch->kv_heads, (long long)arch->heads);
     arch->head_size = family->head_size ? family->head_size : arch->hidden / arch->heads;
     if (keys->head_size)
         arch->head_size = laser_config_integer(config, keys->head_size, arch->head_size, 1, 1 << 16);
@@ -76,7 +77,8 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     arch->norm_eps = laser_config_real(config, keys->eps, family->eps, 0, 1);
 }
 
-static void read_attention(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
+static void read_attention(struct laser_config *config, const struct laser_family *family,
+                           struct laser_arch *arch)
 {
     arch->attention_scale = 1 / sqrt((double)arch->head_size);
     if (strcmp(family->model_type, "gpt2") == 0) {
@@ -98,8 +100,12 @@ static void read_attention(struct laser_config *config, const struct laser_famil
             arch->final_softcap = 30;
     }
     if (strcmp(family->model_type, "gptj") == 0) {
-        arch->rope = (struct laser_rope){.kind = LASER_ROPE_DEFAULT, .interleaved = true, .theta = family->theta,
-                                         .factor = 1, .attention_factor = 1, .max_positions = arch->max_positions,
+        arch->rope = (struct laser_rope){.kind = LASER_ROPE_DEFAULT,
+                                         .interleaved = true,
+                                         .theta = family->theta,
+                                         .factor = 1,
+                                         .attention_factor = 1,
+                                         .max_positions = arch->max_positions,
                                          .original_positions = arch->max_positions};
         arch->rope.rotated = laser_config_integer(config, "rotary_dim", 64, 2, arch->head_size);
         if (json_is_null(json_object_get(config->object, "rotary_dim")) || arch->rope.rotated % 2 != 0 ||
@@ -152,16 +158,19 @@ static void read_layer_types(struct laser_config *config, const struct laser_fam
             laser_config_refuse(config, "layer_types", "layer %lld: \"%.60s\" is not supported", (long long)i,
                                 type ? type : "not a word");
         else if (sliding && window == 0)
-            laser_config_refuse(config, "layer_types", "layer %lld slides, but there is no window", (long long)i);
+            laser_config_refuse(config, "layer_types", "layer %lld slides, but there is no window",
+                                (long long)i);
         else if (honoured)
             arch->window[i] = sliding ? window : 0;
         else if (sliding != (arch->window[i] != 0))
-            laser_config_refuse(config, "layer_types", "layer %lld: %s is not supported for models of type %s",
-                                (long long)i, type, family->model_type);
+            laser_config_refuse(config, "layer_types",
+                                "layer %lld: %s is not supported for models of type %s", (long long)i, type,
+                                family->model_type);
     }
 }
 
-static void read_windows(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
+static void read_windows(struct laser_config *config, const struct laser_family *family,
+                         struct laser_arch *arch)
 {
     bool switched = true, has_switch;
     int64_t window = 0, border = 0;
@@ -170,7 +179,8 @@ static void read_windows(struct laser_config *config, const struct laser_family 
                  family->window_rule == LASER_WINDOW_LOWER_EVEN;
     if (family->window_rule != LASER_WINDOW_NONE) {
         bool stated = json_object_get(config->object, "sliding_window") != NULL; /* null means: no window */
-        window = laser_config_integer(config, "sliding_window", stated ? 0 : family->window, 0, INT64_C(1) << 40);
+        window =
+            laser_config_integer(config, "sliding_window", stated ? 0 : family->window, 0, INT64_C(1) << 40);
     }
     if (has_switch)
         switched = laser_config_bool(config, "use_sliding_window", false);
@@ -216,9 +226,11 @@ static void read_moe(struct laser_config *config, const struct laser_family *fam
         for (int64_t i = 0; i < arch->layers; i++)
             arch->sparse[i] = true;
     } else {
-        const char *key = json_object_get(config->object, "num_local_experts") ? "num_local_experts" : "num_experts";
+        const char *key =
+            json_object_get(config->object, "num_local_experts") ? "num_local_experts" : "num_experts";
         moe->experts = laser_config_integer(config, key, LASER_CONFIG_REQUIRED, 1, 1 << 16);
-        moe->intermediate = laser_config_integer(config, "moe_intermediate_size", LASER_CONFIG_REQUIRED, 1, 1 << 30);
+        moe->intermediate =
+            laser_config_integer(config, "moe_intermediate_size", LASER_CONFIG_REQUIRED, 1, 1 << 30);
         moe->normalized = laser_config_bool(config, "norm_topk_prob", false);
         if (family->moe == LASER_MOE_QWEN2)
             moe->shared = laser_config_integer(config, "shared_expert_intermediate_size", 5632, 1, 1 << 30);
@@ -236,7 +248,8 @@ static void check_class(struct laser_config *config)
     const char *name = json_string_value(json_array_get(classes, 0));
     size_t n = name ? strlen(name) : 0;
 
-    if (!name || strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel") || (n > 5 && !strcmp(name + n - 5, "Model")))
+    if (!name || strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel") ||
+        (n > 5 && !strcmp(name + n - 5, "Model")))
         return;
     laser_config_refuse(config, "architectures", "%.100s is not a causal language model", name);
 }
@@ -281,30 +294,26 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     laser_config_refuse_unknown(config, laser_family_harmless, family->harmless, family->model_type);
 }
 
-int laser_arch_read(const char *config_path, struct laser_arch *arch, struct laser_error *err)
+int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, struct laser_error *err)
 {
-    struct laser_config config;
+    struct laser_config config = {.object = object, .path = where, .prefix = "", .err = err};
     const struct laser_family *family;
     const char *type;
-    int result;
 
     memset(arch, 0, sizeof *arch);
-    result = laser_config_open(&config, config_path, err);
-    if (result != LASER_OK)
-        return result;
-    type = laser_config_text(&config, "model_type", NULL);
-    family = type ? laser_family_find(type) : NULL;
-    if (!family) {
-        laser_config_refuse(&config, "model_type", type ? "\"%.100s\" is not supported" : "is missing", type);
-    } else {
+    if (!json_is_object(object))
+        return laser_error_set(err, LASER_EINPUT, where, "the model has no config.json");
+    type = laser_config_text(&config, "model_type", "");
+    family = laser_family_find(type);
+    if (family) {
         snprintf(arch->model_type, sizeof arch->model_type, "%s", type);
         read_all(&config, family, arch);
+    } else if (config.result == LASER_OK) {
+        laser_config_refuse(&config, "model_type", "\"%.100s\" is not supported", type);
     }
-    result = config.result;
-    laser_config_close(&config);
-    if (result != LASER_OK)
+    if (config.result != LASER_OK)
         laser_arch_free(arch);
-    return result;
+    return config.result;
 }
 
 void laser_arch_free(struct laser_arch *arch)

@@ -1,5 +1,6 @@
-/* What a decoder-only language model computes, as data: the one layer loop in forward.c reads this and nothing
- * else about the family of a model.  Filled from config.json; what the loop cannot compute is refused by name.
+/* What a decoder-only language model computes, as data: the one layer loop in forward.c reads this and
+ * nothing else about the family of a model.  Filled from config.json; what the loop cannot compute is refused
+ * by name.
  *
  * Letters: H hidden size, A attention heads, K key-value heads, D head size, I MLP columns, L layers, V
  * vocabulary, E experts, R rotated elements of a head.
@@ -7,6 +8,7 @@
 #ifndef LASER_MODEL_ARCH_H
 #define LASER_MODEL_ARCH_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,9 +18,9 @@
 enum laser_norm_kind { LASER_NORM_RMS, LASER_NORM_LAYER };
 
 enum laser_residual {
-    LASER_RESIDUAL_SERIAL,          /* x += attention(norm(x)); x += mlp(norm'(x)) */
-    LASER_RESIDUAL_PARALLEL,        /* x += attention(norm(x)) + mlp(norm'(x)) */
-    LASER_RESIDUAL_PARALLEL_SHARED  /* x += attention(norm(x)) + mlp(norm(x)) */
+    LASER_RESIDUAL_SERIAL,         /* x += attention(norm(x)); x += mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL,       /* x += attention(norm(x)) + mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL_SHARED /* x += attention(norm(x)) + mlp(norm(x)) */
 };
 
 enum laser_qkv_layout {
@@ -54,7 +56,7 @@ struct laser_rope {
 };
 
 struct laser_moe {
-    int64_t experts;      /* E, 0: no layer has experts */
+    int64_t experts; /* E, 0: no layer has experts */
     int64_t per_token;
     int64_t intermediate; /* columns of one expert */
     int64_t shared;       /* columns of the shared expert, 0: none */
@@ -63,13 +65,13 @@ struct laser_moe {
 
 /* Tensor names below the layer prefix; NULL: the family has none. */
 struct laser_names {
-    const char *prefix[2];  /* of everything but the head; the first that a checkpoint has is used */
-    const char *layer;      /* with one %d */
+    const char *prefix[2]; /* of everything but the head; the first that a checkpoint has is used */
+    const char *layer;     /* followed by the number and a dot */
     const char *embed, *positions, *final_norm, *head;
     const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
     const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm;
     const char *gate, *up, *gate_up, *down;
-    const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert with one %d */
+    const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert as layer */
     const char *shared_gate, *shared_up, *shared_down, *shared_router;
     const char *ignored[4]; /* endings of tensors that hold no weights (masks, frequencies) */
 };
@@ -96,7 +98,7 @@ struct laser_arch {
     double embed_scale; /* 1: none */
     struct laser_rope rope;
     double attention_scale;
-    bool attention_scale_by_layer; /* divided by layer number + 1 */
+    bool attention_scale_by_layer;           /* divided by layer number + 1 */
     double attention_softcap, final_softcap; /* 0: none */
 
     int64_t *window; /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
@@ -105,10 +107,10 @@ struct laser_arch {
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
 };
 
-/* Reads config.json (CRLF and a BOM are allowed) into *arch.
- * LASER_EIO: cannot be read.  LASER_EINPUT: not JSON, a family or an option that is not supported (named), a value
- * out of range.  *arch needs laser_arch_free only after LASER_OK. */
-int laser_arch_read(const char *config_path, struct laser_arch *arch, struct laser_error *err);
+/* Reads a parsed config.json into *arch; where names it in errors.
+ * LASER_EINPUT: a family or an option that is not supported (named), a value out of range; LASER_ENOMEM.
+ * *arch needs laser_arch_free only after LASER_OK. */
+int laser_arch_read(json_t *config, const char *where, struct laser_arch *arch, struct laser_error *err);
 
 void laser_arch_free(struct laser_arch *arch);
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define LLAMA_LAYER                                                                                                \
-    .layer = "layers.%d.", .embed = "embed_tokens", .final_norm = "norm", .head = "lm_head",                       \
+#define LLAMA_LAYER                                                                                          \
+    .layer = "layers.", .embed = "embed_tokens", .final_norm = "norm", .head = "lm_head",                    \
     .attention_norm = "input_layernorm", .mlp_norm = "post_attention_layernorm", .o = "self_attn.o_proj"
 #define SEPARATE_QKV .q = "self_attn.q_proj", .k = "self_attn.k_proj", .v = "self_attn.v_proj"
 #define GATED_MLP    .gate = "mlp.gate_proj", .up = "mlp.up_proj", .down = "mlp.down_proj"
@@ -18,7 +18,7 @@ static const struct laser_names qwen3_names = {.prefix = {"model.", ""},
                                                .q_norm = "self_attn.q_norm",
                                                .k_norm = "self_attn.k_norm",
                                                .router = "mlp.gate",
-                                               .expert = "mlp.experts.%d.",
+                                               .expert = "mlp.experts.",
                                                .expert_gate = "gate_proj",
                                                .expert_up = "up_proj",
                                                .expert_down = "down_proj"};
@@ -28,7 +28,7 @@ static const struct laser_names qwen2_moe_names = {.prefix = {"model.", ""},
                                                    SEPARATE_QKV,
                                                    GATED_MLP,
                                                    .router = "mlp.gate",
-                                                   .expert = "mlp.experts.%d.",
+                                                   .expert = "mlp.experts.",
                                                    .expert_gate = "gate_proj",
                                                    .expert_up = "up_proj",
                                                    .expert_down = "down_proj",
@@ -41,14 +41,14 @@ static const struct laser_names mixtral_names = {.prefix = {"model.", ""},
                                                  LLAMA_LAYER,
                                                  SEPARATE_QKV,
                                                  .router = "block_sparse_moe.gate",
-                                                 .expert = "block_sparse_moe.experts.%d.",
+                                                 .expert = "block_sparse_moe.experts.",
                                                  .expert_gate = "w1",
                                                  .expert_up = "w3",
                                                  .expert_down = "w2",
                                                  .ignored = {"rotary_emb.inv_freq"}};
 
 static const struct laser_names phi_names = {.prefix = {"model.", ""},
-                                             .layer = "layers.%d.",
+                                             .layer = "layers.",
                                              .embed = "embed_tokens",
                                              .final_norm = "final_layernorm",
                                              .head = "lm_head",
@@ -69,7 +69,7 @@ static const struct laser_names phi3_names = {.prefix = {"model.", ""},
                                               .ignored = {"rotary_emb.inv_freq"}};
 
 static const struct laser_names gemma2_names = {.prefix = {"model.", ""},
-                                                .layer = "layers.%d.",
+                                                .layer = "layers.",
                                                 .embed = "embed_tokens",
                                                 .final_norm = "norm",
                                                 .head = "lm_head",
@@ -83,7 +83,7 @@ static const struct laser_names gemma2_names = {.prefix = {"model.", ""},
                                                 .ignored = {"rotary_emb.inv_freq"}};
 
 static const struct laser_names gpt2_names = {.prefix = {"transformer.", ""},
-                                              .layer = "h.%d.",
+                                              .layer = "h.",
                                               .embed = "wte",
                                               .positions = "wpe",
                                               .final_norm = "ln_f",
@@ -96,23 +96,24 @@ static const struct laser_names gpt2_names = {.prefix = {"transformer.", ""},
                                               .down = "mlp.c_proj",
                                               .ignored = {".attn.bias", ".attn.masked_bias"}};
 
-static const struct laser_names gptj_names = {.prefix = {"transformer.", ""},
-                                              .layer = "h.%d.",
-                                              .embed = "wte",
-                                              .final_norm = "ln_f",
-                                              .head = "lm_head",
-                                              .attention_norm = "ln_1",
-                                              .q = "attn.q_proj",
-                                              .k = "attn.k_proj",
-                                              .v = "attn.v_proj",
-                                              .o = "attn.out_proj",
-                                              .up = "mlp.fc_in",
-                                              .down = "mlp.fc_out",
-                                              .ignored = {".attn.bias", ".attn.masked_bias", ".attn.embed_positions"}};
+static const struct laser_names gptj_names = {
+    .prefix = {"transformer.", ""},
+    .layer = "h.",
+    .embed = "wte",
+    .final_norm = "ln_f",
+    .head = "lm_head",
+    .attention_norm = "ln_1",
+    .q = "attn.q_proj",
+    .k = "attn.k_proj",
+    .v = "attn.v_proj",
+    .o = "attn.out_proj",
+    .up = "mlp.fc_in",
+    .down = "mlp.fc_out",
+    .ignored = {".attn.bias", ".attn.masked_bias", ".attn.embed_positions"}};
 
 static const struct laser_names neox_names = {
     .prefix = {"gpt_neox.", ""},
-    .layer = "layers.%d.",
+    .layer = "layers.",
     .embed = "embed_in",
     .final_norm = "final_layer_norm",
     .head = "embed_out",
@@ -125,28 +126,34 @@ static const struct laser_names neox_names = {
     .ignored = {".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq"}};
 
 static const struct laser_keys common_keys = {
-    "hidden_size", "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", "head_dim",
+    "hidden_size",       "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", "head_dim",
     "intermediate_size", "max_position_embeddings", "rms_norm_eps",        "hidden_act"};
 static const struct laser_keys gemma2_keys = {
-    "hidden_size", "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", "head_dim",
+    "hidden_size",       "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", "head_dim",
     "intermediate_size", "max_position_embeddings", "rms_norm_eps",        "hidden_activation"};
 static const struct laser_keys phi_keys = {
-    "hidden_size", "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", NULL,
+    "hidden_size",       "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", NULL,
     "intermediate_size", "max_position_embeddings", "layer_norm_eps",      "hidden_act"};
 static const struct laser_keys neox_keys = {
-    "hidden_size", "num_hidden_layers",       "num_attention_heads", NULL, NULL,
+    "hidden_size",       "num_hidden_layers",       "num_attention_heads", NULL,        NULL,
     "intermediate_size", "max_position_embeddings", "layer_norm_eps",      "hidden_act"};
-static const struct laser_keys gpt_keys = {"n_embd",  "n_layer",     "n_head",             NULL,
-                                           NULL,      "n_inner",     "n_positions",        "layer_norm_epsilon",
+static const struct laser_keys gpt_keys = {"n_embd",
+                                           "n_layer",
+                                           "n_head",
+                                           NULL,
+                                           NULL,
+                                           "n_inner",
+                                           "n_positions",
+                                           "layer_norm_epsilon",
                                            "activation_function"};
 
-#define ALWAYS                                                                                                     \
-    {                                                                                                              \
-        NULL, true                                                                                                 \
+#define ALWAYS                                                                                               \
+    {                                                                                                        \
+        NULL, true                                                                                           \
     }
-#define SWITCH(key, otherwise)                                                                                     \
-    {                                                                                                              \
-        key, otherwise                                                                                             \
+#define SWITCH(key, otherwise)                                                                               \
+    {                                                                                                        \
+        key, otherwise                                                                                       \
     }
 #define TIED(otherwise) .tied = SWITCH("tie_word_embeddings", otherwise)
 
@@ -362,22 +369,79 @@ const struct laser_family *laser_family_find(const char *model_type)
 
 const char *const *laser_arch_types(void)
 {
-    static const char *const types[] = {"llama", "mistral", "qwen2",  "qwen3", "mixtral", "qwen2_moe", "qwen3_moe",
-                                        "phi",   "phi3",    "gemma",  "gemma2", "gpt2",   "gptj",      "gpt_neox",
-                                        NULL};
+    static const char *const types[] = {"llama",     "mistral",   "qwen2", "qwen3",    "mixtral",
+                                        "qwen2_moe", "qwen3_moe", "phi",   "phi3",     "gemma",
+                                        "gemma2",    "gpt2",      "gptj",  "gpt_neox", NULL};
     return types;
 }
 
-const char *const laser_family_harmless[] = {
-    "architectures", "model_type", "transformers_version", "_name_or_path", "_attn_implementation*",
-    "_commit_hash", "torch_dtype", "dtype", "use_cache", "initializer_range", "initializer_factor", "auto_map",
-    "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id",
-    "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "classifier_dropout",
-    "resid_dropout", "embd_dropout", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise",
-    "output_attentions", "output_hidden_states", "return_dict", "summary_*", "id2label", "label2id", "num_labels",
-    "task_specific_params", "problem_type", "tokenizer_class", "gradient_checkpointing", "torchscript",
-    "use_flash_attn", "flash_attn", "flash_rotary", "fused_dense", "unsloth_*", "max_length", "min_length",
-    "do_sample", "num_beams", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty",
-    "num_return_sequences", "diversity_penalty", "chunk_size_feed_forward", "num_beam_groups",
-    "early_stopping", "prefix", "finetuning_task", "encoder_no_repeat_ngram_size", "no_repeat_ngram_size",
-    "remove_invalid_values", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", NULL};
+const char *const laser_family_harmless[] = {"architectures",
+                                             "model_type",
+                                             "transformers_version",
+                                             "_name_or_path",
+                                             "_attn_implementation*",
+                                             "_commit_hash",
+                                             "torch_dtype",
+                                             "dtype",
+                                             "use_cache",
+                                             "initializer_range",
+                                             "initializer_factor",
+                                             "auto_map",
+                                             "bos_token_id",
+                                             "eos_token_id",
+                                             "pad_token_id",
+                                             "unk_token_id",
+                                             "sep_token_id",
+                                             "decoder_start_token_id",
+                                             "attention_dropout",
+                                             "hidden_dropout",
+                                             "resid_pdrop",
+                                             "embd_pdrop",
+                                             "attn_pdrop",
+                                             "classifier_dropout",
+                                             "resid_dropout",
+                                             "embd_dropout",
+                                             "output_router_logits",
+                                             "router_aux_loss_coef",
+                                             "router_jitter_noise",
+                                             "output_attentions",
+                                             "output_hidden_states",
+                                             "return_dict",
+                                             "summary_*",
+                                             "id2label",
+                                             "label2id",
+                                             "num_labels",
+                                             "task_specific_params",
+                                             "problem_type",
+                                             "tokenizer_class",
+                                             "gradient_checkpointing",
+                                             "torchscript",
+                                             "use_flash_attn",
+                                             "flash_attn",
+                                             "flash_rotary",
+                                             "fused_dense",
+                                             "unsloth_*",
+                                             "max_length",
+                                             "min_length",
+                                             "do_sample",
+                                             "num_beams",
+                                             "temperature",
+                                             "top_k",
+                                             "top_p",
+                                             "typical_p",
+                                             "repetition_penalty",
+                                             "length_penalty",
+                                             "num_return_sequences",
+                                             "diversity_penalty",
+                                             "chunk_size_feed_forward",
+                                             "num_beam_groups",
+                                             "early_stopping",
+                                             "prefix",
+                                             "finetuning_task",
+                                             "encoder_no_repeat_ngram_size",
+                                             "no_repeat_ngram_size",
+                                             "remove_invalid_values",
+                                             "suppress_tokens",
+                                             "begin_suppress_tokens",
+                                             "bad_words_ids",
+                                             NULL};

@@ -18,11 +18,11 @@ struct laser_switch {
 /* Which layers look at a window only. */
 enum laser_window_rule {
     LASER_WINDOW_NONE,
-    LASER_WINDOW_ALL,         /* sliding_window, every layer */
-    LASER_WINDOW_SWITCHED,    /* sliding_window, every layer, if use_sliding_window */
-    LASER_WINDOW_UPPER,       /* if use_sliding_window, from layer max_window_layers on; or layer_types */
-    LASER_WINDOW_LOWER_EVEN,  /* if use_sliding_window, even layers below max_window_layers; or layer_types */
-    LASER_WINDOW_EVEN         /* sliding_window, even layers; or layer_types */
+    LASER_WINDOW_ALL,        /* sliding_window, every layer */
+    LASER_WINDOW_SWITCHED,   /* sliding_window, every layer, if use_sliding_window */
+    LASER_WINDOW_UPPER,      /* if use_sliding_window, from layer max_window_layers on; or layer_types */
+    LASER_WINDOW_LOWER_EVEN, /* if use_sliding_window, even layers below max_window_layers; or layer_types */
+    LASER_WINDOW_EVEN        /* sliding_window, even layers; or layer_types */
 };
 
 enum laser_moe_rule { LASER_MOE_NONE, LASER_MOE_MIXTRAL, LASER_MOE_QWEN2, LASER_MOE_QWEN3 };
@@ -39,8 +39,9 @@ struct laser_family {
     bool head_bias, gated, transposed, norm_plus_one, embed_scaled;
     bool rope_interleaved, partial_rope; /* whether partial_rotary_factor is honoured */
     double theta, partial;               /* defaults; theta 0: no rotary positions */
-    const char *theta_key, *partial_key; /* outside of rope_parameters; NULL: rope_theta, partial_rotary_factor */
-    double eps;                          /* defaults */
+    const char *theta_key,
+        *partial_key; /* outside of rope_parameters; NULL: rope_theta, partial_rotary_factor */
+    double eps;       /* defaults */
     int64_t kv_heads, head_size, window; /* defaults; 0: as many as heads, hidden / heads, none */
     const char *activation;              /* default */
     enum laser_window_rule window_rule;

@@ -11,8 +11,9 @@ static enum laser_rope_kind read_kind(struct laser_config *config, const struct 
     static const struct {
         const char *name;
         enum laser_rope_kind kind;
-    } kinds[] = {{"default", LASER_ROPE_DEFAULT}, {"linear", LASER_ROPE_LINEAR},     {"dynamic", LASER_ROPE_DYNAMIC},
-                 {"llama3", LASER_ROPE_LLAMA3},   {"longrope", LASER_ROPE_LONGROPE}, {"yarn", LASER_ROPE_YARN},
+    } kinds[] = {{"default", LASER_ROPE_DEFAULT},   {"linear", LASER_ROPE_LINEAR},
+                 {"dynamic", LASER_ROPE_DYNAMIC},   {"llama3", LASER_ROPE_LLAMA3},
+                 {"longrope", LASER_ROPE_LONGROPE}, {"yarn", LASER_ROPE_YARN},
                  {"su", LASER_ROPE_LONGROPE}};
     bool phi3 = strcmp(arch->model_type, "phi3") == 0;
     const char *older = laser_config_text(config, "type", "default");
@@ -24,7 +25,8 @@ static enum laser_rope_kind read_kind(struct laser_config *config, const struct 
         if (strcmp(kinds[i].name, name) == 0 && (phi3 || strcmp(name, "su") != 0))
             return kinds[i].kind;
     laser_config_refuse(config, "rope_type",
-                        "\"%.40s\" is not supported (default, linear, dynamic, llama3, yarn, longrope are)", name);
+                        "\"%.40s\" is not supported (default, linear, dynamic, llama3, yarn, longrope are)",
+                        name);
     return LASER_ROPE_DEFAULT;
 }
 
@@ -93,7 +95,8 @@ static void read_scaling(struct laser_config *config, struct laser_rope *rope)
         rope->attention_factor = attention;
 }
 
-/* The keys of rope_parameters / rope_scaling itself; scaling is that object with its own memory of asked keys. */
+/* The keys of rope_parameters / rope_scaling itself; scaling is that object with its own memory of asked
+ * keys. */
 static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
                         int64_t original, struct laser_arch *arch)
 {
@@ -105,13 +108,15 @@ static void read_object(struct laser_config *scaling, const struct laser_family 
     rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
     partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
     if (!family->partial_rope && partial != 1)
-        laser_config_refuse(scaling, "partial_rotary_factor", "%g is not supported for models of type %s", partial,
-                            family->model_type);
+        laser_config_refuse(scaling, "partial_rotary_factor", "%g is not supported for models of type %s",
+                            partial, family->model_type);
     rotated = (double)arch->head_size * partial;
     rope->rotated = (int64_t)rotated;
     if (rope->rotated < 2 || rope->rotated % 2 != 0)
-        laser_config_refuse(scaling, "partial_rotary_factor", "%lld rotated elements of a head of %lld: expected an "
-                            "even number", (long long)rope->rotated, (long long)arch->head_size);
+        laser_config_refuse(scaling, "partial_rotary_factor",
+                            "%lld rotated elements of a head of %lld: expected an "
+                            "even number",
+                            (long long)rope->rotated, (long long)arch->head_size);
     rope->original_positions = laser_config_integer(scaling, "original_max_position_embeddings",
                                                     rope->max_positions, 1, INT64_C(1) << 40);
     if (original > 0)
@@ -151,7 +156,8 @@ void laser_rope_read(struct laser_config *config, const struct laser_family *fam
         return;
     }
     read_object(&inner, family, partial,
-                laser_config_integer(config, "original_max_position_embeddings", phi3 ? 4096 : 0, 0, INT64_C(1) << 40),
+                laser_config_integer(config, "original_max_position_embeddings", phi3 ? 4096 : 0, 0,
+                                     INT64_C(1) << 40),
                 arch);
     if (config->result == LASER_OK)
         config->result = inner.result;

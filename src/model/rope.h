@@ -3,7 +3,7 @@
 #define LASER_MODEL_ROPE_H
 
 #include "model/arch.h"
-#include "model/config.h"
+#include "model/config_reader.h"
 
 struct laser_family;
 
@@ -11,8 +11,8 @@ struct laser_family;
  * arch->max_positions are set.  Errors go into *config. */
 void laser_rope_read(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch);
 
-/* inverse_frequency[R / 2] in radians per position for sequences of `length` tokens: it matters to the dynamic and
- * the longrope kind only.  The roundings to float32 are those of transformers. */
+/* inverse_frequency[R / 2] in radians per position for sequences of `length` tokens: it matters to the
+ * dynamic and the longrope kind only.  The roundings to float32 are those of transformers. */
 void laser_rope_frequencies(const struct laser_rope *rope, int64_t length, float *inverse_frequency);
 
 /* Whether the frequencies depend on the length of the sequence. */

@@ -1,7 +1,7 @@
-/* config.json with a memory: every key that is asked for is marked, so that what nobody asked for can be refused.
- * Errors are sticky: the first one stays in *err, later calls return defaults. */
-#ifndef LASER_MODEL_CONFIG_H
-#define LASER_MODEL_CONFIG_H
+/* config.json with a memory: every key that is asked for is marked, so that what nobody asked for can be
+ * refused. Errors are sticky: the first one stays in *err, later calls return defaults. */
+#ifndef LASER_MODEL_CONFIG_READER_H
+#define LASER_MODEL_CONFIG_READER_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@ enum { LASER_CONFIG_KEYS = 96 };
 
 struct laser_config {
     json_t *object;
-    const char *path;   /* of the file */
+    const char *path;   /* for messages */
     const char *prefix; /* "" or "rope_scaling.": for messages */
     const char *asked[LASER_CONFIG_KEYS];
     int asked_count;
@@ -24,16 +24,13 @@ struct laser_config {
 /* A default that means: the key must be there. */
 #define LASER_CONFIG_REQUIRED INT64_MIN
 
-/* Parses the file.  The object is a new reference, to be dropped with laser_config_close. */
-int laser_config_open(struct laser_config *config, const char *path, struct laser_error *err);
-void laser_config_close(struct laser_config *config);
-
 /* The value, or NULL where the key is missing or null.  Marks the key. */
 json_t *laser_config_value(struct laser_config *config, const char *key);
 
 int64_t laser_config_integer(struct laser_config *config, const char *key, int64_t otherwise, int64_t least,
                              int64_t most);
-double laser_config_real(struct laser_config *config, const char *key, double otherwise, double least, double most);
+double laser_config_real(struct laser_config *config, const char *key, double otherwise, double least,
+                         double most);
 bool laser_config_bool(struct laser_config *config, const char *key, bool otherwise);
 const char *laser_config_text(struct laser_config *config, const char *key, const char *otherwise);
 
@@ -41,8 +38,8 @@ const char *laser_config_text(struct laser_config *config, const char *key, cons
 void laser_config_refuse(struct laser_config *config, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Refuses the first key that was not asked for, is not in a NULL-terminated list of harmless ones, and whose value
- * is not null, false, 0 or empty. */
+/* Refuses the first key that was not asked for, is not in a NULL-terminated list of harmless ones, and whose
+ * value is not null, false, 0 or empty. */
 void laser_config_refuse_unknown(struct laser_config *config, const char *const *harmless,
                                  const char *const *harmless_here, const char *model_type);
 

@@ -1,70 +1,9 @@
-#include "model/config.h"
+#include "model/config_reader.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int read_file(const char *path, char **text, size_t *length, struct laser_error *err)
-{
-    enum { LIMIT = 16 << 20 };
-    FILE *file = fopen(path, "rb");
-    char *buffer;
-    size_t n;
-
-    if (!file)
-        return laser_error_set(err, LASER_EIO, path, "cannot be opened: %m");
-    buffer = malloc(LIMIT);
-    if (!buffer) {
-        fclose(file);
-        return laser_error_set(err, LASER_ENOMEM, path, "no memory to read it");
-    }
-    n = fread(buffer, 1, LIMIT, file);
-    if (ferror(file) || n == LIMIT) {
-        int result = laser_error_set(err, n == LIMIT ? LASER_EINPUT : LASER_EIO, path,
-                                     n == LIMIT ? "larger than 16 MB: not a config.json" : "cannot be read: %m");
-        fclose(file);
-        free(buffer);
-        return result;
-    }
-    fclose(file);
-    *text = buffer;
-    *length = n;
-    return LASER_OK;
-}
-
-int laser_config_open(struct laser_config *config, const char *path, struct laser_error *err)
-{
-    json_error_t where;
-    char *text;
-    size_t length, skip;
-    int result;
-
-    memset(config, 0, sizeof *config);
-    config->path = path;
-    config->prefix = "";
-    config->err = err;
-    result = read_file(path, &text, &length, err);
-    if (result != LASER_OK)
-        return result;
-    skip = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    config->object = json_loadb(text + skip, length - skip, JSON_REJECT_DUPLICATES, &where);
-    free(text);
-    if (!config->object)
-        return laser_error_set(err, LASER_EINPUT, path, "line %d: %s", where.line, where.text);
-    if (!json_is_object(config->object)) {
-        json_decref(config->object);
-        config->object = NULL;
-        return laser_error_set(err, LASER_EINPUT, path, "is not a JSON object");
-    }
-    return LASER_OK;
-}
-
-void laser_config_close(struct laser_config *config)
-{
-    json_decref(config->object);
-    config->object = NULL;
-}
 
 void laser_config_refuse(struct laser_config *config, const char *key, const char *fmt, ...)
 {
@@ -76,7 +15,8 @@ void laser_config_refuse(struct laser_config *config, const char *key, const cha
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    config->result = laser_error_set(config->err, LASER_EINPUT, config->path, "%s%s: %s", config->prefix, key, text);
+    config->result =
+        laser_error_set(config->err, LASER_EINPUT, config->path, "%s%s: %s", config->prefix, key, text);
 }
 
 static bool was_asked(const struct laser_config *config, const char *key)
@@ -130,7 +70,8 @@ int64_t laser_config_integer(struct laser_config *config, const char *key, int64
     return number;
 }
 
-double laser_config_real(struct laser_config *config, const char *key, double otherwise, double least, double most)
+double laser_config_real(struct laser_config *config, const char *key, double otherwise, double least,
+                         double most)
 {
     json_t *value = laser_config_value(config, key);
     double number;
@@ -140,8 +81,8 @@ double laser_config_real(struct laser_config *config, const char *key, double ot
     number = json_number_value(value);
     if (!json_is_number(value) || !(number >= least && number <= most)) {
         char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        laser_config_refuse(config, key, "found %.80s, expected a number from %g to %g", found ? found : "something",
-                            least, most);
+        laser_config_refuse(config, key, "found %.80s, expected a number from %g to %g",
+                            found ? found : "something", least, most);
         free(found);
         return least;
     }
@@ -184,7 +125,8 @@ static bool is_listed(const char *const *list, const char *key)
 
 static bool is_nothing(const json_t *value)
 {
-    return json_is_null(value) || json_is_false(value) || (json_is_number(value) && json_number_value(value) == 0) ||
+    return json_is_null(value) || json_is_false(value) ||
+           (json_is_number(value) && json_number_value(value) == 0) ||
            (json_is_string(value) && json_string_length(value) == 0) ||
            (json_is_array(value) && json_array_size(value) == 0) ||
            (json_is_object(value) && json_object_size(value) == 0);
@@ -200,7 +142,8 @@ void laser_config_refuse_unknown(struct laser_config *config, const char *const 
     {
         char *found;
 
-        if (was_asked(config, key) || is_listed(harmless, key) || is_listed(harmless_here, key) || is_nothing(value))
+        if (was_asked(config, key) || is_listed(harmless, key) || is_listed(harmless_here, key) ||
+            is_nothing(value))
             continue;
         found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         laser_config_refuse(config, key, "the option is not supported for models of type %s (found %.100s)",

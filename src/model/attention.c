@@ -1,0 +1,71 @@
+/* The attention block of one shard: its heads, and the rows of the output projection that belong to them. */
+#include <string.h>
+
+#include "kernels/attention.h"
+#include "kernels/norm.h"
+#include "kernels/rope.h"
+#include "model/internal.h"
+
+static void norm_heads(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, int64_t heads,
+                       float *x, int64_t stride)
+{
+    int64_t size = arch->head_size;
+
+    if (!laser_part_present(&norm->weight))
+        return;
+    if (arch->norm == LASER_NORM_RMS) {
+        laser_rmsnorm_heads(n, (int)heads, (int)size, x, stride, norm->weight.values, (float)arch->norm_eps,
+                            arch->norm_plus_one);
+        return;
+    }
+    for (int64_t h = 0; h < heads; h++)
+        laser_layernorm(n, size, x + h * size, stride, norm->weight.values, norm->bias.values,
+                        (float)arch->norm_eps, x + h * size, stride);
+}
+
+/* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
+static void attend(const struct laser_model *m, struct laser_model_workspace *ws,
+                   const struct laser_layer *layer, int64_t sequences, int64_t length, float *qkv,
+                   float *context)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t size = a->head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+            stride = q + 2 * kv;
+    const struct laser_attention attention = {.batch = sequences,
+                                              .queries = length,
+                                              .keys = length,
+                                              .heads = (int)m->heads.count,
+                                              .head_dim = (int)size,
+                                              .kv_of_head = m->kv_of_head,
+                                              .scale = layer->attention_scale,
+                                              .soft_cap = (float)a->attention_softcap,
+                                              .window = layer->window,
+                                              .causal = true};
+
+    if (a->rope.kind != LASER_ROPE_NONE)
+        laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, sequences * length,
+                         length, (int)(m->heads.count + m->kv_heads.count), (int)size, (int)a->rope.rotated,
+                         ws->cosines, ws->sines, qkv, stride);
+    laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
+                          &ws->scratch);
+}
+
+void laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, const struct laser_model_batch *batch,
+                           const float *x, float *out, enum laser_output output)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t n = laser_model_batch_tokens(batch), size = a->head_size, q = m->heads.count * size;
+    int64_t stride = q + 2 * m->kv_heads.count * size;
+
+    if (m->heads.count > 0) {
+        laser_linear_apply(&layer->qkv.linear, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
+        norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
+        norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
+        if (!batch->lengths)
+            attend(m, ws, layer, batch->sequences, batch->length, ws->qkv, ws->context);
+        for (int64_t i = 0, row = 0; batch->lengths && i < batch->sequences; row += batch->lengths[i++])
+            attend(m, ws, layer, 1, batch->lengths[i], ws->qkv + row * stride, ws->context + row * q);
+    }
+    laser_model_project(&layer->o, &layer->o_bias, n, ws->context, q, a->hidden, out, output, &ws->scratch);
+}

@@ -1,0 +1,250 @@
+/* The layer loop. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/rope.h"
+#include "model/internal.h"
+#include "model/rope.h"
+
+int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, struct laser_error *err)
+{
+    int result = model->group.count > 1 ? model->group.sum(model->group.context, x, n) : 0;
+
+    return result == 0 ? LASER_OK : laser_error_set(err, result, NULL, "the sum over the shards failed");
+}
+
+int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, struct laser_error *err)
+{
+    int result = model->group.count > 1 ? model->group.max(model->group.context, x, n) : 0;
+
+    return result == 0 ? LASER_OK : laser_error_set(err, result, NULL, "the maximum over the shards failed");
+}
+
+static void add(float *x, const float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+/* x += [norm](sum over the shards of ws->sum) */
+static int close_block(const struct laser_model *m, struct laser_model_workspace *ws,
+                       const struct laser_norm *post, int64_t n, float *hidden, struct laser_error *err)
+{
+    int64_t size = n * m->arch.hidden;
+    int result = laser_model_group_sum(m, ws->sum, size, err);
+
+    if (result != LASER_OK)
+        return result;
+    if (laser_part_present(&post->weight))
+        laser_model_norm(&m->arch, post, n, ws->sum, ws->sum);
+    add(hidden, ws->sum, size);
+    return LASER_OK;
+}
+
+/* Whether a block may add to the hidden states directly. */
+static bool is_direct(const struct laser_model *m, const struct laser_norm *post)
+{
+    return m->group.count == 1 && !laser_part_present(&post->weight);
+}
+
+static int run_serial(const struct laser_model *m, struct laser_model_workspace *ws,
+                      const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t n,
+                      float *hidden, struct laser_error *err)
+{
+    bool direct = is_direct(m, &layer->post_attention_norm);
+    int result = LASER_OK;
+
+    laser_model_norm(&m->arch, &layer->attention_norm, n, hidden, ws->normed);
+    laser_model_attention(m, ws, layer, batch, ws->normed, direct ? hidden : ws->sum,
+                          direct ? LASER_ADD : LASER_STORE);
+    if (!direct)
+        result = close_block(m, ws, &layer->post_attention_norm, n, hidden, err);
+    if (result != LASER_OK)
+        return result;
+    direct = is_direct(m, &layer->post_mlp_norm);
+    laser_model_norm(&m->arch, &layer->mlp_norm, n, hidden, ws->normed);
+    laser_model_mlp(m, ws, layer, n, ws->normed, direct ? hidden : ws->sum, direct ? LASER_ADD : LASER_STORE);
+    return direct ? LASER_OK : close_block(m, ws, &layer->post_mlp_norm, n, hidden, err);
+}
+
+/* Both blocks read the same hidden states: one sum for the two. */
+static int run_parallel(const struct laser_model *m, struct laser_model_workspace *ws,
+                        const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t n,
+                        float *hidden, struct laser_error *err)
+{
+    static const struct laser_norm none;
+
+    laser_model_norm(&m->arch, &layer->attention_norm, n, hidden, ws->normed);
+    laser_model_attention(m, ws, layer, batch, ws->normed, ws->sum, LASER_STORE);
+    if (m->arch.residual == LASER_RESIDUAL_PARALLEL)
+        laser_model_norm(&m->arch, &layer->mlp_norm, n, hidden, ws->normed);
+    laser_model_mlp(m, ws, layer, n, ws->normed, ws->sum, LASER_ADD);
+    return close_block(m, ws, &none, n, hidden, err);
+}
+
+static int check_batch(const struct laser_model *m, const struct laser_model_workspace *ws,
+                       const struct laser_model_batch *batch, int64_t *longest, struct laser_error *err)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t most = batch->length, least = batch->length, n;
+
+    for (int64_t i = 0; batch->lengths && i < batch->sequences; i++) {
+        int64_t length = batch->lengths[i];
+
+        most = i == 0 || length > most ? length : most;
+        least = i == 0 || length < least ? length : least;
+    }
+    n = laser_model_batch_tokens(batch);
+    if (batch->sequences < 1 || least < 1 || n > ws->max_tokens)
+        return laser_error_set(err, LASER_EINTERNAL, NULL, "a batch of %lld tokens in a workspace for %lld",
+                               (long long)n, (long long)ws->max_tokens);
+    if (a->names->positions && most > a->max_positions)
+        return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
+                               "a sequence of %lld tokens: the model has %lld "
+                               "positions",
+                               (long long)most, (long long)a->max_positions);
+    if (most != least && laser_rope_depends_on_length(&a->rope))
+        return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
+                               "sequences of %lld and %lld tokens in a batch: "
+                               "the rotary positions of this model depend on the length",
+                               (long long)least, (long long)most);
+    *longest = most;
+    return LASER_OK;
+}
+
+/* The tables for sequences of `length` tokens, unless they are there. */
+static void fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t length)
+{
+    const struct laser_rope *rope = &m->arch.rope;
+    bool valid = laser_rope_depends_on_length(rope) ? ws->table_length == length : ws->table_length >= length;
+
+    if (rope->kind == LASER_ROPE_NONE || valid)
+        return;
+    laser_rope_frequencies(rope, length, ws->frequencies);
+    laser_rope_table(0, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
+                     ws->cosines, ws->sines);
+    ws->table_length = length;
+}
+
+int laser_model_layers(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
+                       int64_t last, const struct laser_model_batch *batch, float *hidden,
+                       struct laser_error *err)
+{
+    int64_t n = laser_model_batch_tokens(batch), longest = 0;
+    int result = check_batch(m, ws, batch, &longest, err);
+
+    if (result != LASER_OK)
+        return result;
+    fill_tables(m, ws, longest);
+    for (int64_t i = first; i < last && result == LASER_OK; i++)
+        result = (m->arch.residual == LASER_RESIDUAL_SERIAL ? run_serial : run_parallel)(
+            m, ws, &m->layers[i], batch, n, hidden, err);
+    return result;
+}
+
+static void add_row(const struct laser_part *table, struct laser_share share, int64_t row, float scale,
+                    float *buffer, int64_t width, float *hidden)
+{
+    if (row < share.first || row >= share.first + share.count)
+        return;
+    laser_linear_row(&table->linear, row - share.first, buffer);
+    for (int64_t j = 0; j < width; j++)
+        hidden[j] += scale * buffer[j];
+}
+
+int laser_model_embed(const struct laser_model *m, struct laser_model_workspace *ws, const int32_t *tokens,
+                      const struct laser_model_batch *batch, float *hidden, struct laser_error *err)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t n = laser_model_batch_tokens(batch), h = a->hidden, longest, row = 0;
+    int result = check_batch(m, ws, batch, &longest, err);
+
+    for (int64_t i = 0; result == LASER_OK && i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= a->vocabulary)
+            result = laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
+                                     "token id %ld: the vocabulary has %lld", (long)tokens[i],
+                                     (long long)a->vocabulary);
+    if (result != LASER_OK)
+        return result;
+    memset(hidden, 0, (size_t)(n * h) * sizeof *hidden);
+    for (int64_t s = 0; s < batch->sequences; s++) {
+        int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
+
+        for (int64_t t = 0; t < length; t++, row++) {
+            add_row(&m->embed, m->vocabulary, tokens[row], (float)a->embed_scale, ws->normed, h,
+                    hidden + row * h);
+            if (a->names->positions)
+                add_row(&m->position_table, m->positions, t, 1, ws->normed, h, hidden + row * h);
+        }
+    }
+    return laser_model_group_sum(m, hidden, n * h, err);
+}
+
+/* The first row of x[n, width] with a value that is not finite, or -1. */
+static int64_t first_bad_row(const float *x, int64_t n, int64_t width)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            if (!isfinite(x[i * width + j]))
+                return i;
+    return -1;
+}
+
+static int64_t sequence_of_row(const struct laser_model_batch *batch, int64_t row)
+{
+    int64_t s = 0;
+
+    if (!batch->lengths)
+        return row / batch->length;
+    while (row >= batch->lengths[s])
+        row -= batch->lengths[s++];
+    return s;
+}
+
+/* The first row whose logits are not finite, judged by the loss of an arbitrary target; -1 if none. */
+static int64_t first_bad_logits(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
+                                const float *hidden, struct laser_error *err, int *result)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int32_t target = 0;
+        double nll;
+        struct laser_error ignored;
+
+        *result = laser_model_nll(m, ws, 1, hidden + i * m->arch.hidden, &target, &nll, &ignored);
+        if (*result == LASER_ENUMERIC) {
+            *result = LASER_OK;
+            return i;
+        }
+        if (*result != LASER_OK) {
+            if (err)
+                *err = ignored;
+            return -1;
+        }
+    }
+    return -1;
+}
+
+int laser_model_blame(const struct laser_model *m, struct laser_model_workspace *ws, const int32_t *tokens,
+                      const struct laser_model_batch *batch, float *hidden, int64_t *layer, int64_t *sequence,
+                      struct laser_error *err)
+{
+    int64_t n = laser_model_batch_tokens(batch), bad;
+    int result = laser_model_embed(m, ws, tokens, batch, hidden, err);
+
+    *layer = -1;
+    *sequence = -1;
+    if (result != LASER_OK)
+        return result;
+    bad = first_bad_row(hidden, n, m->arch.hidden);
+    while (bad < 0 && result == LASER_OK && ++*layer < m->arch.layers) {
+        result = laser_model_layers(m, ws, *layer, *layer + 1, batch, hidden, err);
+        bad = first_bad_row(hidden, n, m->arch.hidden);
+    }
+    if (bad < 0 && result == LASER_OK)
+        bad = first_bad_logits(m, ws, n, hidden, err, &result);
+    if (bad >= 0)
+        *sequence = sequence_of_row(batch, bad);
+    else
+        *layer = -2;
+    return result;
+}

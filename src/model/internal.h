@@ -1,0 +1,154 @@
+/* Inside of src/model: the weights of one shard and the working memory. */
+#ifndef LASER_MODEL_INTERNAL_H
+#define LASER_MODEL_INTERNAL_H
+
+#include "kernels/head.h"
+#include "kernels/linear.h"
+#include "model/model.h"
+
+/* A matrix or a vector in memory.  Absent (out == 0): the model has none, or this shard has no part of it. */
+struct laser_part {
+    int64_t out, in; /* in == 0: a vector of out values */
+    enum laser_storage stored;
+    enum laser_precision precision;
+    int64_t offset_bytes, size_bytes; /* in the arena */
+    void *own;                        /* private copy that replaces the arena's */
+    const struct laser_part *bias;    /* of a matrix, or NULL */
+    struct laser_linear linear;       /* matrix, ready after loading */
+    float *values;                    /* vector, ready after loading */
+};
+
+/* Where some outputs of a part come from: count rows of `in` elements (or values, for a vector). */
+struct laser_binding {
+    struct laser_part *part;
+    int64_t tensor;       /* index in the checkpoint */
+    int64_t first, count; /* outputs of the part */
+    int64_t origin;       /* element of the tensor where they start */
+    int64_t stride;       /* elements from one stored row to the next */
+    bool transposed;      /* the outputs are columns of the stored rows */
+};
+
+struct laser_mlp {
+    struct laser_part up, up_bias; /* gated: gate and up, one after the other */
+    struct laser_part down, down_bias;
+    int64_t columns;
+};
+
+struct laser_norm {
+    struct laser_part weight, bias;
+};
+
+struct laser_layer {
+    struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
+    struct laser_part qkv, qkv_bias, o, o_bias;
+    struct laser_mlp mlp; /* where the layer is dense */
+    struct laser_part router;
+    struct laser_mlp *experts; /* [E] or NULL */
+    struct laser_mlp shared;
+    struct laser_part shared_router;
+    int64_t window;
+    float attention_scale;
+};
+
+/* first .. first + count - 1 of something that is split among the shards. */
+struct laser_share {
+    int64_t first, count;
+};
+
+struct laser_model {
+    struct laser_arch arch;
+    struct laser_model_group group;
+    const struct laser_checkpoint *checkpoint;
+    enum laser_precision precision;
+    struct laser_share heads, kv_heads, vocabulary, positions;
+    int *kv_of_head; /* [heads.count] */
+
+    struct laser_part embed, position_table, head, head_bias;
+    struct laser_norm final_norm;
+    const struct laser_part *output; /* the head, or the embedding where they are tied */
+    struct laser_layer *layers;
+    struct laser_mlp *experts; /* of all layers */
+
+    struct laser_binding *bindings;
+    int64_t binding_count, binding_room;
+    int64_t *tensor_layer; /* [tensors of the checkpoint], -2: not used */
+    int64_t arena_bytes;
+    unsigned char *arena;
+    bool arena_is_ours, fills;
+};
+
+struct laser_model_workspace {
+    const struct laser_model *model;
+    int64_t max_tokens, mlp_tokens, bytes;
+    void *memory;
+    float *normed;  /* [N, H] */
+    float *sum;     /* [N, H] */
+    float *qkv;     /* [N, (heads + 2 kv_heads) D] */
+    float *context; /* [N, heads D] */
+    float *up;      /* [mlp_tokens, 2 columns or columns] */
+    float *cosines, *sines, *frequencies;
+    int64_t table_length;            /* rows of the tables that are valid */
+    struct laser_head_token *tokens; /* [N] */
+    float *pairs;                    /* [2 N] */
+    int64_t *targets;                /* [N] */
+    /* experts */
+    float *gathered, *expert_out; /* [mlp_tokens, H] */
+    float *router;                /* [N, E] */
+    float *weights;               /* [N, per token] */
+    int32_t *chosen;              /* [N, per token] */
+    int64_t *slot_start;          /* [E + 1] */
+    int64_t *slots;               /* [N, per token]: token * per_token + choice, sorted by expert */
+    struct laser_scratch scratch;
+};
+
+/* bind.c: fills parts, bindings and sizes. */
+int laser_model_bind(struct laser_model *model, struct laser_error *err);
+
+/* shard.c: the share of shard `index` of `count` in n, cut at multiples of `grain` where there is enough. */
+struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain);
+/* MLP columns and experts of a shard, see shard.c. */
+struct laser_share laser_share_columns(int64_t columns, int index, int count);
+bool laser_share_whole_experts(const struct laser_arch *arch, int count);
+struct laser_share laser_share_kv_heads(const struct laser_arch *arch, struct laser_share heads);
+
+/* load.c: gives every part its place; bytes of all, or -1 if they overflow. */
+int64_t laser_model_place(struct laser_model *model);
+
+/* forward.c: LASER_OK at once where there is one shard. */
+int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
+int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
+
+/* attention.c: out (+)= the shard's part of the attention block of the normed states x[N, H]. */
+void laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, const struct laser_model_batch *batch,
+                           const float *x, float *out, enum laser_output output);
+
+/* mlp.c: y = norm(x) for n rows of H; y may be x. */
+void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
+                      float *y);
+
+/* out[n, width] (+)= part(x), where the shard may have no part but still the bias to add. */
+void laser_model_project(const struct laser_part *part, const struct laser_part *bias, int64_t n,
+                         const float *x, int64_t x_stride, int64_t width, float *out,
+                         enum laser_output output, const struct laser_scratch *scratch);
+
+/* out (+)= the shard's part of the MLP of the normed states x[n, H]. */
+void laser_model_mlp(const struct laser_model *model, struct laser_model_workspace *ws,
+                     const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                     enum laser_output output);
+
+/* The up projection and the activation of n <= mlp_tokens rows into ws->up; returns its stride. */
+int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_mlp *mlp, int64_t n, const float *x);
+
+/* moe.c */
+void laser_model_moe(const struct laser_model *model, struct laser_model_workspace *ws,
+                     const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                     enum laser_output output);
+
+static inline bool laser_part_present(const struct laser_part *part)
+{
+    return part->out > 0;
+}
+
+#endif

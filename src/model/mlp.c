@@ -1,0 +1,65 @@
+#include <string.h>
+
+#include "kernels/norm.h"
+#include "model/internal.h"
+
+void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
+                      float *y)
+{
+    int64_t h = arch->hidden;
+
+    if (arch->norm == LASER_NORM_RMS)
+        laser_rmsnorm(n, h, x, h, norm->weight.values, (float)arch->norm_eps, arch->norm_plus_one, y, h);
+    else
+        laser_layernorm(n, h, x, h, norm->weight.values, norm->bias.values, (float)arch->norm_eps, y, h);
+}
+
+void laser_model_project(const struct laser_part *part, const struct laser_part *bias, int64_t n,
+                         const float *x, int64_t x_stride, int64_t width, float *out,
+                         enum laser_output output, const struct laser_scratch *scratch)
+{
+    if (laser_part_present(part)) {
+        laser_linear_apply(&part->linear, n, x, x_stride, out, width, output, scratch);
+        return;
+    }
+    if (output == LASER_STORE)
+        memset(out, 0, (size_t)(n * width) * sizeof *out);
+    for (int64_t i = 0; laser_part_present(bias) && i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            out[i * width + j] += bias->values[j];
+}
+
+int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_workspace *ws,
+                           const struct laser_mlp *mlp, int64_t n, const float *x)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t columns = mlp->columns, stride = mlp->up.out;
+
+    laser_linear_apply(&mlp->up.linear, n, x, a->hidden, ws->up, stride, LASER_STORE, &ws->scratch);
+    if (a->gated)
+        laser_activation_gated(a->activation, n, columns, ws->up, stride, ws->up + columns, stride, ws->up,
+                               stride);
+    else
+        laser_activation_apply(a->activation, n, columns, ws->up, stride);
+    return stride;
+}
+
+void laser_model_mlp(const struct laser_model *m, struct laser_model_workspace *ws,
+                     const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                     enum laser_output output)
+{
+    const struct laser_mlp *mlp = &layer->mlp;
+    int64_t h = m->arch.hidden;
+
+    if (layer->experts) {
+        laser_model_moe(m, ws, layer, n, x, out, output);
+        return;
+    }
+    for (int64_t done = 0; done < n; done += ws->mlp_tokens) {
+        int64_t rows = n - done < ws->mlp_tokens ? n - done : ws->mlp_tokens;
+        int64_t stride = mlp->columns ? laser_model_mlp_up(m, ws, mlp, rows, x + done * h) : 0;
+
+        laser_model_project(&mlp->down, &mlp->down_bias, rows, ws->up, stride, h, out + done * h, output,
+                            &ws->scratch);
+    }
+}

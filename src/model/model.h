@@ -1,0 +1,139 @@
+/* A decoder-only language model of a Hugging Face checkpoint: loading and the forward pass.
+ *
+ * Written once for one process and for several: a group of `count` processes (shards) holds the model
+ * together. Each shard has a share of the attention heads (with the key-value heads that they need), of the
+ * MLP columns or experts, and of the vocabulary; every shard has all hidden states.  Sums over the shards go
+ * through a struct of function pointers: one for the embedding, two for a layer (one where attention and MLP
+ * are parallel), two for the loss.  All functions below marked "collective" are called by all shards with the
+ * same arguments.
+ *
+ * Letters: B sequences, T tokens of each, N tokens of all sequences together, H hidden size, V vocabulary.
+ * Hidden states are float32 [N, H], the caller's, so that those before an edited layer can be kept and the
+ * rest run again.
+ */
+#ifndef LASER_MODEL_MODEL_H
+#define LASER_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "kernels/dispatch.h"
+#include "model/arch.h"
+
+/* How the shards talk.  The functions return 0, or a code from enum laser_result, the same on every shard. */
+struct laser_model_group {
+    int index, count; /* this shard, number of shards */
+    void *context;
+    int (*sum)(void *context, float *x,
+               int64_t n); /* x[n] becomes the sum over the shards, same bits on each */
+    int (*max)(void *context, float *x, int64_t n);
+    /* Memory for the weights of this shard, aligned to 64, shared by all processes that hold the same shard
+     * and need the same bytes; *fill_it is set on the one of them that is to write it.  NULL: no memory, on
+     * all of them. May be NULL: every process allocates its own. */
+    void *(*weights_alloc)(void *context, int64_t bytes, bool *fill_it);
+    /* A barrier of the processes that share the weights, after which the writes of the filling one are seen.
+     */
+    void (*weights_ready)(void *context);
+};
+
+struct laser_model;
+struct laser_model_workspace;
+
+/* The sequences of one call, one after another in N. */
+struct laser_model_batch {
+    int64_t sequences;      /* B */
+    int64_t length;         /* T of every sequence, if lengths is NULL */
+    const int64_t *lengths; /* [B] tokens of each sequence, at least 1 */
+};
+
+/* Tokens of all sequences. */
+int64_t laser_model_batch_tokens(const struct laser_model_batch *batch);
+
+/* Describes the model without reading a weight: every tensor that the forward pass needs is found and its
+ * shape checked, and a tensor that has no place in it is an error.  Local. checkpoint and *group (may be
+ * NULL: one process; copied) must outlive the model. LASER_EINPUT: not supported (named), missing or wrongly
+ * shaped tensors, config.json contradicting them. */
+int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
+                         enum laser_precision precision, struct laser_model **model, struct laser_error *err);
+
+/* Reads this shard's slices into memory.  Collective over the processes that share the weights, if
+ * weights_alloc is given; otherwise local.  After an error the model can only be freed. */
+int laser_model_load(struct laser_model *model, struct laser_error *err);
+
+/* Both in one, for one process. */
+int laser_model_open(const struct laser_checkpoint *checkpoint, enum laser_precision precision,
+                     struct laser_model **model, struct laser_error *err);
+
+/* Weights from weights_alloc stay with who allocated them.  NULL is fine. */
+void laser_model_free(struct laser_model *model);
+
+const struct laser_arch *laser_model_arch(const struct laser_model *model);
+
+/* Bytes of this shard's weights in memory. */
+int64_t laser_model_weights_bytes(const struct laser_model *model);
+
+/* Where a tensor is used first: -1 the embedding, 0 .. L-1 a layer, L the final norm or the head, -2 nowhere.
+ */
+int64_t laser_model_layer_of(const struct laser_model *model, const char *tensor);
+
+enum laser_model_reload {
+    LASER_RELOAD_PRIVATE, /* this process only: shared weights are copied before they change.  Local. */
+    LASER_RELOAD_SHARED   /* for all that share the weights; private copies of the same weights are dropped.
+                             Collective over them. */
+};
+
+/* The data of the tensor changed in the checkpoint: reads this shard's slice again.  Fused and tied weights
+ * are handled.  LASER_EINPUT: the model has no such tensor.  LASER_EIO: the tensor's weights are undefined
+ * now; a successful reload mends them. */
+int laser_model_reload(struct laser_model *model, const char *tensor, enum laser_model_reload how,
+                       struct laser_error *err);
+
+/* Memory for calls of up to max_tokens (N) at a time: nothing is allocated afterwards. */
+int laser_model_workspace_create(const struct laser_model *model, int64_t max_tokens,
+                                 struct laser_model_workspace **workspace, struct laser_error *err);
+void laser_model_workspace_free(struct laser_model_workspace *workspace);
+int64_t laser_model_workspace_bytes(const struct laser_model_workspace *workspace);
+
+/* hidden[N, H] of tokens[N].  Collective.  LASER_EINPUT: a token id outside the vocabulary, a sequence longer
+ * than the learned positions, lengths that differ where the rotary positions depend on the length. */
+int laser_model_embed(const struct laser_model *model, struct laser_model_workspace *workspace,
+                      const int32_t *tokens, const struct laser_model_batch *batch, float *hidden,
+                      struct laser_error *err);
+
+/* Layers first .. last - 1, in place.  Collective. */
+int laser_model_layers(const struct laser_model *model, struct laser_model_workspace *workspace,
+                       int64_t first, int64_t last, const struct laser_model_batch *batch, float *hidden,
+                       struct laser_error *err);
+
+/* nll[N] = -log p(targets[i] | ...) in nats from the last layer's hidden states; 0 where targets[i] < 0 (not
+ * scored). Collective.  LASER_ENUMERIC: a loss is not finite (row named; all of nll is filled):
+ * laser_model_blame says where that began. */
+int laser_model_nll(const struct laser_model *model, struct laser_model_workspace *workspace, int64_t n,
+                    const float *hidden, const int32_t *targets, double *nll, struct laser_error *err);
+
+struct laser_model_score {
+    double log_probability; /* of the target, nats */
+    int64_t rank;           /* how many tokens have a higher logit: 0 the best, below k a hit of the top k */
+    bool is_greedy;         /* the target is the first of the highest */
+};
+
+/* Scores the targets of chosen rows: rows[count] index hidden[N, H], targets[count] >= 0.  count <=
+ * max_tokens. Collective. */
+int laser_model_scores(const struct laser_model *model, struct laser_model_workspace *workspace,
+                       int64_t count, const float *hidden, const int64_t *rows, const int32_t *targets,
+                       struct laser_model_score *scores, struct laser_error *err);
+
+/* logits[V] of one row of hidden[H].  Collective. */
+int laser_model_logits(const struct laser_model *model, struct laser_model_workspace *workspace,
+                       const float *hidden, float *logits, struct laser_error *err);
+
+/* Runs tokens[N] layer by layer and tells where the first value that is not finite appears: *layer as in
+ * laser_model_layer_of (L also when only the logits are not finite), *sequence the number of the first
+ * sequence with one; *layer = -2 if all is finite.  hidden[N, H] is used up.  Collective. */
+int laser_model_blame(const struct laser_model *model, struct laser_model_workspace *workspace,
+                      const int32_t *tokens, const struct laser_model_batch *batch, float *hidden,
+                      int64_t *layer, int64_t *sequence, struct laser_error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* What each shard gets. */
+#include "model/internal.h"
+
+struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain)
+{
+    int64_t unit = n >= grain * count ? grain : 1;
+    int64_t units = (n + unit - 1) / unit;
+    int64_t first = units * index / count * unit, end = units * (index + 1) / count * unit;
+
+    if (end > n)
+        end = n;
+    return (struct laser_share){first, end - first};
+}
+
+/* Columns are cut at multiples of 32, the width of a packed panel. */
+struct laser_share laser_share_columns(int64_t columns, int index, int count)
+{
+    return laser_share_of(columns, index, count, 32);
+}
+
+/* Small experts are given out whole, so that their products stay worth a call; large ones are cut by columns,
+ * which balances whatever the routing does. */
+bool laser_share_whole_experts(const struct laser_arch *arch, int count)
+{
+    return arch->moe.experts >= count && arch->moe.intermediate / count < 64;
+}
+
+/* Query heads are split evenly; a key-value head goes to every shard that has one of its query heads. */
+struct laser_share laser_share_kv_heads(const struct laser_arch *arch, struct laser_share heads)
+{
+    int64_t group = arch->heads / arch->kv_heads;
+    int64_t first = heads.first / group;
+
+    if (heads.count == 0)
+        return (struct laser_share){0, 0};
+    return (struct laser_share){first, (heads.first + heads.count - 1) / group - first + 1};
+}

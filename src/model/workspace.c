@@ -1,0 +1,159 @@
+/* Working memory of a forward pass: one block, cut into the arrays. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/attention.h"
+#include "model/internal.h"
+
+enum { MLP_TOKENS = 1024 }; /* rows of an MLP at a time: enough for the products, little memory */
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Takes count elements off the block; the first pass, with base NULL, only measures. */
+static void *take(unsigned char *base, int64_t *used, int64_t count, size_t size)
+{
+    unsigned char *at = base ? base + *used : NULL;
+
+    *used += (count * (int64_t)size + 63) / 64 * 64;
+    return at;
+}
+
+/* The widest up projection of this shard. */
+static int64_t widest_up(const struct laser_model *m)
+{
+    int64_t widest = 1;
+
+    for (int64_t i = 0; i < m->arch.layers; i++) {
+        const struct laser_layer *layer = &m->layers[i];
+
+        widest = larger(widest, larger(layer->mlp.up.out, layer->shared.up.out));
+        for (int64_t e = 0; layer->experts && e < m->arch.moe.experts; e++)
+            widest = larger(widest, layer->experts[e].up.out);
+    }
+    return widest;
+}
+
+static void cut(struct laser_model_workspace *ws, unsigned char *base)
+{
+    const struct laser_model *m = ws->model;
+    const struct laser_arch *a = &m->arch;
+    int64_t n = ws->max_tokens, h = a->hidden, d = a->head_size, half = a->rope.rotated / 2,
+            e = a->moe.experts;
+    int64_t k = a->moe.per_token, used = 0;
+
+    ws->normed = take(base, &used, n * h, sizeof(float));
+    ws->sum = take(base, &used, n * h, sizeof(float));
+    ws->qkv = take(base, &used, n * (m->heads.count + 2 * m->kv_heads.count) * d, sizeof(float));
+    ws->context = take(base, &used, n * m->heads.count * d, sizeof(float));
+    ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
+    ws->cosines = take(base, &used, n * half, sizeof(float));
+    ws->sines = take(base, &used, n * half, sizeof(float));
+    ws->frequencies = take(base, &used, half, sizeof(float));
+    ws->tokens = take(base, &used, n, sizeof *ws->tokens);
+    ws->pairs = take(base, &used, 2 * n, sizeof(float));
+    ws->targets = take(base, &used, n, sizeof(int64_t));
+    if (e > 0) {
+        ws->gathered = take(base, &used, ws->mlp_tokens * h, sizeof(float));
+        ws->expert_out = take(base, &used, ws->mlp_tokens * h, sizeof(float));
+        ws->router = take(base, &used, n * e, sizeof(float));
+        ws->weights = take(base, &used, n * k, sizeof(float));
+        ws->chosen = take(base, &used, n * k, sizeof(int32_t));
+        ws->slot_start = take(base, &used, e + 1, sizeof(int64_t));
+        ws->slots = take(base, &used, n * k, sizeof(int64_t));
+    }
+    ws->bytes = used;
+}
+
+static int64_t part_scratch(const struct laser_part *part, int64_t tokens)
+{
+    return laser_part_present(part) ? laser_linear_scratch_size(&part->linear, tokens) : 0;
+}
+
+static int64_t mlp_scratch(const struct laser_mlp *mlp, int64_t tokens)
+{
+    return larger(part_scratch(&mlp->up, tokens), part_scratch(&mlp->down, tokens));
+}
+
+static int64_t layer_scratch(const struct laser_model *m, const struct laser_layer *layer, int64_t n,
+                             int64_t mlp_n)
+{
+    int64_t bytes = larger(part_scratch(&layer->qkv, n), part_scratch(&layer->o, n));
+
+    bytes = larger(bytes, mlp_scratch(&layer->mlp, mlp_n));
+    bytes = larger(bytes, mlp_scratch(&layer->shared, mlp_n));
+    bytes = larger(bytes, part_scratch(&layer->router, n));
+    bytes = larger(bytes, part_scratch(&layer->shared_router, mlp_n));
+    for (int64_t e = 0; layer->experts && e < m->arch.moe.experts; e++)
+        bytes = larger(bytes, mlp_scratch(&layer->experts[e], mlp_n));
+    return bytes;
+}
+
+static int64_t scratch_size(const struct laser_model_workspace *ws)
+{
+    const struct laser_model *m = ws->model;
+    const struct laser_head head = {.linear = &m->output->linear, .size = m->vocabulary.count, .scale = 1};
+    const struct laser_attention attention = {.batch = 1,
+                                              .queries = ws->max_tokens,
+                                              .keys = ws->max_tokens,
+                                              .heads = (int)m->heads.count,
+                                              .head_dim = (int)m->arch.head_size,
+                                              .kv_of_head = m->kv_of_head,
+                                              .causal = true};
+    int64_t bytes = larger(64, laser_attention_scratch_size(&attention));
+
+    if (m->vocabulary.count > 0)
+        bytes = larger(bytes, laser_head_scratch_size(&head, ws->max_tokens));
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        bytes = larger(bytes, layer_scratch(m, &m->layers[i], ws->max_tokens, ws->mlp_tokens));
+    return bytes;
+}
+
+int laser_model_workspace_create(const struct laser_model *model, int64_t max_tokens,
+                                 struct laser_model_workspace **workspace, struct laser_error *err)
+{
+    struct laser_model_workspace *ws;
+    int result;
+
+    *workspace = NULL;
+    if (max_tokens < 1 || max_tokens > INT64_C(1) << 26)
+        return laser_error_set(err, LASER_EUSAGE, NULL, "a batch of %lld tokens", (long long)max_tokens);
+    ws = calloc(1, sizeof *ws);
+    if (!ws)
+        return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for the working arrays");
+    ws->model = model;
+    ws->max_tokens = max_tokens;
+    ws->mlp_tokens = max_tokens < MLP_TOKENS ? max_tokens : MLP_TOKENS;
+    cut(ws, NULL);
+    ws->memory = aligned_alloc(64, (size_t)ws->bytes);
+    if (!ws->memory) {
+        result = laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %.1f MB of working arrays",
+                                 (double)ws->bytes / 1e6);
+        laser_model_workspace_free(ws);
+        return result;
+    }
+    cut(ws, ws->memory);
+    result = laser_scratch_reserve(&ws->scratch, scratch_size(ws), err);
+    if (result != LASER_OK) {
+        laser_model_workspace_free(ws);
+        return result;
+    }
+    *workspace = ws;
+    return LASER_OK;
+}
+
+int64_t laser_model_workspace_bytes(const struct laser_model_workspace *ws)
+{
+    return ws->bytes + ws->scratch.size_bytes;
+}
+
+void laser_model_workspace_free(struct laser_model_workspace *ws)
+{
+    if (!ws)
+        return;
+    laser_scratch_free(&ws->scratch);
+    free(ws->memory);
+    free(ws);
+}

@@ -1,0 +1,32 @@
+/* Shared by the tests of the model: the small checkpoints of tests/golden/model, and a model whose shards are
+ * threads of this process. */
+#ifndef LASER_TESTS_MODEL_TESTING_H
+#define LASER_TESTS_MODEL_TESTING_H
+
+#include "model/model.h"
+
+/* A golden case: the checkpoint, and what transformers computes on it (tools/golden/make_models.py). */
+struct golden {
+    struct laser_checkpoint *checkpoint;
+    int64_t sequences, length, vocabulary;
+    int32_t *tokens;  /* [B, T] */
+    int32_t *targets; /* [B, T], -1 in the last column */
+    double *nll;      /* [B, T - 1] */
+    int64_t *rank;    /* [B, T - 1] */
+    double *logits;   /* [V] after the first sequence */
+};
+
+/* Fails the test if it cannot. */
+void golden_open(struct golden *golden, const char *name);
+void golden_close(struct golden *golden);
+
+/* Runs body(context, index, group) in `count` threads, which form a group; returns when all have ended. */
+typedef void (*shard_body)(void *context, int index, const struct laser_model_group *group);
+void run_shards(int count, shard_body body, void *context);
+
+/* The losses [B, T] of the whole golden text by `count` shards, each with the result that it got; nll of
+ * shard 0. Returns the worst result. */
+int nll_by_shards(const struct golden *golden, enum laser_precision precision, int count, double *nll,
+                  struct laser_error *err);
+
+#endif

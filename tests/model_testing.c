@@ -69,12 +69,15 @@ void golden_close(struct golden *g)
     free(g->logits);
 }
 
-/* Shards as threads: a reduction is two barriers around reading everybody's values. */
+/* Shards as threads: a reduction is two barriers around reading everybody's values.  They take turns between
+ * the reductions, because a process of the program computes in one thread and the kernels may rely on that.
+ */
 enum { MOST_SHARDS = 16 };
 
 struct ring {
     int count;
     pthread_barrier_t barrier;
+    pthread_mutex_t turn;
     float *values[MOST_SHARDS];
     shard_body body;
     void *context;
@@ -93,6 +96,7 @@ static int reduce(struct member *m, float *x, int64_t n, int is_max)
     float *result = malloc((size_t)n * sizeof *result);
 
     ring->values[m->index] = x;
+    pthread_mutex_unlock(&ring->turn);
     pthread_barrier_wait(&ring->barrier);
     for (int64_t i = 0; result && i < n; i++) {
         float value = ring->values[0][i];
@@ -101,6 +105,7 @@ static int reduce(struct member *m, float *x, int64_t n, int is_max)
         result[i] = value;
     }
     pthread_barrier_wait(&ring->barrier);
+    pthread_mutex_lock(&ring->turn);
     if (result)
         memcpy(x, result, (size_t)n * sizeof *result);
     free(result);
@@ -121,7 +126,9 @@ static void *run_member(void *argument)
 {
     struct member *m = argument;
 
+    pthread_mutex_lock(&m->ring->turn);
     m->ring->body(m->ring->context, m->index, &m->group);
+    pthread_mutex_unlock(&m->ring->turn);
     return NULL;
 }
 
@@ -132,6 +139,7 @@ void run_shards(int count, shard_body body, void *context)
 
     assert_in_range(count, 1, MOST_SHARDS);
     assert_int_equal(pthread_barrier_init(&ring.barrier, NULL, (unsigned)count), 0);
+    assert_int_equal(pthread_mutex_init(&ring.turn, NULL), 0);
     for (int i = 0; i < count; i++) {
         members[i] = (struct member){.ring = &ring, .index = i};
         members[i].group = (struct laser_model_group){
@@ -141,6 +149,7 @@ void run_shards(int count, shard_body body, void *context)
     for (int i = 0; i < count; i++)
         pthread_join(members[i].thread, NULL);
     pthread_barrier_destroy(&ring.barrier);
+    pthread_mutex_destroy(&ring.turn);
 }
 
 struct nll_job {

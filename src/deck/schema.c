@@ -72,6 +72,8 @@ static const struct laser_deck_key keys[] = {
      EVALUATES, "precision", "NAME", 0, "arithmetic of the forward pass"},
     {"evaluate.max_tokens", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
      "tokens used of each text; 0 = all"},
+    {"evaluate.max_bytes", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
+     "bytes used of each text, as head -c cuts it; 0 = all"},
     {"evaluate.batch_tokens", LASER_TYPE_INT, "0", NULL, 0, 1 << 30, NULL, NULL, 0, EVALUATES, NULL, NULL, 0,
      "tokens that go through a layer at once; 0 = from memory"},
     {"evaluate.cache_memory", LASER_TYPE_SIZE, "1GiB", NULL, 0, 1e18, NULL, NULL, 0, REDUCES, NULL, NULL, 0,

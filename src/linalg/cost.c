@@ -40,7 +40,7 @@ double laser_cost_flops_values(enum laser_solver solver, int64_t rows, int64_t c
     return (solver == LASER_SOLVER_GRAM ? 4. : 8.) / 3 * n * n * n;
 }
 
-double laser_cost_seconds(double gemm, enum laser_solver solver, int64_t rows, int64_t columns)
+double laser_solver_seconds(double gemm, enum laser_solver solver, int64_t rows, int64_t columns)
 {
     double gather = laser_cost_flops_gather(solver, rows, columns), n = shorter(rows, columns);
     double values = laser_cost_flops_values(solver, rows, columns);

@@ -16,7 +16,7 @@ double laser_cost_flops_gather(enum laser_solver solver, int64_t rows, int64_t c
 double laser_cost_flops_values(enum laser_solver solver, int64_t rows, int64_t columns);
 
 /* Estimated seconds on a core whose large dgemm runs at gemm flop/s. */
-double laser_cost_seconds(double gemm, enum laser_solver solver, int64_t rows, int64_t columns);
+double laser_solver_seconds(double gemm, enum laser_solver solver, int64_t rows, int64_t columns);
 
 /* Bytes that one rank needs for a matrix taken in by slabs of slab_bytes: the n x n array, the workspace of
  * the values, and one slab. */

@@ -17,6 +17,8 @@ static int solve_eigen(struct laser_mpi_matrix *gram, double *w, struct laser_mp
     if (active)
         pdsyevd_("V", "L", &n, gram->a, &one, &one, gram->desc, w, z->a, &one, &one, z->desc, &answer, &query,
                  &least, &query, &info);
+    /* pdsyevd forgets what its pdormtr needs: too little for a block larger than the matrix. */
+    answer += (double)gram->nb * (gram->mloc + gram->nloc + 2 * gram->nb);
     lwork = laser_mpi_svd_workspace(answer);
     liwork = laser_mpi_svd_workspace(7.0 * n + 8.0 * gram->grid->npcol + 2);
     work = lwork > 0 ? malloc((size_t)lwork * sizeof *work) : NULL;

@@ -294,7 +294,7 @@ static void test_groups_work_side_by_side_on_different_matrices(void **state)
     (void)state;
     MPI_Comm_split(MPI_COMM_WORLD, color, world_rank(), &group);
     for (i = 0; i < 20; i++) {
-        struct stored *w = stored_with_values(25 + color, 25 + i, want, (uint64_t)i);
+        struct stored *w = stored_with_values(25, 25 + color + i, want, (uint64_t)i);
         struct laser_error err = {0};
         struct spread s;
 

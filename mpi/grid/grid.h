@@ -7,9 +7,11 @@
 #include "base/error.h"
 
 struct laser_mpi_grid {
-    MPI_Comm comm;  /* the group: borrowed, must outlive the grid */
-    int rank, size; /* in comm */
-    int context;    /* BLACS context; -1 on a rank that idles */
+    MPI_Comm comm;   /* the group: borrowed, must outlive the grid */
+    MPI_Comm active; /* the ranks that hold a part, owned; MPI_COMM_NULL on a rank that idles, or if all of
+                        comm do */
+    int rank, size;  /* in comm */
+    int context;     /* BLACS context; -1 on a rank that idles */
     int nprow, npcol;
     int myrow, mycol; /* -1 on a rank that idles */
 };

@@ -88,7 +88,7 @@ int laser_mpi_matrix_maxabs(const struct laser_mpi_matrix *a, double *max, struc
     double mine = 0;
     int code = LASER_OK, i, j;
 
-    for (j = 0; j < a->nloc && code == LASER_OK; j++) {
+    for (j = 0; j < a->nloc && a->a != NULL && code == LASER_OK; j++) {
         const double *column = a->a + (size_t)j * (size_t)a->lld;
         double sum = 0;
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "grid/blacs.h"
 #include "layout/blockcyclic.h"
 #include "testing_grid.h"
 

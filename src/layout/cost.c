@@ -20,6 +20,15 @@ void laser_cost_defaults(struct laser_cost_rates *rates)
     rates->base_bytes = 100e6;
 }
 
+void laser_cost_calibrate(struct laser_cost_rates *rates, double gemm_flops)
+{
+    double factor = gemm_flops / rates->gemm_flops;
+
+    rates->gemm_flops *= factor;
+    rates->tridiagonal_flops *= factor;
+    rates->reduce_flops *= factor;
+}
+
 const char *laser_route_name(enum laser_route route)
 {
     static const char *const names[LASER_ROUTES] = {"gram (serial)", "gesvd (serial)",   "gram (group)",
@@ -92,8 +101,8 @@ static int is_serial(enum laser_route route)
     return laser_route_for(route, 1) == route;
 }
 
-double laser_cost_seconds(const struct laser_cost_rates *rates, enum laser_route route, int64_t m, int64_t n,
-                          int ranks, int stored_bytes)
+double laser_cost_route_seconds(const struct laser_cost_rates *rates, enum laser_route route, int64_t m,
+                                int64_t n, int ranks, int stored_bytes)
 {
     double l = (double)(m > n ? m : n), s = (double)(m < n ? m : n), product, reduce, g, seconds, steps;
     double bytes = l * s * stored_bytes;
@@ -133,8 +142,8 @@ double laser_cost_memory(const struct laser_cost_rates *rates, enum laser_route 
     square = local_elements(m < n ? m : n, m < n ? m : n, &shape);
     whole = local_elements(m, n, &shape);
     switch (route) {
-    case LASER_ROUTE_SERIAL_GRAM: /* Gram matrix, the reduction's second square; the long side is streamed */
-        return rates->base_bytes + 8 * (2 * s * s + 64 * s);
+    case LASER_ROUTE_SERIAL_GRAM: /* Gram matrix, panels and band; the long side is streamed */
+        return rates->base_bytes + 8 * s * s + 2200 * s;
     case LASER_ROUTE_SERIAL_GESVD:
         return rates->base_bytes + 8 * (l * s + s * s + 64 * (l + s));
     case LASER_ROUTE_GRAM: /* matrix, Gram matrix, workspace of the reduction on its own (square) grid */

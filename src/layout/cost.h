@@ -36,6 +36,9 @@ struct laser_cost_rates {
 /* The measured defaults. */
 void laser_cost_defaults(struct laser_cost_rates *rates);
 
+/* Scales the rates of computing to a core whose large matrix product runs at gemm_flops (flop/s, > 0). */
+void laser_cost_calibrate(struct laser_cost_rates *rates, double gemm_flops);
+
 /* One word for a route: "gram (serial)", ... Never NULL. */
 const char *laser_route_name(enum laser_route route);
 
@@ -47,8 +50,8 @@ double laser_cost_flops(enum laser_route route, int64_t m, int64_t n);
 
 /* Estimated seconds on a group of `ranks` (ignored by the serial routes); stored_bytes is the size of one
  * element in the file (2 for bf16). */
-double laser_cost_seconds(const struct laser_cost_rates *rates, enum laser_route route, int64_t m, int64_t n,
-                          int ranks, int stored_bytes);
+double laser_cost_route_seconds(const struct laser_cost_rates *rates, enum laser_route route, int64_t m,
+                                int64_t n, int ranks, int stored_bytes);
 
 /* Peak bytes on the fullest rank of the group, rates->base_bytes included.  A double: never overflows. */
 double laser_cost_memory(const struct laser_cost_rates *rates, enum laser_route route, int64_t m, int64_t n,

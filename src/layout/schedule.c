@@ -111,7 +111,8 @@ static void set_group(const struct draft *draft, struct laser_plan_job *job, int
     enum laser_route route = laser_route_for(a->route, group_size);
 
     job->group_size = group_size;
-    job->seconds = laser_cost_seconds(draft->rates, route, a->rows, a->cols, group_size, a->stored_bytes);
+    job->seconds =
+        laser_cost_route_seconds(draft->rates, route, a->rows, a->cols, group_size, a->stored_bytes);
     job->memory_bytes = laser_cost_memory(draft->rates, route, a->rows, a->cols, group_size);
 }
 

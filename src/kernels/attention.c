@@ -1,71 +1,280 @@
+/* For each key/value head the keys and values are laid out once.  Then 32 queries at a time stay in the lanes
+ * of vectors: scores S^T[keys][32] = K Q^T, a softmax over keys that never leaves a lane, and
+ * O^T[head_dim][32] += V^T S^T, for KEYS keys at a time. */
 #include "kernels/attention.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "kernels/block.h"
+#include "kernels/vec.h"
+
+enum {
+    QUERIES = LASER_BLOCK_COLUMNS,
+    KEYS = 16 * LASER_BLOCK_ROWS, /* 28 KB of scores, in the first-level cache */
+    SLACK = 16                    /* floats that laying out may write beyond its block */
+};
+
+/* Where things lie in the scratch, all in floats. */
+struct buffers {
+    float *keys;    /* [keys / 14][head_dim][14] */
+    float *values;  /* [head_dim / 14][keys][14] */
+    float *queries; /* [head_dim][32] */
+    float *scores;  /* [KEYS][32] */
+    float *sums;    /* O^T: [round_up(head_dim, 14)][32] */
+};
+
+/* State of 32 queries between blocks of keys. */
+struct softmax {
+    float largest[QUERIES]; /* score so far */
+    float total[QUERIES];   /* of exp(score - largest) */
+};
+
+/* What a block of scores needs besides the scores. */
+struct block {
+    float soft_cap;
+    int64_t first_distance; /* query position minus key position of lane 0 and the block's first key */
+    int64_t keys;
+    int64_t window;
+    bool causal;
+    int64_t depth; /* rows of the sums */
+};
+
+static int64_t blocks_of(int64_t n)
+{
+    return (n + LASER_BLOCK_ROWS - 1) / LASER_BLOCK_ROWS;
+}
+
+static int64_t lay_out(const struct laser_attention *a, float *data, struct buffers *b)
+{
+    int64_t dim = a->head_dim, padded = blocks_of(dim) * LASER_BLOCK_ROWS, at = 0;
+    const int64_t sizes[5] = {(blocks_of(a->keys) * LASER_BLOCK_ROWS * dim + SLACK + 15) / 16 * 16,
+                              (a->keys * padded + SLACK + 15) / 16 * 16, dim * QUERIES, KEYS * QUERIES,
+                              padded * QUERIES};
+    float **const places[5] = {&b->keys, &b->values, &b->queries, &b->scores, &b->sums};
+
+    for (int i = 0; i < 5; i++) {
+        if (data)
+            *places[i] = data + at;
+        at += sizes[i];
+    }
+    return at * (int64_t)sizeof(float);
+}
 
 int64_t laser_attention_scratch_size(const struct laser_attention *attention)
 {
-    return (attention->keys + attention->head_dim) * (int64_t)sizeof(float);
+    return lay_out(attention, NULL, &(struct buffers){0});
 }
 
-static bool is_seen(const struct laser_attention *a, int64_t b, int64_t t, int64_t s)
+/* Scores of lanes that may not see the key at this distance (of lane 0) become -Infinity. */
+LASER_INLINE void hide(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
 {
-    int64_t distance = a->query_offset + t - s;
+    static const laser_vec_mask lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    laser_vec nothing;
+    laser_vec_mask seen, far;
+    int32_t window = block->window > INT32_MAX / 4 ? INT32_MAX / 4 : (int32_t)block->window;
 
-    if (a->lengths && s >= a->lengths[b])
+    far = lane + (int32_t)distance + first_lane;
+    seen = far >= (block->causal ? 0 : INT32_MIN);
+    if (window)
+        seen &= (far < window) & (far > -window);
+    laser_vec_fill(&nothing, -INFINITY);
+    laser_vec_select(score, &seen, score, &nothing);
+}
+
+LASER_INLINE bool is_seen_by_all(const struct block *block, int64_t distance)
+{
+    if (block->causal && distance < 0)
         return false;
-    if (a->causal && distance < 0)
-        return false;
-    return !a->window || (distance < a->window && -distance < a->window);
+    return !block->window || (distance + QUERIES - 1 < block->window && distance > -block->window);
 }
 
-static float score(const struct laser_attention *a, const float *q, const float *k)
+/* Caps and hides the scores in place; raises largest[2] to their maximum. */
+LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_vec largest[2])
 {
-    float sum = 0;
+    for (int64_t s = 0; s < block->keys; s++) {
+        int64_t distance = block->first_distance - s;
+        bool all = is_seen_by_all(block, distance);
 
-    for (int d = 0; d < a->head_dim; d++)
-        sum += q[d] * k[d];
-    sum *= a->scale;
-    return a->soft_cap > 0 ? a->soft_cap * tanhf(sum / a->soft_cap) : sum;
+        for (int half = 0; half < 2; half++) {
+            float *row = scores + s * QUERIES + half * LASER_LANES;
+            laser_vec v;
+
+            laser_vec_load(&v, row, LASER_LANES);
+            if (block->soft_cap > 0) {
+                v *= 1 / block->soft_cap;
+                laser_vec_tanh(&v);
+                v *= block->soft_cap;
+            }
+            if (!all)
+                hide(block, distance, half * LASER_LANES, &v);
+            if (!all || block->soft_cap > 0)
+                laser_vec_store(&v, row, LASER_LANES);
+            laser_vec_raise(&largest[half], &v);
+        }
+    }
 }
 
-static void attend(const struct laser_attention *a, int64_t b, int64_t t, const float *q, const float *k,
-                   int64_t k_stride, const float *v, int64_t v_stride, float *out, float *scores)
+/* Scores become exp(score - base); adds them to total[2]. */
+LASER_INLINE void exponentials(int64_t keys, float *scores, const laser_vec base[2], laser_vec total[2])
 {
-    float *sums = scores + a->keys, largest = -INFINITY, total = 0;
+    for (int64_t s = 0; s < keys; s++)
+        for (int half = 0; half < 2; half++) {
+            float *row = scores + s * QUERIES + half * LASER_LANES;
+            laser_vec v;
 
-    memset(sums, 0, (size_t)a->head_dim * sizeof *sums);
-    for (int64_t s = 0; s < a->keys; s++) {
-        scores[s] = is_seen(a, b, t, s) ? score(a, q, k + s * k_stride) : -INFINITY;
-        largest = fmaxf(largest, scores[s]);
-    }
-    for (int64_t s = 0; s < a->keys && largest > -INFINITY; s++) {
-        float weight = expf(scores[s] - largest);
+            laser_vec_load(&v, row, LASER_LANES);
+            v -= base[half];
+            laser_vec_exp(&v);
+            laser_vec_store(&v, row, LASER_LANES);
+            total[half] += v;
+        }
+}
 
-        total += weight;
-        for (int d = 0; d < a->head_dim; d++)
-            sums[d] += weight * v[s * v_stride + d];
+/* What was summed under the old largest score shrinks to the new one. */
+LASER_INLINE void shrink(int64_t depth, const laser_vec factor[2], float *sums)
+{
+    for (int64_t d = 0; d < depth; d++)
+        for (int half = 0; half < 2; half++) {
+            float *row = sums + d * QUERIES + half * LASER_LANES;
+            laser_vec v;
+
+            laser_vec_load(&v, row, LASER_LANES);
+            v *= factor[half];
+            laser_vec_store(&v, row, LASER_LANES);
+        }
+}
+
+LASER_INLINE void softmax_step_body(const struct block *block, bool first, struct softmax *softmax,
+                                    float *scores, float *sums)
+{
+    laser_vec largest[2], base[2], factor[2], total[2], zero = {0}, nothing;
+    laser_vec_mask none;
+
+    laser_vec_fill(&nothing, -INFINITY);
+    for (int half = 0; half < 2; half++) {
+        laser_vec_load(&factor[half], softmax->largest + half * LASER_LANES, LASER_LANES);
+        laser_vec_load(&total[half], softmax->total + half * LASER_LANES, LASER_LANES);
+        largest[half] = factor[half];
     }
-    for (int d = 0; d < a->head_dim; d++)
-        out[d] = total > 0 ? sums[d] / total : 0;
+    finish_scores(block, scores, largest);
+    for (int half = 0; half < 2; half++) {
+        none = largest[half] == nothing; /* -Infinity minus itself would be NaN */
+        laser_vec_select(&base[half], &none, &zero, &largest[half]);
+        factor[half] -= base[half];
+        laser_vec_exp(&factor[half]);
+        total[half] *= factor[half];
+    }
+    if (!first)
+        shrink(block->depth, factor, sums);
+    exponentials(block->keys, scores, base, total);
+    for (int half = 0; half < 2; half++) {
+        laser_vec_store(&largest[half], softmax->largest + half * LASER_LANES, LASER_LANES);
+        laser_vec_store(&total[half], softmax->total + half * LASER_LANES, LASER_LANES);
+    }
+}
+
+LASER_VARIANTS(softmax_step,
+               (const struct block *block, bool first, struct softmax *softmax, float *scores, float *sums),
+               (block, first, softmax, scores, sums))
+
+static void load_keys(const struct laser_attention *a, const struct buffers *b, const float *k,
+                      int64_t k_stride, const float *v, int64_t v_stride)
+{
+    laser_block_left(a->keys, a->head_dim, k, k_stride, b->keys);
+    for (int64_t d = 0; d < a->head_dim; d += LASER_BLOCK_ROWS) {
+        int columns = (int)(a->head_dim - d < LASER_BLOCK_ROWS ? a->head_dim - d : LASER_BLOCK_ROWS);
+
+        laser_block_left_transposed(a->keys, columns, v + d, v_stride, b->values + d * a->keys);
+    }
+}
+
+/* Keys that any of the queries t .. t + count - 1 sees: *low (a multiple of 14) up to *high. */
+static void seen_range(const struct laser_attention *a, int64_t length, int64_t t, int64_t count,
+                       int64_t *low, int64_t *high)
+{
+    int64_t first = a->query_offset + t, last = first + count - 1;
+
+    *low = 0;
+    *high = length;
+    if (a->causal && *high > last + 1)
+        *high = last + 1;
+    if (a->window) {
+        if (*high > last + a->window)
+            *high = last + a->window;
+        if (first - a->window + 1 > 0)
+            *low = (first - a->window + 1) / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
+    }
+}
+
+static void attend_block(const struct laser_attention *a, const struct buffers *b, int64_t first_key,
+                         int64_t keys, int64_t position, bool first, struct softmax *softmax)
+{
+    struct block block = {a->soft_cap, position - first_key, keys, a->window, a->causal, a->head_dim};
+
+    for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
+        int m = (int)(keys - s < LASER_BLOCK_ROWS ? keys - s : LASER_BLOCK_ROWS);
+
+        laser_block_multiply(m, a->head_dim, b->keys + (first_key + s) * a->head_dim, b->queries,
+                             b->scores + s * QUERIES, false);
+    }
+    softmax_step(&block, first, softmax, b->scores, b->sums);
+    for (int64_t d = 0; d < a->head_dim; d += LASER_BLOCK_ROWS) {
+        int m = (int)(a->head_dim - d < LASER_BLOCK_ROWS ? a->head_dim - d : LASER_BLOCK_ROWS);
+
+        laser_block_multiply(m, keys, b->values + d * a->keys + first_key * LASER_BLOCK_ROWS, b->scores,
+                             b->sums + d * QUERIES, !first);
+    }
+}
+
+/* Queries t .. t + count - 1 of one head. */
+static void attend(const struct laser_attention *a, const struct buffers *b, int64_t length, int64_t t,
+                   int count, const float *q, int64_t q_stride, float *out, int64_t out_stride)
+{
+    struct softmax softmax;
+    int64_t low, high;
+
+    for (int i = 0; i < QUERIES; i++) {
+        softmax.largest[i] = -INFINITY;
+        softmax.total[i] = 0;
+    }
+    seen_range(a, length, t, count, &low, &high);
+    laser_block_right(count, a->head_dim, q, q_stride, a->scale, b->queries);
+    for (int64_t s = low; s < high; s += KEYS)
+        attend_block(a, b, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low, &softmax);
+    if (low >= high)
+        memset(b->sums, 0, (size_t)(a->head_dim * QUERIES) * sizeof(float));
+    for (int i = 0; i < QUERIES; i++) /* a NaN stays one */
+        softmax.total[i] = softmax.total[i] == 0 ? 0 : 1 / softmax.total[i];
+    laser_block_rows(count, a->head_dim, b->sums, softmax.total, out, out_stride);
 }
 
 void laser_attention_apply(const struct laser_attention *attention, const float *q, int64_t q_stride,
                            const float *k, int64_t k_stride, const float *v, int64_t v_stride, float *out,
                            int64_t out_stride, const struct laser_scratch *scratch)
 {
-    for (int64_t b = 0; b < attention->batch; b++)
-        for (int h = 0; h < attention->heads; h++) {
-            int64_t kv =
-                (attention->kv_of_head ? attention->kv_of_head[h] : h) * (int64_t)attention->head_dim;
-            int64_t head = h * (int64_t)attention->head_dim;
+    const struct laser_attention *a = attention;
+    struct buffers b;
 
-            for (int64_t t = 0; t < attention->queries; t++) {
-                int64_t row = b * attention->queries + t;
+    lay_out(a, scratch->data, &b);
+    for (int64_t n = 0; n < a->batch; n++) {
+        int64_t length = a->lengths && a->lengths[n] < a->keys ? a->lengths[n] : a->keys;
+        int loaded = -1;
 
-                attend(attention, b, t, q + row * q_stride + head, k + b * attention->keys * k_stride + kv,
-                       k_stride, v + b * attention->keys * v_stride + kv, v_stride,
-                       out + row * out_stride + head, scratch->data);
+        for (int h = 0; h < a->heads; h++) {
+            int kv = a->kv_of_head ? a->kv_of_head[h] : h;
+            int64_t head = (int64_t)h * a->head_dim, kv_head = (int64_t)kv * a->head_dim;
+
+            if (kv != loaded)
+                load_keys(a, &b, k + n * a->keys * k_stride + kv_head, k_stride,
+                          v + n * a->keys * v_stride + kv_head, v_stride);
+            loaded = kv;
+            for (int64_t t = 0; t < a->queries; t += QUERIES) {
+                int64_t row = n * a->queries + t;
+                int count = (int)(a->queries - t < QUERIES ? a->queries - t : QUERIES);
+
+                attend(a, &b, length, t, count, q + row * q_stride + head, q_stride,
+                       out + row * out_stride + head, out_stride);
             }
         }
+    }
 }

@@ -23,6 +23,12 @@ enum laser_operand {
 void laser_avx512_prepare(enum laser_operand operand, int64_t tokens, int64_t n, int64_t depth,
                           const float *x, int64_t x_stride, float *to);
 
+/* to[depth][32] = scale times the transpose of x[rows <= 32, depth], missing rows 0; and back, to[rows,
+ * depth] = from[depth][32] with column r times scale[r]. */
+void laser_avx512_columns(int rows, int64_t depth, const float *x, int64_t x_stride, float scale, float *to);
+void laser_avx512_rows(int rows, int64_t depth, const float *from, const float *scale, float *to,
+                       int64_t to_stride);
+
 /* Widens `depth` (even) inputs of a panel, packed as 16 or 8 bits, to to[depth][32]. */
 void laser_avx512_widen(enum laser_storage packed_as, int64_t depth, const void *panel, float *to);
 

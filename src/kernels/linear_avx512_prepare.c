@@ -112,6 +112,51 @@ void laser_avx512_prepare(enum laser_operand operand, int64_t tokens, int64_t n,
     }
 }
 
+LASER_TARGET_AVX512 INLINE __mmask16 first_lanes(int64_t n)
+{
+    return n >= 16 ? (__mmask16)0xffff : n <= 0 ? (__mmask16)0 : (__mmask16)((1u << n) - 1);
+}
+
+LASER_TARGET_AVX512 void laser_avx512_columns(int rows, int64_t depth, const float *x, int64_t x_stride,
+                                              float scale, float *to)
+{
+    __m512i r[16];
+
+    for (int64_t k = 0; k < depth; k += 16)
+        for (int half = 0; half < 32; half += 16) {
+            for (int i = 0; i < 16; i++)
+                r[i] = half + i < rows
+                           ? _mm512_castps_si512(_mm512_mul_ps(
+                                 _mm512_set1_ps(scale), _mm512_maskz_loadu_ps(first_lanes(depth - k),
+                                                                              x + (half + i) * x_stride + k)))
+                           : _mm512_setzero_si512();
+            transpose(r);
+            for (int i = 0; i < 16 && k + i < depth; i++)
+                _mm512_storeu_si512(to + (k + i) * LASER_PANEL + half, r[i]);
+        }
+}
+
+LASER_TARGET_AVX512 void laser_avx512_rows(int rows, int64_t depth, const float *from, const float *scale,
+                                           float *to, int64_t to_stride)
+{
+    __m512i r[16];
+
+    for (int half = 0; half < rows; half += 16) {
+        __m512 factors = _mm512_maskz_loadu_ps(first_lanes(rows - half), scale + half);
+
+        for (int64_t k = 0; k < depth; k += 16) {
+            for (int i = 0; i < 16; i++)
+                r[i] = k + i < depth ? _mm512_castps_si512(_mm512_mul_ps(
+                                           factors, _mm512_loadu_ps(from + (k + i) * LASER_PANEL + half)))
+                                     : _mm512_setzero_si512();
+            transpose(r);
+            for (int i = 0; i < 16 && half + i < rows; i++)
+                _mm512_mask_storeu_ps(to + (half + i) * to_stride + k, first_lanes(depth - k),
+                                      _mm512_castsi512_ps(r[i]));
+        }
+    }
+}
+
 LASER_TARGET_AVX512 static void widen_bfloat16(int64_t pairs, const int *from, float *to)
 {
     const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);

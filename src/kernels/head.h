@@ -14,7 +14,7 @@
 /* What is known of one token's logits. */
 struct laser_head_token {
     double sum;      /* of exp(logit - largest) over the vocabulary seen so far */
-    float largest;   /* -Infinity before any; NaN if a logit is NaN */
+    float largest;   /* -Infinity before any; NaN does not count */
     float target;    /* logit of the target, -Infinity where it is not in the slice */
     int64_t argmax;  /* the first of the largest; INT64_MAX before any */
     int64_t greater; /* logits above reference[t], 0 if no reference was given */

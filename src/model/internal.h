@@ -146,6 +146,12 @@ void laser_model_moe(const struct laser_model *model, struct laser_model_workspa
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
 
+/* Rows of an MLP at a time in batches of up to n tokens: enough for the products, little memory. */
+static inline int64_t laser_model_mlp_rows(int64_t n)
+{
+    return n < 1024 ? n : 1024;
+}
+
 static inline bool laser_part_present(const struct laser_part *part)
 {
     return part->out > 0;

@@ -5,8 +5,6 @@
 #include "kernels/attention.h"
 #include "model/internal.h"
 
-enum { MLP_TOKENS = 1024 }; /* rows of an MLP at a time: enough for the products, little memory */
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -125,7 +123,7 @@ int laser_model_workspace_create(const struct laser_model *model, int64_t max_to
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for the working arrays");
     ws->model = model;
     ws->max_tokens = max_tokens;
-    ws->mlp_tokens = max_tokens < MLP_TOKENS ? max_tokens : MLP_TOKENS;
+    ws->mlp_tokens = laser_model_mlp_rows(max_tokens);
     cut(ws, NULL);
     ws->memory = aligned_alloc(64, (size_t)ws->bytes);
     if (!ws->memory) {

@@ -1,0 +1,289 @@
+/* What config.json may say: supported models are described, everything else is refused by name. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/arch.h"
+#include "model/estimate.h"
+#include "model/rope.h"
+#include "model_testing.h"
+#include "testing.h"
+
+static const char llama[] =
+    "{\"model_type\": \"llama\", \"hidden_size\": 24, \"num_hidden_layers\": 2, "
+    "\"num_attention_heads\": 6, \"num_key_value_heads\": 2, \"intermediate_size\": 28, "
+    "\"vocab_size\": 47}";
+
+/* Reads base with the members of changes (JSON text) put over it. */
+static int read_changed(const char *base, const char *changes, struct laser_arch *arch,
+                        struct laser_error *err)
+{
+    json_t *config = json_loads(base, 0, NULL), *over = json_loads(changes, 0, NULL);
+    int result;
+
+    assert_non_null(config);
+    assert_non_null(over);
+    json_object_update(config, over);
+    json_decref(over);
+    result = laser_arch_read(config, "config.json", arch, err);
+    json_decref(config);
+    return result;
+}
+
+/* The change must be refused, and the message must hold `word`. */
+static void assert_refused(const char *base, const char *changes, const char *word)
+{
+    struct laser_arch arch;
+    struct laser_error err = {0};
+
+    if (read_changed(base, changes, &arch, &err) == LASER_OK) {
+        laser_arch_free(&arch);
+        fail_msg("%s was accepted", changes);
+    }
+    assert_int_equal(err.code, LASER_EINPUT);
+    if (!strstr(err.text, word))
+        fail_msg("\"%s\" does not name %s", err.text, word);
+}
+
+static struct laser_arch accepted(const char *base, const char *changes)
+{
+    struct laser_arch arch;
+    struct laser_error err = {0};
+
+    if (read_changed(base, changes, &arch, &err) != LASER_OK)
+        fail_msg("%s: %s", changes, err.text);
+    return arch;
+}
+
+static void another_family_is_refused_by_name(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"model_type\": \"mamba\"}", "mamba");
+    assert_refused(llama, "{\"model_type\": null}", "model_type");
+}
+
+static void a_classifier_is_refused(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"architectures\": [\"LlamaForSequenceClassification\"]}",
+                   "SequenceClassification");
+}
+
+static void an_unknown_option_is_refused_by_name(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"attention_multiplier\": 0.5}", "attention_multiplier");
+    assert_refused(llama, "{\"quantization_config\": {\"bits\": 4}}", "quantization_config");
+    assert_refused(llama, "{\"rope_scaling\": {\"type\": \"default\", \"mrope_section\": [1, 1]}}",
+                   "mrope_section");
+}
+
+static void an_unknown_option_that_is_off_does_no_harm(void **state)
+{
+    struct laser_arch arch = accepted(llama, "{\"some_extension\": false, \"other\": null, \"third\": []}");
+
+    (void)state;
+    assert_int_equal(arch.layers, 2);
+    laser_arch_free(&arch);
+}
+
+static void a_missing_or_impossible_size_is_named(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"hidden_size\": null}", "hidden_size");
+    assert_refused(llama, "{\"num_hidden_layers\": 2.5}", "num_hidden_layers");
+    assert_refused(llama, "{\"vocab_size\": -1}", "vocab_size");
+    assert_refused(llama, "{\"num_key_value_heads\": 4}", "num_key_value_heads");
+    assert_refused(llama, "{\"rms_norm_eps\": \"small\"}", "rms_norm_eps");
+}
+
+static void an_unknown_activation_is_refused(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"hidden_act\": \"mish\"}", "mish");
+}
+
+static void an_unknown_rope_is_refused(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"rope_scaling\": {\"rope_type\": \"proportional\", \"factor\": 2}}",
+                   "proportional");
+    assert_refused(llama, "{\"rope_scaling\": {\"rope_type\": \"linear\"}}", "factor");
+    assert_refused(llama, "{\"partial_rotary_factor\": 0.5}", "partial_rotary_factor");
+    assert_refused(llama,
+                   "{\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2, \"short_factor\": [1], "
+                   "\"long_factor\": [1, 1]}}",
+                   "short_factor");
+}
+
+static void layer_types_that_the_family_does_not_honour_are_refused(void **state)
+{
+    (void)state;
+    assert_refused(llama, "{\"layer_types\": [\"full_attention\", \"linear_attention\"]}",
+                   "linear_attention");
+    assert_refused(llama, "{\"layer_types\": [\"full_attention\"]}", "layer_types");
+    assert_refused(llama,
+                   "{\"model_type\": \"mistral\", \"sliding_window\": 8, \"layer_types\": "
+                   "[\"full_attention\", \"sliding_attention\"]}",
+                   "layer_types");
+}
+
+static void layer_types_choose_the_windows_where_they_are_honoured(void **state)
+{
+    struct laser_arch arch =
+        accepted(llama, "{\"model_type\": \"qwen3\", \"use_sliding_window\": true, \"sliding_window\": 8, "
+                        "\"layer_types\": [\"sliding_attention\", \"full_attention\"]}");
+
+    (void)state;
+    assert_int_equal(arch.window[0], 8);
+    assert_int_equal(arch.window[1], 0);
+    laser_arch_free(&arch);
+}
+
+static void a_missing_window_is_the_default_and_null_is_none(void **state)
+{
+    struct laser_arch missing = accepted(llama, "{\"model_type\": \"mistral\"}");
+    struct laser_arch none = accepted(llama, "{\"model_type\": \"mistral\", \"sliding_window\": null}");
+
+    (void)state;
+    assert_int_equal(missing.window[0], 4096);
+    assert_int_equal(none.window[0], 0);
+    laser_arch_free(&missing);
+    laser_arch_free(&none);
+}
+
+static void the_old_spelling_of_the_rope_is_understood(void **state)
+{
+    struct laser_arch arch =
+        accepted(llama, "{\"rope_theta\": 5e5, \"max_position_embeddings\": 64, \"rope_scaling\": "
+                        "{\"type\": \"linear\", \"factor\": 4.0}}");
+
+    (void)state;
+    assert_int_equal(arch.rope.kind, LASER_ROPE_LINEAR);
+    assert_true(arch.rope.theta == 5e5 && arch.rope.factor == 4);
+    laser_arch_free(&arch);
+}
+
+static void linear_scaling_divides_the_frequencies(void **state)
+{
+    struct laser_arch arch = accepted(
+        llama, "{\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 4.0}, \"rope_theta\": 100}");
+    float frequency[2];
+
+    (void)state;
+    laser_rope_frequencies(&arch.rope, 8, frequency);
+    assert_true(frequency[0] == 0.25f);
+    assert_true(fabsf(frequency[1] - 0.025f) < 1e-8f);
+    laser_arch_free(&arch);
+}
+
+static void dynamic_scaling_starts_beyond_the_trained_length(void **state)
+{
+    struct laser_arch arch =
+        accepted(llama, "{\"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2.0}, "
+                        "\"max_position_embeddings\": 16}");
+    float within[2], beyond[2];
+
+    (void)state;
+    laser_rope_frequencies(&arch.rope, 16, within);
+    laser_rope_frequencies(&arch.rope, 17, beyond);
+    assert_true(within[1] == 0.01f);
+    assert_true(beyond[1] < within[1]);
+    laser_arch_free(&arch);
+}
+
+static void every_listed_type_is_known(void **state)
+{
+    (void)state;
+    for (const char *const *type = laser_arch_types(); *type; type++) {
+        char change[64];
+        struct laser_arch arch;
+        struct laser_error err = {0};
+
+        snprintf(change, sizeof change, "{\"model_type\": \"%s\"}", *type);
+        if (read_changed(llama, change, &arch, &err) == LASER_OK)
+            laser_arch_free(&arch);
+        else
+            assert_null(strstr(err.text, "model_type"));
+    }
+}
+
+/* The estimate knows one type of weights: these checkpoints have one. */
+static void the_estimate_is_what_loading_takes(void **state)
+{
+    static const char *const cases[] = {"llama",  "qwen2_moe", "gpt2",    "gemma2",
+                                        "phi-qk", "mixtral",   "gpt_neox"};
+    static const int counts[] = {1, 2, 3, 6};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
+            struct golden g;
+            struct laser_error err = {0};
+            struct laser_model_estimate estimate;
+            struct laser_arch arch;
+            int64_t most = 0;
+            enum laser_storage stored = i == 0 ? LASER_STORED_F32 : LASER_STORED_BF16;
+
+            golden_open(&g, cases[i]);
+            assert_int_equal(laser_arch_read(g.checkpoint->config, "config.json", &arch, &err), LASER_OK);
+            assert_int_equal(
+                laser_model_estimate(&arch, counts[k], LASER_FLOAT32, stored, 128, 32, &estimate, &err),
+                LASER_OK);
+            for (int s = 0; s < counts[k]; s++) {
+                const struct laser_model_group group = {.index = s, .count = counts[k]};
+                struct laser_model *model;
+
+                assert_int_equal(laser_model_describe(g.checkpoint, &group, LASER_FLOAT32, &model, &err),
+                                 LASER_OK);
+                if (laser_model_weights_bytes(model) > most)
+                    most = laser_model_weights_bytes(model);
+                laser_model_free(model);
+            }
+            assert_int_equal(estimate.weights_bytes, most);
+            laser_arch_free(&arch);
+            golden_close(&g);
+        }
+}
+
+static void the_estimated_work_is_that_of_the_weights(void **state)
+{
+    struct laser_arch arch = accepted(llama, "{}");
+    struct laser_model_estimate estimate;
+    struct laser_error err = {0};
+    /* qkv 40 x 24, o 24 x 24, gate, up, down 28 x 24; scores and values of 6 heads of 4 over 2.5 keys on
+     * average */
+    double layer = 2 * 24 * (40 + 24 + 3 * 28) + 4 * 24 * 2.5;
+
+    (void)state;
+    assert_int_equal(laser_model_estimate(&arch, 1, LASER_FLOAT32, LASER_STORED_BF16, 4, 4, &estimate, &err),
+                     LASER_OK);
+    assert_true(fabs(estimate.flops_per_token - (2 * layer + 2 * 24 * 47)) < 1e-6);
+    assert_true(estimate.share == 1);
+    laser_arch_free(&arch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_family_is_refused_by_name),
+        cmocka_unit_test(a_classifier_is_refused),
+        cmocka_unit_test(an_unknown_option_is_refused_by_name),
+        cmocka_unit_test(an_unknown_option_that_is_off_does_no_harm),
+        cmocka_unit_test(a_missing_or_impossible_size_is_named),
+        cmocka_unit_test(an_unknown_activation_is_refused),
+        cmocka_unit_test(an_unknown_rope_is_refused),
+        cmocka_unit_test(layer_types_that_the_family_does_not_honour_are_refused),
+        cmocka_unit_test(layer_types_choose_the_windows_where_they_are_honoured),
+        cmocka_unit_test(a_missing_window_is_the_default_and_null_is_none),
+        cmocka_unit_test(the_old_spelling_of_the_rope_is_understood),
+        cmocka_unit_test(linear_scaling_divides_the_frequencies),
+        cmocka_unit_test(dynamic_scaling_starts_beyond_the_trained_length),
+        cmocka_unit_test(every_listed_type_is_known),
+        cmocka_unit_test(the_estimate_is_what_loading_takes),
+        cmocka_unit_test(the_estimated_work_is_that_of_the_weights),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

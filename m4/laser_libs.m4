@@ -69,6 +69,7 @@ AC_DEFUN([LASER_CHECK_BLAS], [
   laser_save_LIBS=$LIBS; LIBS="$BLAS_LIBS $LIBS"
   AC_CHECK_FUNCS([openblas_set_num_threads openblas_get_config])
   LIBS=$laser_save_LIBS
+  AC_DEFINE_UNQUOTED([LASER_BLAS_LIBS], ["$BLAS_LIBS"], [How BLAS and LAPACK are linked.])
   AC_SUBST([BLAS_LIBS])
 ])
 
@@ -92,6 +93,7 @@ AC_DEFUN([LASER_CHECK_SCALAPACK], [
   AS_IF([test -z "$SCALAPACK_LIBS"],
     [LASER_MISSING([ScaLAPACK with BLACS for this MPI (or give --with-scalapack="...")],
       [libscalapack-openmpi-dev], [scalapack-openmpi-devel], [scalapack])])
+  AC_DEFINE_UNQUOTED([LASER_SCALAPACK_LIBS], ["$SCALAPACK_LIBS"], [How ScaLAPACK is linked.])
   AC_SUBST([SCALAPACK_LIBS])
 ])
 

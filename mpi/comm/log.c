@@ -4,12 +4,28 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Does a person watch?  Open MPI gives a rank a pseudo-terminal whatever mpirun itself writes to, so there it
+ * is the launcher's standard output that counts. */
+static bool on_terminal(void)
+{
+    char link[64], target[256];
+    ssize_t n;
+
+    if (getenv("OMPI_COMM_WORLD_RANK") == NULL)
+        return isatty(STDOUT_FILENO);
+    snprintf(link, sizeof link, "/proc/%ld/fd/1", (long)getppid());
+    n = readlink(link, target, sizeof target - 1);
+    target[n > 0 ? n : 0] = '\0';
+    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
+}
+
 void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress)
 {
-    bool terminal = isatty(STDOUT_FILENO);
+    bool terminal = on_terminal();
 
     memset(log, 0, sizeof *log);
     log->speaks = rank == 0;

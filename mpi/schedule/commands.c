@@ -1,5 +1,7 @@
 #include "schedule/commands.h"
 
+#include "config.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>

@@ -1,5 +1,7 @@
 /* The command `derive`: thresholds, scores, scan files and table again from stored spectra, without the
  * model. */
+#include "config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -85,8 +85,9 @@ int laser_mpi_blame(struct laser_mpi_evaluation *evaluation, int64_t batch, stru
 int laser_mpi_evaluate_all(struct laser_mpi_evaluation *evaluation, const char *phase,
                            struct laser_window_nll *nll, struct laser_error *err);
 
-/* Collective over run->world.  Runs a search (rank 0's; NULL elsewhere) to its end. */
+/* Collective over run->world.  Runs a search (rank 0's; NULL elsewhere) to its end.  Its windows are those of
+ * the evaluation from the first one of batch first_batch on. */
 int laser_mpi_evaluate_search(struct laser_mpi_evaluation *evaluation, const char *phase,
-                              struct laser_search *search, struct laser_error *err);
+                              struct laser_search *search, int64_t first_batch, struct laser_error *err);
 
 #endif

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "schedule/run.h"
 
 #include <errno.h>

@@ -114,7 +114,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     outcome->stop_asked = laser_mpi_signalled();
     if (code != LASER_OK) { /* stays in the group: the matrix has failed, the scan goes on */
         outcome->code = code;
-        snprintf(outcome->reason, sizeof outcome->reason, "%s%s%.300s", why.where,
+        snprintf(outcome->reason, sizeof outcome->reason, "%.120s%s%.250s", why.where,
                  why.where[0] != '\0' ? ": " : "", why.text);
         return LASER_OK;
     }

@@ -4,49 +4,48 @@
 
 #include "comm/agree.h"
 #include "layout/gridshape.h"
+#include "linalg/accuracy.h"
 #include "linalg/gram.h"
+#include "linalg/reference.h"
 #include "svd/values.h"
 
 #define SLAB_BYTES (32 << 20)
-
-struct reading {
-    const struct laser_mpi_run *run;
-    const struct laser_matrix *matrix;
-    double seconds;
-};
-
-static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, struct laser_error *err)
-{
-    struct reading *r = context;
-    double start = MPI_Wtime();
-    int code = laser_matrix_read(r->run->checkpoint, r->matrix, row0, nrows, 0, r->matrix->cols, dst,
-                                 r->matrix->cols, err);
-
-    r->seconds += MPI_Wtime() - start;
-    return code;
-}
 
 static int64_t stored_bytes(const struct laser_matrix *m)
 {
     return m->rows * m->cols * (int64_t)laser_dtype_size(m->dtype);
 }
 
-/* One rank: the Gram matrix slab by slab, so that memory does not grow with the long side. */
-static int solve_gram(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
-                      struct laser_outcome *outcome, struct laser_error *err)
+/* ---- one rank ---- */
+
+/* Where the slabs of a matrix go: one of the two accumulators. */
+typedef int take_slab(void *accumulator, double *slab, int64_t count, struct laser_error *err);
+
+static int take_gram(void *accumulator, double *slab, int64_t count, struct laser_error *err)
+{
+    return laser_gram_add(accumulator, slab, count, err);
+}
+
+static int take_reference(void *accumulator, double *slab, int64_t count, struct laser_error *err)
+{
+    return laser_reference_add(accumulator, slab, count, err);
+}
+
+/* Reads the matrix once, slab by slab along its long side, so that memory does not grow with that side. */
+static int read_slabs(const struct laser_mpi_run *run, const struct laser_matrix *m, take_slab *take,
+                      void *accumulator, struct laser_outcome *outcome, struct laser_error *err)
 {
     bool by_rows = m->rows >= m->cols;
-    int64_t slab = laser_gram_slab(m->rows, m->cols, SLAB_BYTES), longest = by_rows ? m->rows : m->cols;
-    int64_t other = by_rows ? m->cols : m->rows;
-    double *values = NULL, start;
-    struct laser_gram gram;
-    int code = laser_gram_init(&gram, m->rows, m->cols, err);
+    int64_t longest = by_rows ? m->rows : m->cols, other = by_rows ? m->cols : m->rows;
+    int64_t slab = laser_gram_slab(m->rows, m->cols, SLAB_BYTES);
+    double *values, start;
+    int code = LASER_OK;
 
-    if (code != LASER_OK)
-        return code;
-    values = malloc((size_t)(slab < longest ? slab : longest) * (size_t)other * sizeof *values);
+    if (slab > longest)
+        slab = longest;
+    values = malloc((size_t)slab * (size_t)other * sizeof *values);
     if (values == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for a slab of it");
+        return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for a slab of it");
     for (int64_t at = 0; code == LASER_OK && at < longest; at += slab) {
         int64_t n = longest - at < slab ? longest - at : slab;
         start = MPI_Wtime();
@@ -55,11 +54,25 @@ static int solve_gram(const struct laser_mpi_run *run, const struct laser_matrix
         outcome->read_s += MPI_Wtime() - start;
         start = MPI_Wtime();
         if (code == LASER_OK)
-            code = laser_gram_add(&gram, values, n, err);
+            code = take(accumulator, values, n, err);
         outcome->solve_s += MPI_Wtime() - start;
     }
     outcome->bytes_read += stored_bytes(m);
     free(values);
+    return code;
+}
+
+static int solve_gram(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
+                      struct laser_outcome *outcome, struct laser_error *err)
+{
+    struct laser_gram gram;
+    double start;
+    int code = laser_gram_init(&gram, m->rows, m->cols, err);
+
+    if (code != LASER_OK)
+        return code;
+    outcome->solver = LASER_SOLVER_GRAM;
+    code = read_slabs(run, m, take_gram, &gram, outcome, err);
     start = MPI_Wtime();
     if (code == LASER_OK)
         code = laser_gram_values(&gram, LASER_STAGES_AUTO, sigma, err);
@@ -68,12 +81,58 @@ static int solve_gram(const struct laser_mpi_run *run, const struct laser_matrix
     return code;
 }
 
-/* A group, or one rank by pdgesvd. */
-static int solve_grid(const struct laser_mpi_run *run, MPI_Comm comm, const struct laser_matrix *m,
-                      enum laser_mpi_solver solver, double *sigma, struct laser_outcome *outcome,
-                      struct laser_error *err)
+static int solve_reference(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
+                           struct laser_outcome *outcome, struct laser_error *err)
 {
-    struct reading reading = {.run = run, .matrix = m};
+    struct laser_reference reference;
+    double start;
+    int code = laser_reference_init(&reference, m->rows, m->cols, err);
+
+    if (code != LASER_OK)
+        return code;
+    outcome->solver = LASER_SOLVER_GESVD;
+    code = read_slabs(run, m, take_reference, &reference, outcome, err);
+    start = MPI_Wtime();
+    if (code == LASER_OK)
+        code = laser_reference_values(&reference, sigma, err);
+    outcome->solve_s += MPI_Wtime() - start;
+    laser_reference_free(&reference);
+    return code;
+}
+
+/* ---- a group ---- */
+
+struct grid_task {
+    const struct laser_mpi_run *run;
+    const struct laser_matrix *matrix;
+    const struct laser_rule *rule;
+    double read_s;
+};
+
+static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, struct laser_error *err)
+{
+    struct grid_task *t = context;
+    double start = MPI_Wtime();
+    int code = laser_matrix_read(t->run->checkpoint, t->matrix, row0, nrows, 0, t->matrix->cols, dst,
+                                 t->matrix->cols, err);
+
+    t->read_s += MPI_Wtime() - start;
+    return code;
+}
+
+static int enough(void *context, const double *sigma, int64_t count)
+{
+    const struct grid_task *t = context;
+
+    (void)count;
+    return laser_gram_is_enough(sigma, t->matrix->rows, t->matrix->cols, t->rule, LASER_SCORE_TOLERANCE, NULL,
+                                0);
+}
+
+static int solve_grid(struct grid_task *t, MPI_Comm comm, enum laser_mpi_solver solver, double *sigma,
+                      struct laser_outcome *outcome, struct laser_error *err)
+{
+    const struct laser_matrix *m = t->matrix;
     struct laser_grid_shape shape;
     struct laser_mpi_grid grid = {0};
     struct laser_mpi_matrix a = {0};
@@ -88,13 +147,13 @@ static int solve_grid(const struct laser_mpi_run *run, MPI_Comm comm, const stru
         return code;
     code = laser_mpi_matrix_create(&grid, m->name, m->cols, m->rows, shape.nb, &a, err);
     if (code == LASER_OK)
-        code = laser_mpi_matrix_load(&a, read_rows, &reading, err);
+        code = laser_mpi_matrix_load(&a, read_rows, t, err);
     outcome->bytes_read += stored_bytes(m);
-    outcome->read_s += reading.seconds;
+    outcome->read_s += t->read_s;
     if (code == LASER_OK)
-        code = laser_mpi_svd_values(&a, solver, NULL, NULL, sigma, &used, err);
+        code = laser_mpi_svd_values(&a, solver, enough, t, sigma, &used, err);
     outcome->solver = used == LASER_MPI_SOLVER_GESVD ? LASER_SOLVER_GESVD : LASER_SOLVER_GRAM;
-    outcome->solve_s += MPI_Wtime() - start - reading.seconds;
+    outcome->solve_s += MPI_Wtime() - start - t->read_s;
     laser_mpi_matrix_free(&a);
     laser_mpi_grid_free(&grid);
     return code;
@@ -104,21 +163,21 @@ int laser_mpi_solve_values(const struct laser_mpi_run *run, const struct laser_m
                            const struct laser_matrix *m, const struct laser_rule *rule, double *sigma,
                            struct laser_outcome *outcome, struct laser_error *err)
 {
+    struct grid_task task = {.run = run, .matrix = m, .rule = rule};
     bool gesvd = laser_deck_is(run->deck, "scan.solver", "gesvd");
     bool gram = laser_deck_is(run->deck, "scan.solver", "gram");
-    int64_t n = m->rows < m->cols ? m->rows : m->cols;
+    enum laser_mpi_solver solver = gesvd  ? LASER_MPI_SOLVER_GESVD
+                                   : gram ? LASER_MPI_SOLVER_GRAM
+                                          : LASER_MPI_SOLVER_AUTO;
     int code;
 
-    (void)rule;
     if (team->group_size > 1)
-        return solve_grid(run, team->group_comm, m,
-                          gesvd  ? LASER_MPI_SOLVER_GESVD
-                          : gram ? LASER_MPI_SOLVER_GRAM
-                                 : LASER_MPI_SOLVER_AUTO,
-                          sigma, outcome, err);
-    outcome->solver = LASER_SOLVER_GRAM;
-    code = gesvd ? LASER_OK : solve_gram(run, m, sigma, outcome, err);
-    if (code != LASER_OK || gram || (!gesvd && sigma[n - 1] > 1e-7 * sigma[0]))
+        return solve_grid(&task, team->group_comm, solver, sigma, outcome, err);
+    if (gesvd)
+        return solve_reference(run, m, sigma, outcome, err);
+    code = solve_gram(run, m, sigma, outcome, err);
+    if (code != LASER_OK || gram ||
+        laser_gram_is_enough(sigma, m->rows, m->cols, rule, LASER_SCORE_TOLERANCE, NULL, 0))
         return code;
-    return solve_grid(run, team->group_comm, m, LASER_MPI_SOLVER_GESVD, sigma, outcome, err);
+    return solve_reference(run, m, sigma, outcome, err);
 }

@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "store/h5matrices.h"
 
 static volatile sig_atomic_t signal_seen;
 
@@ -103,7 +104,9 @@ static int share_checkpoint(struct laser_mpi_run *run, struct laser_error *err)
     int code = LASER_OK;
 
     if (run->rank == 0) {
-        code = laser_checkpoint_open(laser_deck_string(run->deck, "model"), &run->checkpoint, err);
+        const char *model = laser_deck_string(run->deck, "model");
+        code = laser_h5_is_file(model) ? laser_h5_matrices_open(model, &run->checkpoint, err)
+                                       : laser_checkpoint_open(model, &run->checkpoint, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(run->checkpoint, &data, &n, err);
     }
@@ -121,11 +124,16 @@ static int share_checkpoint(struct laser_mpi_run *run, struct laser_error *err)
 
 static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
 {
+    static const char *const everything[] = {"*"}; /* an HDF5 file holds nothing but what is to be scanned */
     struct laser_matrix_options options = {0};
     int code;
 
     options.include = laser_deck_list(run->deck, "scan.matrices", &options.n_include);
     options.exclude = laser_deck_list(run->deck, "scan.exclude", &options.n_exclude);
+    if (options.n_include == 0 && laser_h5_is_file(run->checkpoint->model)) {
+        options.include = everything;
+        options.n_include = 1;
+    }
     options.split_fused = laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
     return laser_mpi_agree(run->world, code, err);

@@ -51,6 +51,11 @@ struct laser_checkpoint {
 int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, struct laser_error *err);
 void laser_checkpoint_close(struct laser_checkpoint *c); /* NULL is allowed */
 
+/* A catalogue of tensors that stand in one file of another format (HDF5): contiguous, little-endian, row-major,
+ * at `offset` from the start of the file.  Everything is copied.  LASER_EIO, LASER_ENOMEM. */
+int laser_checkpoint_assemble(const char *path, const struct laser_tensor *tensors, int64_t n,
+                              struct laser_checkpoint **out, struct laser_error *err);
+
 /* The tensor of this name or NULL; laser_checkpoint_find_index gives its index or -1. */
 const struct laser_tensor *laser_checkpoint_find(const struct laser_checkpoint *c, const char *name);
 int64_t laser_checkpoint_find_index(const struct laser_checkpoint *c, const char *name);

@@ -193,6 +193,65 @@ static void dynamic_scaling_starts_beyond_the_trained_length(void **state)
     laser_arch_free(&arch);
 }
 
+/* As they are spelled on the hub, with the keys that have nothing to do with the forward pass. */
+static void configurations_of_the_hub_are_accepted(void **state)
+{
+    static const char *const configs[] = {
+        "{\"architectures\": [\"LlamaForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, "
+        "\"bos_token_id\": 1, \"eos_token_id\": [1, 2], \"hidden_act\": \"silu\", \"hidden_size\": 576, "
+        "\"initializer_range\": 0.041666666666666664, \"intermediate_size\": 1536, \"is_llama_config\": "
+        "true, "
+        "\"max_position_embeddings\": 8192, \"mlp_bias\": false, \"model_type\": \"llama\", "
+        "\"num_attention_heads\": 9, \"num_hidden_layers\": 30, \"num_key_value_heads\": 3, "
+        "\"pad_token_id\": 2, "
+        "\"pretraining_tp\": 1, \"rms_norm_eps\": 1e-05, \"rope_interleaved\": false, \"rope_scaling\": "
+        "null, "
+        "\"rope_theta\": 100000, \"tie_word_embeddings\": true, \"torch_dtype\": \"bfloat16\", "
+        "\"transformers.js_config\": {\"kv_cache_dtype\": {\"q4f16\": \"float16\"}}, "
+        "\"transformers_version\": \"4.42.3\", \"use_cache\": true, \"vocab_size\": 49152}",
+
+        "{\"activation_function\": \"gelu_new\", \"architectures\": [\"GPT2LMHeadModel\"], \"_num_labels\": "
+        "1, "
+        "\"attn_pdrop\": 0.1, \"bos_token_id\": 50256, \"embd_pdrop\": 0.1, \"eos_token_id\": 50256, "
+        "\"initializer_range\": 0.02, \"layer_norm_epsilon\": 1e-05, \"model_type\": \"gpt2\", \"n_ctx\": "
+        "1024, "
+        "\"n_embd\": 768, \"n_head\": 12, \"n_layer\": 12, \"n_positions\": 1024, \"resid_pdrop\": 0.1, "
+        "\"summary_activation\": null, \"summary_first_dropout\": 0.1, \"summary_proj_to_labels\": true, "
+        "\"summary_type\": \"cls_index\", \"summary_use_proj\": true, "
+        "\"task_specific_params\": {\"text-generation\": {\"do_sample\": true, \"max_length\": 50}}, "
+        "\"vocab_size\": 50257}",
+
+        "{\"architectures\": [\"Gemma2ForCausalLM\"], \"attention_bias\": false, \"attn_logit_softcapping\": "
+        "50.0, "
+        "\"cache_implementation\": \"hybrid\", \"final_logit_softcapping\": 30.0, \"head_dim\": 256, "
+        "\"hidden_act\": \"gelu_pytorch_tanh\", \"hidden_activation\": \"gelu_pytorch_tanh\", "
+        "\"hidden_size\": 2304, \"intermediate_size\": 9216, \"max_position_embeddings\": 8192, "
+        "\"model_type\": \"gemma2\", \"num_attention_heads\": 8, \"num_hidden_layers\": 26, "
+        "\"num_key_value_heads\": 4, \"query_pre_attn_scalar\": 256, \"rms_norm_eps\": 1e-06, "
+        "\"rope_theta\": 10000.0, \"sliding_window\": 4096, \"vocab_size\": 256000}",
+
+        "{\"activation_function\": \"gelu_new\", \"architectures\": [\"GPTJForCausalLM\"], \"attn_pdrop\": "
+        "0.0, "
+        "\"gradient_checkpointing\": false, \"layer_norm_epsilon\": 1e-05, \"model_type\": \"gptj\", "
+        "\"n_embd\": 4096, \"n_head\": 16, \"n_inner\": null, \"n_layer\": 28, \"n_positions\": 2048, "
+        "\"rotary\": true, \"rotary_dim\": 64, \"scale_attn_weights\": true, \"tie_word_embeddings\": false, "
+        "\"tokenizer_class\": \"GPT2Tokenizer\", \"vocab_size\": 50400}",
+
+        "{\"architectures\": [\"GPTNeoXForCausalLM\"], \"hidden_act\": \"gelu\", \"hidden_size\": 512, "
+        "\"intermediate_size\": 2048, \"layer_norm_eps\": 1e-05, \"max_position_embeddings\": 2048, "
+        "\"model_type\": \"gpt_neox\", \"num_attention_heads\": 8, \"num_hidden_layers\": 6, "
+        "\"rotary_emb_base\": 10000, \"rotary_pct\": 0.25, \"tie_word_embeddings\": false, "
+        "\"use_parallel_residual\": true, \"vocab_size\": 50304}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
+        struct laser_arch arch = accepted(configs[i], "{}");
+
+        assert_true(arch.heads * arch.head_size == arch.hidden || arch.head_size == 256);
+        laser_arch_free(&arch);
+    }
+}
+
 static void every_listed_type_is_known(void **state)
 {
     (void)state;
@@ -280,6 +339,7 @@ int main(void)
         cmocka_unit_test(the_old_spelling_of_the_rope_is_understood),
         cmocka_unit_test(linear_scaling_divides_the_frequencies),
         cmocka_unit_test(dynamic_scaling_starts_beyond_the_trained_length),
+        cmocka_unit_test(configurations_of_the_hub_are_accepted),
         cmocka_unit_test(every_listed_type_is_known),
         cmocka_unit_test(the_estimate_is_what_loading_takes),
         cmocka_unit_test(the_estimated_work_is_that_of_the_weights),

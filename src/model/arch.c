@@ -53,7 +53,7 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     arch->hidden = laser_config_integer(config, keys->hidden, LASER_CONFIG_REQUIRED, 1, 1 << 24);
     arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
     arch->heads = laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16);
-    arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, MOST);
+    arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
     arch->intermediate = laser_config_integer(config, keys->intermediate,
                                               gpt ? 4 * arch->hidden : LASER_CONFIG_REQUIRED, 1, MOST);
     arch->max_positions = laser_config_integer(config, keys->positions, gpt ? LASER_CONFIG_REQUIRED : 2048, 1,

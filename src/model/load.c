@@ -112,8 +112,7 @@ int64_t laser_model_place(struct laser_model *model)
     return model->arena_bytes;
 }
 
-/* Reads n runs of `run` elements, `stride` elements apart, into dense rows; whole rows in one go where the
- * gaps are small.  Returns the distance of the rows in the buffer through *dense. */
+/* Reads n runs of `run` elements, `stride` elements apart, into dense rows. */
 static int read_runs(const struct laser_checkpoint *c, const struct laser_tensor *tensor, int64_t origin,
                      int64_t n, int64_t run, int64_t stride, unsigned char *buffer, struct laser_error *err)
 {

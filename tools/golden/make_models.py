@@ -67,6 +67,11 @@ def head_only(tensors):
     return {("lm_head.weight" if name == "model.embed_tokens.weight" else name): t for name, t in tensors.items()}
 
 
+def mixed(tensors):
+    """Some weights wider than the others: the three parts of a fused product then differ in type."""
+    return {name: t.float() if "k_proj" in name or "norm" in name else t for name, t in tensors.items()}
+
+
 CASES = {
     "llama": case("llama", dtype="float32", rope_parameters=rope("default"), config=legacy_rope),
     "llama-llama3": case("llama", num_attention_heads=3, num_key_value_heads=3, head_dim=10, attention_bias=True,
@@ -74,7 +79,7 @@ CASES = {
                              "llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
                              original_max_position_embeddings=32)),
     "llama-linear": case("llama", num_hidden_layers=1, num_key_value_heads=3, rope_parameters=rope(
-        "linear", factor=2.5), config=legacy_rope),
+        "linear", factor=2.5), config=legacy_rope, tensors=mixed),
     "llama-dynamic": case("llama", num_hidden_layers=1, max_position_embeddings=16, head_dim=8,
                           rope_parameters=rope("dynamic", factor=3.0), config=legacy_rope),
     "llama-yarn": case("llama", num_hidden_layers=1, head_dim=16, num_attention_heads=2, num_key_value_heads=1,

@@ -309,6 +309,66 @@ static void test_groups_work_side_by_side_on_different_matrices(void **state)
     assert_true(all_ranks(ok));
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static long resident_kib(void)
+{
+    long pages = 0, skipped;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%ld %ld", &skipped, &pages) != 2)
+        pages = 0;
+    fclose(f);
+    return pages * 4;
+}
+
+/* pdsyntrd makes contexts of its own, on ranks of its own choice. */
+static void test_thousands_of_matrices_leave_nothing_behind(void **state)
+{
+    const char *many = getenv("LASER_TEST_MATRICES");
+    int count = many != NULL ? atoi(many) : 200, i, ok = 1, first_comm = -1, comm = -1;
+    struct stored *w = stored_new(12, 30, 5);
+    long before_kib = 0;
+    double sigma[12];
+
+    (void)state;
+    for (i = 0; i < count && ok; i++) {
+        struct laser_error err = {0};
+        struct spread s;
+        MPI_Comm probe;
+
+        ok = spread_open(&s, MPI_COMM_WORLD, w, 0, 0, 0, &err) == LASER_OK &&
+             laser_mpi_svd_gram(&s.a, sigma, &err) == LASER_OK &&
+             (i % 4 != 0 || laser_mpi_svd_gesvd(&s.a, sigma, &err) == LASER_OK);
+        spread_close(&s);
+        if (i != count / 4 && i != count - 1)
+            continue;
+        MPI_Comm_dup(MPI_COMM_WORLD, &probe);
+        comm = MPI_Comm_c2f(probe);
+        MPI_Comm_free(&probe);
+        if (i == count / 4) {
+            first_comm = comm;
+            before_kib = resident_kib();
+        }
+    }
+    stored_free(w);
+    assert_true(all_ranks(ok));
+    assert_true(all_ranks(comm == first_comm));
+    /* Address sanitizer keeps freed memory. */
+    assert_true(SANITIZED || all_ranks(resident_kib() - before_kib < 4096));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_square_wide_tall_and_long_matrices_keep_their_values),
     cmocka_unit_test(test_vectors_and_tiny_matrices_keep_their_values),
@@ -320,6 +380,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_auto_goes_to_gesvd_only_where_gram_is_not_enough),
     cmocka_unit_test(test_auto_alone_meets_the_tolerance_on_a_deficient_matrix),
     cmocka_unit_test(test_groups_work_side_by_side_on_different_matrices),
+    cmocka_unit_test(test_thousands_of_matrices_leave_nothing_behind),
 };
 
 GRID_MAIN(tests)

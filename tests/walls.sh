@@ -1,0 +1,65 @@
+#!/bin/sh
+# The walls of the architecture (doc/architecture.md): src/ knows no MPI, rooms depend on each other along a fixed
+# acyclic order only, every header compiles by itself, no file grows beyond what can be read in one go.
+cd "${SRCDIR:-$(dirname "$0")/..}" || exit 1
+passed=0 failed=0
+check() { # name, output that must be empty
+    if [ -z "$2" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'not so: %s\n%s\n' "$1" "$2"
+    fi
+}
+
+check "src/ includes neither MPI nor HDF5" "$(grep -rlE '#include *[<"](mpi|hdf5)\.h' src)"
+check "src/ neither prints nor exits" \
+    "$(grep -rnE '(^|[^a-z_])(printf|puts|putchar|exit|abort) *\(' src --include='*.c' | grep -vE '^src/[^:]*:[0-9]+: *(/?\*|//)')"
+
+# room: the rooms it may include (itself is understood)
+allowed() {
+    case $1 in
+    src/base) echo "" ;;
+    src/checkpoint | src/corpus | src/deck | src/kernels | src/layout | src/report | src/spectrum) echo base ;;
+    src/tokenizer) echo "base checkpoint" ;;
+    src/linalg | src/search) echo "base spectrum" ;;
+    src/model) echo "base checkpoint kernels" ;;
+    mpi/comm) echo base ;;
+    mpi/grid) echo "base comm layout" ;;
+    mpi/svd) echo "base comm grid layout" ;;
+    mpi/forward) echo "base comm model" ;;
+    mpi/store) echo "base checkpoint corpus search" ;;
+    mpi/schedule)
+        echo "base checkpoint comm corpus deck forward kernels layout linalg model report search spectrum store svd \
+tokenizer grid" ;;
+    *) echo "" ;;
+    esac
+}
+wrong=$(for room in src/*/ mpi/*/; do
+    room=${room%/}
+    for used in $(grep -ohE '^#include "[a-z_]+/' "$room"/*.[ch] 2>/dev/null | sed 's/#include "//; s,/,,' | sort -u); do
+        case " $(allowed "$room") ${room#*/} " in
+        *" $used "*) ;;
+        *) echo "$room includes $used" ;;
+        esac
+    done
+done)
+check "rooms include only those below them" "$wrong"
+
+mpi_flags=$("${MPICC:-mpicc}" --showme:compile 2>/dev/null)
+hdf5_flags=$(pkg-config --cflags hdf5-serial 2>/dev/null || pkg-config --cflags hdf5 2>/dev/null)
+# shellcheck disable=SC2086
+wrong=$(for h in src/*/*.h; do
+    echo "#include \"${h#src/}\"" | ${CC:-cc} -std=gnu11 -fsyntax-only -Isrc -x c - >/dev/null 2>&1 || echo "$h"
+done
+for h in mpi/*/*.h; do
+    echo "#include \"${h#mpi/}\"" |
+        ${CC:-cc} -std=gnu11 -fsyntax-only -Isrc -Impi $mpi_flags $hdf5_flags -x c - >/dev/null 2>&1 || echo "$h"
+done)
+check "every header compiles by itself" "$wrong"
+check "no source file is longer than 500 lines" \
+    "$(wc -l src/*/*.[ch] mpi/*.c mpi/*/*.[ch] | grep -v _tables.c | awk '$2 != "total" && $1 > 500 {print $2, $1}')"
+
+[ "$passed" -gt 0 ] && echo "[  PASSED  ] $passed test(s)."
+[ "$failed" -gt 0 ] && echo "[  FAILED  ] $failed test(s)."
+exit $((failed > 0))

@@ -5,6 +5,7 @@
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "model/internal.h"
+#include "model/rope.h"
 
 static void norm_heads(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, int64_t heads,
                        float *x, int64_t stride)
@@ -21,6 +22,19 @@ static void norm_heads(const struct laser_arch *arch, const struct laser_norm *n
     for (int64_t h = 0; h < heads; h++)
         laser_layernorm(n, size, x + h * size, stride, norm->weight.values, norm->bias.values,
                         (float)arch->norm_eps, x + h * size, stride);
+}
+
+void laser_model_fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t length)
+{
+    const struct laser_rope *rope = &m->arch.rope;
+    bool valid = laser_rope_depends_on_length(rope) ? ws->table_length == length : ws->table_length >= length;
+
+    if (rope->kind == LASER_ROPE_NONE || valid)
+        return;
+    laser_rope_frequencies(rope, length, ws->frequencies);
+    laser_rope_table(0, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
+                     ws->cosines, ws->sines);
+    ws->table_length = length;
 }
 
 /* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
@@ -42,12 +56,29 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
                                               .window = layer->window,
                                               .causal = true};
 
+    laser_model_fill_tables(m, ws, length);
     if (a->rope.kind != LASER_ROPE_NONE)
         laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, sequences * length,
                          length, (int)(m->heads.count + m->kv_heads.count), (int)size, (int)a->rope.rotated,
                          ws->cosines, ws->sines, qkv, stride);
     laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
                           &ws->scratch);
+}
+
+/* Neighbours of equal length go together. */
+static void attend_runs(const struct laser_model *m, struct laser_model_workspace *ws,
+                        const struct laser_layer *layer, const struct laser_model_batch *batch)
+{
+    int64_t size = m->arch.head_size, q = m->heads.count * size, stride = q + 2 * m->kv_heads.count * size;
+
+    for (int64_t first = 0, row = 0, count; first < batch->sequences; first += count) {
+        int64_t length = batch->lengths[first];
+
+        for (count = 1; first + count < batch->sequences && batch->lengths[first + count] == length; count++)
+            ;
+        attend(m, ws, layer, count, length, ws->qkv + row * stride, ws->context + row * q);
+        row += count * length;
+    }
 }
 
 void laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
@@ -64,8 +95,8 @@ void laser_model_attention(const struct laser_model *m, struct laser_model_works
         norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
         if (!batch->lengths)
             attend(m, ws, layer, batch->sequences, batch->length, ws->qkv, ws->context);
-        for (int64_t i = 0, row = 0; batch->lengths && i < batch->sequences; row += batch->lengths[i++])
-            attend(m, ws, layer, 1, batch->lengths[i], ws->qkv + row * stride, ws->context + row * q);
+        else
+            attend_runs(m, ws, layer, batch);
     }
     laser_model_project(&layer->o, &layer->o_bias, n, ws->context, q, a->hidden, out, output, &ws->scratch);
 }

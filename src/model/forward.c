@@ -2,9 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/rope.h"
 #include "model/internal.h"
-#include "model/rope.h"
 
 int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, struct laser_error *err)
 {
@@ -103,27 +101,8 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
                                "a sequence of %lld tokens: the model has %lld "
                                "positions",
                                (long long)most, (long long)a->max_positions);
-    if (most != least && laser_rope_depends_on_length(&a->rope))
-        return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
-                               "sequences of %lld and %lld tokens in a batch: "
-                               "the rotary positions of this model depend on the length",
-                               (long long)least, (long long)most);
     *longest = most;
     return LASER_OK;
-}
-
-/* The tables for sequences of `length` tokens, unless they are there. */
-static void fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t length)
-{
-    const struct laser_rope *rope = &m->arch.rope;
-    bool valid = laser_rope_depends_on_length(rope) ? ws->table_length == length : ws->table_length >= length;
-
-    if (rope->kind == LASER_ROPE_NONE || valid)
-        return;
-    laser_rope_frequencies(rope, length, ws->frequencies);
-    laser_rope_table(0, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
-                     ws->cosines, ws->sines);
-    ws->table_length = length;
 }
 
 int laser_model_layers(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
@@ -135,7 +114,7 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
 
     if (result != LASER_OK)
         return result;
-    fill_tables(m, ws, longest);
+    laser_model_fill_tables(m, ws, longest);
     for (int64_t i = first; i < last && result == LASER_OK; i++)
         result = (m->arch.residual == LASER_RESIDUAL_SERIAL ? run_serial : run_parallel)(
             m, ws, &m->layers[i], batch, n, hidden, err);

@@ -123,6 +123,10 @@ void laser_model_attention(const struct laser_model *model, struct laser_model_w
                            const struct laser_layer *layer, const struct laser_model_batch *batch,
                            const float *x, float *out, enum laser_output output);
 
+/* The rotary tables for sequences of `length` tokens, unless they are there. */
+void laser_model_fill_tables(const struct laser_model *model, struct laser_model_workspace *ws,
+                             int64_t length);
+
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
                       float *y);

@@ -97,7 +97,7 @@ void laser_model_workspace_free(struct laser_model_workspace *workspace);
 int64_t laser_model_workspace_bytes(const struct laser_model_workspace *workspace);
 
 /* hidden[N, H] of tokens[N].  Collective.  LASER_EINPUT: a token id outside the vocabulary, a sequence longer
- * than the learned positions, lengths that differ where the rotary positions depend on the length. */
+ * than the learned positions. */
 int laser_model_embed(const struct laser_model *model, struct laser_model_workspace *workspace,
                       const int32_t *tokens, const struct laser_model_batch *batch, float *hidden,
                       struct laser_error *err);

@@ -1,5 +1,7 @@
 #include "kernels/act.h"
 
+#include <stddef.h>
+
 #include "kernels/vec.h"
 
 /* x / (1 + exp(-factor x)) */
@@ -58,21 +60,30 @@ LASER_INLINE void activate(enum laser_activation activation, laser_vec *x)
     }
 }
 
-/* y = f(x), or f(x) * up where up is not NULL. */
+/* y = f(x), or f(x) * up where up is not NULL, for n <= 16 elements. */
+LASER_INLINE void activate_some(enum laser_activation activation, int64_t n, const float *x, const float *up,
+                                float *y)
+{
+    laser_vec v, w;
+
+    laser_vec_load(&v, x, n);
+    activate(activation, &v);
+    if (up) {
+        laser_vec_load(&w, up, n);
+        v *= w;
+    }
+    laser_vec_store(&v, y, n);
+}
+
 LASER_INLINE void activate_row(enum laser_activation activation, int64_t width, const float *x,
                                const float *up, float *y)
 {
-    for (int64_t i = 0; i < width; i += LASER_LANES) {
-        laser_vec v, w;
+    int64_t i = 0;
 
-        laser_vec_load(&v, x + i, width - i);
-        activate(activation, &v);
-        if (up) {
-            laser_vec_load(&w, up + i, width - i);
-            v *= w;
-        }
-        laser_vec_store(&v, y + i, width - i);
-    }
+    for (; i + LASER_LANES <= width; i += LASER_LANES)
+        activate_some(activation, LASER_LANES, x + i, up ? up + i : NULL, y + i);
+    if (i < width)
+        activate_some(activation, width - i, x + i, up ? up + i : NULL, y + i);
 }
 
 /* The activation is told apart outside the loop, so that each has a loop of its own. */

@@ -14,20 +14,28 @@ int64_t laser_head_scratch_size(const struct laser_head *head, int64_t tokens)
     return BLOCK * rows * (int64_t)sizeof(float) + laser_linear_scratch_size(head->linear, rows);
 }
 
+LASER_INLINE void cap_some(int64_t n, float scale, float soft_cap, float *logits)
+{
+    laser_vec v;
+
+    laser_vec_load(&v, logits, n);
+    v *= scale;
+    if (soft_cap > 0) {
+        v *= 1 / soft_cap;
+        laser_vec_tanh(&v);
+        v *= soft_cap;
+    }
+    laser_vec_store(&v, logits, n);
+}
+
 LASER_INLINE void cap_body(int64_t n, float scale, float soft_cap, float *logits)
 {
-    for (int64_t i = 0; i < n; i += LASER_LANES) {
-        laser_vec v;
+    int64_t i = 0;
 
-        laser_vec_load(&v, logits + i, n - i);
-        v *= scale;
-        if (soft_cap > 0) {
-            v *= 1 / soft_cap;
-            laser_vec_tanh(&v);
-            v *= soft_cap;
-        }
-        laser_vec_store(&v, logits + i, n - i);
-    }
+    for (; i + LASER_LANES <= n; i += LASER_LANES)
+        cap_some(LASER_LANES, scale, soft_cap, logits + i);
+    if (i < n)
+        cap_some(n - i, scale, soft_cap, logits + i);
 }
 
 LASER_VARIANTS(cap, (int64_t n, float scale, float soft_cap, float *logits), (n, scale, soft_cap, logits))
@@ -38,45 +46,54 @@ static void cap_logits(const struct laser_head *head, int64_t n, float *logits)
         cap(n, head->scale, head->soft_cap, logits);
 }
 
-/* The tail of a block is filled with -Infinity, which no maximum and no sum sees. */
+/* The n < 16 logits of a tail; the lanes after them hold -Infinity, which no maximum and no sum sees. */
 LASER_INLINE void load_logits(laser_vec *v, const float *logits, int64_t n)
 {
     laser_vec_fill(v, -INFINITY);
-    memcpy(v, logits, n >= LASER_LANES ? sizeof *v : (size_t)n * sizeof *logits);
+    memcpy(v, logits, (size_t)n * sizeof *logits);
 }
 
 LASER_INLINE void find_largest_body(int64_t n, const float *logits, float *result)
 {
-    laser_vec largest[2], v;
+    laser_vec largest[2], v, tail;
     float lanes[LASER_LANES];
+    int64_t i = 0;
 
-    laser_vec_fill(&largest[0], -INFINITY);
-    largest[1] = largest[0];
-    for (int64_t i = 0; i < n; i += LASER_LANES) {
-        load_logits(&v, logits + i, n - i);
-        laser_vec_raise(&largest[i / LASER_LANES % 2], &v);
+    load_logits(&tail, logits + n / LASER_LANES * LASER_LANES, n % LASER_LANES);
+    largest[0] = largest[1] = tail;
+    for (; i + 2 * LASER_LANES <= n; i += 2 * LASER_LANES)
+        for (int j = 0; j < 2; j++) {
+            laser_vec_load(&v, logits + i + j * LASER_LANES, LASER_LANES);
+            laser_vec_raise(&largest[j], &v);
+        }
+    if (i + LASER_LANES <= n) {
+        laser_vec_load(&v, logits + i, LASER_LANES);
+        laser_vec_raise(&largest[0], &v);
     }
     laser_vec_raise(&largest[0], &largest[1]);
     memcpy(lanes, &largest[0], sizeof lanes);
-    for (int i = 1; i < LASER_LANES; i++)
-        lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
-    *result = lanes[0];
+    *result = -INFINITY;
+    for (int j = 0; j < LASER_LANES; j++)
+        *result = lanes[j] > *result ? lanes[j] : *result;
 }
 
 LASER_VARIANTS(find_largest, (int64_t n, const float *logits, float *result), (n, logits, result))
 
 LASER_INLINE void sum_body(int64_t n, const float *logits, float base, float *result)
 {
-    laser_vec sums[2] = {{0}, {0}}, v;
+    laser_vec total = {0}, v, tail;
 
-    for (int64_t i = 0; i < n; i += LASER_LANES) {
-        load_logits(&v, logits + i, n - i);
+    for (int64_t i = 0; i + LASER_LANES <= n; i += LASER_LANES) {
+        laser_vec_load(&v, logits + i, LASER_LANES);
         v -= base;
         laser_vec_exp(&v);
-        sums[i / LASER_LANES % 2] += v;
+        total += v;
     }
-    sums[0] += sums[1];
-    *result = laser_vec_sum(&sums[0]);
+    load_logits(&tail, logits + n / LASER_LANES * LASER_LANES, n % LASER_LANES);
+    tail -= base;
+    laser_vec_exp(&tail);
+    total += tail;
+    *result = laser_vec_sum(&total);
 }
 
 LASER_VARIANTS(sum, (int64_t n, const float *logits, float base, float *result), (n, logits, base, result))

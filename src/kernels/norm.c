@@ -32,25 +32,39 @@ LASER_INLINE float sum_of_squares(int64_t width, const float *x, float mean)
 }
 
 /* y = (x - mean) * scale * (weight + shift) + bias; weight and bias may be NULL. */
-LASER_INLINE void scale_row(int64_t width, const float *x, float mean, float scale, const float *weight,
-                            float shift, const float *bias, float *y)
-{
-    for (int64_t i = 0; i < width; i += LASER_LANES) {
-        int64_t n = width - i;
-        laser_vec v, w;
+struct affine {
+    float mean, scale;
+    const float *weight;
+    float shift;
+    const float *bias;
+};
 
-        laser_vec_load(&v, x + i, n);
-        v = (v - mean) * scale;
-        if (weight) {
-            laser_vec_load(&w, weight + i, n);
-            v *= w + shift;
-        }
-        if (bias) {
-            laser_vec_load(&w, bias + i, n);
-            v += w;
-        }
-        laser_vec_store(&v, y + i, n);
+/* Elements i .. i + n - 1, n <= 16. */
+LASER_INLINE void scale_some(const struct affine *f, int64_t i, int64_t n, const float *x, float *y)
+{
+    laser_vec v, w;
+
+    laser_vec_load(&v, x + i, n);
+    v = (v - f->mean) * f->scale;
+    if (f->weight) {
+        laser_vec_load(&w, f->weight + i, n);
+        v *= w + f->shift;
     }
+    if (f->bias) {
+        laser_vec_load(&w, f->bias + i, n);
+        v += w;
+    }
+    laser_vec_store(&v, y + i, n);
+}
+
+LASER_INLINE void scale_row(const struct affine *f, int64_t width, const float *x, float *y)
+{
+    int64_t i = 0;
+
+    for (; i + LASER_LANES <= width; i += LASER_LANES)
+        scale_some(f, i, LASER_LANES, x, y);
+    if (i < width)
+        scale_some(f, i, width - i, x, y);
 }
 
 LASER_INLINE void rmsnorm_body(int64_t rows, int64_t width, const float *x, int64_t x_stride,
@@ -60,7 +74,7 @@ LASER_INLINE void rmsnorm_body(int64_t rows, int64_t width, const float *x, int6
         const float *from = x + r * x_stride;
         float scale = 1 / sqrtf(sum_of_squares(width, from, 0) / (float)width + eps);
 
-        scale_row(width, from, 0, scale, weight, shift, NULL, y + r * y_stride);
+        scale_row(&(struct affine){0, scale, weight, shift, NULL}, width, from, y + r * y_stride);
     }
 }
 
@@ -109,7 +123,7 @@ LASER_INLINE void layernorm_body(int64_t rows, int64_t width, const float *x, in
         float mean = mean_of(width, from);
         float scale = 1 / sqrtf(sum_of_squares(width, from, mean) / (float)width + eps);
 
-        scale_row(width, from, mean, scale, weight, 0, bias, y + r * y_stride);
+        scale_row(&(struct affine){mean, scale, weight, 0, bias}, width, from, y + r * y_stride);
     }
 }
 

@@ -16,22 +16,32 @@ void laser_rope_table(int64_t first_position, int64_t positions, int half, const
         }
 }
 
+/* Pairs j .. j + n - 1 of a head, n <= 16. */
+LASER_INLINE void turn_some(int j, int n, int half, const float *cosines, const float *sines, float *x)
+{
+    laser_vec a, b, c, s, turned;
+
+    laser_vec_load(&a, x + j, n);
+    laser_vec_load(&b, x + half + j, n);
+    laser_vec_load(&c, cosines + j, n);
+    laser_vec_load(&s, sines + j, n);
+    turned = a * c - b * s;
+    b = b * c + a * s;
+    laser_vec_store(&turned, x + j, n);
+    laser_vec_store(&b, x + half + j, n);
+}
+
 LASER_INLINE void turn_halves_body(int heads, int head_dim, int half, const float *cosines,
                                    const float *sines, float *x)
 {
-    for (int h = 0; h < heads; h++, x += head_dim)
-        for (int j = 0; j < half; j += LASER_LANES) {
-            laser_vec a, b, c, s, turned;
+    for (int h = 0; h < heads; h++, x += head_dim) {
+        int j = 0;
 
-            laser_vec_load(&a, x + j, half - j);
-            laser_vec_load(&b, x + half + j, half - j);
-            laser_vec_load(&c, cosines + j, half - j);
-            laser_vec_load(&s, sines + j, half - j);
-            turned = a * c - b * s;
-            b = b * c + a * s;
-            laser_vec_store(&turned, x + j, half - j);
-            laser_vec_store(&b, x + half + j, half - j);
-        }
+        for (; j + LASER_LANES <= half; j += LASER_LANES)
+            turn_some(j, LASER_LANES, half, cosines, sines, x);
+        if (j < half)
+            turn_some(j, half - j, half, cosines, sines, x);
+    }
 }
 
 LASER_VARIANTS(turn_halves,

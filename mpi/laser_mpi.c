@@ -14,6 +14,7 @@
 #include "comm/agree.h"
 #include "comm/log.h"
 #include "deck/deck.h"
+#include "linalg/blas.h"
 #include "schedule/commands.h"
 #include "schedule/results.h"
 #include "schedule/run.h"
@@ -167,12 +168,24 @@ static int serve(int rank, int argc, char **argv, struct laser_mpi_log *log, str
     return code;
 }
 
+/* Where the BLAS has not recognised the processor: once more, with the kernels that suit it. */
+static void choose_blas_kernels(char **argv)
+{
+    const char *core = laser_blas_better_core();
+
+    if (core == NULL || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+    /* Not possible: slower, but right. */
+}
+
 int main(int argc, char **argv)
 {
     struct laser_error err = {0};
     struct laser_mpi_log log;
     int rank, code;
 
+    choose_blas_kernels(argv);
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     setlocale(LC_CTYPE, "");

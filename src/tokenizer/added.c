@@ -93,8 +93,9 @@ void laser_added_split(const struct laser_added *a, bool normalized, const struc
         if (done < start)
             laser_pieces_add(out, (struct laser_piece){piece.start + done, piece.start + start, -1,
                                                        piece.start + done < zero});
-        laser_pieces_add(out, (struct laser_piece){piece.start + start, piece.start + stop, token->id,
-                                                   piece.start + start < zero});
+        if (start < stop) /* lstrip may leave nothing of a token of blanks that rstrip took before */
+            laser_pieces_add(out, (struct laser_piece){piece.start + start, piece.start + stop, token->id,
+                                                       piece.start + start < zero});
         done = stop;
     }
     if (done != n)

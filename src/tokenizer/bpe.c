@@ -106,7 +106,7 @@ static bool has_inner_meta(const char *s, size_t n)
 static bool can_cut_at_meta(const struct laser_token_model *m)
 {
     const struct laser_bpe *b = &m->bpe;
-    if (b->strict || (b->prefix && *b->prefix) || (b->suffix && *b->suffix) ||
+    if (!b->merge || b->strict || (b->prefix && *b->prefix) || (b->suffix && *b->suffix) ||
         laser_vocab_id(&m->vocab, "\u2581", 3) < 0)
         return false;
     for (uint64_t h = 0; h <= b->mask; h++) {

@@ -48,7 +48,7 @@ static int replace(const struct laser_normalizer *z, struct laser_normalized *t,
         const struct laser_span *p = &spans.at[i];
         size_t zero = p->start < t->zero ? (p->end < t->zero ? p->end : t->zero) - p->start : 0;
         if (p->match) { /* stands where the last character of the match stood */
-            laser_normalized_add(&out, z->text, z->n_text, p->end > 0 ? p->end - 1 < t->zero : true);
+            laser_normalized_add(&out, z->text, z->n_text, p->end - 1 < t->zero);
         } else {
             laser_normalized_add(&out, t->s + p->start, zero, true);
             laser_normalized_add(&out, t->s + p->start + zero, p->end - p->start - zero, false);
@@ -283,7 +283,14 @@ int laser_normalizer_load(const json_t *j, struct laser_normalizer *z, struct la
     if (strcmp(type, "Replace") == 0) {
         z->kind = LASER_NORM_REPLACE;
         rc = load_text(j, "content", z, err);
-        return rc != LASER_OK ? rc : laser_json_pattern(json_object_get(j, "pattern"), &z->pattern, err);
+        if (rc == LASER_OK)
+            rc = laser_json_pattern(json_object_get(j, "pattern"), &z->pattern, err);
+        /* What is put in front of the first character is, to the library, not part of the text any more. */
+        if (rc == LASER_OK && laser_pattern_can_be_empty(z->pattern))
+            rc = laser_error_set(
+                err, LASER_EINPUT, NULL,
+                "normalizer Replace by a pattern that matches the empty string is not supported");
+        return rc;
     }
     if (strcmp(type, "Strip") == 0) {
         z->kind = LASER_NORM_STRIP;

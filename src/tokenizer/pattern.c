@@ -12,6 +12,7 @@ struct laser_pattern {
     char *source; /* the literal, or the regular expression for messages */
     size_t n;
     pcre2_code *code; /* NULL: a literal */
+    bool nullable;
     struct laser_classes classes;
 };
 
@@ -135,14 +136,21 @@ int laser_pattern_compile(const char *regex, size_t n, struct laser_pattern **ou
     if (rc != LASER_OK)
         return rc;
     rc = laser_pattern_literal(regex, n, out, err);
-    if (rc == LASER_OK)
+    if (rc == LASER_OK) {
+        (*out)->nullable = parsed.nullable;
         rc = compile(*out, &parsed, err);
+    }
     laser_parsed_free(&parsed);
     if (rc != LASER_OK) {
         laser_pattern_free(*out);
         *out = NULL;
     }
     return rc;
+}
+
+bool laser_pattern_can_be_empty(const struct laser_pattern *p)
+{
+    return p->nullable;
 }
 
 void laser_matcher_free(struct laser_matcher *m)

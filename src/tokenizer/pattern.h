@@ -29,6 +29,9 @@ int laser_pattern_literal(const char *s, size_t n, struct laser_pattern **out, s
 int laser_pattern_compile(const char *regex, size_t n, struct laser_pattern **out, struct laser_error *err);
 void laser_pattern_free(struct laser_pattern *p);
 
+/* Whether the pattern may match nothing at some place (it need not). */
+bool laser_pattern_can_be_empty(const struct laser_pattern *p);
+
 /* Cuts s into matches and what is between them, as Pattern::find_matches; spans cover s.  spans->failed says
  * that memory ran out.  Errors: LASER_EINPUT (PCRE2 gave up), LASER_ENOMEM. */
 int laser_pattern_find(const struct laser_pattern *p, struct laser_matcher *m, const char *s, size_t n,
@@ -39,6 +42,7 @@ struct laser_parsed {
     struct laser_normalized out;
     struct laser_charset *sets;
     size_t n_sets, cap_sets;
+    bool nullable; /* the pattern can match nothing */
 };
 
 int laser_pattern_parse(const char *regex, size_t n, struct laser_parsed *out, struct laser_error *err);
@@ -50,8 +54,8 @@ int laser_pattern_class(const char *s, size_t n, size_t *i, bool ignore_case, st
 
 /* The escape after '\' at s[*i]: a set of characters (added to set, *one = -1) or one character (*one).
  * Anchors and the like are not escapes of this kind and are refused. */
-int laser_pattern_escape(const char *s, size_t n, size_t *i, struct laser_charset *set, int64_t *one,
-                         struct laser_error *err);
+int laser_pattern_escape(const char *s, size_t n, size_t *i, bool in_class, struct laser_charset *set,
+                         int64_t *one, struct laser_error *err);
 
 int laser_pattern_refuse(struct laser_error *err, const char *regex, size_t n, const char *what);
 

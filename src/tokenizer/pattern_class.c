@@ -157,8 +157,24 @@ static int parse_hex(const char *s, size_t n, size_t *i, char kind, int64_t *one
     return LASER_OK;
 }
 
-int laser_pattern_escape(const char *s, size_t n, size_t *i, struct laser_charset *set, int64_t *one,
-                         struct laser_error *err)
+/* Oniguruma asks another table for Latin-1 characters outside of classes, in which these six count as word
+ * characters (superscripts and fractions); inside, they do not. */
+static void add_word(struct laser_charset *type, bool in_class)
+{
+    struct laser_charset less = {0};
+    laser_charset_add_set(type, LASER_SET_ONIG_WORD);
+    if (!in_class)
+        return;
+    laser_charset_add(&less, 0xb2, 0xb3);
+    laser_charset_add(&less, 0xb9, 0xb9);
+    laser_charset_add(&less, 0xbc, 0xbe);
+    laser_charset_invert(&less);
+    laser_charset_intersect(type, &less);
+    laser_charset_free(&less);
+}
+
+int laser_pattern_escape(const char *s, size_t n, size_t *i, bool in_class, struct laser_charset *set,
+                         int64_t *one, struct laser_error *err)
 {
     static const char letters[] = "tnrfvae", values[] = "\t\n\r\f\v\a\033";
     struct laser_charset type = {0};
@@ -180,7 +196,7 @@ int laser_pattern_escape(const char *s, size_t n, size_t *i, struct laser_charse
         break;
     case 'w':
     case 'W':
-        laser_charset_add_set(&type, LASER_SET_ONIG_WORD);
+        add_word(&type, in_class);
         break;
     case 'h':
     case 'H':
@@ -329,7 +345,7 @@ static int class_element(const char *s, size_t n, size_t *i, struct laser_charse
             *one = '\b';
             return LASER_OK;
         }
-        return laser_pattern_escape(s, n, i, set, one, err);
+        return laser_pattern_escape(s, n, i, true, set, one, err);
     }
     uint32_t c;
     *i += laser_utf8_get(s + *i, &c);

@@ -222,7 +222,7 @@ static int parse_backslash(struct parser *p, struct options opt, struct element 
         return put_anchor(p, c);
     }
     bool type = c && strchr("sSdDhH", c) != NULL;
-    int rc = laser_pattern_escape(p->s, p->n, &p->i, &set, &e->literal, p->err);
+    int rc = laser_pattern_escape(p->s, p->n, &p->i, false, &set, &e->literal, p->err);
     if (rc == LASER_OK && e->literal >= 0)
         rc = put_char(p, (uint32_t)e->literal, opt);
     else if (rc == LASER_OK && opt.ignore_case && !type)
@@ -322,7 +322,7 @@ static void wrap(struct parser *p, size_t start, const char *after)
 /* The quantifier, if there is one, of the element emitted since start. */
 static int parse_quantifier(struct parser *p, size_t start, struct element *e)
 {
-    char c = p->i < p->n ? p->s[p->i] : '\0', text[40], mark = '\0';
+    char c = p->i < p->n ? p->s[p->i] : '\0', text[60], mark = '\0';
     long lo = c == '+', hi = c == '?' ? 1 : -1;
     bool braces = c == '{' && parse_interval(p, &lo, &hi);
     if (!braces && (c == '\0' || !strchr("*+?", c)))
@@ -411,9 +411,8 @@ static int parse_alternatives(struct parser *p, struct options opt, bool *nullab
 int laser_pattern_parse(const char *regex, size_t n, struct laser_parsed *out, struct laser_error *err)
 {
     struct parser p = {.s = regex, .n = n, .out = out, .err = err};
-    bool nullable;
     memset(out, 0, sizeof(*out));
-    int rc = parse_alternatives(&p, (struct options){false, false}, &nullable);
+    int rc = parse_alternatives(&p, (struct options){false, false}, &out->nullable);
     if (rc == LASER_OK && p.i < n)
         rc = refuse(&p, "an unmatched parenthesis");
     if (rc == LASER_OK && out->out.failed)

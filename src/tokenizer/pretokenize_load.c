@@ -125,7 +125,7 @@ int laser_pretokenizer_load(const json_t *j, struct laser_pretokenizer *z, struc
         return load_metaspace(j, z, err);
     if (strcmp(type, "FixedLength") == 0)
         return load_length(j, z, err);
-    if (strcmp(type, "CharDelimiterSplit") == 0 || strcmp(type, "Delimiter") == 0) {
+    if (strcmp(type, "CharDelimiterSplit") == 0) {
         z->kind = LASER_PRE_DELIMITER;
         return load_mark(j, "delimiter", z, err);
     }

@@ -75,6 +75,8 @@ def main():
     assert by_regex(r"\d+") == by_regex(r"\p{Nd}+")
     assert by_regex(r"\h+") == set(map(ord, "0123456789abcdefABCDEF"))
     every = set(CHARS)
+    # pattern_class.c knows about these.
+    assert by_regex(r"\w+") - by_regex(r"[\w]+") == {0xb2, 0xb3, 0xb9, 0xbc, 0xbd, 0xbe}
     space = every - spans(pre_tokenizers.WhitespaceSplit().pre_tokenize_str(TEXT))
     add("rust_space", space, "char::is_whitespace")
     digits = pre_tokenizers.Digits(individual_digits=False)

@@ -1,0 +1,321 @@
+/* The tokenizer's interface: bad text, bad files, tokens by name, roles. */
+#include "tokenizer/tokenizer.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "tokenizer_files.h"
+
+static struct laser_tokenizer *load(const char *path)
+{
+    struct laser_error err = {0};
+    struct laser_tokenizer *t = NULL;
+    if (laser_tokenizer_load(path, &t, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    return t;
+}
+
+static void text_that_is_not_utf8_is_refused_with_its_place(void **state)
+{
+    struct laser_tokenizer *t = load(GOLDEN_DIR "gpt2.json");
+    struct laser_error err = {0};
+    int32_t *ids = (int32_t *)&err;
+    int64_t n = 7;
+    (void)state;
+    assert_int_equal(laser_tokenizer_encode(t, "abc\xe2\x82zz", 7, true, &ids, &n, &err), LASER_EINPUT);
+    assert_null(ids);
+    assert_int_equal(n, 0);
+    assert_non_null(strstr(err.text, "byte 3 (0xe2)"));
+    laser_tokenizer_free(t);
+}
+
+static void valid_prefix_ends_at_the_first_ill_formed_byte(void **state)
+{
+    (void)state;
+    assert_int_equal(laser_utf8_valid_prefix("", 0), 0);
+    assert_int_equal(laser_utf8_valid_prefix("0123456789abcdef\xff", 17), 16);
+    assert_int_equal(laser_utf8_valid_prefix("\xf4\x8f\xbf\xbf\xf4\x90\x80\x80", 8), 4);
+    assert_int_equal(laser_utf8_valid_prefix("a\xed\xa0\x80", 4), 1);
+    assert_int_equal(laser_utf8_valid_prefix("\xc0\xaf", 2), 0);
+    assert_int_equal(laser_utf8_valid_prefix("\xe4\xb8\xad", 2), 0);
+    assert_int_equal(laser_utf8_valid_prefix("a\0b", 3), 3);
+}
+
+/* bytes.decode(errors="replace") of Python 3.11. */
+static void repair_replaces_as_python_does(void **state)
+{
+    static const char *const cases[][2] = {
+        {"\xff", "\ufffd"},
+        {"a\xe2\x82", "a\ufffd"},
+        {"\xe2\x82"
+         "b",
+         "\ufffdb"},
+        {"\xed\xa0\x80", "\ufffd\ufffd\ufffd"},
+        {"\xc0\xaf", "\ufffd\ufffd"},
+        {"\xf0\x9f\x98", "\ufffd"},
+        {"\xf4\x90\x80\x80", "\ufffd\ufffd\ufffd\ufffd"},
+        {"ok\x80\x80\xe4\xb8\xad\xf5", "ok\ufffd\ufffd\u4e2d\ufffd"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *out;
+        size_t n;
+        assert_int_equal(laser_utf8_repair(cases[i][0], strlen(cases[i][0]), &out, &n, NULL), LASER_OK);
+        assert_string_equal(out, cases[i][1]);
+        assert_int_equal(n, strlen(cases[i][1]));
+        free(out);
+    }
+}
+
+static void bom_and_crlf_in_the_file_do_not_matter(void **state)
+{
+    size_t n, k = 3;
+    char *json = file_text(GOLDEN_DIR "llama2.json", &n), *other = malloc(2 * n + 4);
+    struct laser_tokenizer *t = NULL;
+    struct laser_error err = {0};
+    int32_t *ids;
+    int64_t n_ids;
+    (void)state;
+    assert_non_null(json);
+    assert_non_null(other);
+    memcpy(other, "\xef\xbb\xbf", 3);
+    for (size_t i = 0; i < n; i++) {
+        if (json[i] == '\n' || (json[i] == '{' && i < 2))
+            other[k++] = '\r', other[k++] = '\n';
+        other[k++] = json[i];
+    }
+    assert_int_equal(laser_tokenizer_load_buffer(other, k, "other", &t, &err), LASER_OK);
+    assert_int_equal(laser_tokenizer_encode(t, "a", 1, true, &ids, &n_ids, &err), LASER_OK);
+    assert_int_equal(n_ids, 2);
+    assert_int_equal(ids[0], 1);
+    free(ids);
+    laser_tokenizer_free(t);
+    free(json);
+    free(other);
+}
+
+static void tokens_are_found_by_name_and_by_id(void **state)
+{
+    struct laser_tokenizer *t = load(GOLDEN_DIR "llama2.json");
+    size_t n;
+    (void)state;
+    assert_int_equal(laser_tokenizer_token_to_id(t, "<s>", 3), 1);
+    assert_int_equal(laser_tokenizer_token_to_id(t, "<0x0A>", 6), 13);
+    assert_int_equal(laser_tokenizer_token_to_id(t, "no such token", 13), -1);
+    assert_string_equal(laser_tokenizer_id_to_token(t, 1, &n), "<s>");
+    assert_int_equal(n, 3);
+    assert_null(laser_tokenizer_id_to_token(t, -1, NULL));
+    assert_null(laser_tokenizer_id_to_token(t, 1 << 30, NULL));
+    assert_true(laser_tokenizer_is_special(t, 1));
+    assert_false(laser_tokenizer_is_special(t, 13));
+    assert_int_equal(laser_tokenizer_id_end(t), laser_tokenizer_vocab_size(t));
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_BOS), -1); /* no files beside this one say */
+    laser_tokenizer_free(t);
+}
+
+static void special_tokens_can_be_left_out_of_decoded_text(void **state)
+{
+    struct laser_tokenizer *t = load(GOLDEN_DIR "llama2.json");
+    static const int32_t ids[] = {1, 3 + 'h', 3 + 'i', 2, 1 << 20};
+    struct laser_error err = {0};
+    char *text;
+    (void)state;
+    assert_int_equal(laser_tokenizer_decode(t, ids, 5, true, &text, NULL, &err), LASER_OK);
+    assert_string_equal(text, "hi");
+    free(text);
+    assert_int_equal(laser_tokenizer_decode(t, ids, 5, false, &text, NULL, &err), LASER_OK);
+    assert_string_equal(text, "<s>hi</s>");
+    free(text);
+    laser_tokenizer_free(t);
+}
+
+static void roles_come_from_the_files_of_a_model_directory(void **state)
+{
+    char dir[] = "/tmp/laser_tokenizer_XXXXXX", path[4096];
+    size_t n;
+    char *json = file_text(GOLDEN_DIR "llama2.json", &n);
+    static const char config[] =
+        "{\"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"</s>\", \"pad_token\": null}";
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json"};
+    (void)state;
+    assert_non_null(json);
+    assert_non_null(mkdtemp(dir));
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        fwrite(i ? config : json, 1, i ? strlen(config) : n, f);
+        fclose(f);
+    }
+    struct laser_tokenizer *t = load(dir);
+    int64_t n_prefix;
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_BOS), 1);
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_EOS), 2);
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_PAD), -1);
+    assert_true(laser_tokenizer_adds_bos(t));
+    assert_int_equal(laser_tokenizer_prefix(t, &n_prefix)[0], 1);
+    assert_int_equal(n_prefix, 1);
+    laser_tokenizer_free(t);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+    free(json);
+}
+
+static void missing_file_is_an_io_error_that_names_it(void **state)
+{
+    struct laser_tokenizer *t;
+    struct laser_error err = {0};
+    (void)state;
+    assert_int_equal(laser_tokenizer_load("/nonexistent/model", &t, &err), LASER_EIO);
+    assert_null(t);
+    assert_string_equal(err.where, "/nonexistent/model");
+}
+
+#define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+
+static void what_is_not_supported_or_wrong_is_refused_by_name(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", "not valid JSON"},
+        {"{\"model\":", "not valid JSON"},
+        {"[]", "not a JSON object"},
+        {"{}", "\"model\" is missing"},
+        {"{\"version\":\"2.0\"," MODEL "}", "version \"2.0\""},
+        {"{\"model\":{\"type\":\"Markov\"}}", "model \"Markov\""},
+        {"{\"model\":{\"type\":\"BPE\",\"merges\":[]}}", "\"vocab\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "token \"a\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1.5},\"merges\":[]}}", "token \"a\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000000},\"merges\":[]}}", "token \"a\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", "\"merges\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}", "merge token \"b\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}", "merge token \"aa\""},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", "merge number 0"},
+        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}}", "merge number 0"},
+        {"{\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{},\"merges\":[]}}", "dropout"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "vocabulary entry 0"},
+        {"{\"model\":{\"type\":\"Unigram\",\"unk_id\":3,\"vocab\":[[\"a\",0.0]]}}", "unk_id"},
+        {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "unk_token"},
+        {"{" MODEL ",\"normalizer\":{\"type\":\"Precompiled\"}}", "normalizer \"Precompiled\""},
+        {"{" MODEL ",\"normalizer\":{\"type\":\"Replace\",\"content\":\"\",\"pattern\":{\"Regex\":\"a*\"}}}",
+         "empty string"},
+        {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}", "pre_tokenizer \"UnicodeScripts\""},
+        {"{" MODEL
+         ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Kept\"}}",
+         "behavior \"Kept\""},
+        {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}}", "replacement"},
+        {"{" MODEL ",\"post_processor\":{\"type\":\"Magic\"}}", "post_processor \"Magic\""},
+        {"{" MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{"
+                   "\"id\":\"x\"}}]}}",
+         "post_processor"},
+        {"{" MODEL ",\"added_tokens\":7}", "added_tokens"},
+        {"{" MODEL ",\"added_tokens\":[{\"content\":\"A\"},{\"content\":\"a\"}],\"normalizer\":{\"type\":"
+                   "\"Lowercase\"}}",
+         "two added tokens"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct laser_tokenizer *t;
+        struct laser_error err = {0};
+        int rc = laser_tokenizer_load_buffer(cases[i][0], strlen(cases[i][0]), "file.json", &t, &err);
+        if (rc != LASER_EINPUT || t || !strstr(err.text, cases[i][1]) || strcmp(err.where, "file.json") != 0)
+            fail_msg("%s: result %d, where \"%s\", \"%s\"", cases[i][0], rc, err.where, err.text);
+    }
+}
+
+static void unknown_decoder_is_refused_only_when_it_is_needed(void **state)
+{
+    static const char json[] = "{" MODEL ",\"decoder\":{\"type\":\"CTC\"}}";
+    struct laser_tokenizer *t;
+    struct laser_error err = {0};
+    int32_t *ids;
+    int64_t n;
+    char *text;
+    (void)state;
+    assert_int_equal(laser_tokenizer_load_buffer(json, strlen(json), NULL, &t, &err), LASER_OK);
+    assert_int_equal(laser_tokenizer_encode(t, "ab", 2, true, &ids, &n, &err), LASER_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(ids[0], 2);
+    assert_int_equal(laser_tokenizer_decode(t, ids, n, false, &text, NULL, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "CTC"));
+    free(ids);
+    laser_tokenizer_free(t);
+}
+
+static void unknown_character_without_unknown_token_is_named(void **state)
+{
+    static const char json[] =
+        "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"[UNK]\"}}";
+    struct laser_tokenizer *t;
+    struct laser_error err = {0};
+    int32_t *ids;
+    int64_t n;
+    (void)state;
+    assert_int_equal(laser_tokenizer_load_buffer(json, strlen(json), NULL, &t, &err), LASER_OK);
+    assert_int_equal(laser_tokenizer_encode(t, "b", 1, true, &ids, &n, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "[UNK]"));
+    laser_tokenizer_free(t);
+}
+
+struct job {
+    const struct laser_tokenizer *t;
+    const char *text;
+    size_t n_bytes;
+    int32_t *ids;
+    int64_t n;
+    int rc;
+};
+
+static void *encode_job(void *arg)
+{
+    struct job *j = arg;
+    struct laser_error err;
+    j->rc = laser_tokenizer_encode(j->t, j->text, j->n_bytes, true, &j->ids, &j->n, &err);
+    return NULL;
+}
+
+static void threads_share_a_tokenizer(void **state)
+{
+    size_t n_bytes;
+    char *text = file_text(SRCDIR "/inputs/demo-text/selection.txt", &n_bytes);
+    struct laser_tokenizer *t = load(GOLDEN_DIR "llama3.json");
+    pthread_t thread[3];
+    struct job job[3];
+    (void)state;
+    assert_non_null(text);
+    for (int i = 0; i < 3; i++) {
+        job[i] = (struct job){.t = t, .text = text, .n_bytes = n_bytes, .rc = -1};
+        assert_int_equal(pthread_create(&thread[i], NULL, encode_job, &job[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(job[i].rc, LASER_OK);
+        assert_int_equal(job[i].n, job[0].n);
+        assert_memory_equal(job[i].ids, job[0].ids, (size_t)job[0].n * sizeof(int32_t));
+    }
+    for (int i = 0; i < 3; i++)
+        free(job[i].ids);
+    laser_tokenizer_free(t);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_that_is_not_utf8_is_refused_with_its_place),
+        cmocka_unit_test(valid_prefix_ends_at_the_first_ill_formed_byte),
+        cmocka_unit_test(repair_replaces_as_python_does),
+        cmocka_unit_test(bom_and_crlf_in_the_file_do_not_matter),
+        cmocka_unit_test(tokens_are_found_by_name_and_by_id),
+        cmocka_unit_test(special_tokens_can_be_left_out_of_decoded_text),
+        cmocka_unit_test(roles_come_from_the_files_of_a_model_directory),
+        cmocka_unit_test(missing_file_is_an_io_error_that_names_it),
+        cmocka_unit_test(what_is_not_supported_or_wrong_is_refused_by_name),
+        cmocka_unit_test(unknown_decoder_is_refused_only_when_it_is_needed),
+        cmocka_unit_test(unknown_character_without_unknown_token_is_named),
+        cmocka_unit_test(threads_share_a_tokenizer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -208,11 +208,11 @@ static void what_is_not_supported_or_wrong_is_refused_by_name(void **state)
         {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}}", "replacement"},
         {"{" MODEL ",\"post_processor\":{\"type\":\"Magic\"}}", "post_processor \"Magic\""},
         {"{" MODEL ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{"
-                   "\"id\":\"x\"}}]}}",
+         "\"id\":\"x\"}}]}}",
          "post_processor"},
         {"{" MODEL ",\"added_tokens\":7}", "added_tokens"},
         {"{" MODEL ",\"added_tokens\":[{\"content\":\"A\"},{\"content\":\"a\"}],\"normalizer\":{\"type\":"
-                   "\"Lowercase\"}}",
+         "\"Lowercase\"}}",
          "two added tokens"},
     };
     (void)state;

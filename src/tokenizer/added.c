@@ -71,6 +71,8 @@ void laser_added_split(const struct laser_added *a, bool normalized, const struc
                        struct laser_piece piece, struct laser_pieces *out)
 {
     const struct laser_trie *t = normalized ? &a->normalized : &a->plain;
+    if (piece.start >= piece.end)
+        return;
     const char *s = in->text.s + piece.start;
     size_t n = piece.end - piece.start, done = 0, zero = in->text.zero;
     /* The search goes on behind a match as it was found: what rstrip took may be found once more. */

@@ -20,10 +20,15 @@ static void add(struct laser_pieces *p, const char *s, size_t n)
     laser_normalized_add(&p->text, s, n, false);
 }
 
+static const char *string_at(const struct laser_pieces *p, size_t i)
+{
+    return p->text.s ? p->text.s + p->at[i].start : "";
+}
+
 static void byte_level(const struct laser_pieces *in, struct laser_pieces *out)
 {
     for (size_t i = 0; i < in->n; i++) {
-        const char *s = in->text.s + in->at[i].start;
+        const char *s = string_at(in, i);
         size_t n = in->at[i].end - in->at[i].start, before = out->text.n;
         for (size_t k = 0; k < n;) {
             uint32_t c;
@@ -56,7 +61,7 @@ static int replace(const struct laser_decoder_step *d, const struct laser_pieces
     struct laser_spans spans = {0};
     int rc = LASER_OK;
     for (size_t i = 0; i < in->n && rc == LASER_OK; i++) {
-        const char *s = in->text.s + in->at[i].start;
+        const char *s = string_at(in, i);
         size_t start = out->text.n;
         rc = laser_pattern_find(d->pattern, &m, s, in->at[i].end - in->at[i].start, &spans, err);
         for (size_t k = 0; k < spans.n && rc == LASER_OK; k++) {
@@ -106,7 +111,7 @@ static void byte_fallback(const struct laser_pieces *in, struct laser_pieces *ou
 {
     size_t start = 0; /* of the bytes at the end of out that are not yet a string */
     for (size_t i = 0; i < in->n; i++) {
-        const char *s = in->text.s + in->at[i].start;
+        const char *s = string_at(in, i);
         size_t n = in->at[i].end - in->at[i].start;
         int byte = fallback_byte(s, n);
         if (byte >= 0) {
@@ -125,7 +130,7 @@ static void byte_fallback(const struct laser_pieces *in, struct laser_pieces *ou
 static void strip(const struct laser_decoder_step *d, const struct laser_pieces *in, struct laser_pieces *out)
 {
     for (size_t i = 0; i < in->n; i++) {
-        const char *s = in->text.s + in->at[i].start;
+        const char *s = string_at(in, i);
         size_t n = in->at[i].end - in->at[i].start, start = 0, end = n, before = out->text.n;
         for (size_t k = 0;
              k < d->start && n - start >= d->n_text && memcmp(s + start, d->text, d->n_text) == 0; k++)
@@ -175,7 +180,7 @@ static void clean_up(struct laser_pieces *out, size_t start)
 static void words(const struct laser_decoder_step *d, const struct laser_pieces *in, struct laser_pieces *out)
 {
     for (size_t i = 0; i < in->n; i++) {
-        const char *s = in->text.s + in->at[i].start;
+        const char *s = string_at(in, i);
         size_t n = in->at[i].end - in->at[i].start, start = out->text.n;
         bool goes_on = n >= d->n_text && memcmp(s, d->text, d->n_text) == 0;
         switch (d->kind) {
@@ -215,7 +220,7 @@ static int run_step(const struct laser_decoder_step *d, const struct laser_piece
         break;
     case LASER_DEC_FUSE:
         for (size_t i = 0; i < in->n; i++)
-            add(out, in->text.s + in->at[i].start, in->at[i].end - in->at[i].start);
+            add(out, string_at(in, i), in->at[i].end - in->at[i].start);
         end_string(out, 0);
         break;
     case LASER_DEC_STRIP:

@@ -44,17 +44,14 @@ static int normalize_pieces(const struct laser_tokenizer *t, struct call *c, str
         return LASER_OK;
     for (size_t i = 0; i < c->pieces.n && rc == LASER_OK; i++) {
         struct laser_piece p = c->pieces.at[i];
-        size_t start = c->next.text.n, zero = c->pieces.text.zero;
-        zero = zero < p.start ? 0 : (zero < p.end ? zero : p.end) - p.start;
+        size_t start = c->next.text.n;
         laser_normalized_reset(&one);
-        laser_normalized_add(&one, c->pieces.text.s + p.start, zero, true);
-        laser_normalized_add(&one, c->pieces.text.s + p.start + zero, p.end - p.start - zero, false);
+        laser_normalized_copy(&one, &c->pieces.text, p.start, p.end);
         if (one.failed)
             rc = no_memory(err);
         else if (p.token < 0)
             rc = laser_normalize(t->normalizer, &one, &c->pre.matcher, err);
-        laser_normalized_add(&c->next.text, one.s, one.zero, true);
-        laser_normalized_add(&c->next.text, one.s + one.zero, one.n - one.zero, false);
+        laser_normalized_copy(&c->next.text, &one, 0, one.n);
         laser_pieces_add(&c->next, (struct laser_piece){start, c->next.text.n, p.token, p.at_zero});
     }
     laser_normalized_free(&one);

@@ -185,7 +185,8 @@ static int encode_cached(const struct laser_token_model *m, struct laser_token_m
     for (; w->word[h].s; h = (h + 1) & w->word_mask) {
         const struct laser_word *seen = &w->word[h];
         if (seen->hash == hash && seen->n == n && memcmp(seen->s, s, n) == 0) {
-            laser_ids_add_all(ids, w->word_ids.at + seen->first, seen->n_ids);
+            if (seen->n_ids > 0)
+                laser_ids_add_all(ids, w->word_ids.at + seen->first, seen->n_ids);
             return LASER_OK;
         }
     }
@@ -194,7 +195,8 @@ static int encode_cached(const struct laser_token_model *m, struct laser_token_m
     if (rc != LASER_OK || ids->failed || w->n_words >= MOST_KEPT_WORDS)
         return rc;
     size_t first = w->word_ids.n;
-    laser_ids_add_all(&w->word_ids, ids->at + before, ids->n - before);
+    if (ids->n > before)
+        laser_ids_add_all(&w->word_ids, ids->at + before, ids->n - before);
     if (w->word_ids.failed)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for the table of words");
     w->word[h] = (struct laser_word){s, hash, (uint32_t)n, first, ids->n - before};

@@ -24,8 +24,7 @@ static int prepend(const struct laser_normalizer *z, struct laser_normalized *t,
         return LASER_OK;
     /* What is put in front shares the place of the first character. */
     laser_normalized_add(&out, z->text, z->n_text, t->zero > 0);
-    laser_normalized_add(&out, t->s, t->zero, true);
-    laser_normalized_add(&out, t->s + t->zero, t->n - t->zero, false);
+    laser_normalized_copy(&out, t, 0, t->n);
     return replace_text(t, &out, err);
 }
 
@@ -46,13 +45,10 @@ static int replace(const struct laser_normalizer *z, struct laser_normalized *t,
     }
     for (size_t i = 0; i < spans.n; i++) {
         const struct laser_span *p = &spans.at[i];
-        size_t zero = p->start < t->zero ? (p->end < t->zero ? p->end : t->zero) - p->start : 0;
-        if (p->match) { /* stands where the last character of the match stood */
+        if (p->match) /* stands where the last character of the match stood */
             laser_normalized_add(&out, z->text, z->n_text, p->end - 1 < t->zero);
-        } else {
-            laser_normalized_add(&out, t->s + p->start, zero, true);
-            laser_normalized_add(&out, t->s + p->start + zero, p->end - p->start - zero, false);
-        }
+        else
+            laser_normalized_copy(&out, t, p->start, p->end);
     }
     laser_spans_free(&spans);
     return replace_text(t, &out, err);

@@ -50,14 +50,18 @@ static bool decompose(const char *s, size_t len, utf8proc_option_t options, stru
 
 /* Normalizes s[0 .. n), all of it known to Unicode 9.0, into out; zero: it begins at offset 0 of the
  * original. */
-static int put_run(const char *s, size_t n, bool compose, bool compatible, bool zero, struct run *r,
+static int put_run(const char *s, size_t n, bool compose, bool compatible, bool at_zero, struct run *r,
                    struct laser_normalized *out)
 {
     utf8proc_option_t options = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
                                 (compatible ? UTF8PROC_COMPAT : 0);
-    utf8proc_ssize_t count;
+    utf8proc_ssize_t count, zero = 0;
     if (n == 0)
         return LASER_OK;
+    if (at_zero && !decompose(s, laser_utf8_len(*s), options, r, &zero))
+        return LASER_ENOMEM;
+    if (at_zero && compose)
+        zero = utf8proc_normalize_utf32(r->c, zero, options);
     if (!decompose(s, n, options, r, &count))
         return LASER_ENOMEM;
     if (compose)
@@ -65,16 +69,8 @@ static int put_run(const char *s, size_t n, bool compose, bool compatible, bool 
     if (count < 0)
         return LASER_ENOMEM;
     for (utf8proc_ssize_t i = 0; i < count; i++)
-        laser_normalized_add_char(out, (uint32_t)r->c[i], zero && i == 0);
+        laser_normalized_add_char(out, (uint32_t)r->c[i], i < zero);
     return LASER_OK;
-}
-
-/* Copies bytes [from, to) of t as they are. */
-static void copy(struct laser_normalized *out, const struct laser_normalized *t, size_t from, size_t to)
-{
-    size_t zero = from < t->zero ? (to < t->zero ? to : t->zero) : from;
-    laser_normalized_add(out, t->s + from, zero - from, true);
-    laser_normalized_add(out, t->s + zero, to - zero, false);
 }
 
 int laser_normalize_unicode(struct laser_normalized *t, bool compose, bool compatible,
@@ -103,13 +99,13 @@ int laser_normalize_unicode(struct laser_normalized *t, bool compose, bool compa
             if (c < plain || !laser_set_has(LASER_SET_KNOWN_TO_NORMALIZER, c))
                 break;
         }
-        copy(&out, t, done, start);
+        laser_normalized_copy(&out, t, done, start);
         rc = put_run(t->s + start, end - start, compose, compatible, start == 0 && t->zero > 0, &r, &out);
         done = end;
         len = end - i;
     }
     if (rc == LASER_OK && done > 0) {
-        copy(&out, t, done, t->n);
+        laser_normalized_copy(&out, t, done, t->n);
         rc = out.failed ? LASER_ENOMEM : LASER_OK;
     }
     free(r.c);

@@ -43,9 +43,7 @@ static size_t zero_of(const struct laser_pieces *p, const struct laser_piece *pi
 /* Copies bytes [from, to) of the piece to the other text. */
 static void copy(struct laser_pre_scratch *w, const struct laser_pieces *p, size_t from, size_t to)
 {
-    size_t zero = from < p->text.zero ? (to < p->text.zero ? to : p->text.zero) : from;
-    laser_normalized_add(&w->other.text, p->text.s + from, zero - from, true);
-    laser_normalized_add(&w->other.text, p->text.s + zero, to - zero, false);
+    laser_normalized_copy(&w->other.text, &p->text, from, to);
 }
 
 /* Ends a piece of the other text that began at start. */

@@ -29,6 +29,16 @@ void laser_normalized_add_char(struct laser_normalized *t, uint32_t c, bool at_z
     laser_normalized_add(t, buf, laser_utf8_put(buf, c), at_zero);
 }
 
+void laser_normalized_copy(struct laser_normalized *t, const struct laser_normalized *from_text, size_t from,
+                           size_t to)
+{
+    size_t zero = from_text->zero < from ? from : from_text->zero < to ? from_text->zero : to;
+    if (zero > from)
+        laser_normalized_add(t, from_text->s + from, zero - from, true);
+    if (to > zero)
+        laser_normalized_add(t, from_text->s + zero, to - zero, false);
+}
+
 void laser_normalized_reset(struct laser_normalized *t)
 {
     t->n = t->zero = 0;

@@ -18,6 +18,9 @@ struct laser_normalized {
 /* Appends n bytes, and counts them as zero bytes if at_zero is set. */
 void laser_normalized_add(struct laser_normalized *t, const char *s, size_t n, bool at_zero);
 void laser_normalized_add_char(struct laser_normalized *t, uint32_t c, bool at_zero);
+/* Appends bytes [from, to) of another text, with what is known of their place. */
+void laser_normalized_copy(struct laser_normalized *t, const struct laser_normalized *from_text, size_t from,
+                           size_t to);
 void laser_normalized_reset(struct laser_normalized *t);
 void laser_normalized_free(struct laser_normalized *t);
 

@@ -181,7 +181,7 @@ def main():
     ap.add_argument("--variants", type=int, default=200)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--keep", help="folder for the variants that differ")
-    args = ap.parse_args()
+    args = ap.parse_intermixed_args()
     rng = random.Random(args.seed)
     base = [Path(f) for f in args.files] or sorted(p for p in (ROOT / "tests/golden/tokenizer").glob("*.json")
                                                    if p.stem not in ("torture", "expected"))

@@ -1,0 +1,75 @@
+/* The parts of the command `reduce`, which share one state.
+ *
+ *   reduce.c             the order of things
+ *   reduce_candidates.c  from scores to a strategy's plan
+ *   reduce_search.c      the search on the selection windows, the report on the others
+ *   reduce_decisions.c   every decision: ledger, list, a later start
+ *   reduce_model.c       the written model
+ *   reduce_results.c     results.json, spectra.h5, the table at the end
+ */
+#ifndef LASER_MPI_SCHEDULE_REDUCE_H
+#define LASER_MPI_SCHEDULE_REDUCE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "schedule/edits.h"
+#include "schedule/evaluate.h"
+#include "schedule/run.h"
+#include "search/search.h"
+#include "search/strategy.h"
+
+struct laser_mpi_reduction {
+    struct laser_mpi_run *run;
+    struct laser_mpi_evaluation e;
+    struct laser_mpi_edit_list edits; /* every rank */
+    bool has_report;                  /* every rank: some windows are not for the selection */
+
+    /* Rank 0. */
+    struct laser_strategy_plan plan;       /* its list of edits is that of `edits` */
+    struct laser_strategy_plan composed;   /* of compose: what follows the sweep */
+    const struct laser_strategy_plan *now; /* the plan that is searched */
+    struct laser_search *search;
+    double *weights;     /* scored tokens of every window */
+    int64_t *ranks;      /* of each edit: singular values above 0 */
+    double *trial_means; /* of r->plan: nats, NaN where unknown */
+    json_t *decisions;
+    json_t *sweep;  /* of compose: the decisions of its first half */
+    int n_replayed; /* decisions of the ledger that were used */
+    double last_decision_s;
+    double base_mean; /* of the whole search, also when it goes on from the ledger */
+    double base_se;
+    int n_kept;
+    double report_base, report_base_se, report_final, report_difference, report_se;
+    double difference, difference_se; /* of the final state to the base on the selection windows */
+};
+
+/* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
+int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  A decision of the search (laser_search_decided): the ledger first, then the list. */
+int laser_mpi_reduction_decided(void *context, const struct laser_search_decision *decision,
+                                struct laser_error *err);
+
+/* Rank 0.  Decisions of an earlier start, if they were made on the same model, settings and texts, are taken
+ * over into r->search; at most those of r->now. */
+int laser_mpi_reduction_replay(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  The mean of the base goes into the ledger before the first decision, for a later start. */
+int laser_mpi_reduction_remember_base(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective.  The search on the selection windows, both halves of it for compose. */
+int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective.  The kept edits, as one trial, on the report windows. */
+int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective.  OUT/model: the checkpoint with the kept edits. */
+int laser_mpi_reduction_write_model(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  Completes *results (of the scan) and writes results.json; prints the result. */
+int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err);
+
+#endif

@@ -1,0 +1,180 @@
+#include "schedule/reduce.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+
+static bool strategy_is(const struct laser_mpi_reduction *r, enum laser_strategy strategy)
+{
+    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(strategy));
+}
+
+static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_search_plan *p)
+{
+    const struct laser_deck *deck = r->run->deck;
+    bool compat = laser_deck_is(deck, "reduce.accept", "laserrmt");
+
+    *p = (struct laser_search_plan){.candidates = r->now->candidates,
+                                    .n_candidates = r->now->n_candidates,
+                                    .trials = r->now->trials,
+                                    .n_trials = r->now->n_trials,
+                                    .edits = r->now->edit_numbers,
+                                    .n_edits = r->now->n_edit_numbers,
+                                    .window_weights = r->weights,
+                                    .n_windows = (int)r->e.n_selected,
+                                    .batch_windows = r->e.batch_windows,
+                                    .accept = compat ? LASER_ACCEPT_NOT_WORSE : LASER_ACCEPT_PAIRED,
+                                    .z = 2,
+                                    .tolerance = laser_deck_real(deck, "reduce.tolerance"),
+                                    .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
+                                    .give_up_early = !compat,
+                                    .lookahead = 4};
+    if (strategy_is(r, LASER_STRATEGY_BACKWARD)) {
+        if (compat)
+            p->accept = LASER_ACCEPT_BETTER;
+        if (p->max_kept == 0)
+            p->max_kept = 5;
+    } else if (strategy_is(r, LASER_STRATEGY_SWEEP) ||
+               (strategy_is(r, LASER_STRATEGY_COMPOSE) && r->now == &r->plan)) {
+        p->accept = LASER_ACCEPT_NEVER;
+        p->give_up_early = false;
+        p->max_kept = 0;
+    } else if (strategy_is(r, LASER_STRATEGY_BUDGET)) {
+        p->accept = LASER_ACCEPT_TOLERANCE;
+        p->pick = LASER_PICK_FIRST;
+    } else if (strategy_is(r, LASER_STRATEGY_ALL)) {
+        /* Kept whatever it does, unless a tolerance was given. */
+        p->accept = LASER_ACCEPT_TOLERANCE;
+        p->give_up_early = false;
+        if (!(p->tolerance > 0))
+            p->tolerance = 1e300;
+    }
+}
+
+/* Rank 0. */
+static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    r->weights = malloc((size_t)r->e.n_windows * sizeof *r->weights);
+    r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
+    if (r->weights == NULL || r->trial_means == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " windows",
+                               r->e.n_windows);
+    for (int64_t i = 0; i < r->e.n_windows; ++i)
+        r->weights[i] = r->e.windows[i].n_scored;
+    for (int t = 0; t < r->plan.n_trials; ++t)
+        r->trial_means[t] = NAN;
+    return LASER_OK;
+}
+
+static int open_search(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    struct laser_search_plan plan;
+
+    r->decisions = json_array();
+    if (r->decisions == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory");
+    fill_search_plan(r, &plan);
+    laser_search_free(r->search);
+    r->search = NULL;
+    if (laser_search_create(&plan, laser_mpi_reduction_decided, r, &r->search, err) != LASER_OK)
+        return err->code;
+    return laser_mpi_reduction_replay(r, err);
+}
+
+/* The search of r->now. */
+static int run_search(struct laser_mpi_reduction *r, const char *phase, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    if (r->run->rank == 0)
+        code = open_search(r, err);
+    code = laser_mpi_agree(r->run->world, code, err);
+    r->last_decision_s = MPI_Wtime();
+    if (code == LASER_OK)
+        code = laser_mpi_evaluate_search(&r->e, phase, r->search, 0, err);
+    if (code == LASER_OK && r->run->rank == 0)
+        code = laser_mpi_reduction_remember_base(r, err);
+    return laser_mpi_agree(r->run->world, code, err);
+}
+
+/* What follows a sweep: its good edits, best first.  They keep their numbers in the list of edits. */
+static int compose(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    int code = laser_strategy_compose(&r->plan, r->trial_means, r->base_mean, &r->composed, err);
+
+    for (int i = 0; code == LASER_OK && i < r->composed.n_edit_numbers; ++i) {
+        const struct laser_strategy_edit *edit = &r->composed.edits[r->composed.edit_numbers[i]];
+        int e = 0;
+        while (r->plan.edits[e].matrix != edit->matrix || strcmp(r->plan.edits[e].text, edit->text) != 0)
+            ++e;
+        r->composed.edit_numbers[i] = e;
+    }
+    if (code != LASER_OK)
+        return code;
+    laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d matrices have an edit that lowers the loss alone",
+                       r->composed.n_candidates, r->plan.n_candidates);
+    r->sweep = r->decisions;
+    r->decisions = NULL;
+    r->now = &r->composed;
+    return LASER_OK;
+}
+
+int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    int code = r->run->rank == 0 ? make_memory(r, err) : LASER_OK;
+
+    code = laser_mpi_agree(r->run->world, code, err);
+    if (code == LASER_OK)
+        code = run_search(r, strategy_is(r, LASER_STRATEGY_COMPOSE) ? "sweep" : "search", err);
+    if (code != LASER_OK || !strategy_is(r, LASER_STRATEGY_COMPOSE))
+        return code;
+    if (r->run->rank == 0)
+        code = compose(r, err);
+    code = laser_mpi_agree(r->run->world, code, err);
+    return code == LASER_OK ? run_search(r, "compose", err) : code;
+}
+
+/* The kept edits as one trial on the report windows, against the base. */
+static int report_decided(void *context, const struct laser_search_decision *d, struct laser_error *err)
+{
+    struct laser_mpi_reduction *r = context;
+
+    (void)err;
+    r->report_final = d->nll;
+    r->report_difference = d->difference;
+    r->report_se = d->difference_se;
+    return LASER_OK;
+}
+
+int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    struct laser_search_candidate candidate = {.n_trials = 1};
+    struct laser_search_trial trial = {0};
+    struct laser_search_plan plan = {.candidates = &candidate,
+                                     .n_candidates = 1,
+                                     .trials = &trial,
+                                     .n_trials = 1,
+                                     .window_weights = r->weights + (r->run->rank == 0 ? r->e.n_selected : 0),
+                                     .n_windows = (int)(r->e.n_windows - r->e.n_selected),
+                                     .batch_windows = r->e.batch_windows,
+                                     .accept = LASER_ACCEPT_NEVER,
+                                     .lookahead = 1};
+    struct laser_search *search = NULL;
+    int code = LASER_OK;
+
+    if (r->run->rank == 0) {
+        plan.edits = laser_search_kept(r->search, &plan.n_edits);
+        trial.n_edits = plan.n_edits;
+        code = laser_search_create(&plan, report_decided, r, &search, err);
+    }
+    code = laser_mpi_agree(r->run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluate_search(&r->e, "report", search, laser_mpi_selected_batches(&r->e), err);
+    if (code == LASER_OK && r->run->rank == 0)
+        laser_search_base(search, &r->report_base);
+    laser_search_free(search);
+    return code;
+}

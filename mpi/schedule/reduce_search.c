@@ -114,7 +114,8 @@ static int compose(struct laser_mpi_reduction *r, struct laser_error *err)
     }
     if (code != LASER_OK)
         return code;
-    laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d matrices have an edit that lowers the loss alone",
+    laser_mpi_log_line(r->run->log, "COMPOSE",
+                       "%d matrices have edits that lower the loss alone (%d edits were tried)",
                        r->composed.n_candidates, r->plan.n_candidates);
     r->sweep = r->decisions;
     r->decisions = NULL;

@@ -23,30 +23,46 @@ static void say_phases(const struct laser_mpi_run *run, const struct laser_plan 
     }
 }
 
+static bool alike(const struct laser_mpi_run *run, const struct laser_plan_job *a,
+                  const struct laser_plan_job *b)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[a->matrix],
+                              *o = &run->matrices.matrices[b->matrix];
+
+    return m->rows == o->rows && m->cols == o->cols && a->group_size == b->group_size;
+}
+
 /* One line for each shape, largest work first as the plan has them. */
 static void say_matrices(const struct laser_mpi_run *run, const struct laser_plan *plan,
                          enum laser_route route)
 {
-    char table[256];
+    char line[256];
 
-    snprintf(table, sizeof table, "%10s %10s %-32s %10s %6s %12s %12s\n", "rows", "columns", "first of them",
-             "how many", "ranks", "GFLOP each", "s each");
-    laser_mpi_log_block(run->log, table);
-    for (int64_t j = 0, n; j < plan->njobs; j += n) {
-        const struct laser_matrix *m = &run->matrices.matrices[plan->jobs[j].matrix];
-        for (n = 1; j + n < plan->njobs; ++n) {
-            const struct laser_matrix *o = &run->matrices.matrices[plan->jobs[j + n].matrix];
-            if (o->rows != m->rows || o->cols != m->cols ||
-                plan->jobs[j + n].group_size != plan->jobs[j].group_size)
-                break;
-        }
-        snprintf(table, sizeof table,
-                 "%10" PRId64 " %10" PRId64 " %-32.80s %10" PRId64 " %6d %12.3g %12.3g\n", m->rows, m->cols,
-                 m->name, n, plan->jobs[j].group_size,
-                 laser_cost_flops(laser_route_for(route, plan->jobs[j].group_size), m->rows, m->cols) / 1e9,
-                 plan->jobs[j].seconds);
-        laser_mpi_log_block(run->log, table);
+    snprintf(line, sizeof line, "%10s %10s %10s %12s %12s %12s  %s\n", "rows", "columns", "how many",
+             "ranks each", "GFLOP each", "s each", "first of them");
+    laser_mpi_log_block(run->log, line);
+    for (int64_t j = 0; j < plan->njobs; ++j) {
+        const struct laser_plan_job *job = &plan->jobs[j];
+        const struct laser_matrix *m = &run->matrices.matrices[job->matrix];
+        int64_t first = 0, count = 0;
+        while (!alike(run, &plan->jobs[first], job))
+            ++first;
+        if (first < j)
+            continue;
+        for (int64_t i = j; i < plan->njobs; ++i)
+            count += alike(run, &plan->jobs[i], job);
+        snprintf(line, sizeof line, "%10" PRId64 " %10" PRId64 " %10" PRId64 " %12d %12.3g %12.3g  %.80s\n",
+                 m->rows, m->cols, count, job->group_size,
+                 laser_cost_flops(laser_route_for(route, job->group_size), m->rows, m->cols) / 1e9,
+                 job->seconds, m->name);
+        laser_mpi_log_block(run->log, line);
     }
+}
+
+/* More workers than seconds of work are not worth starting. */
+static int most_workers(const struct laser_plan *plan)
+{
+    return plan->work_s < 1 ? 1 : plan->work_s > 4096 ? 4096 : (int)plan->work_s;
 }
 
 static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
@@ -60,6 +76,7 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
     struct laser_cost_rates rates;
     struct laser_plan plan = {0};
     int64_t n = run->matrices.n_matrices;
+    char misfits[80] = "";
     int code = LASER_OK, recommended = 1;
 
     if (wanted == NULL)
@@ -75,16 +92,19 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
     }
     code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
     if (code == LASER_OK)
-        code = laser_plan_recommend(wanted, n, &rates, run->memory_limit_bytes, 4096, &recommended, err);
+        code = laser_plan_recommend(wanted, n, &rates, run->memory_limit_bytes, most_workers(&plan),
+                                    &recommended, err);
     if (code == LASER_OK) {
         laser_mpi_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
                            run->checkpoint->model, n, run->matrices.n_skipped);
         say_matrices(run, &plan, route);
         say_phases(run, &plan);
-        laser_mpi_log_line(run->log, "TOTAL",
-                           "%d rank%s: about %.3g s; limit %.1f GB a rank; %" PRId64 " matrices fit nowhere",
-                           run->size, run->size == 1 ? "" : "s", plan.makespan_s,
-                           run->memory_limit_bytes / 1e9, plan.misfits);
+        if (plan.misfits > 0)
+            snprintf(misfits, sizeof misfits, "; %" PRId64 " matrices fit into no group of them",
+                     plan.misfits);
+        laser_mpi_log_line(run->log, "TOTAL", "%d rank%s: about %.3g s; limit %.3g GB a rank%s", run->size,
+                           run->size == 1 ? "" : "s", plan.makespan_s, run->memory_limit_bytes / 1e9,
+                           plan.misfits);
         laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d workers and the coordinator)",
                            recommended > 1 ? recommended + 1 : 1, recommended);
     }

@@ -104,7 +104,7 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
                      plan.misfits);
         laser_mpi_log_line(run->log, "TOTAL", "%d rank%s: about %.3g s; limit %.3g GB a rank%s", run->size,
                            run->size == 1 ? "" : "s", plan.makespan_s, run->memory_limit_bytes / 1e9,
-                           plan.misfits);
+                           misfits);
         laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d workers and the coordinator)",
                            recommended > 1 ? recommended + 1 : 1, recommended);
     }

@@ -57,7 +57,7 @@ struct laser_safetensors_item {
 };
 
 /* Writes a small file of its own (an overlay, an adapter): temp, fsync, rename.  The tensors are laid out as
- * the safetensors library does (larger element types first, then by name), __metadata__ is {"format":"pt"}.
+ * the safetensors library does (larger elements first, then by name), __metadata__ is {"format":"pt"}.
  * LASER_EUSAGE (a name twice, a bad shape), LASER_EIO. */
 int laser_safetensors_write(const char *file, const struct laser_safetensors_item *items, int n_items,
                             struct laser_error *err);

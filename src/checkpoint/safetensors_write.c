@@ -5,15 +5,26 @@
 #include "checkpoint/io.h"
 #include "checkpoint/safetensors.h"
 
+/* The library's order of types, which keeps every tensor aligned: larger elements first. */
+static int type_rank(enum laser_dtype dtype)
+{
+    static const enum laser_dtype order[] = {LASER_U64,     LASER_I64,     LASER_F64, LASER_F32, LASER_U32,
+                                             LASER_I32,     LASER_BF16,    LASER_F16, LASER_U16, LASER_I16,
+                                             LASER_F8_E4M3, LASER_F8_E5M2, LASER_I8,  LASER_U8,  LASER_BOOL};
+    int rank = 0;
+
+    while (rank < LASER_DTYPE_COUNT - 1 && order[rank] != dtype)
+        rank++;
+    return rank;
+}
+
 static int by_layout(const void *a, const void *b)
 {
     const struct laser_safetensors_item *x = *(const struct laser_safetensors_item *const *)a;
     const struct laser_safetensors_item *y = *(const struct laser_safetensors_item *const *)b;
-    const size_t m = laser_dtype_size(x->dtype), n = laser_dtype_size(y->dtype);
+    const int m = type_rank(x->dtype), n = type_rank(y->dtype);
 
-    if (m != n)
-        return m > n ? -1 : 1;
-    return strcmp(x->name, y->name);
+    return m != n ? m - n : strcmp(x->name, y->name);
 }
 
 static int item_bytes(const char *file, const struct laser_safetensors_item *item, int64_t *bytes,

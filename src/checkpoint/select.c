@@ -84,7 +84,8 @@ static size_t match_set(const char *set, char c, int *matches)
             found = found || (c >= p[0] && c <= p[2]);
             p += 3;
         } else {
-            found = found || *p++ == c;
+            found = found || *p == c;
+            p++;
         }
     } while (*p != ']');
     *matches = found != negated;

@@ -43,8 +43,8 @@ void laser_dtype_to_f64(enum laser_dtype dtype, const void *src, int64_t n, doub
 void laser_dtype_to_f32(enum laser_dtype dtype, const void *src, int64_t n, float *dst);
 
 /* Rounds n elements to nearest even, once (a float64 does not pass through a rounded float32).  Overflow
- * gives Inf, and NaN in F8_E4M3, as torch does.  dst needs no alignment.  False, with nothing written, if
- * dtype is not a floating type. */
+ * gives Inf, except that F8_E4M3 saturates at 448 (Inf too), as torch 2.15 does; NaN stays NaN.  dst needs no
+ * alignment.  False, with nothing written, if dtype is not a floating type. */
 bool laser_dtype_from_f64(enum laser_dtype dtype, const double *src, int64_t n, void *dst);
 bool laser_dtype_from_f32(enum laser_dtype dtype, const float *src, int64_t n, void *dst);
 

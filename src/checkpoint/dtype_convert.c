@@ -60,7 +60,7 @@ static const float e4m3_values[256] = {ROW256(E4M3)};
 static const float e5m2_values[256] = {ROW256(E5M2)};
 
 /* Rounding of a float32 to a type of 1 + exponent_bits + mantissa_bits bits, to nearest even, branch-free.
- * Without infinities, what would be one is NaN. */
+ * Without infinities, what is beyond the largest value becomes it. */
 static inline uint32_t narrow(float value, int exponent_bits, int mantissa_bits, int has_infinity)
 {
     const int bias = (1 << (exponent_bits - 1)) - 1;
@@ -68,8 +68,9 @@ static inline uint32_t narrow(float value, int exponent_bits, int mantissa_bits,
     const uint32_t bits = bits_of_float(value);
     const uint32_t magnitude = bits & 0x7fffffffu;
     const uint32_t sign = (bits >> 31) << (exponent_bits + mantissa_bits);
-    const uint32_t largest = (1u << (exponent_bits + mantissa_bits)) - 1;
-    const uint32_t infinity = has_infinity ? ((1u << exponent_bits) - 1) << mantissa_bits : largest;
+    const uint32_t all_ones = (1u << (exponent_bits + mantissa_bits)) - 1;
+    const uint32_t infinity = ((1u << exponent_bits) - 1) << mantissa_bits;
+    const uint32_t last = has_infinity ? infinity : all_ones - 1;
     const uint32_t smallest_normal = (uint32_t)(127 - bias + 1) << 23;
     /* Adding this float aligns the last bit of the sum with the last bit of a denormal. */
     const uint32_t magic = (uint32_t)(127 - bias + 1 + shift) << 23;
@@ -77,10 +78,9 @@ static inline uint32_t narrow(float value, int exponent_bits, int mantissa_bits,
     const uint32_t odd = (magnitude >> shift) & 1;
     const uint32_t rounded =
         (magnitude - ((uint32_t)(127 - bias) << 23) + ((1u << (shift - 1)) - 1) + odd) >> shift;
-    uint32_t h = magnitude < smallest_normal ? tiny : (rounded < infinity ? rounded : infinity);
+    uint32_t h = magnitude < smallest_normal ? tiny : (rounded < last ? rounded : last);
 
-    /* Beyond the exponent range `rounded` has passed infinity; NaN has all exponent bits of a float32. */
-    h = magnitude > 0x7f800000u ? (has_infinity ? infinity | (1u << (mantissa_bits - 1)) : largest) : h;
+    h = magnitude > 0x7f800000u ? (has_infinity ? infinity | (1u << (mantissa_bits - 1)) : all_ones) : h;
     return h | sign;
 }
 

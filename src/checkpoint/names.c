@@ -10,18 +10,22 @@
 
 int laser_name_layer(const char *name, const char **rest)
 {
-    for (const char *part = name; part != NULL; part = strchr(part, '.'), part += part != NULL) {
+    const char *part = name;
+
+    while (part != NULL) {
         const size_t n = strcspn(part, ".");
+        const char *next = part[n] == '.' ? part + n + 1 : NULL;
         size_t digits = 0;
         int layer = 0;
 
         while (digits < n && digits < 9 && isdigit((unsigned char)part[digits]))
             layer = 10 * layer + (part[digits++] - '0');
-        if (n == 0 || digits != n)
-            continue;
-        if (rest != NULL)
-            *rest = part[n] == '.' ? part + n + 1 : name;
-        return layer;
+        if (n > 0 && digits == n) {
+            if (rest != NULL)
+                *rest = next != NULL ? next : name;
+            return layer;
+        }
+        part = next;
     }
     if (rest != NULL)
         *rest = name;

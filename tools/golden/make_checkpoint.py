@@ -71,10 +71,10 @@ def representable(dtype):
     return [Fraction(v) for v in stored.double().tolist() if v == v and v != float("inf")]
 
 
-def round_once(value, table, n_special):
+def round_once(value, table, sign_bit, saturates):
     """Bits of value rounded to nearest even in a type whose finite values are table."""
     magnitude = abs(Fraction(value))
-    low, high = 0, len(table)  # the index len(table) is the first special: Inf, or NaN in E4M3
+    low, high = 0, len(table)  # the index len(table) is Inf, or nothing in E4M3, which saturates
     step = table[-1] - table[-2]
     value_at = lambda i: table[i] if i < len(table) else table[-1] + step
     while high - low > 1:
@@ -82,7 +82,8 @@ def round_once(value, table, n_special):
         low, high = (middle, high) if value_at(middle) <= magnitude else (low, middle)
     below, above = magnitude - value_at(low), value_at(high) - magnitude
     bits = low if below < above or (below == above and low % 2 == 0) else high
-    return bits | (n_special if value < 0 or (value == 0 and str(value)[0] == "-") else 0)
+    bits = min(bits, len(table) - 1) if saturates else bits
+    return bits | (sign_bit if value < 0 or (value == 0 and str(value)[0] == "-") else 0)
 
 
 def rounding():
@@ -109,7 +110,7 @@ def rounding():
         as_bits = torch.uint8 if size == 1 else torch.uint16
         tensors["f32." + name] = x32.to(dtype).view(as_bits).view(torch.uint8 if size == 1 else torch.int16)
         table = representable(dtype)
-        bits = [round_once(v, table, 1 << (8 * size - 1)) for v in x64.tolist()]
+        bits = [round_once(v, table, 1 << (8 * size - 1), name == "F8_E4M3") for v in x64.tolist()]
         tensors["f64." + name] = torch.tensor(bits, dtype=torch.int32).to(as_bits).view(
             torch.uint8 if size == 1 else torch.int16)
     save(tensors, OUT / "rounding.safetensors")

@@ -78,4 +78,14 @@ static inline void with_all_kernels(void (*fact)(void))
     assert_int_equal(laser_kernels_choose(NULL, NULL), LASER_OK);
 }
 
+/* Calls fact() with each set of vector instructions; those that the machine lacks repeat the next lower one.
+ */
+static inline void with_all_simd(void (*fact)(void))
+{
+    for (int simd = LASER_SIMD_BASE; simd <= LASER_SIMD_AVX512; simd++) {
+        laser_kernels_limit_simd((enum laser_simd)simd);
+        fact();
+    }
+}
+
 #endif

@@ -107,14 +107,6 @@ static void check(struct laser_attention attention, int kv_heads)
     discard(&f);
 }
 
-static void with_both_variants(void (*fact)(void))
-{
-    fact();
-    assert_int_equal(laser_kernels_choose("generic", NULL), LASER_OK);
-    fact();
-    assert_int_equal(laser_kernels_choose(NULL, NULL), LASER_OK);
-}
-
 static struct laser_attention prompt(int64_t batch, int64_t tokens, int heads, int head_dim)
 {
     return (struct laser_attention){.batch = batch,
@@ -140,7 +132,7 @@ static void check_sizes(void)
 static void test_causal_attention_equals_float64_for_odd_sizes(void **state)
 {
     (void)state;
-    with_both_variants(check_sizes);
+    with_all_simd(check_sizes);
 }
 
 static void check_long(void)
@@ -151,7 +143,7 @@ static void check_long(void)
 static void test_attention_crosses_blocks_of_keys(void **state)
 {
     (void)state;
-    with_both_variants(check_long);
+    with_all_simd(check_long);
 }
 
 static void check_groups(void)
@@ -166,7 +158,7 @@ static void check_groups(void)
 static void test_attention_maps_query_heads_to_key_heads(void **state)
 {
     (void)state;
-    with_both_variants(check_groups);
+    with_all_simd(check_groups);
 }
 
 static void check_windows(void)
@@ -186,7 +178,7 @@ static void check_windows(void)
 static void test_sliding_window_hides_what_is_too_far(void **state)
 {
     (void)state;
-    with_both_variants(check_windows);
+    with_all_simd(check_windows);
 }
 
 static void check_cap(void)
@@ -203,7 +195,7 @@ static void check_cap(void)
 static void test_soft_cap_bounds_the_scores(void **state)
 {
     (void)state;
-    with_both_variants(check_cap);
+    with_all_simd(check_cap);
 }
 
 static void check_encoder(void)
@@ -222,7 +214,7 @@ static void check_encoder(void)
 static void test_lengths_hide_padding_and_nothing_seen_gives_zero(void **state)
 {
     (void)state;
-    with_both_variants(check_encoder);
+    with_all_simd(check_encoder);
 }
 
 static void check_cache(void)
@@ -241,7 +233,7 @@ static void check_cache(void)
 static void test_few_queries_see_a_long_cache(void **state)
 {
     (void)state;
-    with_both_variants(check_cache);
+    with_all_simd(check_cache);
 }
 
 static void check_in_place(void)
@@ -266,7 +258,7 @@ static void check_in_place(void)
 static void test_attention_may_overwrite_its_queries(void **state)
 {
     (void)state;
-    with_both_variants(check_in_place);
+    with_all_simd(check_in_place);
 }
 
 static void check_large_scores(void)
@@ -289,7 +281,7 @@ static void check_large_scores(void)
 static void test_large_scores_stay_finite_and_nan_spreads_to_who_sees_it(void **state)
 {
     (void)state;
-    with_both_variants(check_large_scores);
+    with_all_simd(check_large_scores);
 }
 
 int main(void)

@@ -116,6 +116,7 @@ static void test_scan_equals_float64_and_slices_merge(void **state)
 {
     (void)state;
     with_all_kernels(check_vocabularies);
+    with_all_simd(check_vocabularies);
 }
 
 static void test_scan_scales_and_caps_logits(void **state)

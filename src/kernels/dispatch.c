@@ -13,6 +13,7 @@ static const char *const names[] = {"generic", "openblas", "onednn", "avx512", "
 
 enum { AUTO = -1, UNSET = -2 };
 static int chosen = UNSET;
+static enum laser_simd simd_limit = LASER_SIMD_AVX512;
 
 /* Debian's BLAS and oneDNN bring their pools; a program linked with neither has none of these. */
 #ifdef HAVE_OPENBLAS_SET_NUM_THREADS
@@ -165,7 +166,14 @@ enum laser_simd laser_kernels_simd(void)
         choose_by_environment();
     if (chosen == LASER_KERNELS_GENERIC)
         return LASER_SIMD_BASE;
-    return has_avx512() ? LASER_SIMD_AVX512 : has_avx2() ? LASER_SIMD_AVX2 : LASER_SIMD_BASE;
+    if (has_avx512() && simd_limit == LASER_SIMD_AVX512)
+        return LASER_SIMD_AVX512;
+    return has_avx2() && simd_limit >= LASER_SIMD_AVX2 ? LASER_SIMD_AVX2 : LASER_SIMD_BASE;
+}
+
+void laser_kernels_limit_simd(enum laser_simd most)
+{
+    simd_limit = most;
 }
 
 void laser_kernels_set_threads(int threads)

@@ -47,6 +47,10 @@ const char *laser_kernels_name(enum laser_kernels kernels);
 enum laser_simd { LASER_SIMD_BASE, LASER_SIMD_AVX2, LASER_SIMD_AVX512 };
 enum laser_simd laser_kernels_simd(void);
 
+/* Tests and comparisons: use no more than `most`, whatever the machine has.  LASER_SIMD_AVX512 lifts the
+ * limit. */
+void laser_kernels_limit_simd(enum laser_simd most);
+
 /* Threads of the BLAS and oneDNN pools of this process, 1 if never called; the own kernels run on the calling
  * thread: the program uses one rank per core.  The same number goes to both pools so that they never add up.
  */

@@ -27,16 +27,13 @@ static void fit_logs(const double *log_x, int64_t count, struct laser_powerlaw *
     for (int64_t tail = 2; tail <= count; tail++) {
         sum += log_x[tail - 1];
         double spread = sum - (double)tail * log_x[tail - 1];
-        if (!(spread > (small ? 1e-12 : 0)) || (small && tail < SMALL_TAIL && count >= SMALL_TAIL))
+        if (!(spread > (small ? 1e-12 : 0)) || (small && tail < (count < SMALL_TAIL ? count : SMALL_TAIL)))
             continue;
         double alpha = 1 + (double)(small ? tail - 1 : tail) / spread;
         double distance = ks_distance(log_x, tail, alpha);
-        double objective = small ? distance - 0.868 / sqrt((double)tail) : distance;
         /* of equal distances the longest tail, as a search that starts at the smallest value finds it */
-        if (small && count < SMALL_TAIL)
-            objective = tail == count ? 0 : INFINITY;
-        if (objective <= best) {
-            best = objective;
+        if (distance <= best) {
+            best = distance;
             fit->alpha = alpha;
             fit->ks_distance = distance;
             *best_tail = tail;

@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 /* The kernels are written with vectors of 8 doubles and compiled for AVX-512, AVX2 and the baseline; the
@@ -67,49 +68,91 @@ INLINE double reflect(const double x[B], struct reflector *h)
     return beta;
 }
 
-/* D <- H D H for the symmetric block D whose lower half is stored.  Vectors that hold the diagonal also hold
- * up to seven entries above it, which are kept zero by the mask. */
-INLINE void both_sides(double *d, const struct reflector *h)
+/* The sums of the lanes of x[0] ... x[7], as lanes 0 ... 7 of one vector. */
+INLINE void add_lanes_of_eight(const vec x[LANES], vec *sums)
+{
+    vec pair[4], four[2];
+    UNROLLED
+    for (int i = 0; i < 4; i++)
+        pair[i] = __builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
+                  __builtin_shufflevector(x[2 * i], x[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    UNROLLED
+    for (int i = 0; i < 2; i++)
+        four[i] = __builtin_shufflevector(pair[2 * i], pair[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+                  __builtin_shufflevector(pair[2 * i], pair[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    *sums = __builtin_shufflevector(four[0], four[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+            __builtin_shufflevector(four[0], four[1], 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+/* w += D v for the symmetric block D whose lower half is stored, eight columns at a time.  Vectors that hold
+ * the diagonal also hold up to seven entries above it, which are zero. */
+INLINE void multiply_block(const double *d, const double *v, double *w)
+{
+    for (int c = 0; c < CHUNKS; c++) {
+        const double *columns = d + (size_t)(LANES * c) * LD;
+        vec dot[LANES], sums, own = AT(w + LANES * c);
+        UNROLLED
+        for (int l = 0; l < LANES; l++) {
+            vec x = AT(columns + (size_t)l * LD + LANES * c);
+            own += x * v[LANES * c + l];
+            x[l] = 0; /* the diagonal counts once */
+            dot[l] = x * AT(v + LANES * c);
+        }
+        for (int i = c + 1; i < CHUNKS; i++) {
+            vec even = AT(w + LANES * i), odd = {0}, part = AT(v + LANES * i);
+            UNROLLED
+            for (int l = 0; l < LANES; l += 2) {
+                vec x = AT(columns + (size_t)l * LD + LANES * i),
+                    y = AT(columns + (size_t)(l + 1) * LD + LANES * i);
+                even += x * v[LANES * c + l];
+                odd += y * v[LANES * c + l + 1];
+                dot[l] += x * part;
+                dot[l + 1] += y * part;
+            }
+            AT(w + LANES * i) = even + odd;
+        }
+        add_lanes_of_eight(dot, &sums);
+        AT(w + LANES * c) = own + sums;
+    }
+}
+
+/* D <- D - v w^T - w v^T, lower half, the zeros above the diagonal kept by a mask. */
+INLINE void update_block(double *d, const double *v, const double *w)
 {
     static const long long steps[2 * LANES] = {0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1};
-    double w[B] __attribute__((aligned(64))) = {0};
-    vec inner = {0};
     for (int c = 0; c < CHUNKS; c++) {
+        double *columns = d + (size_t)(LANES * c) * LD;
+        UNROLLED
         for (int l = 0; l < LANES; l++) {
-            int j = LANES * c + l;
-            const double *column = d + (size_t)j * LD;
-            double vj = h->v[j];
-            vec dot = {0};
-            for (int i = c; i < CHUNKS; i++) {
-                vec x = AT(column + LANES * i);
-                AT(w + LANES * i) = AT(w + LANES * i) + x * vj;
-                dot += x * AT(h->v + LANES * i);
-            }
-            w[j] += add_lanes(&dot) - column[j] * vj;
+            vec_mask mask;
+            memcpy(&mask, steps + LANES - l, sizeof mask);
+            vec change = AT(v + LANES * c) * w[LANES * c + l] + AT(w + LANES * c) * v[LANES * c + l];
+            AT(columns + (size_t)l * LD + LANES * c) -= (vec)((vec_mask)change & mask);
+        }
+        for (int i = c + 1; i < CHUNKS; i++) {
+            vec vi = AT(v + LANES * i), wi = AT(w + LANES * i);
+            UNROLLED
+            for (int l = 0; l < LANES; l++)
+                AT(columns + (size_t)l * LD + LANES * i) -= vi * w[LANES * c + l] + wi * v[LANES * c + l];
         }
     }
+}
+
+/* D <- H D H. */
+INLINE void both_sides(double *d, const struct reflector *h)
+{
+    double w[B] __attribute__((aligned(64))) = {0};
+    vec inner = {0};
+    multiply_block(d, h->v, w);
     UNROLLED
     for (int i = 0; i < CHUNKS; i++)
         inner += AT(w + LANES * i) * AT(h->v + LANES * i);
-    /* w <- tau (w - tau (w . v) / 2 v), then D <- D - v w^T - w v^T */
+    /* w <- tau (w - tau (w . v) / 2 v) */
     double half = h->tau * add_lanes(&inner) / 2;
     UNROLLED
     for (int i = 0; i < CHUNKS; i++)
         AT(w + LANES * i) = h->tau * (AT(w + LANES * i) - half * AT(h->v + LANES * i));
-    for (int c = 0; c < CHUNKS; c++) {
-        for (int l = 0; l < LANES; l++) {
-            int j = LANES * c + l;
-            double *column = d + (size_t)j * LD, vj = h->v[j], wj = w[j];
-            vec_mask mask;
-            memcpy(&mask, steps + LANES - l, sizeof mask);
-            vec change = AT(h->v + LANES * c) * wj + AT(w + LANES * c) * vj;
-            change = (vec)((vec_mask)change & mask);
-            AT(column + LANES * c) = AT(column + LANES * c) - change;
-            for (int i = c + 1; i < CHUNKS; i++)
-                AT(column + LANES * i) =
-                    AT(column + LANES * i) - AT(h->v + LANES * i) * wj - AT(w + LANES * i) * vj;
-        }
-    }
+    update_block(d, h->v, w);
 }
 
 /* The block below: S <- S H, then a reflector *next that clears its first column below the top, applied from
@@ -205,12 +248,14 @@ __attribute__((target("avx2,fma"))) static void chase_avx2(double *band, int n)
 
 size_t laser_band_size(int n)
 {
-    return LANES + (size_t)(n + 2 * B + GROUP) * LASER_BAND_COLUMN;
+    return 2 * LANES + (size_t)(n + 2 * B + GROUP) * LASER_BAND_COLUMN;
 }
 
 double *laser_band_origin(double *storage)
 {
-    return storage + LANES;
+    /* on a cache line, behind at least the seven entries that may be touched above A(0, 0) */
+    size_t past = (uintptr_t)storage / sizeof(double) % LANES;
+    return storage + 2 * LANES - past;
 }
 
 void laser_band_tridiagonalise(int n, double *band, double *d, double *e)

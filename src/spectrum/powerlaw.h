@@ -4,7 +4,7 @@
  * alpha = 1 + n / sum log(x_j / xmin) over the n values x_j >= xmin (Clauset, Shalizi and Newman 2009,
  * equation 3.1), and D the largest distance between the fitted and the empirical cumulative distribution (i /
  * n, i from 0).  The fit is the one of smallest D.  With fewer than 20 values WeightWatcher (0.7.7) takes
- * tails of 8 and more only, the exponent 1 + (n - 1) / sum, and the smallest D - 0.868 / sqrt(n); so does
+ * tails of 8 and more only (all values where there are fewer) and the exponent 1 + (n - 1) / sum; so does
  * this one.
  */
 #ifndef LASER_SPECTRUM_POWERLAW_H

@@ -146,8 +146,8 @@ static void run_parts(int n)
             best[stages - 1] = fmin(best[stages - 1], now_s(CLOCK_PROCESS_CPUTIME_ID) - start_s);
         }
     printf("%d one stage %.4f s, two stages %.4f s, model %.4f s\n", n, best[0], best[1],
-           laser_cost_seconds(laser_cost_measure_gemm(), LASER_SOLVER_GRAM, n, n) -
-               laser_cost_flops_gather(LASER_SOLVER_GRAM, n, n) / (0.9 * laser_cost_measure_gemm()));
+           laser_solver_seconds(laser_solver_measure_gemm(), LASER_SOLVER_GRAM, n, n) -
+               laser_solver_flops_gather(LASER_SOLVER_GRAM, n, n) / (0.9 * laser_solver_measure_gemm()));
     free(a);
     free(w);
 }
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
         execv("/proc/self/exe", argv);
     }
     if (argc == 2 && strcmp(argv[1], "dgemm") == 0) {
-        printf("%.2f\n", 1e-9 * laser_cost_measure_gemm());
+        printf("%.2f\n", 1e-9 * laser_solver_measure_gemm());
     } else if (argc > 2 && strcmp(argv[1], "parts") == 0) {
         for (int i = 2; i < argc; i++)
             run_parts(atoi(argv[i]));

@@ -28,13 +28,13 @@ static double longer(int64_t rows, int64_t columns)
     return (double)(rows < columns ? columns : rows);
 }
 
-double laser_cost_flops_gather(enum laser_solver solver, int64_t rows, int64_t columns)
+double laser_solver_flops_gather(enum laser_solver solver, int64_t rows, int64_t columns)
 {
     double n = shorter(rows, columns), m = longer(rows, columns);
     return (solver == LASER_SOLVER_GRAM ? 1 : 2) * n * n * m;
 }
 
-double laser_cost_flops_values(enum laser_solver solver, int64_t rows, int64_t columns)
+double laser_solver_flops_values(enum laser_solver solver, int64_t rows, int64_t columns)
 {
     double n = shorter(rows, columns);
     return (solver == LASER_SOLVER_GRAM ? 4. : 8.) / 3 * n * n * n;
@@ -42,8 +42,8 @@ double laser_cost_flops_values(enum laser_solver solver, int64_t rows, int64_t c
 
 double laser_solver_seconds(double gemm, enum laser_solver solver, int64_t rows, int64_t columns)
 {
-    double gather = laser_cost_flops_gather(solver, rows, columns), n = shorter(rows, columns);
-    double values = laser_cost_flops_values(solver, rows, columns);
+    double gather = laser_solver_flops_gather(solver, rows, columns), n = shorter(rows, columns);
+    double values = laser_solver_flops_values(solver, rows, columns);
     double squares = SQUARE_SECONDS * SQUARE_GEMM / gemm * n * n + CALL_SECONDS;
     if (solver == LASER_SOLVER_GESVD)
         return gather / (QR_SHARE * gemm) + values / (BIDIAGONAL_SHARE * gemm) + squares;
@@ -51,7 +51,7 @@ double laser_solver_seconds(double gemm, enum laser_solver solver, int64_t rows,
            squares;
 }
 
-int64_t laser_cost_bytes(enum laser_solver solver, int64_t rows, int64_t columns, int64_t slab_bytes)
+int64_t laser_solver_bytes(enum laser_solver solver, int64_t rows, int64_t columns, int64_t slab_bytes)
 {
     int64_t n = rows < columns ? rows : columns, row = 8 * n;
     /* panels and band of symmetric.c and chase.c; blocks of reference.c and dgebrd */
@@ -59,7 +59,7 @@ int64_t laser_cost_bytes(enum laser_solver solver, int64_t rows, int64_t columns
     return row * n + work + (slab_bytes > row ? slab_bytes : row);
 }
 
-double laser_cost_measure_gemm(void)
+double laser_solver_measure_gemm(void)
 {
     enum { N = 384 };
     const int n = N;

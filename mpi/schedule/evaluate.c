@@ -33,6 +33,12 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
 
     if (code != LASER_OK)
         return code;
+    if (run->rank == 0 &&
+        (e->dataset_work_s = calloc((size_t)e->n_datasets, sizeof *e->dataset_work_s)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
+    code = laser_mpi_agree(run->world, code, err);
+    if (code != LASER_OK)
+        return code;
     laser_mpi_shards_create(&e->team, &e->shards);
     if (e->team.group >= 0)
         code = laser_model_describe(run->checkpoint, &e->shards.group, e->precision, &e->model, err);
@@ -55,6 +61,7 @@ void laser_mpi_evaluation_close(struct laser_mpi_evaluation *e)
         laser_dataset_free(&e->datasets[i]);
     free(e->datasets);
     free(e->windows);
+    free(e->dataset_work_s);
     memset(e, 0, sizeof *e);
     e->shards.sharers = MPI_COMM_NULL;
     e->team.group_comm = MPI_COMM_NULL;
@@ -69,6 +76,7 @@ struct all_order {
 struct all_result {
     int32_t n;
     int32_t stop_asked;
+    double work_s;
     struct laser_window_nll nll[LASER_SEARCH_MAX_BATCH];
 };
 
@@ -95,6 +103,18 @@ static int stop_asked(struct laser_error *err)
                            "stopped by a signal; the same command goes on from here");
 }
 
+/* The time of a batch goes to the data sets of its windows, by tokens. */
+static void share_time(struct laser_mpi_evaluation *e, int64_t first, int n, double work_s)
+{
+    int64_t tokens = 0;
+
+    for (int i = 0; i < n; ++i)
+        tokens += e->windows[first + i].n_tokens;
+    for (int i = 0; i < n; ++i)
+        e->dataset_work_s[e->windows[first + i].dataset] +=
+            work_s * e->windows[first + i].n_tokens / (double)tokens;
+}
+
 static int all_done(void *context, int group, const void *order, const void *result, struct laser_error *err)
 {
     struct all *all = context;
@@ -104,6 +124,7 @@ static int all_done(void *context, int group, const void *order, const void *res
 
     (void)group;
     memcpy(all->nll + first, r->nll, (size_t)n * sizeof *r->nll);
+    share_time(all->e, first, n, r->work_s);
     all->n_done += n;
     return r->stop_asked ? stop_asked(err) : LASER_OK;
 }
@@ -132,12 +153,14 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
     struct all *all = context;
     struct all_result *r = result;
     int64_t batch = ((const struct all_order *)order)->batch, first;
+    double start_s = MPI_Wtime();
     int code;
 
     (void)team;
     r->n = laser_mpi_batch_windows(all->e, batch, &first);
     r->stop_asked = laser_mpi_signalled();
     code = laser_mpi_evaluate_batch(all->e, batch, NULL, 0, 0, r->nll, err);
+    r->work_s = MPI_Wtime() - start_s;
     return code == LASER_OK ? check_finite(all->e, batch, r->nll, r->n, err) : code;
 }
 
@@ -155,6 +178,8 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, st
                                   .work = all_work};
     int code;
 
+    if (e->dataset_work_s != NULL)
+        memset(e->dataset_work_s, 0, (size_t)e->n_datasets * sizeof *e->dataset_work_s);
     laser_mpi_log_phase(e->run->log, phase);
     code = laser_mpi_farm_run(&e->team, &farm, err);
     laser_mpi_log_phase_end(e->run->log);

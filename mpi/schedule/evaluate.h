@@ -47,6 +47,7 @@ struct laser_mpi_evaluation {
     struct laser_mpi_shards shards;
     struct laser_model *model; /* workers */
     struct laser_mpi_worker *worker;
+    double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set in evaluate_all */
 };
 
 /* Collective over run->world.  Tokenises the deck's texts on rank 0, sends the ids to all, cuts windows and

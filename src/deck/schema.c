@@ -10,7 +10,7 @@
 #define WITH_MODEL (WORKS)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
-     LASER_IN_REPORT)
+     LASER_IN_COMPARE | LASER_IN_REPORT)
 #define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT)
 #define NO_RANGE 1.0, 0.0
 
@@ -158,7 +158,7 @@ static const struct laser_deck_command commands[] = {
     {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0, "two evaluations, window by window",
      "Compares the losses of two finished runs on the same windows: mean difference, its standard error, and "
      "which "
-     "windows moved."},
+     "windows moved.  With --output a results.json is written there."},
     {LASER_COMMAND_REDUCE, "reduce", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
      "scan, edit noisy matrices, keep what does not hurt, write the model",
      "Scans a model, edits the matrices of lowest score one after another, keeps an edit if perplexity on "

@@ -1,0 +1,214 @@
+/* The command `perplexity`: every window of the deck's texts through the model as it is. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_text.h"
+#include "checkpoint/checkpoint.h"
+#include "comm/agree.h"
+#include "kernels/dispatch.h"
+#include "report/scan_report.h"
+#include "schedule/commands.h"
+#include "schedule/evaluate.h"
+#include "store/windows.h"
+
+/* What is reported of a data set, or of all. */
+struct figures {
+    struct laser_perplexity perplexity;
+    double tokens_per_second; /* tokens that went through the model, scored or not */
+};
+
+static json_t *figures_json(const struct figures *f)
+{
+    const struct laser_perplexity *p = &f->perplexity;
+    json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:f}", "ppl", p->ppl, "nll", p->nll_nats, "tokens",
+                          (json_int_t)p->tokens, "windows", (json_int_t)p->windows, "tokens_per_second",
+                          f->tokens_per_second);
+
+    if (o == NULL)
+        return NULL;
+    /* One window has no standard error. */
+    json_object_set_new(o, "stderr", isfinite(p->stderr_nats) ? json_real(p->stderr_nats) : json_null());
+    json_object_set_new(o, "ppl_stderr", isfinite(p->stderr_ppl) ? json_real(p->stderr_ppl) : json_null());
+    return o;
+}
+
+/* lm-eval's figures: those of whole texts.  In other conventions a part of the text is not scored. */
+static void add_text_figures(json_t *o, const struct laser_perplexity *p)
+{
+    json_object_set_new(o, "words", json_integer(p->words));
+    json_object_set_new(o, "bytes", json_integer(p->bytes));
+    json_object_set_new(o, "word_perplexity", laser_json_real(p->word_ppl));
+    json_object_set_new(o, "byte_perplexity", laser_json_real(p->byte_ppl));
+    json_object_set_new(o, "bits_per_byte", laser_json_real(p->bits_per_byte));
+}
+
+static json_t *describe(const struct laser_mpi_evaluation *e, const struct figures *f)
+{
+    json_t *o = figures_json(f);
+
+    if (o != NULL && e->convention == LASER_CONVENTION_LM_EVAL && f->perplexity.bytes > 0)
+        add_text_figures(o, &f->perplexity);
+    return o;
+}
+
+static void say(const struct laser_mpi_evaluation *e, const char *name, const struct figures *f)
+{
+    const struct laser_perplexity *p = &f->perplexity;
+    char error[64] = "", word[96] = "";
+
+    if (isfinite(p->stderr_nats))
+        snprintf(error, sizeof error, " +- %.6f", p->stderr_nats);
+    if (e->convention == LASER_CONVENTION_LM_EVAL && p->bytes > 0)
+        snprintf(word, sizeof word, ", word perplexity %.6f, %.6f bits a byte", p->word_ppl,
+                 p->bits_per_byte);
+    laser_mpi_log_line(e->run->log, "PERPLEXITY",
+                       "%-12s %12.6f  nll %.6f%s, %" PRId64 " tokens in %" PRId64 " windows%s, %.0f tokens/s",
+                       name, p->ppl, p->nll_nats, error, p->tokens, p->windows, word, f->tokens_per_second);
+}
+
+static int64_t tokens_of(const struct laser_mpi_evaluation *e, int32_t dataset)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        if (dataset < 0 || e->windows[i].dataset == dataset)
+            n += e->windows[i].n_tokens;
+    return n;
+}
+
+/* How the numbers were computed. */
+static json_t *computed_json(const struct laser_mpi_evaluation *e, double evaluation_s)
+{
+    const struct laser_mpi_run *run = e->run;
+
+    return json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:{s:i, s:i}, s:I, s:I, s:f, s:f}", "format", 1,
+                     "command", laser_command_name(run->command), "version", PACKAGE_VERSION, "model",
+                     run->checkpoint->model, "ranks", (json_int_t)run->size, "precision",
+                     laser_deck_string(run->deck, "evaluate.precision"), "kernels",
+                     laser_kernels_name(laser_kernels_current(e->precision)), "layout", "replicas",
+                     e->team.n_groups, "shards", e->team.group_size, "threads",
+                     (json_int_t)laser_deck_int(run->deck, "parallel.threads"), "batch_windows",
+                     (json_int_t)e->batch_windows, "evaluation_seconds", evaluation_s, "seconds",
+                     MPI_Wtime() - run->start_s);
+}
+
+static int write_results(const struct laser_mpi_evaluation *e, const struct figures *each,
+                         const struct figures *pooled, double evaluation_s, struct laser_error *err)
+{
+    const struct laser_mpi_run *run = e->run;
+    json_t *results = computed_json(e, evaluation_s), *datasets = json_object();
+    int code;
+
+    for (int32_t i = 0; i < e->n_datasets; ++i)
+        json_object_set_new(datasets, e->datasets[i].name, describe(e, &each[i]));
+    if (results != NULL) {
+        json_object_set_new(results, "convention", json_string(laser_convention_name(e->convention)));
+        json_object_set_new(results, "seqlen", json_integer(laser_deck_int(run->deck, "evaluate.seqlen")));
+        json_object_set_new(results, "perplexity",
+                            json_pack("{s:o, s:O}", "pooled", describe(e, pooled), "datasets", datasets));
+    }
+    code = json_object_get(json_object_get(results, "perplexity"), "pooled") == NULL
+               ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
+               : laser_results_write(run->output, results, err);
+    json_decref(results);
+    json_decref(datasets);
+    return code;
+}
+
+static int write_windows(const struct laser_mpi_evaluation *e, const struct laser_window_nll *nll,
+                         struct laser_error *err)
+{
+    const struct laser_mpi_run *run = e->run;
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    char content[20], seqlen[24], stride[24];
+    const struct laser_windows_note notes[] = {
+        {"laser_mpi_version", PACKAGE_VERSION},
+        {"model", run->checkpoint->model},
+        {"model_content_hash", content},
+        {"convention", laser_convention_name(e->convention)},
+        {"seqlen", seqlen},
+        {"stride", stride},
+        {"precision", laser_deck_string(run->deck, "evaluate.precision")},
+        {"kernels", laser_kernels_name(laser_kernels_current(e->precision))}};
+
+    snprintf(content, sizeof content, "%016" PRIx64, print.content);
+    snprintf(seqlen, sizeof seqlen, "%" PRId64, laser_deck_int(run->deck, "evaluate.seqlen"));
+    snprintf(stride, sizeof stride, "%" PRId64, laser_deck_int(run->deck, "evaluate.stride"));
+    return laser_windows_write(laser_mpi_run_path(run, "windows.h5"), notes, sizeof notes / sizeof *notes,
+                               e->datasets, e->n_datasets, e->windows, nll, e->n_windows, err);
+}
+
+/* Rank 0. */
+static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll *nll, double evaluation_s,
+                  struct laser_error *err)
+{
+    struct laser_perplexity *each = calloc((size_t)e->n_datasets, sizeof *each);
+    struct figures *figures = calloc((size_t)e->n_datasets, sizeof *figures), pooled = {0};
+    int code = each == NULL || figures == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
+                   : laser_perplexity_compute(e->convention, e->datasets, e->n_datasets, e->windows, nll,
+                                              e->n_windows, each, &pooled.perplexity, err);
+
+    for (int32_t i = 0; code == LASER_OK && i < e->n_datasets; ++i) {
+        /* The groups work at the same time. */
+        double work_s = e->dataset_work_s[i] / e->team.n_groups;
+        figures[i].perplexity = each[i];
+        figures[i].tokens_per_second = work_s > 0 ? (double)tokens_of(e, i) / work_s : 0;
+        say(e, e->datasets[i].name, &figures[i]);
+    }
+    if (code == LASER_OK) {
+        pooled.tokens_per_second = evaluation_s > 0 ? (double)tokens_of(e, -1) / evaluation_s : 0;
+        say(e, "pooled", &pooled);
+        code = write_windows(e, nll, err);
+    }
+    if (code == LASER_OK)
+        code = write_results(e, figures, &pooled, evaluation_s, err);
+    if (code == LASER_OK)
+        laser_mpi_log_line(e->run->log, "OUTPUT", "%s", e->run->output);
+    free(each);
+    free(figures);
+    return code;
+}
+
+static int evaluate(struct laser_mpi_evaluation *e, struct laser_error *err)
+{
+    struct laser_mpi_run *run = e->run;
+    struct laser_window_nll *nll = NULL;
+    double start_s = MPI_Wtime();
+    int code = LASER_OK;
+
+    if (run->rank == 0 && (nll = calloc((size_t)e->n_windows, sizeof *nll)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %" PRId64 " windows",
+                               e->n_windows);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluate_all(e, "perplexity", nll, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = report(e, nll, MPI_Wtime() - start_s, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    free(nll);
+    return code;
+}
+
+int laser_mpi_command_perplexity(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_mpi_evaluation e;
+    int code = laser_mpi_run_open(run, err);
+
+    if (code != LASER_OK)
+        return code;
+    code = laser_mpi_texts_open(run, &e, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluation_open(&e, err);
+    if (code == LASER_OK)
+        code = evaluate(&e, err);
+    laser_mpi_evaluation_close(&e);
+    return code;
+}

@@ -313,7 +313,7 @@ int laser_windows_read(const char *path, struct laser_windows *w, struct laser_e
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access(path, R_OK) != 0)
         return laser_error_set(err, LASER_EINPUT, path,
-                               "there is no such file; `laser_mpi perplexity` writes it");
+                               "there is no windows.h5 of an evaluation; `laser_mpi perplexity` writes one");
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");

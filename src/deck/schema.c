@@ -85,8 +85,8 @@ static const struct laser_deck_key keys[] = {
 
     {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget", NO_RANGE,
      NULL, "snr", 1, REDUCES, "strategy", "NAME", 0, "which matrices are tried, in what order and how"},
-    {"reduce.candidates", LASER_TYPE_INT, "15", NULL, 1, 1000000000, NULL, "15", 1, REDUCES, "candidates",
-     "K", 0, "matrices that are tried, lowest score first"},
+    {"reduce.candidates", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, "15", 1, REDUCES, "candidates", "K",
+     0, "matrices that snr, denoise and budget try, lowest score first; 0 = 15 for snr, all for the others"},
     {"reduce.types", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "matrix types that may be edited (mlp.down_proj), as globs; default: all that are scanned"},
     {"reduce.layers", LASER_TYPE_LIST, "", NULL, NO_RANGE, laser_check_layers, NULL, 1, REDUCES, NULL, NULL,
@@ -94,8 +94,9 @@ static const struct laser_deck_key keys[] = {
     {"reduce.fractions", LASER_TYPE_LIST, "0.1,0.05,0.01", NULL, NO_RANGE, laser_check_fraction, NULL, 1,
      REDUCES, NULL, NULL, 0, "kept shares of the rank that sweep tries"},
     {"reduce.edits", LASER_TYPE_LIST,
-     "marchenko-pastur,gavish-donoho,laserrmt,shrink:1,shrink:0.5,shrink:0.25,wiener:0.5,wiener:0.25", NULL,
-     NO_RANGE, laser_check_edit, NULL, 1, REDUCES, NULL, NULL, 0,
+     "laserrmt,marchenko-pastur,gavish-donoho,shrink:1,shrink:0.7,shrink:0.5,shrink:0.25,wiener:0.7,"
+     "wiener:0.5,wiener:0.25",
+     NULL, NO_RANGE, laser_check_edit, NULL, 1, REDUCES, NULL, NULL, 0,
      "what denoise tries on a matrix: threshold rules, shrink:F and wiener:F with F times the estimated "
      "noise"},
     {"reduce.accept", LASER_TYPE_ENUM, "paired", "paired|laserrmt", NO_RANGE, NULL, "laserrmt", 1, REDUCES,

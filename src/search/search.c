@@ -273,7 +273,7 @@ enum laser_search_next laser_search_next(struct laser_search *s, int group, stru
 static bool hopeless(const struct laser_search *s, const struct evaluation *e, int n)
 {
     const double *w = s->plan.window_weights;
-    double mean, se;
+    double mean, se, limit;
 
     if (!s->plan.give_up_early || s->plan.accept == LASER_ACCEPT_NEVER)
         return false;
@@ -281,7 +281,8 @@ static bool hopeless(const struct laser_search *s, const struct evaluation *e, i
         if (n < 8)
             return false;
         laser_search_paired(e->nll, s->base.nll, w, n, &mean, &se);
-        return mean > (s->plan.z + 2) * se;
+        limit = n < 16 ? s->plan.z + 2 : 2 * n < s->plan.n_windows ? s->plan.z : s->plan.z / 2;
+        return mean > limit * se;
     }
     mean = weighted_sum(s->base.nll, w, s->plan.n_windows);
     if (s->plan.accept == LASER_ACCEPT_TOLERANCE)

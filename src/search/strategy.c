@@ -152,8 +152,37 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
     return keys;
 }
 
-static void build(const struct laser_strategy_options *o, const struct key *keys, int n,
-                  struct laser_strategy_plan *plan)
+/* Has a cut to this share of the rank fewer parameters as two thin matrices than the whole has? */
+static bool pays(const struct laser_strategy_matrix *m, const char *fraction)
+{
+    int64_t n = m->rows < m->columns ? m->rows : m->columns;
+    int64_t k = (int64_t)(strtod(fraction, NULL) * (double)n);
+
+    return k * (m->rows + m->columns) < m->rows * m->columns;
+}
+
+/* Places of the fractions, smallest first. */
+static int *sort_fractions(const struct laser_strategy_options *o)
+{
+    int *places = malloc(((size_t)o->n_fractions + 1) * sizeof *places);
+    struct key *keys = malloc(((size_t)o->n_fractions + 1) * sizeof *keys);
+
+    for (int f = 0; places != NULL && keys != NULL && f < o->n_fractions; ++f)
+        keys[f] = (struct key){.value = strtod(o->fractions[f], NULL), .matrix = f};
+    if (places != NULL && keys != NULL)
+        qsort(keys, (size_t)o->n_fractions, sizeof *keys, by_value);
+    for (int f = 0; places != NULL && keys != NULL && f < o->n_fractions; ++f)
+        places[f] = keys[f].matrix;
+    if (keys == NULL) {
+        free(places);
+        places = NULL;
+    }
+    free(keys);
+    return places;
+}
+
+static void build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                  const int *by_depth, const struct key *keys, int n, struct laser_strategy_plan *plan)
 {
     for (int i = 0; i < n; ++i) {
         int matrix = keys[i].matrix, trials = 0;
@@ -184,11 +213,16 @@ static void build(const struct laser_strategy_options *o, const struct key *keys
             break;
         case LASER_STRATEGY_BUDGET:
             /* The deepest cut first: the first that the tolerance allows is taken. */
-            for (trials = 0; trials < o->n_fractions; ++trials) {
-                add_edit(plan, matrix, "rank:", o->fractions[trials]);
+            for (int f = 0; f < o->n_fractions; ++f) {
+                const char *fraction = o->fractions[by_depth[f]];
+                if (!pays(&matrices[matrix], fraction))
+                    continue;
+                add_edit(plan, matrix, "rank:", fraction);
                 add_trial(plan, 1);
+                ++trials;
             }
-            add_candidate(plan, trials);
+            if (trials > 0)
+                add_candidate(plan, trials);
             break;
         }
     }
@@ -198,11 +232,26 @@ static void build(const struct laser_strategy_options *o, const struct key *keys
     }
 }
 
+/* How many matrices are tried; 0: all. */
+static int candidate_limit(const struct laser_strategy_options *o)
+{
+    switch (o->strategy) {
+    case LASER_STRATEGY_SNR:
+        return o->candidates > 0 ? o->candidates : 15;
+    case LASER_STRATEGY_DENOISE:
+    case LASER_STRATEGY_BUDGET:
+        return o->candidates;
+    default:
+        return 0;
+    }
+}
+
 int laser_strategy_build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
                          int n_matrices, struct laser_strategy_plan *plan, struct laser_error *err)
 {
-    int per_matrix = 1, n, n_no_op, code;
+    int per_matrix = 1, n, n_no_op, code, limit = candidate_limit(o);
     struct key *keys;
+    int *by_depth;
 
     memset(plan, 0, sizeof *plan);
     if (o->strategy == LASER_STRATEGY_DENOISE)
@@ -216,14 +265,17 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
     keys = order(o, matrices, n_matrices, &n, &n_no_op);
     if (keys == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d matrices", n_matrices);
-    if ((o->strategy == LASER_STRATEGY_SNR || o->strategy == LASER_STRATEGY_DENOISE) && o->candidates > 0 &&
-        n > o->candidates)
-        n = o->candidates;
-    code = reserve(plan, (int64_t)n * per_matrix, err);
+    if (limit > 0 && n > limit)
+        n = limit;
+    by_depth = sort_fractions(o);
+    code = by_depth == NULL
+               ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d fractions", o->n_fractions)
+               : reserve(plan, (int64_t)n * per_matrix, err);
     if (code == LASER_OK) {
-        build(o, keys, n, plan);
+        build(o, matrices, by_depth, keys, n, plan);
         plan->n_no_op = n_no_op;
     }
+    free(by_depth);
     free(keys);
     return code;
 }

@@ -36,7 +36,7 @@ struct laser_strategy_matrix {
 struct laser_strategy_options {
     enum laser_strategy strategy;
     const char *rule;         /* of the hard cut, for snr, backward, all */
-    int candidates;           /* K; 0: all */
+    int candidates;           /* K of snr, denoise, budget; 0: 15 for snr, else all */
     const char *const *types; /* order of backward, and the types taken by all; NULL: all, as they come */
     int n_types;
     const char *const *layers; /* numbers and ranges: 3, 0-3, -1 for the last; none: all */
@@ -69,10 +69,11 @@ struct laser_strategy_plan {
 int laser_strategy_parse(const char *word);
 const char *laser_strategy_name(enum laser_strategy strategy);
 
-/* Order of candidates: snr, denoise and budget by score, lowest first (matrices without noise - an infinite
- * score - are left out), equals in the order of the list; backward by layer, last first, then types in the
- * given order; sweep in the order of the list; compose is a sweep first, then laser_strategy_compose.  A hard
- * cut that keeps all n values is a no-op and left out, except in sweep.  An empty plan is no error. */
+/* Order of candidates: snr, all, denoise and budget by score, lowest first, equals in the order of the list;
+ * backward by layer, last first, then types in the given order; sweep in the order of the list; compose is a
+ * sweep first, then laser_strategy_compose.  A hard cut of snr, backward and all that keeps every value is a
+ * no-op and left out (an infinite score is one).  budget tries the smallest fraction first, and only those
+ * whose two thin matrices have fewer parameters.  An empty plan is no error. */
 int laser_strategy_build(const struct laser_strategy_options *options,
                          const struct laser_strategy_matrix *matrices, int n_matrices,
                          struct laser_strategy_plan *plan, struct laser_error *err);

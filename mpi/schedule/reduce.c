@@ -45,6 +45,16 @@ static int candidates_and_edits(struct laser_mpi_reduction *r, json_t **results,
     return code == LASER_OK ? laser_mpi_edits_make(r->run, &r->plan, &r->edits, err) : code;
 }
 
+static int write_kept(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    const int32_t *kept = NULL;
+    int n = 0;
+
+    if (r->run->rank == 0)
+        kept = laser_search_kept(r->search, &n);
+    return laser_mpi_reduction_write(r, kept, n, true, err);
+}
+
 static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_error *err)
 {
     struct laser_mpi_run *run = r->run;
@@ -65,7 +75,7 @@ static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_
     if (code == LASER_OK && r->has_report)
         code = laser_mpi_reduction_report(r, err);
     if (code == LASER_OK)
-        code = laser_mpi_reduction_write_model(r, err);
+        code = write_kept(r, err);
     if (code == LASER_OK) {
         if (run->rank == 0)
             code = laser_mpi_reduction_results(r, *results, err);
@@ -74,7 +84,7 @@ static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_
     return code;
 }
 
-static void free_reduction(struct laser_mpi_reduction *r)
+void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
 {
     laser_mpi_evaluation_close(&r->e);
     laser_mpi_edits_free(&r->edits);
@@ -104,7 +114,7 @@ int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err)
             code = laser_mpi_results_failures(run, err);
         code = laser_mpi_agree(run->world, code, err);
     }
-    free_reduction(&r);
+    laser_mpi_reduction_free(&r);
     json_decref(results);
     return code;
 }

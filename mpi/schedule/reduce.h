@@ -4,7 +4,8 @@
  *   reduce_candidates.c  from scores to a strategy's plan
  *   reduce_search.c      the search on the selection windows, the report on the others
  *   reduce_decisions.c   every decision: ledger, list, a later start
- *   reduce_model.c       the written model
+ *   reduce_model.c       plan.yaml and the written model
+ *   reduce_factors.c     the edits as thin matrices: --also factored, lora
  *   reduce_results.c     results.json, spectra.h5, the table at the end
  */
 #ifndef LASER_MPI_SCHEDULE_REDUCE_H
@@ -66,8 +67,19 @@ int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error
 /* Collective.  The kept edits, as one trial, on the report windows. */
 int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error *err);
 
-/* Collective.  OUT/model: the checkpoint with the kept edits. */
-int laser_mpi_reduction_write_model(struct laser_mpi_reduction *r, struct laser_error *err);
+/* Collective.  OUT/model: the checkpoint with these edits (rank 0's list of numbers), what reduce.also asks
+ * for, and plan.yaml. */
+int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edits, int n, bool with_plan,
+                              struct laser_error *err);
+
+/* Collective; no tensor may be redirected.  OUT/factored and OUT/lora, if reduce.also asks for them. */
+int laser_mpi_factors_write(struct laser_mpi_reduction *r, const int32_t *edits, int n,
+                            struct laser_error *err);
+
+/* Rank 0.  r->ranks: how many singular values each edit of the plan leaves above 0. */
+int laser_mpi_reduction_ranks(struct laser_mpi_reduction *r, struct laser_error *err);
+
+void laser_mpi_reduction_free(struct laser_mpi_reduction *r);
 
 /* Rank 0.  Completes *results (of the scan) and writes results.json; prints the result. */
 int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err);

@@ -69,8 +69,7 @@ static int build_plan(struct laser_mpi_reduction *r, int *n_unusable, struct las
     return code;
 }
 
-/* Ranks after each edit. */
-static int find_ranks(struct laser_mpi_reduction *r, struct laser_error *err)
+int laser_mpi_reduction_ranks(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     r->ranks = calloc((size_t)r->plan.n_edits + 1, sizeof *r->ranks);
     if (r->ranks == NULL)
@@ -98,7 +97,7 @@ int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *
     int n_unusable = 0, code = build_plan(r, &n_unusable, err);
 
     if (code == LASER_OK)
-        code = find_ranks(r, err);
+        code = laser_mpi_reduction_ranks(r, err);
     if (code != LASER_OK)
         return code;
     r->now = &r->plan;

@@ -4,16 +4,70 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
+#include "report/edit_plan.h"
 
-/* Every rank's catalogue with the kept edits and no others. */
-static int redirect_kept(struct laser_mpi_reduction *r, const int32_t *kept, int n, struct laser_error *err)
+/* ---- plan.yaml ---- */
+
+static int fill_item(const struct laser_mpi_reduction *r, int32_t number, struct laser_edit_plan_item *item,
+                     struct laser_error *err)
+{
+    const struct laser_strategy_edit *edit = &r->plan.edits[number];
+    const struct laser_matrix *m = &r->run->matrices.matrices[edit->matrix];
+    const struct laser_tensor *t = &r->run->checkpoint->tensors[m->tensor];
+
+    item->tensor = strdup(t->name);
+    item->edit = strdup(edit->text);
+    item->rank = r->ranks[number];
+    item->rows = m->rows;
+    item->columns = m->cols;
+    snprintf(item->dtype, sizeof item->dtype, "%s", laser_dtype_name(t->dtype));
+    if (item->tensor == NULL || item->edit == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory");
+    return laser_tensor_hash(r->run->checkpoint, t, &item->hash, err);
+}
+
+/* Rank 0, before anything is redirected. */
+static int write_plan(const struct laser_mpi_reduction *r, const int32_t *kept, int n,
+                      struct laser_error *err)
+{
+    struct laser_edit_plan plan = {.model = strdup(r->run->checkpoint->model),
+                                   .items = calloc((size_t)n + 1, sizeof *plan.items)};
+    struct laser_text text = {0};
+    int code = plan.model == NULL || plan.items == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory")
+                   : LASER_OK;
+
+    for (int i = 0; code == LASER_OK && i < n; ++i)
+        code = fill_item(r, kept[i], &plan.items[plan.n_items++], err);
+    if (code == LASER_OK) {
+        laser_edit_plan_render(&plan, &text);
+        code = text.failed
+                   ? laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory")
+                   : laser_file_replace(laser_mpi_run_path(r->run, "plan.yaml"), text.data, text.size, err);
+    }
+    laser_text_free(&text);
+    laser_edit_plan_free(&plan);
+    return code;
+}
+
+/* ---- the model ---- */
+
+static int clear_redirections(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     int code = LASER_OK;
 
     for (int e = 0; code == LASER_OK && e < r->edits.n; ++e)
         code = laser_checkpoint_redirect(r->run->checkpoint, r->edits.files[e].tensor, NULL, 0, err);
+    return code;
+}
+
+static int redirect_kept(struct laser_mpi_reduction *r, const int32_t *kept, int n, struct laser_error *err)
+{
+    int code = LASER_OK;
+
     for (int i = 0; code == LASER_OK && i < n; ++i)
         code = laser_checkpoint_redirect(r->run->checkpoint, r->edits.files[kept[i]].tensor,
                                          r->edits.files[kept[i]].path, -1, err);
@@ -21,32 +75,14 @@ static int redirect_kept(struct laser_mpi_reduction *r, const int32_t *kept, int
 }
 
 /* The files of the checkpoint, shared among the ranks. */
-int laser_mpi_reduction_write_model(struct laser_mpi_reduction *r, struct laser_error *err)
+static int write_files(struct laser_mpi_run *run, struct laser_error *err)
 {
-    struct laser_mpi_run *run = r->run;
-    int32_t *kept = calloc(LASER_SEARCH_MAX_EDITS, sizeof *kept);
     struct laser_writer *writer = NULL;
     char dir[4400];
-    int n = 0, code = LASER_OK;
+    int code;
 
-    if (kept == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, "model", "no memory");
-    code = laser_mpi_agree(run->world, code, err);
-    if (code != LASER_OK) {
-        free(kept);
-        return code;
-    }
-    if (run->rank == 0) {
-        const int32_t *edits = laser_search_kept(r->search, &n);
-        memcpy(kept, edits, (size_t)n * sizeof *kept);
-    }
-    MPI_Bcast(&n, 1, MPI_INT, 0, run->world);
-    MPI_Bcast(kept, n, MPI_INT32_T, 0, run->world);
-    laser_mpi_log_phase(run->log, "write");
     snprintf(dir, sizeof dir, "%s", laser_mpi_run_path(run, "model"));
-    code = redirect_kept(r, kept, n, err);
-    if (code == LASER_OK)
-        code = laser_writer_open(run->checkpoint, dir, &writer, err);
+    code = laser_writer_open(run->checkpoint, dir, &writer, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_writer_begin(writer, err);
     code = laser_mpi_agree(run->world, code, err);
@@ -55,9 +91,37 @@ int laser_mpi_reduction_write_model(struct laser_mpi_reduction *r, struct laser_
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_writer_finish(writer, err);
-    code = laser_mpi_agree(run->world, code, err);
-    laser_mpi_log_phase_end(run->log);
     laser_writer_close(writer);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edits, int n, bool with_plan,
+                              struct laser_error *err)
+{
+    struct laser_mpi_run *run = r->run;
+    int32_t *kept;
+    int code = LASER_OK;
+
+    MPI_Bcast(&n, 1, MPI_INT, 0, run->world);
+    kept = calloc((size_t)n + 1, sizeof *kept);
+    if (kept == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "model", "no memory for %d edits", n);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK) {
+        laser_mpi_log_phase(run->log, "write");
+        if (run->rank == 0 && n > 0)
+            memcpy(kept, edits, (size_t)n * sizeof *kept);
+        MPI_Bcast(kept, n, MPI_INT32_T, 0, run->world);
+        code = clear_redirections(r, err);
+        if (code == LASER_OK && run->rank == 0 && with_plan)
+            code = write_plan(r, kept, n, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    if (code == LASER_OK)
+        code = laser_mpi_agree(run->world, redirect_kept(r, kept, n, err), err);
+    if (code == LASER_OK)
+        code = write_files(run, err);
+    laser_mpi_log_phase_end(run->log);
     free(kept);
     return code;
 }

@@ -130,6 +130,11 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
 
     options.include = laser_deck_list(run->deck, "scan.matrices", &options.n_include);
     options.exclude = laser_deck_list(run->deck, "scan.exclude", &options.n_exclude);
+    if (run->only != NULL) {
+        options.include = run->only;
+        options.n_include = run->n_only;
+        options.n_exclude = 0;
+    }
     if (options.n_include == 0 && laser_h5_is_file(run->checkpoint->model)) {
         options.include = everything;
         options.n_include = 1;

@@ -31,6 +31,10 @@ struct laser_mpi_run {
     int n_arguments;
     const char *const *arguments; /* of the command; rank 0 only */
 
+    const char *const
+        *only; /* every rank: names of the matrices, instead of the deck's patterns; may be NULL */
+    int n_only;
+
     struct laser_checkpoint *checkpoint; /* every rank */
     struct laser_matrix_list matrices;   /* every rank, the same */
     char output[4096];                   /* every rank; absolute */

@@ -1,0 +1,54 @@
+/* plan.yaml: the edits that a reduction kept, to be replayed on the same model or another copy of it.
+ *
+ *   version: 1
+ *   model: "org/name"
+ *   edits:
+ *     - tensor: "model.layers.3.mlp.down_proj.weight"
+ *       edit: "wiener:0.5"         # spectrum/edit.h
+ *       rank: 128                  # singular values above 0 afterwards
+ *       shape: [128, 320]
+ *       dtype: BF16
+ *       hash: 6b1f...              # XXH3 of the tensor's bytes before the edit
+ */
+#ifndef LASER_REPORT_EDIT_PLAN_H
+#define LASER_REPORT_EDIT_PLAN_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint.h"
+
+struct laser_edit_plan_item {
+    char *tensor;
+    char *edit;
+    int64_t rank, rows, columns;
+    char dtype[16];
+    uint64_t hash;
+};
+
+struct laser_edit_plan {
+    char *model;
+    int64_t n_items;
+    struct laser_edit_plan_item *items;
+};
+
+/* Appends the file's text. */
+void laser_edit_plan_render(const struct laser_edit_plan *plan, struct laser_text *out);
+
+/* Reads a file; the keys above are all required.  LASER_EINPUT (file:line and what is wrong: syntax, a key
+ * that is missing or of another kind, an edit that does not exist, a tensor twice), LASER_EIO, LASER_ENOMEM.
+ * Free with laser_edit_plan_free. */
+int laser_edit_plan_read(const char *path, struct laser_edit_plan *plan, struct laser_error *err);
+void laser_edit_plan_free(struct laser_edit_plan *plan);
+
+/* Are these the tensors that the plan was made for: name, shape, dtype and bytes.  LASER_EINPUT names the
+ * first that is not. */
+int laser_edit_plan_check(const struct laser_edit_plan *plan, const struct laser_checkpoint *c,
+                          struct laser_error *err);
+
+/* XXH3 of a tensor's bytes (through its redirection, if it has one). */
+int laser_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
+                      struct laser_error *err);
+
+#endif

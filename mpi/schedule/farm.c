@@ -31,13 +31,13 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Gives a group as many orders as it may hold, or the end. */
-static void serve(struct coordinator *c, int group)
+/* Gives a group orders until it holds `most`, or the end. */
+static void serve(struct coordinator *c, int group, int most)
 {
     struct desk *desk = &c->desks[group];
     int leader = laser_mpi_team_leader(c->team, group);
 
-    while (!desk->ended && desk->held < c->farm->depth) {
+    while (!desk->ended && desk->held < most) {
         enum laser_mpi_next next = LASER_MPI_END;
 
         if (c->code == LASER_OK)
@@ -54,6 +54,14 @@ static void serve(struct coordinator *c, int group)
         memcpy(desk->orders + (size_t)desk->held * c->farm->order_bytes, c->order, c->farm->order_bytes);
         ++desk->held;
     }
+}
+
+/* All groups: each its first order before any has its second. */
+static void serve_all(struct coordinator *c)
+{
+    for (int most = 1; most <= c->farm->depth; ++most)
+        for (int group = 0; group < c->team->n_groups; ++group)
+            serve(c, group, most);
 }
 
 static void receive(struct coordinator *c, const MPI_Status *probe, struct laser_error *err)
@@ -94,8 +102,7 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
     struct laser_mpi_pause pause = {0};
 
     c->open = c->team->n_groups;
-    for (int group = 0; group < c->team->n_groups; ++group)
-        serve(c, group);
+    serve_all(c);
     while (c->open > 0 || holding(c) > 0) {
         MPI_Status status;
         int there = 0;
@@ -104,17 +111,14 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
         if (there) {
             receive(c, &status, err);
             pause.polls = 0;
-            /* A result may set others free, too. */
-            for (int group = 0; group < c->team->n_groups; ++group)
-                serve(c, group);
+            serve_all(c); /* a result may set others free, too */
         } else {
             laser_mpi_pause(&pause);
         }
         if (c->code == LASER_OK && c->farm->tick != NULL) {
             c->code = c->farm->tick(c->farm->context, err);
             if (c->code != LASER_OK)
-                for (int group = 0; group < c->team->n_groups; ++group)
-                    serve(c, group);
+                serve_all(c);
         }
     }
     return c->code;

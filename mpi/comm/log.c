@@ -10,7 +10,7 @@
 
 /* Does a person watch?  Open MPI gives a rank a pseudo-terminal whatever mpirun itself writes to, so there it
  * is the launcher's standard output that counts. */
-static bool on_terminal(void)
+bool laser_mpi_log_terminal(void)
 {
     char link[64], target[256];
     ssize_t n;
@@ -25,7 +25,7 @@ static bool on_terminal(void)
 
 void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress)
 {
-    bool terminal = on_terminal();
+    bool terminal = laser_mpi_log_terminal();
 
     memset(log, 0, sizeof *log);
     log->speaks = rank == 0;

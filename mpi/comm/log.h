@@ -31,6 +31,9 @@ struct laser_mpi_log {
     double last_progress_s;
 };
 
+/* Does a person watch standard output?  (Under mpirun: the launcher's.) */
+bool laser_mpi_log_terminal(void);
+
 void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress);
 
 /* One line: `WORD  text`; in JSON {"event": word, "text": ...}. */

@@ -11,6 +11,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_COMPARE, laser_mpi_command_compare},
     {LASER_COMMAND_REDUCE, laser_mpi_command_reduce},
     {LASER_COMMAND_APPLY, laser_mpi_command_apply},
+    {LASER_COMMAND_SHOW, laser_mpi_command_show},
 };
 
 const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command)

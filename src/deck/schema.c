@@ -10,8 +10,8 @@
 #define WITH_MODEL (WORKS)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
-     LASER_IN_COMPARE | LASER_IN_REPORT)
-#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT)
+     LASER_IN_COMPARE)
+#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW)
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
@@ -169,9 +169,7 @@ static const struct laser_deck_command commands[] = {
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
     {LASER_COMMAND_SHOW, "show", "DIR [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
-     "Prints the results of a finished or stopped run: the table of matrices and the list of decisions."},
-    {LASER_COMMAND_REPORT, "report", "DIR [OPTIONS]", 1, 1, 0, "the report of a run, written again",
-     "Writes the report of a run again from its results."},
+     "Prints the results of a finished run: a map of the scores, layers by types, and the list of decisions."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "checkpoint/writer.h"
 #include "comm/agree.h"
 #include "corpus/split.h"
 #include "schedule/commands.h"
@@ -29,6 +30,25 @@ static int split_windows(struct laser_mpi_reduction *r, struct laser_error *err)
         code = laser_mpi_windows_split(&r->e, mark, err);
     free(mark);
     r->has_report = code == LASER_OK;
+    return code;
+}
+
+/* Rank 0: can the model be evaluated, and written at the end?  Better asked before the work than after it. */
+static int check_ends(const struct laser_mpi_run *run, enum laser_precision precision,
+                      struct laser_error *err)
+{
+    struct laser_writer *writer;
+    struct laser_model *model;
+    int code = laser_model_describe(run->checkpoint, NULL, precision, &model, err);
+
+    if (code != LASER_OK)
+        return code;
+    laser_model_free(model);
+    code = laser_writer_open(run->checkpoint, laser_mpi_run_path(run, "model"), &writer, err);
+    if (code != LASER_OK)
+        return code;
+    code = laser_writer_begin(writer, err);
+    laser_writer_close(writer);
     return code;
 }
 
@@ -60,8 +80,12 @@ static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_
     struct laser_mpi_run *run = r->run;
     int code = laser_mpi_texts_open(run, &r->e, err);
 
-    if (code == LASER_OK)
+    if (code == LASER_OK) {
         code = split_windows(r, err);
+        if (code == LASER_OK && run->rank == 0)
+            code = check_ends(run, r->e.precision, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
     if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK)

@@ -1,5 +1,7 @@
 #include "schedule/solve.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "comm/agree.h"
@@ -159,9 +161,20 @@ static int solve_grid(struct grid_task *t, MPI_Comm comm, enum laser_mpi_solver 
     return code;
 }
 
-int laser_mpi_solve_values(const struct laser_mpi_run *run, const struct laser_mpi_team *team,
-                           const struct laser_matrix *m, const struct laser_rule *rule, double *sigma,
-                           struct laser_outcome *outcome, struct laser_error *err)
+/* The reference route leaves some eps * sigma[0] where a matrix has no rank left: a rule would take that
+ * rounding for a spectrum, and find another one on every grid.  What cannot be told from zero becomes zero.
+ */
+static void clear_rounding(double *sigma, int64_t n)
+{
+    double floor_value = 4 * sqrt((double)n) * DBL_EPSILON * sigma[0];
+
+    for (int64_t i = n - 1; i >= 0 && sigma[i] < floor_value; --i)
+        sigma[i] = 0;
+}
+
+static int solve(const struct laser_mpi_run *run, const struct laser_mpi_team *team,
+                 const struct laser_matrix *m, const struct laser_rule *rule, double *sigma,
+                 struct laser_outcome *outcome, struct laser_error *err)
 {
     struct grid_task task = {.run = run, .matrix = m, .rule = rule};
     bool gesvd = laser_deck_is(run->deck, "scan.solver", "gesvd");
@@ -180,4 +193,15 @@ int laser_mpi_solve_values(const struct laser_mpi_run *run, const struct laser_m
         laser_gram_is_enough(sigma, m->rows, m->cols, rule, LASER_SCORE_TOLERANCE, NULL, 0))
         return code;
     return solve_reference(run, m, sigma, outcome, err);
+}
+
+int laser_mpi_solve_values(const struct laser_mpi_run *run, const struct laser_mpi_team *team,
+                           const struct laser_matrix *m, const struct laser_rule *rule, double *sigma,
+                           struct laser_outcome *outcome, struct laser_error *err)
+{
+    int code = solve(run, team, m, rule, sigma, outcome, err);
+
+    if (code == LASER_OK && outcome->solver == LASER_SOLVER_GESVD)
+        clear_rounding(sigma, m->rows < m->cols ? m->rows : m->cols);
+    return code;
 }

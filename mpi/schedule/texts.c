@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "checkpoint/json.h"
 #include "comm/agree.h"
@@ -56,6 +57,17 @@ static int load_dataset(struct laser_mpi_evaluation *e, const struct laser_deck_
     return code;
 }
 
+static int check_tokenizer(const struct laser_checkpoint *c, struct laser_error *err)
+{
+    char path[4400];
+
+    snprintf(path, sizeof path, "%s/tokenizer.json", c->dir);
+    if (access(path, F_OK) != 0)
+        return laser_error_set(err, LASER_EINPUT, c->dir,
+                               "there is no tokenizer.json: texts cannot be cut into tokens");
+    return LASER_OK;
+}
+
 /* Rank 0. */
 static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
 {
@@ -73,6 +85,8 @@ static int load(struct laser_mpi_evaluation *e, struct header *header, struct la
         return laser_error_set(err, LASER_EINPUT, c->dir,
                                "there is no config.json: the model cannot be evaluated");
     code = laser_json_get_size(c->config, "config.json", "vocab_size", &encoder.vocab_size, err);
+    if (code == LASER_OK)
+        code = check_tokenizer(c, err);
     if (code == LASER_OK)
         code = laser_tokenizer_load(c->dir, &t, err);
     if (code != LASER_OK)

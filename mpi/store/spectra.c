@@ -20,8 +20,11 @@ static int failed(const char *path, const char *what, struct laser_error *err)
     return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write %s (disk full?)", what);
 }
 
+/* HDF5 says nothing itself, and does nothing at exit: a file that could not be closed, on a full disk, would
+ * be written once more then, and crash the process. */
 static void quiet(void)
 {
+    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
@@ -55,15 +58,16 @@ static int put_number(hid_t where, hid_t space, const char *name, hid_t type, co
 int laser_spectra_create(const char *path, struct laser_spectra_writer **out, struct laser_error *err)
 {
     struct laser_spectra_writer *w = calloc(1, sizeof *w);
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     int64_t version = FORMAT_VERSION;
-    hid_t scalar = H5Screate(H5S_SCALAR);
+    hid_t access, scalar;
     int bad;
 
     *out = NULL;
     if (w == NULL)
         return laser_error_set(err, LASER_ENOMEM, path, "no memory");
     quiet();
+    access = H5Pcreate(H5P_FILE_ACCESS);
+    scalar = H5Screate(H5S_SCALAR);
     snprintf(w->path, sizeof w->path, "%s", path);
     snprintf(w->temporary, sizeof w->temporary, "%s.tmp", path);
     /* 1.8's format: compact groups, read by every HDF5 in use. */

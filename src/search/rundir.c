@@ -22,8 +22,12 @@ int laser_directory_make(const char *path, struct laser_error *err)
             continue;
         char end = *slash;
         *slash = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST && stat(part, &st) != 0)
-            return laser_error_set(err, LASER_EIO, part, "cannot make the directory: %s", strerror(errno));
+        if (mkdir(part, 0777) != 0 && errno != EEXIST) {
+            int cause = errno; /* such as a read-only file system: fine where the directory is there */
+            if (stat(part, &st) != 0)
+                return laser_error_set(err, LASER_EIO, part, "cannot make the directory: %s",
+                                       strerror(cause));
+        }
         if (end == '\0')
             break;
         *slash = end;
@@ -33,7 +37,8 @@ int laser_directory_make(const char *path, struct laser_error *err)
     return LASER_OK;
 }
 
-static int check_place(const char *path, const char *model_dir, struct laser_error *err)
+/* path: resolved; asked: what it is called in a message, or the directory itself if NULL. */
+static int check_place(const char *path, const char *asked, const char *model_dir, struct laser_error *err)
 {
     char model[PATH_MAX];
     size_t n;
@@ -42,9 +47,10 @@ static int check_place(const char *path, const char *model_dir, struct laser_err
         return LASER_OK;
     n = strlen(model);
     if (strncmp(path, model, n) == 0 && (path[n] == '\0' || path[n] == '/'))
-        return laser_error_set(err, LASER_EUSAGE, path,
+        return laser_error_set(err, LASER_EUSAGE, asked != NULL ? asked : path,
                                "the output directory is %s, which is never written to",
-                               path[n] == '\0' ? "the model directory" : "inside the model directory");
+                               asked == NULL && path[n] == '\0' ? "the model directory"
+                                                                : "inside the model directory");
     return LASER_OK;
 }
 
@@ -63,7 +69,7 @@ static int check_before_making(const char *path, const char *model_dir, struct l
         else
             *slash = '\0';
     }
-    return check_place(real, model_dir, err);
+    return check_place(real, strcmp(part, path) == 0 ? NULL : path, model_dir, err);
 }
 
 static void describe_holder(int fd, char *text, size_t size)

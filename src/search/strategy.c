@@ -1,6 +1,7 @@
 #include "search/strategy.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,8 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
                          int n_matrices, int *n, int *n_no_op)
 {
     bool hard_cut = o->strategy <= LASER_STRATEGY_ALL;
+    bool by_score = o->strategy == LASER_STRATEGY_SNR || o->strategy == LASER_STRATEGY_DENOISE ||
+                    o->strategy == LASER_STRATEGY_BUDGET;
     struct key *keys = malloc(((size_t)n_matrices + 1) * sizeof *keys);
     int last = -1;
 
@@ -135,7 +138,7 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
     for (int i = 0; i < n_matrices; ++i) {
         if (!m[i].usable || !type_taken(o, m[i].type) || !layer_taken(o, m[i].layer, last))
             continue;
-        if (hard_cut && is_no_op(&m[i])) {
+        if ((hard_cut && is_no_op(&m[i])) || (by_score && isinf(m[i].score))) {
             ++*n_no_op;
             continue;
         }

@@ -1,0 +1,76 @@
+#!/bin/sh
+# The whole job through the program: the same decisions on every number of ranks and shards, and on a real model the
+# perplexities that laserRMT's own code gives.
+. "$SRCDIR/tests/e2e_lib.sh"
+out=$scratch/out
+
+reduce() { # name ranks options...
+    reduce_name=$1 reduce_ranks=$2
+    shift 2
+    run "$reduce_ranks" reduce --model "$demo" --text "demo=$text" --set evaluate.max_tokens=2000 \
+        --set reduce.candidates=4 --output "$out/$reduce_name" "$@"
+}
+
+# As laserRMT decides.
+check "laserrmt, one process" reduce rmt 0 --compat laserrmt
+check "results.json is strict JSON" "$tool" canonical "$out/rmt/results.json"
+check "four decisions" test "$("$tool" get "$out/rmt/results.json" decisions)" = 4
+check "one candidate is kept" says "1 of 4 candidates kept"
+for n in $(ranks_of 1 2 3 4); do
+    check "laserrmt, $n ranks" reduce "rmt-$n" "$n" --compat laserrmt --shards 1
+    check "laserrmt, $n ranks: the same results" same_results "$out/rmt" "$out/rmt-$n"
+    check "laserrmt, $n ranks: the same model" same_model "$out/rmt" "$out/rmt-$n"
+done
+for shards in 2 3; do
+    check "laserrmt, $shards shards" reduce "rmt-s$shards" $((shards + 1)) --compat laserrmt --shards $shards
+    check "laserrmt, $shards shards: the same decisions" near_results "$out/rmt" "$out/rmt-s$shards" 1e-4
+    check "laserrmt, $shards shards: the same model" same_model "$out/rmt" "$out/rmt-s$shards"
+done
+check "laserrmt, matrices by groups of 2" reduce rmt-g2 3 --compat laserrmt --shards 1 --group-size 2
+check "... the same decisions" near_results "$out/rmt" "$out/rmt-g2" 1e-4
+
+# The model that was written has the perplexity that was reported.
+check "perplexity of the written model" run 2 perplexity --model "$out/rmt/model" --text "demo=$text" \
+    --set evaluate.max_tokens=2000 --output "$out/ppl"
+near() { # a b tolerance
+    awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = (a - b) / b; if (d < 0) d = -d; print a, b; exit !(d <= t) }'
+}
+check "... is the reported one" near "$("$tool" get "$out/ppl/results.json" perplexity pooled ppl)" \
+    "$("$tool" get "$out/rmt/results.json" final selection ppl)" 1e-6
+
+# The default: decided on a half of the windows, reported on the other.
+check "default strategy, one process" reduce def 0
+for n in $(ranks_of 2 3 4); do
+    check "default strategy, $n ranks" reduce "def-$n" "$n"
+    check "default strategy, $n ranks: the same decisions" near_results "$out/def" "$out/def-$n" 1e-4
+done
+check "default strategy, 2 shards" reduce def-s2 3 --shards 2
+check "default strategy, 2 shards: the same decisions" near_results "$out/def" "$out/def-s2" 1e-4
+
+# A rule that never cuts: nothing to try, the model as it is.
+check "nothing to cut" reduce none 2 --strategy snr --threshold rank:1
+check "... is said" says "CANDIDATES +none"
+check "... and the model is written as it is" cmp "$demo/model.safetensors" "$out/none/model/model.safetensors"
+
+# stories260K: base and candidates as laserRMT's own code measures them on CPU.
+shared=${LASER_SHARED:-$SRCDIR/../shared}
+stories=$shared/data/models/stories260K
+if [ -d "$stories" ] && [ -f "$shared/data/text/tinystories_1000.txt" ]; then
+    head -c 100000 "$shared/data/text/tinystories_1000.txt" >"$scratch/ts.txt"
+    golden="6.670134 7.190292 6.662135 6.676567 6.785343 6.446470 6.507668 6.441440 6.485533 6.501248 6.506886 6.458335
+        6.474991 6.624328 6.502470"
+    check "stories260K" run 3 reduce --compat laserrmt --model "$stories" --text "ts=$scratch/ts.txt" \
+        --output "$out/stories"
+    check "stories260K: base perplexity" near \
+        "$("$tool" get "$out/stories/results.json" baseline selection ppl)" 6.391550 1e-4
+    i=0
+    for ppl in $golden; do
+        check "stories260K: candidate $((i + 1))" near \
+            "$("$tool" get "$out/stories/results.json" decisions $i ppl)" "$ppl" 1e-4
+        i=$((i + 1))
+    done
+    check "stories260K: nothing is kept" says "0 of 15 candidates kept"
+else
+    skip "stories260K" "no $stories or no text beside it"
+fi
+finish

@@ -1,0 +1,266 @@
+/* What the end-to-end scripts need beside the program: checkpoints with known contents, and a look into the
+ * JSON files that it writes.
+ *
+ *   e2e_tool checkpoint DIR NAME:ROWS:COLUMNS:FILL...   model.safetensors in float32; FILL: normal, zero,
+ * nan, inf, lowrank, tiny, huge, graded e2e_tool many DIR COUNT ROWS COLUMNS                COUNT matrices of
+ * decoder layers, normal e2e_tool compare A B TOLERANCE                      two results.json: the same
+ * matrices and decisions, numbers within the tolerance e2e_tool canonical FILE its JSON with neither times
+ * nor numbers of ranks e2e_tool get FILE KEY...                            the value at a path of keys and
+ * indices
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "checkpoint/safetensors.h"
+
+static int fail(const char *where, const char *text)
+{
+    fprintf(stderr, "e2e_tool: %s: %s\n", where, text);
+    return 1;
+}
+
+/* ---- checkpoints ---- */
+
+static uint64_t seed = 88172645463325252u;
+
+/* Marsaglia's xorshift, 53 bits. */
+static double uniform(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return ((double)(seed >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static double normal(void)
+{
+    return sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform());
+}
+
+static void fill(float *x, int64_t rows, int64_t columns, const char *how)
+{
+    double scale = strcmp(how, "tiny") == 0 ? 1e-30 : strcmp(how, "huge") == 0 ? 1e30 : 1;
+    int64_t n = rows * columns;
+
+    for (int64_t i = 0; i < n; ++i)
+        x[i] = strcmp(how, "zero") == 0 ? 0 : (float)(scale * normal());
+    for (int64_t i = 0; i < rows && strcmp(how, "graded") == 0; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+            x[i * columns + j] *= (float)pow(10, -12.0 * (double)i / (double)rows);
+    for (int64_t i = 2; i < rows && strcmp(how, "lowrank") == 0; ++i)
+        memcpy(x + i * columns, x + (i % 2) * columns, (size_t)columns * sizeof *x);
+    if (strcmp(how, "nan") == 0)
+        x[n / 2] = NAN;
+    if (strcmp(how, "inf") == 0)
+        x[n - 1] = -INFINITY;
+}
+
+static int add_item(struct laser_safetensors_item *item, const char *name, int64_t rows, int64_t columns,
+                    const char *how)
+{
+    float *x = malloc((size_t)(rows * columns) * sizeof *x);
+
+    if (x == NULL)
+        return fail(name, "no memory");
+    fill(x, rows, columns, how);
+    *item = (struct laser_safetensors_item){
+        .name = name, .dtype = LASER_F32, .n_dims = 2, .shape = {rows, columns}, .data = x};
+    return 0;
+}
+
+static int write_items(const char *dir, struct laser_safetensors_item *items, int n)
+{
+    struct laser_error err = {0};
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    if (laser_safetensors_write(path, items, n, &err) != LASER_OK)
+        return fail(err.where, err.text);
+    for (int i = 0; i < n; ++i)
+        free((void *)(uintptr_t)items[i].data);
+    free(items);
+    return 0;
+}
+
+static int make_checkpoint(const char *dir, char **specs, int n)
+{
+    struct laser_safetensors_item *items = calloc((size_t)n + 1, sizeof *items);
+
+    if (items == NULL)
+        return fail(dir, "no memory");
+    for (int i = 0; i < n; ++i) {
+        char *name = strtok(specs[i], ":"), *rows = strtok(NULL, ":"), *columns = strtok(NULL, ":");
+        char *how = strtok(NULL, ":");
+        if (how == NULL)
+            return fail(specs[i], "NAME:ROWS:COLUMNS:FILL was expected");
+        if (add_item(&items[i], name, atoll(rows), atoll(columns), how))
+            return 1;
+    }
+    return write_items(dir, items, n);
+}
+
+static int make_many(const char *dir, int n, int64_t rows, int64_t columns)
+{
+    struct laser_safetensors_item *items = calloc((size_t)n + 1, sizeof *items);
+    char(*names)[64] = calloc((size_t)n + 1, sizeof *names);
+    int bad;
+
+    if (items == NULL || names == NULL)
+        return fail(dir, "no memory");
+    for (int i = 0; i < n; ++i) {
+        snprintf(names[i], sizeof names[i], "model.layers.%d.mlp.w%d_proj.weight", i / 7, i % 7);
+        if (add_item(&items[i], names[i], rows, columns, "normal"))
+            return 1;
+    }
+    bad = write_items(dir, items, n);
+    free(names);
+    return bad;
+}
+
+/* ---- results ---- */
+
+static json_t *load(const char *path)
+{
+    json_error_t error;
+    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+
+    if (root == NULL)
+        fprintf(stderr, "e2e_tool: %s:%d: %s\n", path, error.line, error.text);
+    return root;
+}
+
+static int is_time(const char *key)
+{
+    return strstr(key, "second") != NULL || strcmp(key, "ranks") == 0;
+}
+
+static void forget_times(json_t *value)
+{
+    const char *key;
+    json_t *inner;
+    void *next;
+    size_t i;
+
+    json_object_foreach_safe(value, next, key, inner)
+    {
+        if (is_time(key))
+            json_object_del(value, key);
+        else
+            forget_times(inner);
+    }
+    json_array_foreach(value, i, inner) forget_times(inner);
+}
+
+static int canonical(const char *path)
+{
+    json_t *root = load(path);
+
+    if (root == NULL)
+        return 1;
+    forget_times(root);
+    json_dumpf(root, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+    fputc('\n', stdout);
+    json_decref(root);
+    return 0;
+}
+
+/* Fields whose numbers follow from values near the rounding of the arithmetic, or choose between branches. */
+static int is_loose(const char *key)
+{
+    return strcmp(key, "s_min") == 0 || strcmp(key, "solver") == 0 || strcmp(key, "model") == 0;
+}
+
+static int differ(const char *where, json_t *a, json_t *b, double tolerance)
+{
+    const char *key;
+    json_t *inner;
+    size_t i;
+    int bad = 0;
+
+    if (json_is_real(a) && json_is_real(b)) {
+        double x = json_real_value(a), y = json_real_value(b);
+        if (fabs(x - y) <= tolerance * fmax(fabs(x), fabs(y)) || fabs(x - y) <= 1e-2 * tolerance)
+            return 0;
+        fprintf(stderr, "%s: %.17g and %.17g\n", where, x, y);
+        return 1;
+    }
+    if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b) ||
+        json_array_size(a) != json_array_size(b))
+        return fail(where, "of another kind or size");
+    if (json_is_object(a)) {
+        json_object_foreach(a, key, inner)
+        {
+            char place[512];
+            snprintf(place, sizeof place, "%.400s.%.100s", where, key);
+            if (!is_time(key) && !is_loose(key))
+                bad |= json_object_get(b, key) == NULL
+                           ? fail(place, "missing")
+                           : differ(place, inner, json_object_get(b, key), tolerance);
+        }
+        return bad;
+    }
+    json_array_foreach(a, i, inner)
+    {
+        char place[512];
+        snprintf(place, sizeof place, "%.400s[%zu]", where, i);
+        bad |= differ(place, inner, json_array_get(b, i), tolerance);
+    }
+    if (!json_is_array(a) && !json_equal(a, b))
+        return fail(where, "another value");
+    return bad;
+}
+
+static int compare(const char *path_a, const char *path_b, double tolerance)
+{
+    json_t *a = load(path_a), *b = a != NULL ? load(path_b) : NULL;
+    int bad = b == NULL || differ("", a, b, tolerance);
+
+    json_decref(a);
+    json_decref(b);
+    return bad;
+}
+
+static int get(const char *path, char **keys, int n)
+{
+    json_t *root = load(path), *value = root;
+
+    if (root == NULL)
+        return 1;
+    for (int i = 0; i < n && value != NULL; ++i)
+        value = json_is_array(value) ? json_array_get(value, (size_t)atoi(keys[i]))
+                                     : json_object_get(value, keys[i]);
+    if (value == NULL)
+        return fail(path, "there is no such value");
+    if (json_is_string(value))
+        puts(json_string_value(value));
+    else if (json_is_array(value))
+        printf("%zu\n", json_array_size(value));
+    else {
+        json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+        fputc('\n', stdout);
+    }
+    json_decref(root);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+
+    if (strcmp(what, "checkpoint") == 0 && argc > 3)
+        return make_checkpoint(argv[2], argv + 3, argc - 3);
+    if (strcmp(what, "many") == 0 && argc == 6)
+        return make_many(argv[2], atoi(argv[3]), atoll(argv[4]), atoll(argv[5]));
+    if (strcmp(what, "compare") == 0 && argc == 5)
+        return compare(argv[2], argv[3], atof(argv[4]));
+    if (strcmp(what, "canonical") == 0 && argc == 3)
+        return canonical(argv[2]);
+    if (strcmp(what, "get") == 0 && argc > 3)
+        return get(argv[2], argv + 3, argc - 3);
+    return fail("usage", "checkpoint | many | compare | canonical | get");
+}

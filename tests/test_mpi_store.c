@@ -1,0 +1,275 @@
+/* Part files, written by every rank and read by rank 0, and spectra.h5 there and back. */
+#include "testing.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/parts.h"
+#include "store/spectra.h"
+
+static char output[64];
+static int rank, size;
+
+static const char *in_output(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", output, name);
+    return path;
+}
+
+static int make_output(void **state)
+{
+    int bad = 0;
+
+    (void)state;
+    snprintf(output, sizeof output, "/tmp/laser_store_XXXXXX");
+    if (rank == 0)
+        bad = mkdtemp(output) == NULL || mkdir(in_output("work"), 0777) != 0;
+    MPI_Bcast(output, (int)sizeof output, MPI_BYTE, 0, MPI_COMM_WORLD);
+    return bad;
+}
+
+static int remove_output(void **state)
+{
+    char command[128];
+
+    (void)state;
+    MPI_Barrier(MPI_COMM_WORLD);
+    snprintf(command, sizeof command, "rm -rf '%s'", output);
+    return rank == 0 ? system(command) : 0;
+}
+
+static void test_every_rank_writes_its_part_and_rank_0_reads_them_all(void **state)
+{
+    struct laser_part_writer writer;
+    struct laser_part_record mine[3], *all;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_part_open(output, rank, &writer, &err), LASER_OK);
+    for (int i = 0; i < 3; ++i) {
+        double values[5] = {100 * rank + i, 4, 3, 2, 1};
+        assert_int_equal(laser_part_append(&writer, values, 3 + i, &mine[i], &err), LASER_OK);
+    }
+    laser_part_close(&writer);
+    all = calloc(3 * (size_t)size, sizeof *all);
+    assert_non_null(all);
+    MPI_Gather(mine, (int)sizeof mine, MPI_BYTE, all, (int)sizeof mine, MPI_BYTE, 0, MPI_COMM_WORLD);
+    for (int r = 0; rank == 0 && r < size; ++r)
+        for (int i = 0; i < 3; ++i) {
+            double values[5];
+            assert_int_equal(all[3 * r + i].count, 3 + i);
+            assert_int_equal(laser_part_read(output, &all[3 * r + i], values, &err), LASER_OK);
+            assert_true(values[0] == 100 * r + i && values[2] == 3);
+        }
+    free(all);
+}
+
+static void test_a_part_that_is_opened_again_goes_on_at_its_end(void **state)
+{
+    struct laser_part_writer writer;
+    struct laser_part_record first, second;
+    struct laser_error err = {0};
+    double values[2] = {2, 1}, back[2];
+    int part = 1000 + rank;
+
+    (void)state;
+    assert_int_equal(laser_part_open(output, part, &writer, &err), LASER_OK);
+    assert_int_equal(laser_part_append(&writer, values, 2, &first, &err), LASER_OK);
+    laser_part_close(&writer);
+    assert_int_equal(laser_part_open(output, part, &writer, &err), LASER_OK);
+    values[0] = 9;
+    assert_int_equal(laser_part_append(&writer, values, 2, &second, &err), LASER_OK);
+    laser_part_close(&writer);
+    assert_int_equal(second.offset, 16);
+    assert_int_equal(laser_part_read(output, &first, back, &err), LASER_OK);
+    assert_true(back[0] == 2);
+    assert_int_equal(laser_part_read(output, &second, back, &err), LASER_OK);
+    assert_true(back[0] == 9);
+}
+
+static void test_torn_altered_and_missing_records_are_noticed(void **state)
+{
+    struct laser_part_writer writer;
+    struct laser_part_record record, past, gone;
+    struct laser_error err = {0};
+    double values[4] = {4, 3, 2, 1}, back[8];
+    int part = 2000 + rank;
+
+    (void)state;
+    assert_int_equal(laser_part_open(output, part, &writer, &err), LASER_OK);
+    assert_int_equal(laser_part_append(&writer, values, 4, &record, &err), LASER_OK);
+    past = gone = record;
+    past.count = 8;
+    gone.part = 999999;
+    assert_int_equal(laser_part_read(output, &past, back, &err), LASER_EIO);
+    assert_int_equal(laser_part_read(output, &gone, back, &err), LASER_EIO);
+    assert_int_equal(pwrite(writer.fd, "x", 1, 9), 1);
+    assert_int_equal(laser_part_read(output, &record, back, &err), LASER_EIO);
+    assert_int_equal(ftruncate(writer.fd, 24), 0);
+    assert_int_equal(laser_part_read(output, &record, back, &err), LASER_EIO);
+    laser_part_close(&writer);
+}
+
+/* ---- spectra.h5, on rank 0 ---- */
+
+static double sigma[] = {5, 4, 3, 2, 1, 0.5};
+
+static struct laser_spectra_matrix scanned(const char *name)
+{
+    struct laser_spectra_matrix m = {.name = (char *)(uintptr_t)name,
+                                     .type = (char *)(uintptr_t) "mlp.up_proj",
+                                     .dtype = (char *)(uintptr_t) "BF16",
+                                     .layer = 3,
+                                     .sigma = sigma};
+    struct laser_rule rule;
+    struct laser_error err = {0};
+
+    assert_int_equal(laser_rule_parse("marchenko-pastur", &rule, &err), LASER_OK);
+    m.outcome.status = LASER_OUTCOME_SCANNED;
+    m.outcome.solver = LASER_SOLVER_GESVD;
+    m.outcome.read_s = 0.25;
+    assert_int_equal(laser_metrics_fill(&rule, sigma, 8, 6, &m.outcome.metrics, &err), LASER_OK);
+    return m;
+}
+
+static void write_file(const char *path)
+{
+    static const char *const names[] = {"a/b%c", "z"}, *const statuses[] = {"scanned", "failed"};
+    static const char *const reasons[] = {"", "NaN"};
+    struct laser_spectra_matrix good = scanned("a/b%c"), bad = {.name = (char *)(uintptr_t) "z",
+                                                                .type = (char *)(uintptr_t) "z",
+                                                                .dtype = (char *)(uintptr_t) "F32",
+                                                                .layer = -1};
+    struct laser_spectra_writer *w;
+    struct laser_error err = {0};
+
+    bad.outcome.status = LASER_OUTCOME_FAILED;
+    bad.outcome.metrics.rows = bad.outcome.metrics.columns = 2;
+    snprintf(bad.outcome.reason, sizeof bad.outcome.reason, "row 1, column 0 is NaN");
+    assert_int_equal(laser_spectra_create(path, &w, &err), LASER_OK);
+    assert_int_equal(laser_spectra_text(w, "model", "org/name", &err), LASER_OK);
+    assert_int_equal(laser_spectra_text(w, "rule", "", &err), LASER_OK);
+    assert_int_equal(laser_spectra_add(w, &bad, &err), LASER_OK);
+    assert_int_equal(laser_spectra_add(w, &good, &err), LASER_OK);
+    assert_int_equal(laser_spectra_tensors(w, names, statuses, reasons, 2, &err), LASER_OK);
+    assert_int_equal(laser_spectra_finish(w, 1, &err), LASER_OK);
+}
+
+static void test_spectra_come_back_to_the_bit(void **state)
+{
+    struct laser_spectra s;
+    struct laser_spectra_matrix in;
+    struct laser_error err = {0};
+
+    (void)state;
+    if (rank != 0)
+        return;
+    in = scanned("a/b%c");
+    write_file(in_output("spectra.h5"));
+    assert_int_equal(laser_spectra_read(in_output("spectra.h5"), &s, &err), LASER_OK);
+    assert_int_equal(s.n, 2);
+    assert_string_equal(s.model, "org/name");
+    assert_string_equal(s.rule, "");
+    assert_null(s.deck);
+    assert_string_equal(s.matrices[0].name, "a/b%c");
+    assert_string_equal(s.matrices[0].type, "mlp.up_proj");
+    assert_string_equal(s.matrices[0].dtype, "BF16");
+    assert_int_equal(s.matrices[0].layer, 3);
+    assert_int_equal(s.matrices[0].outcome.solver, LASER_SOLVER_GESVD);
+    assert_memory_equal(s.matrices[0].sigma, sigma, sizeof sigma);
+    for (int i = 0; i < laser_n_metric_fields; ++i)
+        assert_memory_equal((char *)&s.matrices[0].outcome.metrics + laser_metric_fields[i].offset,
+                            (char *)&in.outcome.metrics + laser_metric_fields[i].offset, 8);
+    assert_int_equal(s.matrices[1].outcome.status, LASER_OUTCOME_FAILED);
+    assert_string_equal(s.matrices[1].outcome.reason, "row 1, column 0 is NaN");
+    assert_int_equal(s.matrices[1].layer, -1);
+    assert_null(s.matrices[1].sigma);
+    laser_spectra_free(&s);
+}
+
+static void test_spectra_that_are_thrown_away_leave_the_old_file(void **state)
+{
+    struct laser_spectra_writer *w;
+    struct laser_spectra s;
+    struct laser_error err = {0};
+
+    (void)state;
+    if (rank != 0)
+        return;
+    write_file(in_output("kept.h5"));
+    assert_int_equal(laser_spectra_create(in_output("kept.h5"), &w, &err), LASER_OK);
+    assert_int_equal(laser_spectra_finish(w, 0, &err), LASER_OK);
+    assert_int_equal(access(in_output("kept.h5.tmp"), F_OK), -1);
+    assert_int_equal(laser_spectra_read(in_output("kept.h5"), &s, &err), LASER_OK);
+    assert_int_equal(s.n, 2);
+    laser_spectra_free(&s);
+}
+
+static void unreadable(const char *name, const char *words)
+{
+    struct laser_spectra s;
+    struct laser_error err = {0};
+
+    assert_int_equal(laser_spectra_read(in_output(name), &s, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.where, name));
+    assert_non_null(strstr(err.text, words));
+}
+
+static void test_files_that_are_no_spectra_are_refused(void **state)
+{
+    FILE *f;
+
+    (void)state;
+    if (rank != 0)
+        return;
+    unreadable("missing.h5", "HDF5");
+    f = fopen(in_output("text.h5"), "w");
+    assert_non_null(f);
+    fputs("this is text", f);
+    fclose(f);
+    unreadable("text.h5", "HDF5");
+    write_file(in_output("short.h5"));
+    assert_int_equal(truncate(in_output("short.h5"), 1500), 0);
+    unreadable("short.h5", "HDF5");
+}
+
+static void test_a_file_that_cannot_be_made_is_an_error(void **state)
+{
+    struct laser_spectra_writer *w;
+    struct laser_error err = {0};
+
+    (void)state;
+    if (rank != 0)
+        return;
+    assert_int_equal(laser_spectra_create(in_output("no/such/folder.h5"), &w, &err), LASER_EIO);
+    assert_non_null(strstr(err.where, "no/such/folder.h5"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_rank_writes_its_part_and_rank_0_reads_them_all),
+        cmocka_unit_test(test_a_part_that_is_opened_again_goes_on_at_its_end),
+        cmocka_unit_test(test_torn_altered_and_missing_records_are_noticed),
+        cmocka_unit_test(test_spectra_come_back_to_the_bit),
+        cmocka_unit_test(test_spectra_that_are_thrown_away_leave_the_old_file),
+        cmocka_unit_test(test_files_that_are_no_spectra_are_refused),
+        cmocka_unit_test(test_a_file_that_cannot_be_made_is_an_error),
+    };
+    int failures;
+
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    failures = cmocka_run_group_tests(tests, make_output, remove_output);
+    MPI_Finalize();
+    return failures;
+}

@@ -1,0 +1,232 @@
+#include "testing.h"
+
+#include "search/strategy.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Two layers of three types; the scores are not in order. */
+static const struct laser_strategy_matrix model[] = {
+    {"l0.q", "q", 0, 20, 10, 3.0, 4, true},         {"l0.o", "o", 0, 20, 10, 1.0, 4, true},
+    {"l0.up", "up", 0, 20, 10, INFINITY, 10, true}, {"l1.q", "q", 1, 20, 10, 2.0, 4, true},
+    {"l1.o", "o", 1, 20, 10, 1.0, 4, true},         {"l1.up", "up", 1, 20, 10, 0.5, 4, false},
+};
+#define N ((int)(sizeof model / sizeof *model))
+
+static struct laser_strategy_plan plan;
+
+static int forget(void **state)
+{
+    (void)state;
+    laser_strategy_free(&plan);
+    return 0;
+}
+
+static void build(const struct laser_strategy_options *options)
+{
+    struct laser_error err = {0};
+
+    assert_int_equal(laser_strategy_build(options, model, N, &plan, &err), LASER_OK);
+}
+
+/* Matrices of the candidates, by the first edit of their first trials. */
+static void candidates_are(int n, const int *matrices)
+{
+    assert_int_equal(plan.n_candidates, n);
+    for (int c = 0; c < n; ++c) {
+        const struct laser_search_trial *trial = &plan.trials[plan.candidates[c].first_trial];
+        assert_int_equal(plan.edits[plan.edit_numbers[trial->first_edit]].matrix, matrices[c]);
+    }
+}
+
+static void test_names_go_both_ways(void **state)
+{
+    (void)state;
+    for (int s = LASER_STRATEGY_SNR; s <= LASER_STRATEGY_BUDGET; ++s)
+        assert_int_equal(laser_strategy_parse(laser_strategy_name((enum laser_strategy)s)), s);
+    assert_int_equal(laser_strategy_parse("random"), -1);
+}
+
+static void test_snr_takes_the_lowest_scores_in_order_and_ties_as_listed(void **state)
+{
+    (void)state;
+    build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_SNR, .rule = "laserrmt"});
+    candidates_are(4, (int[]){1, 4, 3, 0});
+    assert_string_equal(plan.edits[0].text, "laserrmt");
+    assert_int_equal(plan.n_no_op, 1);
+}
+
+static void test_snr_takes_no_more_than_asked(void **state)
+{
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_SNR, .rule = "laserrmt", .candidates = 2});
+    candidates_are(2, (int[]){1, 4});
+}
+
+static void test_backward_goes_from_the_last_layer_by_types(void **state)
+{
+    static const char *const types[] = {"o", "q"};
+
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_BACKWARD, .rule = "laserrmt", .types = types, .n_types = 2});
+    candidates_are(4, (int[]){4, 3, 1, 0});
+}
+
+static void test_layers_are_numbers_ranges_and_counted_from_the_end(void **state)
+{
+    static const char *const last[] = {"-1"}, *const first[] = {"0-0"}, *const both[] = {"-2--1"};
+    struct laser_strategy_options o = {.strategy = LASER_STRATEGY_SNR, .rule = "laserrmt", .n_layers = 1};
+
+    (void)state;
+    o.layers = last;
+    build(&o);
+    candidates_are(2, (int[]){4, 3});
+    laser_strategy_free(&plan);
+    o.layers = first;
+    build(&o);
+    candidates_are(2, (int[]){1, 0});
+    laser_strategy_free(&plan);
+    o.layers = both;
+    build(&o);
+    assert_int_equal(plan.n_candidates, 4);
+}
+
+static void test_types_are_globs(void **state)
+{
+    static const char *const types[] = {"[oq]"};
+
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_SNR, .rule = "laserrmt", .types = types, .n_types = 1});
+    assert_int_equal(plan.n_candidates, 4);
+    assert_int_equal(plan.n_no_op, 0);
+}
+
+static void test_all_is_one_trial_of_everything(void **state)
+{
+    (void)state;
+    build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_ALL, .rule = "laserrmt"});
+    assert_int_equal(plan.n_candidates, 1);
+    assert_int_equal(plan.n_trials, 1);
+    assert_int_equal(plan.trials[0].n_edits, 4);
+}
+
+static void test_sweep_tries_every_usable_matrix_with_every_fraction(void **state)
+{
+    static const char *const fractions[] = {"0.5", "0.1"};
+
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_SWEEP, .fractions = fractions, .n_fractions = 2});
+    assert_int_equal(plan.n_candidates, 10);
+    assert_int_equal(plan.edits[0].matrix, 0);
+    assert_string_equal(plan.edits[0].text, "rank:0.5");
+    assert_string_equal(plan.edits[1].text, "rank:0.1");
+    assert_int_equal(plan.edits[4].matrix, 2);
+}
+
+static void test_denoise_is_one_candidate_with_all_edits(void **state)
+{
+    static const char *const edits[] = {"wiener:0.5", "marchenko-pastur"};
+
+    (void)state;
+    build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_DENOISE, .edits = edits, .n_edits = 2});
+    candidates_are(4, (int[]){1, 4, 3, 0});
+    assert_int_equal(plan.candidates[0].n_trials, 2);
+    assert_string_equal(plan.edits[0].text, "wiener:0.5");
+}
+
+static void test_matrices_without_noise_are_left_out_of_what_goes_by_score(void **state)
+{
+    static const char *const edits[] = {"wiener:0.5"};
+    static const enum laser_strategy by_score[] = {LASER_STRATEGY_SNR, LASER_STRATEGY_DENOISE,
+                                                   LASER_STRATEGY_BUDGET};
+
+    (void)state;
+    for (int s = 0; s < 3; ++s) {
+        build(&(struct laser_strategy_options){.strategy = by_score[s],
+                                               .rule = "laserrmt",
+                                               .edits = edits,
+                                               .n_edits = 1,
+                                               .fractions = edits,
+                                               .n_fractions = 1});
+        for (int e = 0; e < plan.n_edits; ++e)
+            assert_int_not_equal(plan.edits[e].matrix, 2);
+        assert_int_equal(plan.n_no_op, 1);
+        laser_strategy_free(&plan);
+    }
+}
+
+static void test_an_empty_list_of_edits_is_an_error_that_names_the_key(void **state)
+{
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(
+        laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_DENOISE}, model, N,
+                             &plan, &err),
+        LASER_EUSAGE);
+    assert_string_equal(err.where, "reduce.edits");
+    assert_int_equal(laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_SWEEP},
+                                          model, N, &plan, &err),
+                     LASER_EUSAGE);
+    assert_string_equal(err.where, "reduce.fractions");
+}
+
+static void test_no_matrices_make_an_empty_plan(void **state)
+{
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(
+        laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_ALL, .rule = "x"},
+                             model, 0, &plan, &err),
+        LASER_OK);
+    assert_int_equal(plan.n_candidates, 0);
+    assert_int_equal(plan.n_trials, 0);
+}
+
+static void test_compose_takes_the_best_of_each_matrix_best_first(void **state)
+{
+    static const char *const fractions[] = {"0.5", "0.1"};
+    /* Two trials for each of matrices 0 1 2 3 4; the base is 3. */
+    static const double means[] = {2.9, 2.8, 3.1, NAN, 3.0, 2.7, 2.5, 2.6, 4, 5};
+    struct laser_strategy_plan sweep;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_COMPOSE,
+                                                                           .fractions = fractions,
+                                                                           .n_fractions = 2},
+                                          model, N, &sweep, &err),
+                     LASER_OK);
+    assert_int_equal(sweep.n_trials, 10);
+    assert_int_equal(laser_strategy_compose(&sweep, means, 3, &plan, &err), LASER_OK);
+    candidates_are(3, (int[]){3, 2, 0});
+    assert_string_equal(plan.edits[0].text, "rank:0.5");
+    assert_string_equal(plan.edits[2].text, "rank:0.1");
+    laser_strategy_free(&sweep);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_go_both_ways),
+        cmocka_unit_test_teardown(test_snr_takes_the_lowest_scores_in_order_and_ties_as_listed, forget),
+        cmocka_unit_test_teardown(test_snr_takes_no_more_than_asked, forget),
+        cmocka_unit_test_teardown(test_backward_goes_from_the_last_layer_by_types, forget),
+        cmocka_unit_test_teardown(test_layers_are_numbers_ranges_and_counted_from_the_end, forget),
+        cmocka_unit_test_teardown(test_types_are_globs, forget),
+        cmocka_unit_test_teardown(test_all_is_one_trial_of_everything, forget),
+        cmocka_unit_test_teardown(test_sweep_tries_every_usable_matrix_with_every_fraction, forget),
+        cmocka_unit_test_teardown(test_denoise_is_one_candidate_with_all_edits, forget),
+        cmocka_unit_test_teardown(test_matrices_without_noise_are_left_out_of_what_goes_by_score, forget),
+        cmocka_unit_test_teardown(test_an_empty_list_of_edits_is_an_error_that_names_the_key, forget),
+        cmocka_unit_test_teardown(test_no_matrices_make_an_empty_plan, forget),
+        cmocka_unit_test_teardown(test_compose_takes_the_best_of_each_matrix_best_first, forget),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -72,6 +72,10 @@ int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error
 int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err);
 
+/* XXH3 of a tensor's bytes (through its redirection, if it has one). */
+int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
+                          struct laser_error *err);
+
 /* Collective; no tensor may be redirected.  OUT/factored and OUT/lora, if reduce.also asks for them. */
 int laser_mpi_factors_write(struct laser_mpi_reduction *r, const int32_t *edits, int n,
                             struct laser_error *err);

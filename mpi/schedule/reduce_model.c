@@ -4,12 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "base/file.h"
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
-#include "report/edit_plan.h"
+#include "search/edit_plan.h"
+
+#define PIECE_BYTES (4 << 20)
 
 /* ---- plan.yaml ---- */
+
+int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *t, uint64_t *hash,
+                          struct laser_error *err)
+{
+    XXH3_state_t *state = XXH3_createState();
+    void *piece = malloc(PIECE_BYTES);
+    int code = LASER_OK;
+
+    if (state == NULL || piece == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, t->name, "no memory");
+    else
+        XXH3_64bits_reset(state);
+    for (int64_t at = 0; code == LASER_OK && at < t->size_bytes; at += PIECE_BYTES) {
+        int64_t n = t->size_bytes - at < PIECE_BYTES ? t->size_bytes - at : PIECE_BYTES;
+        code = laser_checkpoint_read(c, t, at, n, piece, err);
+        if (code == LASER_OK)
+            XXH3_64bits_update(state, piece, (size_t)n);
+    }
+    if (code == LASER_OK)
+        *hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    free(piece);
+    return code;
+}
 
 static int fill_item(const struct laser_mpi_reduction *r, int32_t number, struct laser_edit_plan_item *item,
                      struct laser_error *err)
@@ -26,7 +54,7 @@ static int fill_item(const struct laser_mpi_reduction *r, int32_t number, struct
     snprintf(item->dtype, sizeof item->dtype, "%s", laser_dtype_name(t->dtype));
     if (item->tensor == NULL || item->edit == NULL)
         return laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory");
-    return laser_tensor_hash(r->run->checkpoint, t, &item->hash, err);
+    return laser_mpi_tensor_hash(r->run->checkpoint, t, &item->hash, err);
 }
 
 /* Rank 0, before anything is redirected. */

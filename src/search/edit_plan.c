@@ -1,19 +1,17 @@
-#include "report/edit_plan.h"
+#include "search/edit_plan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
 #include <yaml.h>
 
 #include "base/file.h"
 #include "base/json_text.h"
 #include "spectrum/edit.h"
 
-#define MAX_BYTES   (64 << 20)
-#define PIECE_BYTES (4 << 20)
+#define MAX_BYTES (64 << 20)
 
 void laser_edit_plan_free(struct laser_edit_plan *plan)
 {
@@ -230,64 +228,4 @@ int laser_edit_plan_read(const char *path, struct laser_edit_plan *plan, struct 
     if (code != LASER_OK)
         laser_edit_plan_free(plan);
     return code;
-}
-
-/* ---- checking ---- */
-
-int laser_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *t, uint64_t *hash,
-                      struct laser_error *err)
-{
-    XXH3_state_t *state = XXH3_createState();
-    void *piece = malloc(PIECE_BYTES);
-    int code = LASER_OK;
-
-    if (state == NULL || piece == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, t->name, "no memory");
-    else
-        XXH3_64bits_reset(state);
-    for (int64_t at = 0; code == LASER_OK && at < t->size_bytes; at += PIECE_BYTES) {
-        int64_t n = t->size_bytes - at < PIECE_BYTES ? t->size_bytes - at : PIECE_BYTES;
-        code = laser_checkpoint_read(c, t, at, n, piece, err);
-        if (code == LASER_OK)
-            XXH3_64bits_update(state, piece, (size_t)n);
-    }
-    if (code == LASER_OK)
-        *hash = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    free(piece);
-    return code;
-}
-
-int laser_edit_plan_check(const struct laser_edit_plan *plan, const struct laser_checkpoint *c,
-                          struct laser_error *err)
-{
-    for (int64_t i = 0; i < plan->n_items; ++i) {
-        const struct laser_edit_plan_item *item = &plan->items[i];
-        const struct laser_tensor *t = laser_checkpoint_find(c, item->tensor);
-        uint64_t hash;
-        int code;
-
-        if (t == NULL)
-            return laser_error_set(err, LASER_EINPUT, item->tensor,
-                                   "the plan edits this tensor, but %s does not have it: the plan is for "
-                                   "another model (%s)",
-                                   c->model, plan->model);
-        if (t->n_dims != 2 || t->shape[0] != item->rows || t->shape[1] != item->columns ||
-            strcmp(laser_dtype_name(t->dtype), item->dtype) != 0)
-            return laser_error_set(err, LASER_EINPUT, item->tensor,
-                                   "%s of shape [%" PRId64 ", %" PRId64
-                                   "] in the plan, %s with %d dimensions, "
-                                   "the first %" PRId64 ", in %s: the plan is for another model (%s)",
-                                   item->dtype, item->rows, item->columns, laser_dtype_name(t->dtype),
-                                   t->n_dims, t->n_dims > 0 ? t->shape[0] : 0, c->model, plan->model);
-        code = laser_tensor_hash(c, t, &hash, err);
-        if (code != LASER_OK)
-            return code;
-        if (hash != item->hash)
-            return laser_error_set(err, LASER_EINPUT, item->tensor,
-                                   "its contents are not those that the plan was made for (hash %016" PRIx64
-                                   ", the plan has %016" PRIx64 "): the plan is for another model (%s)",
-                                   hash, item->hash, plan->model);
-    }
-    return LASER_OK;
 }

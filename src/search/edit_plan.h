@@ -10,14 +10,13 @@
  *       dtype: BF16
  *       hash: 6b1f...              # XXH3 of the tensor's bytes before the edit
  */
-#ifndef LASER_REPORT_EDIT_PLAN_H
-#define LASER_REPORT_EDIT_PLAN_H
+#ifndef LASER_SEARCH_EDIT_PLAN_H
+#define LASER_SEARCH_EDIT_PLAN_H
 
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "checkpoint/checkpoint.h"
 
 struct laser_edit_plan_item {
     char *tensor;
@@ -41,14 +40,5 @@ void laser_edit_plan_render(const struct laser_edit_plan *plan, struct laser_tex
  * Free with laser_edit_plan_free. */
 int laser_edit_plan_read(const char *path, struct laser_edit_plan *plan, struct laser_error *err);
 void laser_edit_plan_free(struct laser_edit_plan *plan);
-
-/* Are these the tensors that the plan was made for: name, shape, dtype and bytes.  LASER_EINPUT names the
- * first that is not. */
-int laser_edit_plan_check(const struct laser_edit_plan *plan, const struct laser_checkpoint *c,
-                          struct laser_error *err);
-
-/* XXH3 of a tensor's bytes (through its redirection, if it has one). */
-int laser_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
-                      struct laser_error *err);
 
 #endif

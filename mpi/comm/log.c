@@ -128,7 +128,32 @@ void laser_mpi_log_phase_end(struct laser_mpi_log *log)
         wipe_bar(log);
     if (log->phase != NULL)
         laser_mpi_log_line(log, "PHASE", "%s: %.2f s", log->phase, MPI_Wtime() - log->phase_start_s);
+    if (log->phase != NULL && log->n_phases < LASER_MPI_MAX_PHASES) {
+        log->phases[log->n_phases].name = log->phase;
+        log->phases[log->n_phases++].seconds = MPI_Wtime() - log->phase_start_s;
+    }
     log->phase = NULL;
+}
+
+void laser_mpi_log_phases_text(const struct laser_mpi_log *log, MPI_Comm comm, char *text, size_t size)
+{
+    double mine[LASER_MPI_MAX_PHASES] = {0}, least[LASER_MPI_MAX_PHASES], sum[LASER_MPI_MAX_PHASES],
+           most[LASER_MPI_MAX_PHASES];
+    int rank, ranks;
+
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    for (int i = 0; i < log->n_phases; ++i)
+        mine[i] = log->phases[i].seconds;
+    MPI_Reduce(mine, least, LASER_MPI_MAX_PHASES, MPI_DOUBLE, MPI_MIN, 0, comm);
+    MPI_Reduce(mine, sum, LASER_MPI_MAX_PHASES, MPI_DOUBLE, MPI_SUM, 0, comm);
+    MPI_Reduce(mine, most, LASER_MPI_MAX_PHASES, MPI_DOUBLE, MPI_MAX, 0, comm);
+    text[0] = '\0';
+    for (int i = 0; rank == 0 && i < log->n_phases; ++i) {
+        size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%s %.2f / %.2f / %.2f", i > 0 ? ", " : "", log->phases[i].name,
+                 least[i], sum[i] / ranks, most[i]);
+    }
 }
 
 static void duration(double seconds, char *text, size_t size)

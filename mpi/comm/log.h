@@ -19,6 +19,8 @@ enum laser_mpi_progress {
     LASER_MPI_PROGRESS_OFF
 };
 
+#define LASER_MPI_MAX_PHASES 16
+
 struct laser_mpi_log {
     bool speaks; /* rank 0 */
     bool json;
@@ -29,6 +31,11 @@ struct laser_mpi_log {
     const char *phase;
     double phase_start_s;
     double last_progress_s;
+    struct {
+        const char *name;
+        double seconds;
+    } phases[LASER_MPI_MAX_PHASES]; /* those that have ended, on every rank */
+    int n_phases;
 };
 
 /* Does a person watch standard output?  (Under mpirun: the launcher's.) */
@@ -52,6 +59,10 @@ void laser_mpi_log_progress(struct laser_mpi_log *log, int64_t done, int64_t tot
 
 /* Ends the phase; wipes a bar. */
 void laser_mpi_log_phase_end(struct laser_mpi_log *log);
+
+/* Collective over comm.  `scan 1.2 / 1.3 / 1.4, ...`: the seconds of the phases so far, min / mean / max over
+ * the ranks.  On rank 0; nothing elsewhere. */
+void laser_mpi_log_phases_text(const struct laser_mpi_log *log, MPI_Comm comm, char *text, size_t size);
 
 /* The error on standard error, once: `laser_mpi: WHERE: TEXT`. */
 void laser_mpi_log_error(struct laser_mpi_log *log, const struct laser_error *err);

@@ -100,12 +100,7 @@ static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_
         code = laser_mpi_reduction_report(r, err);
     if (code == LASER_OK)
         code = write_kept(r, err);
-    if (code == LASER_OK) {
-        if (run->rank == 0)
-            code = laser_mpi_reduction_results(r, *results, err);
-        code = laser_mpi_agree(run->world, code, err);
-    }
-    return code;
+    return code == LASER_OK ? laser_mpi_reduction_results(r, *results, err) : code;
 }
 
 void laser_mpi_reduction_free(struct laser_mpi_reduction *r)

@@ -44,7 +44,6 @@ struct laser_mpi_reduction {
     double base_se;
     int n_kept;
     double report_base, report_base_se, report_final, report_difference, report_se;
-    double difference, difference_se; /* of the final state to the base on the selection windows */
 };
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
@@ -60,6 +59,9 @@ int laser_mpi_reduction_replay(struct laser_mpi_reduction *r, struct laser_error
 
 /* Rank 0.  The mean of the base goes into the ledger before the first decision, for a later start. */
 int laser_mpi_reduction_remember_base(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Standard error of the mean loss of n windows, from their spread; NaN for one window. */
+double laser_mpi_reduction_error(const double *nll, const double *weights, int n, double mean);
 
 /* Collective.  The search on the selection windows, both halves of it for compose. */
 int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error *err);
@@ -85,7 +87,8 @@ int laser_mpi_reduction_ranks(struct laser_mpi_reduction *r, struct laser_error 
 
 void laser_mpi_reduction_free(struct laser_mpi_reduction *r);
 
-/* Rank 0.  Completes *results (of the scan) and writes results.json; prints the result. */
+/* Collective.  Completes rank 0's results (of the scan), writes them and the decisions in spectra.h5, and
+ * says how it went. */
 int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err);
 
 #endif

@@ -49,15 +49,32 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
     return LASER_OK;
 }
 
+double laser_mpi_reduction_error(const double *nll, const double *weights, int n, double mean)
+{
+    double weight = 0, spread = 0;
+
+    if (nll == NULL || n < 2)
+        return NAN;
+    for (int i = 0; i < n; ++i) {
+        double d = weights[i] * (nll[i] - mean);
+        weight += weights[i];
+        spread += d * d;
+    }
+    return sqrt(spread * n / (n - 1)) / weight;
+}
+
 /* The mean of the base goes into the ledger before the first decision, for a later start. */
 int laser_mpi_reduction_remember_base(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     struct laser_ledger_line line;
+    const double *windows;
 
     if (!isnan(r->base_mean))
         return LASER_OK;
-    laser_search_base(r->search, &r->base_mean);
+    windows = laser_search_base(r->search, &r->base_mean);
+    r->base_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.n_selected, r->base_mean);
     laser_ledger_line_begin(&line, "base");
+    laser_ledger_line_real(&line, "stderr", r->base_se);
     laser_ledger_line_real(&line, "nll", r->base_mean);
     return laser_ledger_append(r->run->ledger, &line, true, err);
 }
@@ -154,6 +171,7 @@ static int take_over(struct laser_mpi_reduction *r, struct laser_error *err)
         const struct laser_ledger_entry *entry = &old->entries[r->n_replayed++];
         if (strcmp(entry->kind, "base") == 0) {
             r->base_mean = laser_ledger_get_real(entry, "nll", NAN);
+            r->base_se = laser_ledger_get_real(entry, "stderr", NAN);
         } else if (strcmp(entry->kind, "decision") == 0) {
             code = replay_one(r, entry, err);
             ++n;

@@ -2,60 +2,216 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "comm/agree.h"
 #include "schedule/results.h"
+#include "store/decisions.h"
 
-static json_t *state_json(double selection, double report, bool has_report)
+static json_t *mean_json(double nll, double se)
 {
-    json_t *o = json_pack("{s:{s:f, s:f}}", "selection", "nll", selection, "ppl", exp(selection));
+    json_t *o = json_pack("{s:f, s:f}", "nll", nll, "ppl", exp(nll));
 
-    if (o != NULL && has_report)
-        json_object_set_new(o, "report", json_pack("{s:f, s:f}", "nll", report, "ppl", exp(report)));
+    if (o != NULL && isfinite(se)) {
+        json_object_set_new(o, "stderr", json_real(se));
+        json_object_set_new(o, "ppl_stderr", json_real(se * exp(nll)));
+    }
     return o;
 }
 
-/* Parameters that the kept edits would save as two thin matrices. */
-static json_t *saved_json(const struct laser_mpi_reduction *r)
+static json_t *state_json(json_t *selection, json_t *report)
 {
+    json_t *o = json_object();
+
+    json_object_set_new(o, "selection", selection);
+    if (report != NULL)
+        json_object_set_new(o, "report", report);
+    return o;
+}
+
+/* Parameters of the edited matrices, and of the same as two thin matrices where that is less. */
+struct saving {
+    int64_t dense, thin, n_thin;
+};
+
+static struct saving find_saving(const struct laser_mpi_reduction *r)
+{
+    struct saving s = {0};
     int n;
     const int32_t *kept = laser_search_kept(r->search, &n);
-    int64_t dense = 0, factored = 0;
 
     for (int i = 0; i < n; ++i) {
         const struct laser_metrics *m = &r->run->outcomes[r->plan.edits[kept[i]].matrix].metrics;
         int64_t whole = m->rows * m->columns, thin = r->ranks[kept[i]] * (m->rows + m->columns);
-        dense += whole;
-        factored += thin < whole ? thin : whole;
+        s.dense += whole;
+        s.thin += thin < whole ? thin : whole;
+        s.n_thin += thin < whole;
     }
-    return json_pack("{s:I, s:I, s:I}", "edited_parameters", (json_int_t)dense, "edited_parameters_factored",
-                     (json_int_t)factored, "parameters", (json_int_t)(dense - factored));
+    return s;
+}
+
+/* A multiplication and an addition for each parameter and token. */
+static json_t *saved_json(const struct saving *s)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "edited_parameters", (json_int_t)s->dense,
+                     "edited_parameters_factored", (json_int_t)s->thin, "matrices", (json_int_t)s->n_thin,
+                     "parameters", (json_int_t)(s->dense - s->thin), "flops_per_token",
+                     (json_int_t)(2 * (s->dense - s->thin)));
+}
+
+static int fill_results(const struct laser_mpi_reduction *r, json_t *results, double final, double final_se,
+                        const struct saving *saving, struct laser_error *err)
+{
+    json_t *base_report = r->has_report ? mean_json(r->report_base, r->report_base_se) : NULL;
+    json_t *final_report = r->has_report ? mean_json(r->report_final, NAN) : NULL;
+    int bad = json_object_set_new(results, "strategy",
+                                  json_string(laser_deck_string(r->run->deck, "reduce.strategy"))) |
+              json_object_set_new(results, "baseline",
+                                  state_json(mean_json(r->base_mean, r->base_se), base_report)) |
+              json_object_set(results, "decisions", r->decisions) |
+              json_object_set_new(results, "final", state_json(mean_json(final, final_se), final_report)) |
+              json_object_set_new(results, "saved", saved_json(saving)) |
+              json_object_set_new(results, "seconds", json_real(MPI_Wtime() - r->run->start_s));
+
+    if (r->sweep != NULL)
+        bad |= json_object_set(results, "sweep", r->sweep);
+    if (r->has_report)
+        bad |=
+            json_object_set_new(results, "report_difference",
+                                json_pack("{s:f, s:f}", "nll", r->report_difference, "stderr", r->report_se));
+    if (bad)
+        return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
+    return laser_results_write(r->run->output, results, err);
+}
+
+static double real_of(const json_t *decision, const char *key)
+{
+    const json_t *v = json_object_get(decision, key);
+
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+/* Those of a sweep first. */
+static int write_decisions(const struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    size_t n_sweep = json_array_size(r->sweep), n = n_sweep + json_array_size(r->decisions);
+    struct laser_spectra_decision *list = calloc(n + 1, sizeof *list);
+    int code;
+
+    if (list == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "spectra.h5", "no memory for %zu decisions", n);
+    for (size_t i = 0; i < n; ++i) {
+        const json_t *d =
+            i < n_sweep ? json_array_get(r->sweep, i) : json_array_get(r->decisions, i - n_sweep);
+        list[i] = (struct laser_spectra_decision){
+            .tensor = json_string_value(json_object_get(d, "tensor")),
+            .edit = json_string_value(json_object_get(d, "edit")),
+            .reason = json_string_value(json_object_get(d, "reason")),
+            .rank = json_integer_value(json_object_get(d, "rank")),
+            .of = json_integer_value(json_object_get(d, "of")),
+            .kept = json_is_true(json_object_get(d, "kept")),
+            .windows = json_integer_value(json_object_get(d, "windows")),
+            .nll = real_of(d, "nll"),
+            .difference = real_of(d, "difference"),
+            .difference_stderr = real_of(d, "difference_stderr"),
+            .seconds = real_of(d, "seconds"),
+        };
+    }
+    code = laser_spectra_decisions(laser_mpi_run_path(r->run, "spectra.h5"), list, (int64_t)n, err);
+    free(list);
+    return code;
+}
+
+static void say_saving(const struct laser_mpi_reduction *r, const struct saving *s)
+{
+    if (s->n_thin > 0)
+        laser_mpi_log_line(r->run->log, "RESULT",
+                           "as two thin matrices %" PRId64 " of the edited ones have %" PRId64
+                           " parameters less (%.1f %% of the edited) and take %" PRId64
+                           " flops less a token (--also factored)",
+                           s->n_thin, s->dense - s->thin,
+                           100 * (double)(s->dense - s->thin) / (double)s->dense, 2 * (s->dense - s->thin));
+    else if (s->dense > 0)
+        laser_mpi_log_line(
+            r->run->log, "RESULT",
+            "no parameters are saved: none of the edited matrices is smaller as two thin ones");
+}
+
+static void say(const struct laser_mpi_reduction *r, double final, double final_se,
+                const struct saving *saving, const char *phases)
+{
+    struct laser_mpi_log *log = r->run->log;
+    int reverted = (int)json_array_size(r->decisions) - r->n_kept;
+
+    laser_mpi_log_line(log, "RESULT",
+                       "selection: perplexity %.6f +- %.6f -> %.6f +- %.6f on %" PRId64 " windows",
+                       exp(r->base_mean), r->base_se * exp(r->base_mean), exp(final), final_se * exp(final),
+                       r->e.n_selected);
+    if (r->has_report)
+        laser_mpi_log_line(log, "RESULT",
+                           "report:    perplexity %.6f -> %.6f on %" PRId64 " windows (%+.6f +- %.6f nats)",
+                           exp(r->report_base), exp(r->report_final), r->e.n_windows - r->e.n_selected,
+                           r->report_difference, r->report_se);
+    if (laser_deck_is(r->run->deck, "reduce.strategy", "sweep"))
+        laser_mpi_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
+    else
+        laser_mpi_log_line(log, "RESULT", "%d candidates kept, %d reverted", r->n_kept, reverted);
+    say_saving(r, saving);
+    laser_mpi_log_line(log, "RESULT", "seconds (min / mean / max over ranks): %s", phases);
+    laser_mpi_log_line(log, "RESULT", "%s holds model/, plan.yaml, results.json, spectra.h5, ledger.txt",
+                       r->run->output);
+}
+
+/* ---- the table of a sweep ---- */
+
+static int by_difference(const void *a, const void *b)
+{
+    double x = real_of(*(json_t *const *)a, "difference"), y = real_of(*(json_t *const *)b, "difference");
+
+    return x < y ? -1 : x > y;
+}
+
+static void say_sweep(const struct laser_mpi_reduction *r, json_t *list)
+{
+    size_t n = json_array_size(list);
+    json_t **sorted = calloc(n + 1, sizeof *sorted);
+
+    if (sorted == NULL)
+        return;
+    for (size_t i = 0; i < n; ++i)
+        sorted[i] = json_array_get(list, i);
+    qsort(sorted, n, sizeof *sorted, by_difference);
+    for (size_t i = 0; i < n && i < 20; ++i)
+        laser_mpi_log_line(
+            r->run->log, "SWEEP", "%2zu. %-44s %-12s rank %5lld of %5lld  ppl %.6f (%+.2e +- %.1e nats)",
+            i + 1, json_string_value(json_object_get(sorted[i], "tensor")),
+            json_string_value(json_object_get(sorted[i], "edit")),
+            (long long)json_integer_value(json_object_get(sorted[i], "rank")),
+            (long long)json_integer_value(json_object_get(sorted[i], "of")), real_of(sorted[i], "ppl"),
+            real_of(sorted[i], "difference"), real_of(sorted[i], "difference_stderr"));
+    if (n > 20)
+        laser_mpi_log_line(r->run->log, "SWEEP", "and %zu more, all in results.json", n - 20);
+    free(sorted);
 }
 
 int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err)
 {
-    double final, current_base;
+    char phases[1024];
+    int code = LASER_OK;
 
-    laser_search_best(r->search, &final);
-    laser_search_base(r->search, &current_base);
-    if (isnan(r->base_mean))
-        r->base_mean = current_base;
-    json_object_set_new(results, "strategy", json_string(laser_deck_string(r->run->deck, "reduce.strategy")));
-    json_object_set_new(results, "baseline", state_json(r->base_mean, r->report_base, r->has_report));
-    json_object_set(results, "decisions", r->decisions);
-    json_object_set_new(results, "final", state_json(final, r->report_final, r->has_report));
-    if (r->has_report)
-        json_object_set_new(results, "report_difference",
-                            json_pack("{s:f, s:f}", "nll", r->report_difference, "stderr", r->report_se));
-    json_object_set_new(results, "saved", saved_json(r));
-    json_object_set_new(results, "seconds", json_real(MPI_Wtime() - r->run->start_s));
-    laser_mpi_log_line(r->run->log, "RESULT", "selection: perplexity %.6f -> %.6f on %" PRId64 " windows",
-                       exp(r->base_mean), exp(final), r->e.n_selected);
-    if (r->has_report)
-        laser_mpi_log_line(r->run->log, "RESULT",
-                           "report:    perplexity %.6f -> %.6f on %" PRId64 " windows (%+.6f +- %.6f nats)",
-                           exp(r->report_base), exp(r->report_final), r->e.n_windows - r->e.n_selected,
-                           r->report_difference, r->report_se);
-    laser_mpi_log_line(r->run->log, "RESULT", "%d of %zu candidates kept; the model is in %s", r->n_kept,
-                       json_array_size(r->decisions), laser_mpi_run_path(r->run, "model"));
-    return laser_results_write(r->run->output, results, err);
+    laser_mpi_log_phases_text(r->run->log, r->run->world, phases, sizeof phases);
+    if (r->run->rank == 0) {
+        struct saving saving = find_saving(r);
+        double final, final_se;
+        const double *windows = laser_search_best(r->search, &final);
+        final_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.n_selected, final);
+        code = write_decisions(r, err);
+        if (code == LASER_OK)
+            code = fill_results(r, results, final, final_se, &saving, err);
+        if (code == LASER_OK && laser_deck_is(r->run->deck, "reduce.strategy", "sweep"))
+            say_sweep(r, r->decisions);
+        if (code == LASER_OK)
+            say(r, final, final_se, &saving, phases);
+    }
+    return laser_mpi_agree(r->run->world, code, err);
 }

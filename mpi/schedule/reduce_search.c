@@ -174,8 +174,11 @@ int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
         code = laser_mpi_evaluate_search(&r->e, "report", search, laser_mpi_selected_batches(&r->e), err);
-    if (code == LASER_OK && r->run->rank == 0)
-        laser_search_base(search, &r->report_base);
+    if (code == LASER_OK && r->run->rank == 0) {
+        const double *windows = laser_search_base(search, &r->report_base);
+        r->report_base_se =
+            laser_mpi_reduction_error(windows, plan.window_weights, plan.n_windows, r->report_base);
+    }
     laser_search_free(search);
     return code;
 }

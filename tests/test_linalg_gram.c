@@ -2,6 +2,7 @@
 #include "testing_linalg.h"
 
 #include "linalg/gram.h"
+#include "linalg/sturm.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static void tall_and_wide_matrices(void **state)
     (void)state;
     check(90, 40, 1, 0.01, 1, LASER_STAGES_AUTO);
     check(40, 90, 1, 0.01, 1, LASER_STAGES_AUTO);
-    check(400, 400, 3, 1e-3, 1, LASER_STAGES_AUTO);
+    check(400, 400, 3, 1e-3, 1, LASER_STAGES_TWO);
 }
 
 static void single_rows_and_columns(void **state)
@@ -168,9 +169,65 @@ static void missing_and_surplus_rows_are_refused(void **state)
     assert_int_equal(laser_gram_init(&gram, 0, 2, NULL), LASER_EINPUT);
 }
 
+/* 2 - 2 cos: the eigenvalues of the second difference are known. */
+static void tridiagonal_values_are_right_to_the_last_digits(void **state)
+{
+    static const int sizes[] = {1, 2, 3, 7, 33, 100, 1000};
+    static double d[1000], e[1000];
+    (void)state;
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        int n = sizes[k];
+        for (int i = 0; i < n; i++) {
+            d[i] = 2;
+            e[i] = i % 2 ? 1 : -1;
+        }
+        assert_int_equal(laser_tridiagonal_values(n, d, e, NULL), LASER_OK);
+        for (int i = 0; i < n; i++) {
+            double half = sin(M_PI * (i + 1) / (2. * (n + 1)));
+            if (!(fabs(d[i] - 4 * half * half) <= 4e-15))
+                fail_msg("n = %d: value %d off by %g", n, i, d[i] - 4 * half * half);
+        }
+    }
+}
+
+static void tridiagonal_values_of_uncoupled_and_equal_blocks(void **state)
+{
+    double d[90], e[90];
+    (void)state;
+    for (int i = 0; i < 90; i++) { /* thirty blocks [[0 1][1 0]], [2] and couplings of 0 */
+        d[i] = i % 3 == 2 ? 2 : 0;
+        e[i] = i % 3 == 0 ? 1 : 0;
+    }
+    assert_int_equal(laser_tridiagonal_values(90, d, e, NULL), LASER_OK);
+    for (int i = 0; i < 90; i++)
+        assert_true(fabs(d[i] - (i < 30 ? -1 : i < 60 ? 1 : 2)) <= 1e-15);
+    for (int i = 0; i < 90; i++)
+        d[i] = e[i] = 0;
+    assert_int_equal(laser_tridiagonal_values(90, d, e, NULL), LASER_OK);
+    for (int i = 0; i < 90; i++)
+        assert_true(fabs(d[i]) <= 1e-17);
+}
+
+static void tridiagonal_values_keep_graded_and_extreme_scales(void **state)
+{
+    double d[60], e[60];
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        d[i] = 1e200 * pow(10, -0.25 * i);
+        e[i] = 0;
+    }
+    assert_int_equal(laser_tridiagonal_values(60, d, e, NULL), LASER_OK);
+    for (int i = 0; i < 60; i++)
+        assert_true(fabs(d[59 - i] - 1e200 * pow(10, -0.25 * i)) <=
+                    3e-16 * 1e200 * pow(10, -0.25 * i) + 1e183);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tridiagonal_values_are_right_to_the_last_digits),
+        cmocka_unit_test(tridiagonal_values_of_uncoupled_and_equal_blocks),
+        cmocka_unit_test(tridiagonal_values_keep_graded_and_extreme_scales),
         cmocka_unit_test(tall_and_wide_matrices),
         cmocka_unit_test(single_rows_and_columns),
         cmocka_unit_test(two_stages_at_every_size_around_the_bandwidth),

@@ -1,6 +1,7 @@
 #include "linalg/eigen.h"
 
 #include "linalg/lapack.h"
+#include "linalg/sturm.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -107,15 +108,15 @@ static int transform_back(const double *a, const struct tridiagonal *t, int coun
 
 static int values_only(const struct tridiagonal *t, double *w, struct laser_error *err)
 {
-    int n = t->n, info = 0;
+    int n = t->n;
     double *e = malloc((size_t)n * sizeof *e);
     if (e == NULL)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %d numbers", n);
     memcpy(w, t->d, (size_t)n * sizeof *w);
     memcpy(e, t->e, (size_t)n * sizeof *e);
-    dsterf_(&n, w, e, &info);
+    int code = laser_tridiagonal_values(n, w, e, err);
     free(e);
-    return info == 0 ? LASER_OK : laser_error_set(err, LASER_ENUMERIC, NULL, "dsterf did not converge");
+    return code;
 }
 
 int laser_symmetric_vectors(double *a, int n, int first, int end, double *w, double *vectors,

@@ -1,5 +1,6 @@
 #include "linalg/gram.h"
 
+#include "linalg/array.h"
 #include "linalg/lapack.h"
 
 #include <inttypes.h>
@@ -13,7 +14,7 @@ int laser_gram_init(struct laser_gram *gram, int64_t rows, int64_t columns, stru
     if (code != LASER_OK)
         return code;
     size_t n = (size_t)gram->slabs.n;
-    gram->g = calloc(n * n, sizeof *gram->g);
+    gram->g = laser_array_zeros(n * n);
     if (gram->g == NULL)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a Gram matrix of %zu x %zu", n, n);
     return LASER_OK;

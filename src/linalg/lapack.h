@@ -26,7 +26,6 @@ void dtplqt_(const int *m, const int *n, const int *l, const int *mb, double *a,
 
 void dsytrd_(const char *uplo, const int *n, double *a, const int *lda, double *d, double *e, double *tau,
              double *work, const int *lwork, int *info);
-void dsterf_(const int *n, double *d, double *e, int *info);
 void dgesvd_(const char *jobu, const char *jobvt, const int *m, const int *n, double *a, const int *lda,
              double *s, double *u, const int *ldu, double *vt, const int *ldvt, double *work,
              const int *lwork, int *info);

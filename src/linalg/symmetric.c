@@ -2,12 +2,14 @@
 
 #include "linalg/chase.h"
 #include "linalg/lapack.h"
+#include "linalg/panel.h"
+#include "linalg/sturm.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { B = LASER_BAND, STRIP = 512 };
+enum { B = LASER_BAND };
 
 /* Workspace of one reduction to band form: panels p x B in column order, leading dimension n. */
 struct band_work {
@@ -16,40 +18,24 @@ struct band_work {
     double *w;     /* A V T - V (T^T V^T A V T) / 2 */
     double *y;     /* A V */
     double *t;     /* B x B factor of the block reflector */
-    double *small; /* B x B, and workspace of dgeqrt */
+    double *small; /* B x B */
+    double *rows;  /* of laser_panel_multiply */
 };
 
 static int work_alloc(struct band_work *work, int n)
 {
     size_t panel = (size_t)n * B;
     *work = (struct band_work){.n = n};
-    work->v = malloc((3 * panel + 3 * (size_t)B * B) * sizeof(double));
+    work->v = malloc((3 * panel + 2 * (size_t)B * B + laser_panel_work(n)) * sizeof(double));
     if (work->v == NULL)
         return 0;
     work->w = work->v + panel;
     work->y = work->w + panel;
     work->t = work->y + panel;
     work->small = work->t + (size_t)B * B;
+    work->rows = work->small + (size_t)B * B;
     memset(work->t, 0, (size_t)B * B * sizeof *work->t); /* dgeqrt leaves the lower triangle of T alone */
     return 1;
-}
-
-/* y = A v for the p x p symmetric matrix in the lower triangle of a (leading dimension lda) and p x width v.
- * Strip by strip, as two products with the same block below the diagonal: faster than dsymm, which repacks
- * what it mirrors. */
-static void multiply(const double *a, int lda, int p, int width, const double *v, double *y, int ld)
-{
-    const double one = 1, zero = 0;
-    for (int c = 0; c < p; c += STRIP) {
-        int strip = p - c < STRIP ? p - c : STRIP, rest = p - c - strip;
-        const double *diagonal = a + c + (size_t)c * (size_t)lda, *lower = diagonal + strip;
-        dsymm_("L", "L", &strip, &width, &one, diagonal, &lda, v + c, &ld, c == 0 ? &zero : &one, y + c, &ld);
-        if (rest == 0)
-            break;
-        dgemm_("T", "N", &strip, &width, &rest, &one, lower, &lda, v + c + strip, &ld, &one, y + c, &ld);
-        dgemm_("N", "N", &rest, &width, &strip, &one, lower, &lda, v + c, &ld, c == 0 ? &zero : &one,
-               y + c + strip, &ld);
-    }
 }
 
 /* Moves R of the panel into the band and writes V out with its ones and zeros.  first = global column. */
@@ -73,7 +59,7 @@ static void update_trailing(double *a, int lda, int p, int width, struct band_wo
 {
     const double one = 1, zero = 0, minus = -1, minus_half = -0.5;
     int ld = work->n, b = B;
-    multiply(a, lda, p, width, work->v, work->y, ld);
+    laser_panel_multiply(a, lda, p, work->v, work->y, ld, work->rows);
     /* w = y T;  small = T^T (V^T w);  w -= V small / 2 */
     dgemm_("N", "N", &p, &width, &width, &one, work->y, &ld, work->t, &b, &zero, work->w, &ld);
     dgemm_("T", "N", &width, &width, &p, &one, work->v, &ld, work->w, &ld, &zero, work->small, &b);
@@ -143,18 +129,13 @@ static int one_stage(double *a, int n, double *d, double *e, struct laser_error 
 
 int laser_symmetric_values(double *a, int n, enum laser_stages stages, double *w, struct laser_error *err)
 {
-    int info = 0;
     double *e = malloc((size_t)n * sizeof *e);
     if (e == NULL)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %d numbers", n);
     int two = stages == LASER_STAGES_TWO || (stages == LASER_STAGES_AUTO && n >= LASER_TWO_STAGE_FROM);
     int code = two ? two_stages(a, n, w, e, err) : one_stage(a, n, w, e, err);
-    if (code == LASER_OK) {
-        dsterf_(&n, w, e, &info);
-        if (info != 0)
-            code =
-                laser_error_set(err, LASER_ENUMERIC, NULL, "dsterf: %d eigenvalues did not converge", info);
-    }
+    if (code == LASER_OK)
+        code = laser_tridiagonal_values(n, w, e, err);
     free(e);
     return code;
 }

@@ -77,12 +77,13 @@ char *laser_number_shortest(double value, char text[LASER_NUMBER_SIZE])
         snprintf(text, LASER_NUMBER_SIZE, "%s%c%s%.16se%c%02d", sign, digits[0], length > 1 ? "." : "",
                  digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
     else if (exponent < 0)
-        snprintf(text, LASER_NUMBER_SIZE, "%s0.%.*s%s", sign, -exponent - 1, "0000", digits);
-    else if (length <= exponent + 1)
-        snprintf(text, LASER_NUMBER_SIZE, "%s%s%.*s.0", sign, digits, exponent + 1 - length,
-                 "0000000000000000");
-    else
-        snprintf(text, LASER_NUMBER_SIZE, "%s%.*s.%s", sign, exponent + 1, digits, digits + exponent + 1);
+        snprintf(text, LASER_NUMBER_SIZE, "%s0.%.*s%.17s", sign, -exponent - 1, "0000", digits);
+    else {
+        for (; length < exponent + 1; length++)
+            strcpy(digits + length, "0");
+        snprintf(text, LASER_NUMBER_SIZE, "%s%.*s.%.17s", sign, exponent + 1, digits,
+                 length > exponent + 1 ? digits + exponent + 1 : "0");
+    }
     return text;
 }
 

@@ -7,30 +7,18 @@
 
 #include "comm/agree.h"
 #include "schedule/farm.h"
+#include "schedule/layout.h"
 #include "schedule/worker.h"
-
-/* Ranks that hold one copy of the model together: as many as its weights and activations need, or what the
- * deck says. */
-static int choose_shards(const struct laser_mpi_evaluation *e)
-{
-    const struct laser_mpi_run *run = e->run;
-    int asked = (int)laser_deck_int(run->deck, "parallel.shards"),
-        workers = run->size > 1 ? run->size - 1 : 1;
-    double weights = (double)run->checkpoint->total_size_bytes, other = 600e6;
-    int shards = 1;
-
-    if (asked > 0)
-        return asked < workers ? asked : workers;
-    while (shards < workers && weights / shards + other > run->memory_limit_bytes)
-        ++shards;
-    return shards;
-}
 
 int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error *err)
 {
     struct laser_mpi_run *run = e->run;
-    int code = laser_mpi_team_create(run->world, choose_shards(e), &e->team, err);
+    struct laser_mpi_work work = laser_mpi_evaluation_work(e);
+    struct laser_mpi_layout layout;
+    int code = laser_mpi_agree(run->world, laser_mpi_layout_choose(run, &work, &layout, err), err);
 
+    if (code == LASER_OK)
+        code = laser_mpi_team_create(run->world, layout.shards, &e->team, err);
     if (code != LASER_OK)
         return code;
     if (run->rank == 0 &&

@@ -16,6 +16,7 @@
 #include "corpus/window.h"
 #include "forward/shards.h"
 #include "model/model.h"
+#include "schedule/layout.h"
 #include "schedule/run.h"
 #include "search/search.h"
 
@@ -54,6 +55,9 @@ struct laser_mpi_evaluation {
  * batches. */
 int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *evaluation,
                          struct laser_error *err);
+
+/* What the windows ask of a layout. */
+struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *evaluation);
 
 /* Splits the windows: those with mark[i] != 0 come first and are the selection, the others are for the
  * report.  Local, the same on every rank; before the model. */

@@ -7,6 +7,7 @@
 #include "comm/agree.h"
 #include "layout/schedule.h"
 #include "schedule/commands.h"
+#include "schedule/layout.h"
 
 static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
 {
@@ -121,5 +122,6 @@ int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
         return code;
     if (run->rank == 0)
         code = plan_scan(run, err);
-    return laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(run->world, code, err);
+    return code == LASER_OK ? laser_mpi_plan_evaluation(run, err) : code;
 }

@@ -148,16 +148,18 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
 static void set_memory_limit(struct laser_mpi_run *run)
 {
     double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
+    int ranks, workers = run->size > 1 && run->rank == 0 ? 0 : 1;
     MPI_Comm node;
-    int ranks;
 
-    if (limit <= 0) {
-        MPI_Comm_split_type(run->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-        MPI_Comm_size(node, &ranks);
-        MPI_Comm_free(&node);
+    MPI_Comm_split_type(run->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_size(node, &ranks);
+    MPI_Allreduce(MPI_IN_PLACE, &workers, 1, MPI_INT, MPI_SUM, node);
+    MPI_Comm_free(&node);
+    if (limit <= 0)
         limit = 0.9 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / ranks;
-    }
     MPI_Allreduce(&limit, &run->memory_limit_bytes, 1, MPI_DOUBLE, MPI_MIN, run->world);
+    workers = workers > 0 ? workers : INT_MAX; /* a node that has only the coordinator */
+    MPI_Allreduce(&workers, &run->node_workers, 1, MPI_INT, MPI_MIN, run->world);
 }
 
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)

@@ -39,6 +39,7 @@ struct laser_mpi_run {
     struct laser_matrix_list matrices;   /* every rank, the same */
     char output[4096];                   /* every rank; absolute */
     double memory_limit_bytes;           /* of this rank: the same on every rank */
+    int node_workers; /* workers of the node that has fewest, 1 or more: the same everywhere */
 
     /* Rank 0 only. */
     struct laser_rundir dir;

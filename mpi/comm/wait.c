@@ -1,17 +1,15 @@
 #include "comm/wait.h"
 
-#include <sched.h>
 #include <time.h>
 
 void laser_mpi_pause(struct laser_mpi_pause *pause)
 {
     struct timespec nap = {0, 20000};
 
-    ++pause->polls;
-    if (pause->polls < 20) {
-        sched_yield();
+    /* Not sched_yield: on a busy machine each one waits for a whole round of the other processes, where one
+     * that has slept is served first. */
+    if (++pause->polls < 20)
         return;
-    }
     /* 20 us at first, 1 ms once nothing has come for about 20 ms. */
     nap.tv_nsec *= 1 + (pause->polls - 20) / 8;
     if (nap.tv_nsec > 1000000)

@@ -51,9 +51,9 @@ enum laser_simd laser_kernels_simd(void);
  * limit. */
 void laser_kernels_limit_simd(enum laser_simd most);
 
-/* Threads of the BLAS and oneDNN pools of this process, 1 if never called; the own kernels run on the calling
- * thread: the program uses one rank per core.  The same number goes to both pools so that they never add up.
- */
+/* Threads of the BLAS and oneDNN pools of this process.  The program calls it with 1 before the first
+ * product: it uses one rank per core, and the own kernels run on the calling thread.  The same number goes to
+ * both pools, so that they never add up.  Without a call the libraries decide for themselves. */
 void laser_kernels_set_threads(int threads);
 
 #endif

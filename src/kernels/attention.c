@@ -124,7 +124,7 @@ LASER_INLINE void exponentials(int64_t keys, float *scores, const laser_vec base
 
             laser_vec_load(&v, row, LASER_LANES);
             v -= base[half];
-            laser_vec_exp(&v);
+            laser_vec_exp_below_88(&v);
             laser_vec_store(&v, row, LASER_LANES);
             total[half] += v;
         }
@@ -161,7 +161,7 @@ LASER_INLINE void softmax_step_body(const struct block *block, bool first, struc
         none = largest[half] == nothing; /* -Infinity minus itself would be NaN */
         laser_vec_select(&base[half], &none, &zero, &largest[half]);
         factor[half] -= base[half];
-        laser_vec_exp(&factor[half]);
+        laser_vec_exp_below_88(&factor[half]);
         total[half] *= factor[half];
     }
     if (!first)

@@ -29,23 +29,15 @@ void laser_block_left(int64_t rows, int64_t depth, const float *x, int64_t x_str
     }
 }
 
-LASER_INLINE void copy_columns_body(int64_t rows, int columns, const float *x, int64_t x_stride, float *to)
-{
-    for (int64_t r = 0; r < rows; r++) {
-        laser_vec v;
-
-        laser_vec_load(&v, x + r * x_stride, columns);
-        laser_vec_store(&v, to + r * LASER_BLOCK_ROWS,
-                        LASER_LANES); /* the next row overwrites the last two */
-    }
-}
-
-LASER_VARIANTS(copy_columns, (int64_t rows, int columns, const float *x, int64_t x_stride, float *to),
-               (rows, columns, x, x_stride, to))
-
 void laser_block_left_transposed(int64_t rows, int columns, const float *x, int64_t x_stride, float *to)
 {
-    copy_columns(rows, columns, x, x_stride, to);
+    if (has_avx512()) {
+        laser_avx512_copy_columns(rows, columns, x, x_stride, to);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int i = 0; i < columns; i++)
+            to[r * LASER_BLOCK_ROWS + i] = x[r * x_stride + i];
 }
 
 void laser_block_right(int rows, int64_t depth, const float *x, int64_t x_stride, float scale, float *to)

@@ -86,12 +86,12 @@ LASER_INLINE void sum_body(int64_t n, const float *logits, float base, float *re
     for (int64_t i = 0; i + LASER_LANES <= n; i += LASER_LANES) {
         laser_vec_load(&v, logits + i, LASER_LANES);
         v -= base;
-        laser_vec_exp(&v);
+        laser_vec_exp_below_88(&v);
         total += v;
     }
     load_logits(&tail, logits + n / LASER_LANES * LASER_LANES, n % LASER_LANES);
     tail -= base;
-    laser_vec_exp(&tail);
+    laser_vec_exp_below_88(&tail);
     total += tail;
     *result = laser_vec_sum(&total);
 }

@@ -29,6 +29,9 @@ void laser_avx512_columns(int rows, int64_t depth, const float *x, int64_t x_str
 void laser_avx512_rows(int rows, int64_t depth, const float *from, const float *scale, float *to,
                        int64_t to_stride);
 
+/* to[rows][14] = x[rows, columns <= 14], writing up to 2 floats beyond. */
+void laser_avx512_copy_columns(int64_t rows, int columns, const float *x, int64_t x_stride, float *to);
+
 /* Widens `depth` (even) inputs of a panel, packed as 16 or 8 bits, to to[depth][32]. */
 void laser_avx512_widen(enum laser_storage packed_as, int64_t depth, const void *panel, float *to);
 

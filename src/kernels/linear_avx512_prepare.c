@@ -157,6 +157,15 @@ LASER_TARGET_AVX512 void laser_avx512_rows(int rows, int64_t depth, const float 
     }
 }
 
+LASER_TARGET_AVX512 void laser_avx512_copy_columns(int64_t rows, int columns, const float *x,
+                                                   int64_t x_stride, float *to)
+{
+    __mmask16 lanes = first_lanes(columns);
+
+    for (int64_t r = 0; r < rows; r++)
+        _mm512_storeu_ps(to + r * LASER_BLOCK, _mm512_maskz_loadu_ps(lanes, x + r * x_stride));
+}
+
 LASER_TARGET_AVX512 static void widen_bfloat16(int64_t pairs, const int *from, float *to)
 {
     const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);

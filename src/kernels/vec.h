@@ -101,25 +101,32 @@ LASER_INLINE float laser_vec_sum(const laser_vec *v)
     return lanes[0];
 }
 
-/* e^x within 2 ulp for -87 <= x <= 88; 0 below, e^88 above, NaN for NaN.  Cody and Waite 1980, chapter 6.
- */
-LASER_INLINE void laser_vec_exp(laser_vec *x)
+/* e^x within 2 ulp for -87 <= x <= 88; 0 below, undefined above, NaN for NaN.  Cody and Waite 1980,
+ * chapter 6. */
+LASER_INLINE void laser_vec_exp_below_88(laser_vec *x)
 {
     const float round = 0x1.8p23f; /* adding it leaves the nearest integer in the low bits */
-    laser_vec high, zero = {0}, n, r, p;
-    laser_vec_mask above = *x > 88.0f, keep = ~(*x < -87.0f);
-    laser_vec_bits power;
+    laser_vec zero = {0}, n = *x * 1.44269504f + round, r, p;
+    laser_vec_mask keep = ~(*x < -87.0f);
+    laser_vec_bits power = (laser_vec_bits)n - (laser_vec_bits)(zero + round);
 
-    laser_vec_fill(&high, 88.0f);
-    laser_vec_select(&r, &above, &high, x);
-    n = r * 1.44269504f + round;
-    power = (laser_vec_bits)n - (laser_vec_bits)(zero + round);
     n -= round;
-    r = r - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f; /* log 2 in two parts, the first exact in its products */
+    r = *x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f; /* log 2 in two parts, the first exact in its products */
     p = 1 + r +
         r * r * (0.5f + r * (0.166665122f + r * (0.0416661873f + r * (0.00836959854f + r * 0.00139517186f))));
     p *= (laser_vec)((power + 127) << 23);
     laser_vec_select(x, &keep, &p, &zero);
+}
+
+/* The same, and e^88 above 88. */
+LASER_INLINE void laser_vec_exp(laser_vec *x)
+{
+    laser_vec high;
+    laser_vec_mask above = *x > 88.0f;
+
+    laser_vec_fill(&high, 88.0f);
+    laser_vec_select(x, &above, &high, x);
+    laser_vec_exp_below_88(x);
 }
 
 /* tanh, within 3 ulp. */

@@ -5,7 +5,7 @@
  *   reduce_search.c      the search on the selection windows, the report on the others
  *   reduce_decisions.c   every decision: ledger, list, a later start
  *   reduce_model.c       plan.yaml and the written model
- *   reduce_factors.c     the edits as thin matrices: --also factored, lora
+ *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
  *   reduce_results.c     results.json, spectra.h5, the table at the end
  */
 #ifndef LASER_MPI_SCHEDULE_REDUCE_H
@@ -78,7 +78,8 @@ int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edit
 int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
                           struct laser_error *err);
 
-/* Collective; no tensor may be redirected.  OUT/factored and OUT/lora, if reduce.also asks for them. */
+/* Collective; no tensor may be redirected before.  OUT/factored and OUT/lora, if reduce.also asks for them;
+ * on rank 0 the edited tensors are redirected to their edits afterwards. */
 int laser_mpi_factors_write(struct laser_mpi_reduction *r, const int32_t *edits, int n,
                             struct laser_error *err);
 

@@ -146,6 +146,8 @@ int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edit
         code = laser_mpi_agree(run->world, code, err);
     }
     if (code == LASER_OK)
+        code = laser_mpi_factors_write(r, kept, n, err);
+    if (code == LASER_OK)
         code = laser_mpi_agree(run->world, redirect_kept(r, kept, n, err), err);
     if (code == LASER_OK)
         code = write_files(run, err);

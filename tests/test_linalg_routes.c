@@ -308,7 +308,8 @@ static void costs_grow_and_agree_with_the_formulas(void **state)
                 laser_solver_seconds(6e10, LASER_SOLVER_GESVD, 4096, 4096));
     assert_true(laser_solver_seconds(6e10, LASER_SOLVER_GRAM, 576, 1536) ==
                 laser_solver_seconds(6e10, LASER_SOLVER_GRAM, 1536, 576));
-    assert_true(laser_solver_bytes(LASER_SOLVER_GRAM, 4096, 14336, 64 << 20) < 24ll * 4096 * 4096 + 200000000);
+    assert_true(laser_solver_bytes(LASER_SOLVER_GRAM, 4096, 14336, 64 << 20) <
+                24ll * 4096 * 4096 + 200000000);
     assert_true(laser_solver_measure_gemm() > 1e8);
 }
 

@@ -169,7 +169,8 @@ static const struct laser_deck_command commands[] = {
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
     {LASER_COMMAND_SHOW, "show", "DIR [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
-     "Prints the results of a finished run: a map of the scores, layers by types, and the list of decisions."},
+     "Prints the results of a finished run: a map of the scores, layers by types, and the list of "
+     "decisions."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",

@@ -74,9 +74,9 @@ int laser_gram_normalise(struct laser_gram *gram)
 
 void laser_gram_roots(double *w, int n, int exponent)
 {
-    /* Rounding spreads the zeros of a rank-deficient matrix about 0, to both sides alike: what is no larger
-     * than the most negative eigenvalue (and half) is a zero. */
-    double nothing = w[0] < 0 ? -1.5 * w[0] : 0;
+    /* Rounding spreads the zeros of a rank-deficient matrix about 0, to both sides alike: what is not clearly
+     * larger than the most negative eigenvalue is a zero. */
+    double nothing = w[0] < 0 ? -3 * w[0] : 0;
     for (int i = 0; i < n / 2; i++) {
         double swap = w[i];
         w[i] = w[n - 1 - i];

@@ -25,7 +25,7 @@ void golden_open(struct golden *g, const char *name)
 {
     char path[1024];
     struct laser_error err = {0};
-    json_t *root;
+    json_t *root, *targets;
     int64_t b, t;
 
     memset(g, 0, sizeof *g);
@@ -44,11 +44,13 @@ void golden_open(struct golden *g, const char *name)
     g->rank = calloc((size_t)(b * (t - 1)), sizeof *g->rank);
     g->logits = calloc((size_t)g->vocabulary, sizeof *g->logits);
     assert_true(g->tokens && g->targets && g->nll && g->rank && g->logits);
+    targets = json_object_get(root, "targets"); /* of a masked model */
     for (int64_t i = 0; i < b; i++)
         for (int64_t j = 0; j < t; j++) {
+            json_t *next = targets ? at(targets, i, j) : at(member(root, "tokens"), i, j + 1);
+
             g->tokens[i * t + j] = (int32_t)json_integer_value(at(member(root, "tokens"), i, j));
-            g->targets[i * t + j] =
-                j + 1 < t ? (int32_t)json_integer_value(at(member(root, "tokens"), i, j + 1)) : -1;
+            g->targets[i * t + j] = j + 1 < t ? (int32_t)json_integer_value(next) : -1;
             if (j + 1 < t) {
                 g->nll[i * (t - 1) + j] = json_number_value(at(member(root, "nll"), i, j));
                 g->rank[i * (t - 1) + j] = json_integer_value(at(member(root, "rank"), i, j));

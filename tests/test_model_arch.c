@@ -60,6 +60,8 @@ static void another_family_is_refused_by_name(void **state)
 {
     (void)state;
     assert_refused(llama, "{\"model_type\": \"mamba\"}", "mamba");
+    assert_refused(llama, "{\"model_type\": \"mamba\"}", "llama, mistral");
+    assert_refused(llama, "{\"model_type\": \"mamba\"}", "xlm-roberta");
     assert_refused(llama, "{\"model_type\": null}", "model_type");
 }
 
@@ -271,8 +273,8 @@ static void every_listed_type_is_known(void **state)
 /* The estimate knows one type of weights: these checkpoints have one. */
 static void the_estimate_is_what_loading_takes(void **state)
 {
-    static const char *const cases[] = {"llama",  "qwen2_moe", "gpt2",    "gemma2",
-                                        "phi-qk", "mixtral",   "gpt_neox"};
+    static const char *const cases[] = {"llama",  "qwen2_moe", "gpt2",     "gemma2",
+                                        "phi-qk", "mixtral",   "gpt_neox", "roberta"};
     static const int counts[] = {1, 2, 3, 6};
 
     (void)state;

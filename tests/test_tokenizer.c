@@ -135,7 +135,8 @@ static void roles_come_from_the_files_of_a_model_directory(void **state)
     size_t n;
     char *json = file_text(GOLDEN_DIR "llama2.json", &n);
     static const char config[] =
-        "{\"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"</s>\", \"pad_token\": null}";
+        "{\"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"</s>\", \"pad_token\": null, "
+        "\"mask_token\": {\"content\": \"<unk>\"}}";
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json"};
     (void)state;
     assert_non_null(json);
@@ -152,6 +153,7 @@ static void roles_come_from_the_files_of_a_model_directory(void **state)
     assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_BOS), 1);
     assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_EOS), 2);
     assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_PAD), -1);
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_MASK), 0);
     assert_true(laser_tokenizer_adds_bos(t));
     assert_int_equal(laser_tokenizer_prefix(t, &n_prefix)[0], 1);
     assert_int_equal(n_prefix, 1);

@@ -151,8 +151,13 @@ static int describe_model(const struct laser_checkpoint *c, enum laser_precision
     if (code != LASER_OK)
         return code;
     *vocab_size = laser_model_arch(model)->vocabulary;
+    if (laser_model_arch(model)->masked)
+        code = laser_error_set(err, LASER_EINPUT, c->dir,
+                               "%s is a masked language model: it fills in masks and has no perplexity of "
+                               "running text",
+                               laser_model_arch(model)->model_type);
     laser_model_free(model);
-    return LASER_OK;
+    return code;
 }
 
 static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,

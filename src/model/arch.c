@@ -241,24 +241,44 @@ static void read_moe(struct laser_config *config, const struct laser_family *fam
                             (long long)moe->experts);
 }
 
-/* The class named in the file must be a causal language model: a classifier has no head to evaluate. */
-static void check_class(struct laser_config *config)
+/* The class named in the file must be a language model: a classifier has no head to evaluate. */
+static void check_class(struct laser_config *config, const struct laser_family *family)
 {
     json_t *classes = laser_config_value(config, "architectures");
     const char *name = json_string_value(json_array_get(classes, 0));
     size_t n = name ? strlen(name) : 0;
 
-    if (!name || strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel") ||
-        (n > 5 && !strcmp(name + n - 5, "Model")))
+    if (!name || (n > 5 && !strcmp(name + n - 5, "Model")))
         return;
-    laser_config_refuse(config, "architectures", "%.100s is not a causal language model", name);
+    if (family->masked ? strstr(name, "ForMaskedLM") != NULL
+                       : strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel"))
+        return;
+    laser_config_refuse(config, "architectures", "%.100s is not a %s language model", name,
+                        family->masked ? "masked" : "causal");
+}
+
+/* Token types and the padding token, from which positions are counted. */
+static void read_masked(struct laser_config *config, struct laser_arch *arch)
+{
+    const char *positions = laser_config_text(config, "position_embedding_type", "absolute");
+
+    arch->masked = true;
+    arch->token_types = laser_config_integer(config, "type_vocab_size", 2, 1, 1 << 16);
+    arch->padding = (int32_t)laser_config_integer(config, "pad_token_id", 1, 0, 1 << 24);
+    if (strcmp(positions, "absolute") != 0)
+        laser_config_refuse(config, "position_embedding_type", "\"%.40s\" is not supported (absolute is)",
+                            positions);
+    if (laser_arch_longest(arch) < 1)
+        laser_config_refuse(config, "max_position_embeddings",
+                            "%lld positions, of which those up to %ld are not for tokens",
+                            (long long)arch->max_positions, (long)arch->padding);
 }
 
 static void read_all(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
 {
     const char *dtype;
 
-    check_class(config);
+    check_class(config, family);
     read_sizes(config, family, arch);
     if (config->result != LASER_OK)
         return;
@@ -286,12 +306,31 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     arch->qk_norm = read_switch(config, family->qk_norm);
     arch->activation = read_activation(config, family);
     arch->embed_scale = family->embed_scaled ? sqrt((double)arch->hidden) : 1;
+    if (family->masked)
+        read_masked(config, arch);
     read_attention(config, family, arch);
     read_windows(config, family, arch);
     read_moe(config, family, arch);
     dtype = laser_config_text(config, "dtype", laser_config_text(config, "torch_dtype", ""));
     snprintf(arch->stored_dtype, sizeof arch->stored_dtype, "%s", dtype);
     laser_config_refuse_unknown(config, laser_family_harmless, family->harmless, family->model_type);
+}
+
+static void refuse_type(struct laser_config *config, const char *type)
+{
+    const char *const *types = laser_arch_types();
+    char list[320] = "";
+
+    for (size_t i = 0, n = 0; types[i] && n < sizeof list; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
+    laser_config_refuse(config, "model_type", "\"%.100s\" is not supported; supported are %s", type, list);
+}
+
+int64_t laser_arch_longest(const struct laser_arch *arch)
+{
+    if (!arch->names->positions)
+        return INT64_MAX;
+    return arch->masked ? arch->max_positions - arch->padding - 1 : arch->max_positions;
 }
 
 int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, struct laser_error *err)
@@ -309,7 +348,7 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
         snprintf(arch->model_type, sizeof arch->model_type, "%s", type);
         read_all(&config, family, arch);
     } else if (config.result == LASER_OK) {
-        laser_config_refuse(&config, "model_type", "\"%.100s\" is not supported", type);
+        refuse_type(&config, type);
     }
     if (config.result != LASER_OK)
         laser_arch_free(arch);

@@ -1,4 +1,4 @@
-/* What a decoder-only language model computes, as data: the one layer loop in forward.c reads this and
+/* What a language model computes, as data: the one layer loop in forward.c reads this and
  * nothing else about the family of a model.  Filled from config.json; what the loop cannot compute is refused
  * by name.
  *
@@ -18,9 +18,10 @@
 enum laser_norm_kind { LASER_NORM_RMS, LASER_NORM_LAYER };
 
 enum laser_residual {
-    LASER_RESIDUAL_SERIAL,         /* x += attention(norm(x)); x += mlp(norm'(x)) */
-    LASER_RESIDUAL_PARALLEL,       /* x += attention(norm(x)) + mlp(norm'(x)) */
-    LASER_RESIDUAL_PARALLEL_SHARED /* x += attention(norm(x)) + mlp(norm(x)) */
+    LASER_RESIDUAL_SERIAL,          /* x += attention(norm(x)); x += mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL,        /* x += attention(norm(x)) + mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL_SHARED, /* x += attention(norm(x)) + mlp(norm(x)) */
+    LASER_RESIDUAL_POST             /* x = norm(x + attention(x)); x = norm'(x + mlp(x)) */
 };
 
 enum laser_qkv_layout {
@@ -67,7 +68,8 @@ struct laser_moe {
 struct laser_names {
     const char *prefix[2]; /* of everything but the head; the first that a checkpoint has is used */
     const char *layer;     /* followed by the number and a dot */
-    const char *embed, *positions, *final_norm, *head;
+    const char *embed, *positions, *types, *embed_norm, *final_norm, *head;
+    const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
     const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
     const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm;
     const char *gate, *up, *gate_up, *down;
@@ -81,6 +83,10 @@ struct laser_arch {
     const struct laser_names *names;
     int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
     int64_t max_positions; /* as stated; a limit only where positions are learned */
+    int64_t token_types;   /* rows of their table, of which the first is used; 0: none */
+    bool masked;           /* every token sees all others; trained to fill in a mask, not to go on */
+    int32_t padding;       /* masked: this token has no place in the count, and position `padding`; the
+                              others have padding + 1, padding + 2, ... */
     bool tied;
     bool transposed; /* linear weights are stored [in, out] (Conv1D) */
     enum laser_qkv_layout qkv_layout;
@@ -113,6 +119,9 @@ struct laser_arch {
 int laser_arch_read(json_t *config, const char *where, struct laser_arch *arch, struct laser_error *err);
 
 void laser_arch_free(struct laser_arch *arch);
+
+/* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
+int64_t laser_arch_longest(const struct laser_arch *arch);
 
 /* The supported model types, NULL-terminated. */
 const char *const *laser_arch_types(void);

@@ -54,7 +54,7 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
                                               .scale = layer->attention_scale,
                                               .soft_cap = (float)a->attention_softcap,
                                               .window = layer->window,
-                                              .causal = true};
+                                              .causal = !a->masked};
 
     laser_model_fill_tables(m, ws, length);
     if (a->rope.kind != LASER_ROPE_NONE)

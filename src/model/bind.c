@@ -386,6 +386,22 @@ static bool has(const struct binder *b, const char *name)
     return laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
 }
 
+/* What a masked model does to the hidden states before its head; small, so that every shard does all of it.
+ * Its names have no prefix. */
+static void bind_head_dense(struct binder *b)
+{
+    struct laser_model *m = b->model;
+    const struct laser_names *n = m->arch.names;
+    const char *prefix = b->prefix;
+    int64_t h = m->arch.hidden;
+
+    b->prefix = "";
+    bind_outputs(b, &m->head_dense, &m->head_dense_bias, 0, n->head_dense, -1,
+                 (struct piece){NULL, h, h, 0, h, 0, h}, true);
+    bind_norm(b, &m->head_norm, n->head_norm, h);
+    b->prefix = prefix;
+}
+
 /* Embedding and head.  A tied checkpoint may hold the one matrix under either name; if it holds both, each is
  * used for its own purpose, as transformers does when they differ. */
 static void bind_ends(struct binder *b)
@@ -402,6 +418,10 @@ static void bind_ends(struct binder *b)
     if (a->names->positions)
         bind_table(b, &m->position_table, full_name(b, positions, a->names->positions, -1, ".weight"),
                    a->max_positions, m->positions);
+    if (a->names->types)
+        bind_table(b, &m->type_table, full_name(b, positions, a->names->types, -1, ".weight"), a->token_types,
+                   (struct laser_share){0, m->group.index == 0});
+    bind_norm(b, &m->embed_norm, a->names->embed_norm, a->hidden);
     b->layer = a->layers;
     m->output = &m->embed;
     if (!a->tied || (has(b, embed) && has(b, head))) {
@@ -410,9 +430,12 @@ static void bind_ends(struct binder *b)
     }
     if (a->head_bias) {
         snprintf(head, sizeof head, "%s.bias", a->names->head);
-        bind_values(b, &m->head_bias, 0, head, a->vocabulary, m->vocabulary.first, m->vocabulary.count);
+        bind_values(b, &m->head_bias, 0, a->names->head_bias ? a->names->head_bias : head, a->vocabulary,
+                    m->vocabulary.first, m->vocabulary.count);
     }
     bind_norm(b, &m->final_norm, a->names->final_norm, a->hidden);
+    if (a->names->head_dense)
+        bind_head_dense(b);
 }
 
 static void refuse_unused(struct binder *b)
@@ -439,11 +462,12 @@ int laser_model_bind(struct laser_model *model, struct laser_error *err)
 {
     struct binder b = {.model = model, .layer = -1, .err = err};
     const struct laser_arch *a = &model->arch;
+    const char *first = a->names->final_norm ? a->names->final_norm : a->names->embed_norm;
     char buffer[NAME_BYTES];
 
     for (int i = 0; i < 2; i++) {
         b.prefix = a->names->prefix[i];
-        if (has(&b, full_name(&b, buffer, a->names->final_norm, -1, ".weight")))
+        if (has(&b, full_name(&b, buffer, first, -1, ".weight")))
             break;
         if (i == 1)
             b.prefix = a->names->prefix[0]; /* neither: the message names the usual one */

@@ -78,10 +78,12 @@ static void count_experts(struct tally *t)
 }
 
 /* Keys that a token sees on average. */
-static double mean_keys(int64_t length, int64_t window)
+static double mean_keys(int64_t length, int64_t window, bool masked)
 {
     double l = (double)length, w = (double)window;
 
+    if (masked)
+        return l;
     return window == 0 || window >= length ? (l + 1) / 2 : w - w * (w - 1) / (2 * l);
 }
 
@@ -101,7 +103,7 @@ static void count_layer(struct tally *t, int64_t layer, int64_t length)
     count_vector(t, a->q_bias ? qkv : 0);
     count_matrix(t, t->precision, a->hidden, q, 1);
     count_vector(t, a->o_bias && t->index == 0 ? a->hidden : 0);
-    t->flops += 4 * (double)q * mean_keys(length, a->window[layer]);
+    t->flops += 4 * (double)q * mean_keys(length, a->window[layer], a->masked);
     if (a->sparse[layer])
         count_experts(t);
     else
@@ -119,6 +121,13 @@ static void count_ends(struct tally *t)
     if (a->names->positions)
         count_matrix(t, LASER_FLOAT32, laser_share_of(a->max_positions, t->index, t->count, 1).count,
                      a->hidden, 0);
+    count_matrix(t, LASER_FLOAT32, a->token_types > 0 && t->index == 0 ? 1 : 0, a->hidden, 0);
+    count_norm(t, a->names->embed_norm, a->hidden);
+    if (a->names->head_dense) {
+        count_matrix(t, t->precision, a->hidden, a->hidden, 1);
+        count_vector(t, a->hidden);
+        count_norm(t, a->names->head_norm, a->hidden);
+    }
     count_vector(t, a->head_bias ? rows : 0);
     count_norm(t, a->names->final_norm, a->hidden);
 }

@@ -125,6 +125,27 @@ static const struct laser_names neox_names = {
     .down = "mlp.dense_4h_to_h",
     .ignored = {".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq"}};
 
+static const struct laser_names roberta_names = {.prefix = {"roberta.", ""},
+                                                 .layer = "encoder.layer.",
+                                                 .embed = "embeddings.word_embeddings",
+                                                 .positions = "embeddings.position_embeddings",
+                                                 .types = "embeddings.token_type_embeddings",
+                                                 .embed_norm = "embeddings.LayerNorm",
+                                                 .head = "lm_head.decoder",
+                                                 .head_bias = "lm_head.bias",
+                                                 .head_dense = "lm_head.dense",
+                                                 .head_norm = "lm_head.layer_norm",
+                                                 .q = "attention.self.query",
+                                                 .k = "attention.self.key",
+                                                 .v = "attention.self.value",
+                                                 .o = "attention.output.dense",
+                                                 .post_attention_norm = "attention.output.LayerNorm",
+                                                 .up = "intermediate.dense",
+                                                 .down = "output.dense",
+                                                 .post_mlp_norm = "output.LayerNorm",
+                                                 .ignored = {"embeddings.position_ids", "pooler.dense.weight",
+                                                             "pooler.dense.bias", "lm_head.decoder.bias"}};
+
 static const struct laser_keys common_keys = {
     "hidden_size",       "num_hidden_layers",       "num_attention_heads", "num_key_value_heads", "head_dim",
     "intermediate_size", "max_position_embeddings", "rms_norm_eps",        "hidden_act"};
@@ -159,6 +180,11 @@ static const struct laser_keys gpt_keys = {"n_embd",
 
 /* What most share. */
 #define LLAMA_LIKE .norm = LASER_NORM_RMS, .gated = true, .partial = 1
+
+#define ROBERTA_LIKE                                                                                         \
+    .names = &roberta_names, .keys = &neox_keys, .norm = LASER_NORM_LAYER, .residual = LASER_RESIDUAL_POST,  \
+    .masked = true, .eps = 1e-12, TIED(true), .q_bias = ALWAYS, .o_bias = ALWAYS, .mlp_bias = ALWAYS,        \
+    .head_bias = true, .activation = "gelu"
 
 static const struct laser_family families[] = {
     {.model_type = "llama",
@@ -356,6 +382,8 @@ static const struct laser_family families[] = {
      .theta_key = "rotary_emb_base",
      .partial_key = "rotary_pct",
      .activation = "gelu"},
+    {.model_type = "roberta", ROBERTA_LIKE},
+    {.model_type = "xlm-roberta", ROBERTA_LIKE},
 };
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
@@ -370,9 +398,10 @@ const struct laser_family *laser_family_find(const char *model_type)
 
 const char *const *laser_arch_types(void)
 {
-    static const char *const types[] = {"llama",     "mistral",   "qwen2", "qwen3",    "mixtral",
-                                        "qwen2_moe", "qwen3_moe", "phi",   "phi3",     "gemma",
-                                        "gemma2",    "gpt2",      "gptj",  "gpt_neox", NULL};
+    static const char *types[FAMILIES + 1];
+
+    for (int i = 0; i < FAMILIES; i++)
+        types[i] = families[i].model_type;
     return types;
 }
 

@@ -36,7 +36,7 @@ struct laser_family {
     enum laser_residual residual;
     const char *residual_key; /* a key that, when false, makes it serial */
     struct laser_switch tied, q_bias, o_bias, mlp_bias, qk_norm;
-    bool head_bias, gated, transposed, norm_plus_one, embed_scaled;
+    bool head_bias, gated, transposed, norm_plus_one, embed_scaled, masked;
     bool rope_interleaved, partial_rope; /* whether partial_rotary_factor is honoured */
     double theta, partial;               /* defaults; theta 0: no rotary positions */
     const char *theta_key,

@@ -80,6 +80,35 @@ static int run_parallel(const struct laser_model *m, struct laser_model_workspac
     return close_block(m, ws, &none, n, hidden, err);
 }
 
+/* The norm comes after the sum with what the block read. */
+static int close_post(const struct laser_model *m, struct laser_model_workspace *ws,
+                      const struct laser_norm *post, int64_t n, float *hidden, struct laser_error *err)
+{
+    static const struct laser_norm none;
+    int result = m->group.count == 1 ? LASER_OK : close_block(m, ws, &none, n, hidden, err);
+
+    if (result == LASER_OK)
+        laser_model_norm(&m->arch, post, n, hidden, hidden);
+    return result;
+}
+
+static int run_post(const struct laser_model *m, struct laser_model_workspace *ws,
+                    const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t n,
+                    float *hidden, struct laser_error *err)
+{
+    bool direct = m->group.count == 1;
+    float *out = direct ? hidden : ws->sum;
+    enum laser_output output = direct ? LASER_ADD : LASER_STORE;
+    int result;
+
+    laser_model_attention(m, ws, layer, batch, hidden, out, output);
+    result = close_post(m, ws, &layer->post_attention_norm, n, hidden, err);
+    if (result != LASER_OK)
+        return result;
+    laser_model_mlp(m, ws, layer, n, hidden, out, output);
+    return close_post(m, ws, &layer->post_mlp_norm, n, hidden, err);
+}
+
 static int check_batch(const struct laser_model *m, const struct laser_model_workspace *ws,
                        const struct laser_model_batch *batch, int64_t *longest, struct laser_error *err)
 {
@@ -96,11 +125,10 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
     if (batch->sequences < 1 || least < 1 || n > ws->max_tokens)
         return laser_error_set(err, LASER_EINTERNAL, NULL, "a batch of %lld tokens in a workspace for %lld",
                                (long long)n, (long long)ws->max_tokens);
-    if (a->names->positions && most > a->max_positions)
+    if (most > laser_arch_longest(a))
         return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
-                               "a sequence of %lld tokens: the model has %lld "
-                               "positions",
-                               (long long)most, (long long)a->max_positions);
+                               "a sequence of %lld tokens: the model has %lld positions", (long long)most,
+                               (long long)laser_arch_longest(a));
     *longest = most;
     return LASER_OK;
 }
@@ -111,13 +139,18 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
 {
     int64_t n = laser_model_batch_tokens(batch), longest = 0;
     int result = check_batch(m, ws, batch, &longest, err);
+    int (*run)(const struct laser_model *, struct laser_model_workspace *, const struct laser_layer *,
+               const struct laser_model_batch *, int64_t, float *, struct laser_error *) = run_parallel;
 
     if (result != LASER_OK)
         return result;
+    if (m->arch.residual == LASER_RESIDUAL_SERIAL)
+        run = run_serial;
+    else if (m->arch.residual == LASER_RESIDUAL_POST)
+        run = run_post;
     laser_model_fill_tables(m, ws, longest);
     for (int64_t i = first; i < last && result == LASER_OK; i++)
-        result = (m->arch.residual == LASER_RESIDUAL_SERIAL ? run_serial : run_parallel)(
-            m, ws, &m->layers[i], batch, n, hidden, err);
+        result = run(m, ws, &m->layers[i], batch, n, hidden, err);
     return result;
 }
 
@@ -135,6 +168,7 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
                       const struct laser_model_batch *batch, float *hidden, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
+    const struct laser_share first_type = {0, m->type_table.out};
     int64_t n = laser_model_batch_tokens(batch), h = a->hidden, longest, row = 0;
     int result = check_batch(m, ws, batch, &longest, err);
 
@@ -149,14 +183,26 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
 
-        for (int64_t t = 0; t < length; t++, row++) {
+        for (int64_t t = 0, counted = 0; t < length; t++, row++) {
+            int64_t position = t;
+
             add_row(&m->embed, m->vocabulary, tokens[row], (float)a->embed_scale, ws->normed, h,
                     hidden + row * h);
+            if (a->masked) {
+                bool counts = tokens[row] != a->padding;
+
+                counted += counts;
+                position = a->padding + (counts ? counted : 0);
+                add_row(&m->type_table, first_type, 0, 1, ws->normed, h, hidden + row * h);
+            }
             if (a->names->positions)
-                add_row(&m->position_table, m->positions, t, 1, ws->normed, h, hidden + row * h);
+                add_row(&m->position_table, m->positions, position, 1, ws->normed, h, hidden + row * h);
         }
     }
-    return laser_model_group_sum(m, hidden, n * h, err);
+    result = laser_model_group_sum(m, hidden, n * h, err);
+    if (result == LASER_OK && laser_part_present(&m->embed_norm.weight))
+        laser_model_norm(a, &m->embed_norm, n, hidden, hidden);
+    return result;
 }
 
 /* The first row of x[n, width] with a value that is not finite, or -1. */

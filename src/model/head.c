@@ -5,6 +5,21 @@
 
 #include "model/internal.h"
 
+/* ws->normed[n, H] from the last layer's states. */
+static void finish(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
+                   const float *hidden)
+{
+    int64_t h = m->arch.hidden;
+
+    if (!laser_part_present(&m->head_dense)) {
+        laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->normed);
+        return;
+    }
+    laser_linear_apply(&m->head_dense.linear, n, hidden, h, ws->normed, h, LASER_STORE, &ws->scratch);
+    laser_activation_apply(LASER_ACT_GELU, n, h, ws->normed, h); /* whatever hidden_act says */
+    laser_model_norm(&m->arch, &m->head_norm, n, ws->normed, ws->normed);
+}
+
 static struct laser_head head_of(const struct laser_model *m)
 {
     return (struct laser_head){.linear = &m->output->linear,
@@ -84,7 +99,7 @@ int laser_model_nll(const struct laser_model *m, struct laser_model_workspace *w
                                    (long long)m->arch.vocabulary);
         ws->targets[i] = targets[i];
     }
-    laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->normed);
+    finish(m, ws, n, hidden);
     scan(m, ws, n, NULL);
     result = merge(m, ws, n, err);
     if (result != LASER_OK)
@@ -148,7 +163,7 @@ int laser_model_scores(const struct laser_model *m, struct laser_model_workspace
         ws->targets[i] = targets[i];
         memcpy(ws->sum + i * h, hidden + rows[i] * h, (size_t)h * sizeof *hidden);
     }
-    laser_model_norm(&m->arch, &m->final_norm, count, ws->sum, ws->normed);
+    finish(m, ws, count, ws->sum);
     scan(m, ws, count, NULL);
     result = merge(m, ws, count, err);
     return result == LASER_OK ? rank(m, ws, count, scores, err) : result;
@@ -161,7 +176,7 @@ int laser_model_logits(const struct laser_model *m, struct laser_model_workspace
     int64_t v = m->arch.vocabulary;
 
     memset(logits, 0, (size_t)v * sizeof *logits);
-    laser_model_norm(&m->arch, &m->final_norm, 1, hidden, ws->normed);
+    finish(m, ws, 1, hidden);
     if (m->vocabulary.count > 0)
         laser_head_logits(&head, 1, ws->normed, m->arch.hidden, logits + m->vocabulary.first,
                           m->vocabulary.count, &ws->scratch);

@@ -63,8 +63,9 @@ struct laser_model {
     struct laser_share heads, kv_heads, vocabulary, positions;
     int *kv_of_head; /* [heads.count] */
 
-    struct laser_part embed, position_table, head, head_bias;
-    struct laser_norm final_norm;
+    struct laser_part embed, position_table, type_table, head, head_bias;
+    struct laser_part head_dense, head_dense_bias; /* masked: before the head, on every shard */
+    struct laser_norm embed_norm, final_norm, head_norm;
     const struct laser_part *output; /* the head, or the embedding where they are tied */
     struct laser_layer *layers;
     struct laser_mlp *experts; /* of all layers */

@@ -29,17 +29,21 @@ static void visit_mlp(struct laser_model *m, struct laser_mlp *mlp, part_visitor
     visit_linear(m, &mlp->down, &mlp->down_bias, visit);
 }
 
-/* Every part in a fixed order.  Routers and tables that are only looked up stay in float32: a rounded router
- * would choose other experts. */
+/* Every part in a fixed order, a bias before its matrix.  Routers and tables that are only looked up stay in
+ * float32: a rounded router would choose other experts. */
 static void visit_parts(struct laser_model *m, part_visitor visit)
 {
     const struct laser_arch *a = &m->arch;
 
+    visit(m, &m->head_bias, NULL, LASER_FLOAT32);
     visit(m, &m->embed, &m->head_bias, m->output == &m->embed ? m->precision : LASER_FLOAT32);
     visit(m, &m->position_table, NULL, LASER_FLOAT32);
+    visit(m, &m->type_table, NULL, LASER_FLOAT32);
+    visit_norm(m, &m->embed_norm, visit);
     visit_norm(m, &m->final_norm, visit);
-    visit(m, &m->head_bias, NULL, LASER_FLOAT32);
     visit(m, &m->head, &m->head_bias, m->precision);
+    visit_linear(m, &m->head_dense, &m->head_dense_bias, visit);
+    visit_norm(m, &m->head_norm, visit);
     for (int64_t i = 0; i < a->layers; i++) {
         struct laser_layer *layer = &m->layers[i];
 

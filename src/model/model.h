@@ -1,4 +1,4 @@
-/* A decoder-only language model of a Hugging Face checkpoint: loading and the forward pass.
+/* A language model of a Hugging Face checkpoint, causal or masked: loading and the forward pass.
  *
  * Written once for one process and for several: a group of `count` processes (shards) holds the model
  * together. Each shard has a share of the attention heads (with the key-value heads that they need), of the
@@ -107,8 +107,8 @@ int laser_model_layers(const struct laser_model *model, struct laser_model_works
                        int64_t first, int64_t last, const struct laser_model_batch *batch, float *hidden,
                        struct laser_error *err);
 
-/* nll[N] = -log p(targets[i] | ...) in nats from the last layer's hidden states; 0 where targets[i] < 0 (not
- * scored). Collective.  LASER_ENUMERIC: a loss is not finite (row named; all of nll is filled):
+/* nll[N] = -log p(targets[i] at row i | ...) in nats from the last layer's hidden states; 0 where targets[i]
+ * < 0 (not scored). Collective.  LASER_ENUMERIC: a loss is not finite (row named; all of nll is filled):
  * laser_model_blame says where that began. */
 int laser_model_nll(const struct laser_model *model, struct laser_model_workspace *workspace, int64_t n,
                     const float *hidden, const int32_t *targets, double *nll, struct laser_error *err);
@@ -124,6 +124,17 @@ struct laser_model_score {
 int laser_model_scores(const struct laser_model *model, struct laser_model_workspace *workspace,
                        int64_t count, const float *hidden, const int64_t *rows, const int32_t *targets,
                        struct laser_model_score *scores, struct laser_error *err);
+
+/* How an answer to a prompt is scored.  Causal: the tokens are the prompt and all of the answer but its last
+ * token; answer token i is predicted at row n_prompt - 1 + i.  Masked (laser_arch.masked): the one mask in
+ * the prompt becomes as many masks as the answer has tokens, and answer token i is predicted at mask i.  So
+ * the log probability of the answer is the sum over laser_model_scores(rows, answer); in a masked model no
+ * answer token sees another. mask: id of the mask, not used by a causal model.  tokens[n_prompt + n_answer],
+ * rows[n_answer] (within the sequence) and *n_tokens are filled.  Local. LASER_EINPUT: an empty prompt or
+ * answer; a masked model's prompt without a mask or with several. */
+int laser_model_question(const struct laser_arch *arch, int32_t mask, const int32_t *prompt, int64_t n_prompt,
+                         const int32_t *answer, int64_t n_answer, int32_t *tokens, int64_t *n_tokens,
+                         int64_t *rows, struct laser_error *err);
 
 /* logits[V] of one row of hidden[H].  Collective. */
 int laser_model_logits(const struct laser_model *model, struct laser_model_workspace *workspace,

@@ -99,11 +99,12 @@ static int64_t scratch_size(const struct laser_model_workspace *ws)
                                               .heads = (int)m->heads.count,
                                               .head_dim = (int)m->arch.head_size,
                                               .kv_of_head = m->kv_of_head,
-                                              .causal = true};
+                                              .causal = !m->arch.masked};
     int64_t bytes = larger(64, laser_attention_scratch_size(&attention));
 
     if (m->vocabulary.count > 0)
         bytes = larger(bytes, laser_head_scratch_size(&head, ws->max_tokens));
+    bytes = larger(bytes, part_scratch(&m->head_dense, ws->max_tokens));
     for (int64_t i = 0; i < m->arch.layers; i++)
         bytes = larger(bytes, layer_scratch(m, &m->layers[i], ws->max_tokens, ws->mlp_tokens));
     return bytes;

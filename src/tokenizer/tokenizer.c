@@ -125,11 +125,23 @@ static json_t *side_file(const char *dir, const char *name)
     return j;
 }
 
+static int32_t common_mask(const struct laser_tokenizer *t)
+{
+    static const char *const names[] = {"<mask>", "[MASK]"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int32_t id = laser_tokenizer_token_to_id(t, names[i], strlen(names[i]));
+        if (id >= 0 && laser_tokenizer_is_special(t, id))
+            return id;
+    }
+    return -1;
+}
+
 static void find_roles(struct laser_tokenizer *t, const char *dir)
 {
     static const char *const files[] = {"special_tokens_map.json", "tokenizer_config.json", "config.json"};
-    static const char *const tokens[] = {"bos_token", "eos_token", "unk_token", "pad_token"};
-    static const char *const ids[] = {"bos_token_id", "eos_token_id", NULL, "pad_token_id"};
+    static const char *const tokens[] = {"bos_token", "eos_token", "unk_token", "pad_token", "mask_token"};
+    static const char *const ids[] = {"bos_token_id", "eos_token_id", NULL, "pad_token_id", NULL};
     for (int f = 0; f < 3; f++) {
         json_t *j = side_file(dir, files[f]);
         for (int r = 0; r < LASER_TOKEN_ROLES; r++) {
@@ -145,6 +157,8 @@ static void find_roles(struct laser_tokenizer *t, const char *dir)
         }
         json_decref(j);
     }
+    if (t->role[LASER_TOKEN_MASK] < 0)
+        t->role[LASER_TOKEN_MASK] = common_mask(t);
 }
 
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err)

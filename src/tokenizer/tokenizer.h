@@ -21,8 +21,8 @@ struct laser_tokenizer;
 /* Reads tokenizer.json; path is that file or the model directory that holds it.  The tokenizer is what the
  * file says: its truncation and padding sections are ignored (transformers switches both off for a plain
  * call).  A UTF-8 BOM and CRLF line ends are accepted.  From a directory, special_tokens_map.json,
- * tokenizer_config.json and config.json say which tokens are bos, eos, unk and pad; they change no ids that
- * encode() gives. *out is owned by the caller, laser_tokenizer_free() gives it back; it is NULL after an
+ * tokenizer_config.json and config.json say which tokens are bos, eos, unk, pad and mask; they change no ids
+ * that encode() gives. *out is owned by the caller, laser_tokenizer_free() gives it back; it is NULL after an
  * error. Errors: LASER_EIO (cannot be read), LASER_EINPUT (malformed, or a feature that is refused, named),
  * LASER_ENOMEM. */
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err);
@@ -74,6 +74,7 @@ enum laser_token_role {
     LASER_TOKEN_EOS,
     LASER_TOKEN_UNK,
     LASER_TOKEN_PAD,
+    LASER_TOKEN_MASK, /* also a special token <mask> or [MASK] that no file names */
     LASER_TOKEN_ROLES
 };
 int32_t laser_tokenizer_role_id(const struct laser_tokenizer *t, enum laser_token_role role);

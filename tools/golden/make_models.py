@@ -7,6 +7,8 @@ Every case is a directory with config.json, model.safetensors and golden.json:
   tokens  [B][T] token ids        nll   [B][T-1] -log p(token t+1 | tokens 0..t), float32 logits, float64 log-softmax
   rank    [B][T-1] how many tokens have a higher logit than the true one
   logits  [V] of the last position of the first window
+A masked model's text has masks and paddings in it, and the file has
+  targets [B][T-1] token ids       nll   [B][T-1] -log p(target t at position t | all tokens)
 The weights are stored in the dtype of the case and widened to float32 for the forward pass.
 The committed files were made with transformers 5.23.0 and torch 2.13.0 (CPU).
 """
@@ -18,13 +20,16 @@ import sys
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
 SMALL = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=6,
              num_key_value_heads=2, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
+BERT = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=40, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1)
+MASKED = ("roberta", "xlm-roberta")
 GPT = dict(vocab_size=47, n_embd=24, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)
 
 
@@ -65,6 +70,14 @@ def strip_prefix(tensors):
 def head_only(tensors):
     """A tied checkpoint that holds the shared matrix under the head's name."""
     return {("lm_head.weight" if name == "model.embed_tokens.weight" else name): t for name, t in tensors.items()}
+
+
+def as_on_the_hub(tensors):
+    """What older checkpoints carry besides: a pooler, position numbers, the head's bias twice."""
+    more = {"roberta.embeddings.position_ids": torch.arange(40)[None],
+            "roberta.pooler.dense.weight": torch.zeros(24, 24), "roberta.pooler.dense.bias": torch.zeros(24),
+            "lm_head.decoder.bias": tensors["lm_head.bias"].clone()}
+    return {**tensors, **more}
 
 
 def mixed(tensors):
@@ -133,6 +146,10 @@ CASES = {
     "gpt_neox-serial": case("gpt_neox", num_key_value_heads=None, num_attention_heads=4, use_parallel_residual=False,
                             attention_bias=False, hidden_act="gelu_fast", tie_word_embeddings=True,
                             rope_parameters=rope("default", partial_rotary_factor=1.0)),
+    "roberta": case("roberta", base=BERT),
+    "xlm-roberta": case("xlm-roberta", base=BERT, type_vocab_size=2, pad_token_id=3, num_hidden_layers=1,
+                        num_attention_heads=3, hidden_act="relu", tie_word_embeddings=False, dtype="float32",
+                        tensors=as_on_the_hub),
 }
 
 
@@ -146,6 +163,8 @@ def fill(model, seed):
             x = 0.3 * x
         elif p.dim() == 1:
             x = 0.3 * x + (0.0 if plus_one else 1.0)
+        elif "position_embeddings" in name or "token_type" in name:
+            x = 0.5 * x
         elif "embed" in name or "wte" in name:
             x = x / (p.shape[-1] ** 0.5 if plus_one or model.config.tie_word_embeddings else 1.0) * 1.5
         elif "wpe" in name:
@@ -166,7 +185,8 @@ def make(name, spec, root):
     config = AutoConfig.for_model(spec["model_type"], **options)
     config.architectures = None
     dtype = getattr(torch, spec["dtype"])
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    auto = AutoModelForMaskedLM if spec["model_type"] in MASKED else AutoModelForCausalLM
+    model = auto.from_config(config, attn_implementation="eager")
     fill(model, 1 + list(CASES).index(name))
     model.tie_weights()
     model.to(dtype).save_pretrained(path)
@@ -182,30 +202,35 @@ def make(name, spec, root):
             json.dump(written, f, indent=2)
             f.write("\n")
 
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager",
-                                                 experts_implementation="eager").eval()
+    more = {} if auto is AutoModelForMaskedLM else dict(experts_implementation="eager")
+    model = auto.from_pretrained(path, dtype=torch.float32, attn_implementation="eager", **more).eval()
     batch, length = spec["windows"]
     generator = torch.Generator().manual_seed(1000)
     tokens = torch.randint(0, config.vocab_size, (batch, length), generator=generator)
-    nll = evaluate(model, tokens)
+    target = tokens[:, 1:]
+    if auto is AutoModelForMaskedLM:
+        target = tokens[:, :-1].clone()
+        tokens[:, 3::7] = config.vocab_size - 1
+        tokens[0, 5], tokens[0, -1], tokens[1, 0] = (config.pad_token_id,) * 3
+    nll = evaluate(model, tokens, target)
     for module in model.modules():
         if hasattr(module, "reorder_and_upcast_attn"):
             module.reorder_and_upcast_attn = False  # is for float32 only
-    exact = evaluate(model.double(), tokens)
+    exact = evaluate(model.double(), tokens, target)
     error = ((nll[0] - exact[0]).abs() / exact[0]).max().item()
     with open(f"{path}/golden.json", "w") as f:
         json.dump(dict(made_with=f"transformers {transformers.__version__}, torch {torch.__version__}",
-                       tokens=tokens.tolist(), nll=[[float(f"{v:.9g}") for v in row] for row in nll[0].tolist()],
+                       tokens=tokens.tolist(),
+                       **(dict(targets=target.tolist()) if auto is AutoModelForMaskedLM else {}), nll=[[float(f"{v:.9g}") for v in row] for row in nll[0].tolist()],
                        rank=nll[1].tolist(), logits=[float(f"{v:.7g}") for v in nll[2].tolist()]), f)
         f.write("\n")
     size = sum(os.path.getsize(os.path.join(path, x)) for x in os.listdir(path))
     print(f"{name:20s} {size:7d} bytes  mean nll {nll[0].mean():8.5f}  float32 error of the reference {error:.1e}")
 
 
-def evaluate(model, tokens):
+def evaluate(model, tokens, target):
     with torch.inference_mode():
-        logits = model(tokens, use_cache=False).logits
-    target = tokens[:, 1:]
+        logits = (model(tokens) if model.config.model_type in MASKED else model(tokens, use_cache=False)).logits
     shifted = logits[:, :-1].double()
     true = shifted.gather(-1, target[..., None])
     nll = torch.logsumexp(shifted, -1) - true[..., 0]

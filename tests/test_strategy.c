@@ -113,20 +113,6 @@ static void test_all_is_one_trial_of_everything(void **state)
     assert_int_equal(plan.trials[0].n_edits, 4);
 }
 
-static void test_sweep_tries_every_usable_matrix_with_every_fraction(void **state)
-{
-    static const char *const fractions[] = {"0.5", "0.1"};
-
-    (void)state;
-    build(&(struct laser_strategy_options){
-        .strategy = LASER_STRATEGY_SWEEP, .fractions = fractions, .n_fractions = 2});
-    assert_int_equal(plan.n_candidates, 10);
-    assert_int_equal(plan.edits[0].matrix, 0);
-    assert_string_equal(plan.edits[0].text, "rank:0.5");
-    assert_string_equal(plan.edits[1].text, "rank:0.1");
-    assert_int_equal(plan.edits[4].matrix, 2);
-}
-
 static void test_denoise_is_one_candidate_with_all_edits(void **state)
 {
     static const char *const edits[] = {"wiener:0.5", "marchenko-pastur"};
@@ -169,7 +155,7 @@ static void test_an_empty_list_of_edits_is_an_error_that_names_the_key(void **st
                              &plan, &err),
         LASER_EUSAGE);
     assert_string_equal(err.where, "reduce.edits");
-    assert_int_equal(laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_SWEEP},
+    assert_int_equal(laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_BUDGET},
                                           model, N, &plan, &err),
                      LASER_EUSAGE);
     assert_string_equal(err.where, "reduce.fractions");
@@ -188,28 +174,6 @@ static void test_no_matrices_make_an_empty_plan(void **state)
     assert_int_equal(plan.n_trials, 0);
 }
 
-static void test_compose_takes_the_best_of_each_matrix_best_first(void **state)
-{
-    static const char *const fractions[] = {"0.5", "0.1"};
-    /* Two trials for each of matrices 0 1 2 3 4; the base is 3. */
-    static const double means[] = {2.9, 2.8, 3.1, NAN, 3.0, 2.7, 2.5, 2.6, 4, 5};
-    struct laser_strategy_plan sweep;
-    struct laser_error err = {0};
-
-    (void)state;
-    assert_int_equal(laser_strategy_build(&(struct laser_strategy_options){.strategy = LASER_STRATEGY_COMPOSE,
-                                                                           .fractions = fractions,
-                                                                           .n_fractions = 2},
-                                          model, N, &sweep, &err),
-                     LASER_OK);
-    assert_int_equal(sweep.n_trials, 10);
-    assert_int_equal(laser_strategy_compose(&sweep, means, 3, &plan, &err), LASER_OK);
-    candidates_are(3, (int[]){3, 2, 0});
-    assert_string_equal(plan.edits[0].text, "rank:0.5");
-    assert_string_equal(plan.edits[2].text, "rank:0.1");
-    laser_strategy_free(&sweep);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,12 +184,10 @@ int main(void)
         cmocka_unit_test_teardown(test_layers_are_numbers_ranges_and_counted_from_the_end, forget),
         cmocka_unit_test_teardown(test_types_are_globs, forget),
         cmocka_unit_test_teardown(test_all_is_one_trial_of_everything, forget),
-        cmocka_unit_test_teardown(test_sweep_tries_every_usable_matrix_with_every_fraction, forget),
         cmocka_unit_test_teardown(test_denoise_is_one_candidate_with_all_edits, forget),
         cmocka_unit_test_teardown(test_matrices_without_noise_are_left_out_of_what_goes_by_score, forget),
         cmocka_unit_test_teardown(test_an_empty_list_of_edits_is_an_error_that_names_the_key, forget),
         cmocka_unit_test_teardown(test_no_matrices_make_an_empty_plan, forget),
-        cmocka_unit_test_teardown(test_compose_takes_the_best_of_each_matrix_best_first, forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

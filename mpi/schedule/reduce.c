@@ -112,6 +112,8 @@ void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
     laser_strategy_free(&r->composed);
     json_decref(r->decisions);
     json_decref(r->sweep);
+    json_decref(r->table);
+    laser_sweep_free(&r->cells);
     free(r->weights);
     free(r->ranks);
     free(r->trial_means);
@@ -119,7 +121,7 @@ void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
 
 int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err)
 {
-    struct laser_mpi_reduction r = {.run = run, .base_mean = NAN};
+    struct laser_mpi_reduction r = {.run = run, .base_mean = NAN, .winner = -1};
     json_t *results = NULL;
     int code = laser_mpi_run_open(run, err);
 

@@ -6,6 +6,7 @@
  *   reduce_decisions.c   every decision: ledger, list, a later start
  *   reduce_model.c       plan.yaml and the written model
  *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
+ *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
  *   reduce_results.c     results.json, spectra.h5, the table at the end
  */
 #ifndef LASER_MPI_SCHEDULE_REDUCE_H
@@ -21,6 +22,7 @@
 #include "schedule/run.h"
 #include "search/search.h"
 #include "search/strategy.h"
+#include "search/sweep.h"
 
 struct laser_mpi_reduction {
     struct laser_mpi_run *run;
@@ -37,8 +39,12 @@ struct laser_mpi_reduction {
     int64_t *ranks;      /* of each edit: singular values above 0 */
     double *trial_means; /* of r->plan: nats, NaN where unknown */
     json_t *decisions;
-    json_t *sweep;  /* of compose: the decisions of its first half */
-    int n_replayed; /* decisions of the ledger that were used */
+    json_t *sweep;                          /* of compose: the decisions of its first half */
+    struct laser_sweep cells;               /* of sweep and compose */
+    json_t *table;                          /* the table of the sweep, as results.json has it */
+    int winner;                             /* the trial of the sweep with the lowest mean, -1: none */
+    double report_winner, report_winner_se; /* its difference to the base on the report windows */
+    int n_replayed;                         /* decisions of the ledger that were used */
     double last_decision_s;
     double base_mean; /* of the whole search, also when it goes on from the ledger */
     double base_se;
@@ -48,6 +54,34 @@ struct laser_mpi_reduction {
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
 int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Is the strategy sweep or compose? */
+bool laser_mpi_sweep_is(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  r->plan and r->cells.  LASER_EUSAGE: nothing to edit. */
+int laser_mpi_sweep_plan(struct laser_mpi_reduction *r, const struct laser_strategy_options *options,
+                         const struct laser_strategy_matrix *matrices, int n, struct laser_error *err);
+
+/* Rank 0.  Adds layer, type and fraction to the JSON of a trial's decision, if it is one of a sweep. */
+void laser_mpi_sweep_describe(const struct laser_mpi_reduction *r, int trial, json_t *decision);
+
+/* Rank 0.  The tensor of a trial of r->now, or "layer 3 mlp (3 matrices)". */
+void laser_mpi_sweep_label(const struct laser_mpi_reduction *r, int trial, char *label, size_t size);
+
+/* Rank 0, when the sweep is done: r->table and r->winner, the map on the terminal, the table in spectra.h5.
+ */
+int laser_mpi_sweep_measured(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  r->now becomes the composition. */
+int laser_mpi_sweep_compose(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  The best edits of the sweep, on the terminal. */
+void laser_mpi_sweep_list(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  What the report part says of winner and composition: lines of the log, keys of results.json (not 0
+ * without memory). */
+void laser_mpi_sweep_say(const struct laser_mpi_reduction *r);
+int laser_mpi_sweep_results(const struct laser_mpi_reduction *r, json_t *results);
 
 /* Rank 0.  A decision of the search (laser_search_decided): the ledger first, then the list. */
 int laser_mpi_reduction_decided(void *context, const struct laser_search_decision *decision,

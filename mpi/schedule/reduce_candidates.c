@@ -64,7 +64,8 @@ static int build_plan(struct laser_mpi_reduction *r, int *n_unusable, struct las
         *n_unusable += !m[i].usable;
     }
     fill_options(run->deck, &options);
-    code = laser_strategy_build(&options, m, n, &r->plan, err);
+    code = laser_mpi_sweep_is(r) ? laser_mpi_sweep_plan(r, &options, m, n, err)
+                                 : laser_strategy_build(&options, m, n, &r->plan, err);
     free(m);
     return code;
 }

@@ -21,6 +21,7 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
     int32_t number;
     const struct laser_strategy_edit *edit = first_edit(r, d->trial, &number);
     const struct laser_metrics *m = &r->run->outcomes[edit->matrix].metrics;
+    char label[256];
     json_t *o =
         json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:i, s:f}", "tensor",
                   r->run->matrices.matrices[edit->matrix].name, "edit", edit->text, "rank",
@@ -35,17 +36,21 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
     json_object_set_new(o, "difference", isfinite(d->difference) ? json_real(d->difference) : json_null());
     json_object_set_new(o, "difference_stderr",
                         isfinite(d->difference_se) ? json_real(d->difference_se) : json_null());
+    laser_mpi_sweep_describe(r, d->trial, o);
     json_array_append_new(r->decisions, o);
     r->n_kept += d->kept;
     if (r->now == &r->plan)
         r->trial_means[d->trial] = d->nll;
+    if (d->reason == LASER_REASON_MEASURED && !laser_deck_is(r->run->deck, "log.level", "verbose"))
+        return LASER_OK; /* the table has it */
+    laser_mpi_sweep_label(r, d->trial, label, sizeof label);
     laser_mpi_log_line(r->run->log,
                        d->reason == LASER_REASON_MEASURED ? "MEASURED"
                        : d->kept                          ? "KEPT"
                                                           : "REVERTED",
                        "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  ppl %.6f (%+.2e +- %.1e nats) %s",
-                       r->run->matrices.matrices[edit->matrix].name, edit->text, r->ranks[number], m->n,
-                       exp(d->nll), d->difference, d->difference_se, laser_search_reason_name(d->reason));
+                       label, edit->text, r->ranks[number], m->n, exp(d->nll), d->difference,
+                       d->difference_se, laser_search_reason_name(d->reason));
     return LASER_OK;
 }
 

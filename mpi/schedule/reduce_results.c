@@ -75,6 +75,8 @@ static int fill_results(const struct laser_mpi_reduction *r, json_t *results, do
 
     if (r->sweep != NULL)
         bad |= json_object_set(results, "sweep", r->sweep);
+    if (r->table != NULL)
+        bad |= laser_mpi_sweep_results(r, results);
     if (r->has_report)
         bad |=
             json_object_set_new(results, "report_difference",
@@ -156,42 +158,11 @@ static void say(const struct laser_mpi_reduction *r, double final, double final_
         laser_mpi_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
     else
         laser_mpi_log_line(log, "RESULT", "%d candidates kept, %d reverted", r->n_kept, reverted);
+    laser_mpi_sweep_say(r);
     say_saving(r, saving);
     laser_mpi_log_line(log, "RESULT", "seconds (min / mean / max over ranks): %s", phases);
     laser_mpi_log_line(log, "RESULT", "%s holds model/, plan.yaml, results.json, spectra.h5, ledger.txt",
                        r->run->output);
-}
-
-/* ---- the table of a sweep ---- */
-
-static int by_difference(const void *a, const void *b)
-{
-    double x = real_of(*(json_t *const *)a, "difference"), y = real_of(*(json_t *const *)b, "difference");
-
-    return x < y ? -1 : x > y;
-}
-
-static void say_sweep(const struct laser_mpi_reduction *r, json_t *list)
-{
-    size_t n = json_array_size(list);
-    json_t **sorted = calloc(n + 1, sizeof *sorted);
-
-    if (sorted == NULL)
-        return;
-    for (size_t i = 0; i < n; ++i)
-        sorted[i] = json_array_get(list, i);
-    qsort(sorted, n, sizeof *sorted, by_difference);
-    for (size_t i = 0; i < n && i < 20; ++i)
-        laser_mpi_log_line(
-            r->run->log, "SWEEP", "%2zu. %-44s %-12s rank %5lld of %5lld  ppl %.6f (%+.2e +- %.1e nats)",
-            i + 1, json_string_value(json_object_get(sorted[i], "tensor")),
-            json_string_value(json_object_get(sorted[i], "edit")),
-            (long long)json_integer_value(json_object_get(sorted[i], "rank")),
-            (long long)json_integer_value(json_object_get(sorted[i], "of")), real_of(sorted[i], "ppl"),
-            real_of(sorted[i], "difference"), real_of(sorted[i], "difference_stderr"));
-    if (n > 20)
-        laser_mpi_log_line(r->run->log, "SWEEP", "and %zu more, all in results.json", n - 20);
-    free(sorted);
 }
 
 int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err)
@@ -208,8 +179,8 @@ int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, 
         code = write_decisions(r, err);
         if (code == LASER_OK)
             code = fill_results(r, results, final, final_se, &saving, err);
-        if (code == LASER_OK && laser_deck_is(r->run->deck, "reduce.strategy", "sweep"))
-            say_sweep(r, r->decisions);
+        if (code == LASER_OK && laser_mpi_sweep_is(r))
+            laser_mpi_sweep_list(r);
         if (code == LASER_OK)
             say(r, final, final_se, &saving, phases);
     }

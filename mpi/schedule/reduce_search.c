@@ -42,6 +42,9 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
         p->accept = LASER_ACCEPT_NEVER;
         p->give_up_early = false;
         p->max_kept = 0;
+        p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
+    } else if (strategy_is(r, LASER_STRATEGY_COMPOSE)) {
+        p->z = laser_sweep_z(r->plan.n_candidates);
     } else if (strategy_is(r, LASER_STRATEGY_BUDGET)) {
         p->accept = LASER_ACCEPT_TOLERANCE;
         p->pick = LASER_PICK_FIRST;
@@ -100,29 +103,6 @@ static int run_search(struct laser_mpi_reduction *r, const char *phase, struct l
     return laser_mpi_agree(r->run->world, code, err);
 }
 
-/* What follows a sweep: its good edits, best first.  They keep their numbers in the list of edits. */
-static int compose(struct laser_mpi_reduction *r, struct laser_error *err)
-{
-    int code = laser_strategy_compose(&r->plan, r->trial_means, r->base_mean, &r->composed, err);
-
-    for (int i = 0; code == LASER_OK && i < r->composed.n_edit_numbers; ++i) {
-        const struct laser_strategy_edit *edit = &r->composed.edits[r->composed.edit_numbers[i]];
-        int e = 0;
-        while (r->plan.edits[e].matrix != edit->matrix || strcmp(r->plan.edits[e].text, edit->text) != 0)
-            ++e;
-        r->composed.edit_numbers[i] = e;
-    }
-    if (code != LASER_OK)
-        return code;
-    laser_mpi_log_line(r->run->log, "COMPOSE",
-                       "%d matrices have edits that lower the loss alone (%d edits were tried)",
-                       r->composed.n_candidates, r->plan.n_candidates);
-    r->sweep = r->decisions;
-    r->decisions = NULL;
-    r->now = &r->composed;
-    return LASER_OK;
-}
-
 int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     int code = r->run->rank == 0 ? make_memory(r, err) : LASER_OK;
@@ -130,46 +110,77 @@ int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
         code = run_search(r, strategy_is(r, LASER_STRATEGY_COMPOSE) ? "sweep" : "search", err);
-    if (code != LASER_OK || !strategy_is(r, LASER_STRATEGY_COMPOSE))
+    if (code != LASER_OK || !laser_mpi_sweep_is(r))
         return code;
     if (r->run->rank == 0)
-        code = compose(r, err);
+        code = laser_mpi_sweep_measured(r, err);
+    if (r->run->rank == 0 && code == LASER_OK && strategy_is(r, LASER_STRATEGY_COMPOSE))
+        code = laser_mpi_sweep_compose(r, err);
     code = laser_mpi_agree(r->run->world, code, err);
-    return code == LASER_OK ? run_search(r, "compose", err) : code;
+    return code == LASER_OK && strategy_is(r, LASER_STRATEGY_COMPOSE) ? run_search(r, "compose", err) : code;
 }
 
-/* The kept edits as one trial on the report windows, against the base. */
+/* The kept edits as one trial on the report windows, against the base; the winner of a sweep as another. */
 static int report_decided(void *context, const struct laser_search_decision *d, struct laser_error *err)
 {
     struct laser_mpi_reduction *r = context;
 
     (void)err;
+    if (d->candidate == 1) {
+        r->report_winner = d->difference;
+        r->report_winner_se = d->difference_se;
+        return LASER_OK;
+    }
     r->report_final = d->nll;
     r->report_difference = d->difference;
     r->report_se = d->difference_se;
     return LASER_OK;
 }
 
+/* Rank 0.  Kept edits, then those of the winner; two trials of it.  The caller frees plan->edits. */
+static int fill_report(const struct laser_mpi_reduction *r, struct laser_search_plan *plan,
+                       struct laser_search_trial trials[2], struct laser_error *err)
+{
+    int n_kept, n_winner = 0;
+    const int32_t *kept = laser_search_kept(r->search, &n_kept), *winner = NULL;
+    int32_t *edits;
+
+    if (r->winner >= 0) {
+        winner = r->plan.edit_numbers + r->plan.trials[r->winner].first_edit;
+        n_winner = r->plan.trials[r->winner].n_edits;
+    }
+    edits = calloc((size_t)n_kept + (size_t)n_winner + 1, sizeof *edits);
+    if (edits == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", n_kept + n_winner);
+    memcpy(edits, kept, (size_t)n_kept * sizeof *edits);
+    if (n_winner > 0)
+        memcpy(edits + n_kept, winner, (size_t)n_winner * sizeof *edits);
+    trials[0] = (struct laser_search_trial){.n_edits = n_kept};
+    trials[1] = (struct laser_search_trial){.first_edit = n_kept, .n_edits = n_winner};
+    plan->edits = edits;
+    plan->n_edits = n_kept + n_winner;
+    plan->n_candidates = plan->n_trials = n_winner > 0 ? 2 : 1;
+    return LASER_OK;
+}
+
 int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error *err)
 {
-    struct laser_search_candidate candidate = {.n_trials = 1};
-    struct laser_search_trial trial = {0};
-    struct laser_search_plan plan = {.candidates = &candidate,
-                                     .n_candidates = 1,
-                                     .trials = &trial,
-                                     .n_trials = 1,
+    struct laser_search_candidate candidates[2] = {{.n_trials = 1}, {.first_trial = 1, .n_trials = 1}};
+    struct laser_search_trial trials[2];
+    struct laser_search_plan plan = {.candidates = candidates,
+                                     .trials = trials,
                                      .window_weights = r->weights + (r->run->rank == 0 ? r->e.n_selected : 0),
                                      .n_windows = (int)(r->e.n_windows - r->e.n_selected),
                                      .batch_windows = r->e.batch_windows,
                                      .accept = LASER_ACCEPT_NEVER,
-                                     .lookahead = 1};
+                                     .lookahead = 2};
     struct laser_search *search = NULL;
     int code = LASER_OK;
 
     if (r->run->rank == 0) {
-        plan.edits = laser_search_kept(r->search, &plan.n_edits);
-        trial.n_edits = plan.n_edits;
-        code = laser_search_create(&plan, report_decided, r, &search, err);
+        code = fill_report(r, &plan, trials, err);
+        if (code == LASER_OK)
+            code = laser_search_create(&plan, report_decided, r, &search, err);
     }
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
@@ -180,5 +191,6 @@ int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error
             laser_mpi_reduction_error(windows, plan.window_weights, plan.n_windows, r->report_base);
     }
     laser_search_free(search);
+    free((void *)(uintptr_t)plan.edits);
     return code;
 }

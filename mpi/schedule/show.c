@@ -8,6 +8,7 @@
 #include "checkpoint/json.h"
 #include "comm/agree.h"
 #include "report/heat_map.h"
+#include "report/sweep_map.h"
 #include "schedule/commands.h"
 #include "schedule/results.h"
 #include "store/spectra.h"
@@ -21,6 +22,18 @@ static void show_map(struct laser_mpi_run *run, const struct laser_spectra *s,
     laser_text_printf(&text, "%s: %s of each matrix under the rule %s\n\n", s->model != NULL ? s->model : "?",
                       s->score != NULL ? s->score : "snr", s->rule != NULL ? s->rule : "?");
     laser_heat_map(&text, rows, (size_t)s->n, &style);
+    if (text.data != NULL && !text.failed)
+        laser_mpi_log_block(run->log, text.data);
+    laser_text_free(&text);
+}
+
+static void show_sweep(struct laser_mpi_run *run, const json_t *results)
+{
+    struct laser_heat_style style = {.width = laser_mpi_style().width, .colours = laser_mpi_log_terminal()};
+    struct laser_text text = {0};
+
+    laser_text_puts(&text, "\n");
+    laser_sweep_map(&text, json_object_get(results, "sweep_table"), &style);
     if (text.data != NULL && !text.failed)
         laser_mpi_log_block(run->log, text.data);
     laser_text_free(&text);
@@ -90,6 +103,8 @@ static int show(struct laser_mpi_run *run, struct laser_error *err)
         snprintf(path, sizeof path, "%s/results.json", run->arguments[0]);
         if (access(path, F_OK) == 0)
             code = laser_json_load(path, 0, &results, err);
+        if (json_object_get(results, "sweep_table") != NULL)
+            show_sweep(run, results);
         show_decisions(run, results);
     }
     json_decref(results);

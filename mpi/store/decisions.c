@@ -1,10 +1,9 @@
 #include "store/decisions.h"
 
-#include <hdf5.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "store/amend.h"
 
 enum kind { TEXT, WHOLE, REAL };
 
@@ -55,64 +54,30 @@ static int put_field(hid_t group, int f, const struct laser_spectra_decision *d,
     return status < 0;
 }
 
-static int put_decisions(const char *path, const struct laser_spectra_decision *d, int64_t n, void *column)
-{
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), group;
-    int bad;
+struct list {
+    const struct laser_spectra_decision *d;
+    int64_t n;
+};
 
-    if (file < 0)
-        return 1;
-    group = H5Gcreate2(file, "decisions", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    bad = group < 0;
+static int put_decisions(hid_t file, const void *what)
+{
+    const struct list *list = what;
+    void *column = malloc((size_t)list->n * sizeof(double) + 1);
+    hid_t group = H5Gcreate2(file, "decisions", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    int bad = group < 0 || column == NULL;
+
     for (int f = 0; !bad && f < (int)(sizeof fields / sizeof *fields); ++f)
-        bad = put_field(group, f, d, n, column);
+        bad = put_field(group, f, list->d, list->n, column);
     if (group >= 0)
         H5Gclose(group);
-    return H5Fclose(file) < 0 || bad;
-}
-
-/* to = from, 0 on success. */
-static int copy_file(const char *from, const char *to, char *piece, size_t size)
-{
-    FILE *in = fopen(from, "rb"), *out = in != NULL ? fopen(to, "wb") : NULL;
-    int bad = out == NULL;
-    size_t n;
-
-    while (!bad && (n = fread(piece, 1, size, in)) > 0)
-        bad = fwrite(piece, 1, n, out) != n;
-    bad = bad || ferror(in);
-    if (in != NULL)
-        fclose(in);
-    return (out != NULL && fclose(out) != 0) || bad;
-}
-
-static int sync_file(const char *path)
-{
-    FILE *f = fopen(path, "r+b");
-    int bad = f == NULL || fsync(fileno(f)) != 0;
-
-    if (f != NULL)
-        fclose(f);
+    free(column);
     return bad;
 }
 
 int laser_spectra_decisions(const char *path, const struct laser_spectra_decision *decisions, int64_t n,
                             struct laser_error *err)
 {
-    size_t size = (size_t)n * sizeof(double) > 1 << 20 ? (size_t)n * sizeof(double) : 1 << 20;
-    void *memory = malloc(size);
-    char temporary[4400];
-    int bad;
+    struct list list = {.d = decisions, .n = n};
 
-    if (memory == NULL)
-        return laser_error_set(err, LASER_ENOMEM, path, "no memory for its decisions");
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    bad = copy_file(path, temporary, memory, size) || put_decisions(temporary, decisions, n, memory) ||
-          sync_file(temporary) || rename(temporary, path) != 0;
-    free(memory);
-    if (!bad)
-        return LASER_OK;
-    unlink(temporary);
-    return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write the decisions (disk full?)");
+    return laser_h5_amend(path, put_decisions, &list, "the decisions", err);
 }

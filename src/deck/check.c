@@ -66,6 +66,6 @@ int laser_check_layers(const char *item, const char **expected)
 
 int laser_check_fraction(const char *item, const char **expected)
 {
-    *expected = "a share of the rank, 0 < share <= 1";
-    return rule_with_share(item, "", 1e-9, 1.0);
+    *expected = "a share of the rank, 0 < share <= 1, or a rate of the LASER paper (rate:9.5 is 0.05)";
+    return rule_with_share(item, "", 1e-9, 1.0) || rule_with_share(item, "rate:", 0.0, 10.0);
 }

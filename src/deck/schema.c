@@ -88,11 +88,15 @@ static const struct laser_deck_key keys[] = {
     {"reduce.candidates", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, "15", 1, REDUCES, "candidates", "K",
      0, "matrices that snr, denoise and budget try, lowest score first; 0 = 15 for snr, all for the others"},
     {"reduce.types", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
-     "matrix types that may be edited (mlp.down_proj), as globs; default: all that are scanned"},
+     "matrix types that may be edited (mlp.down_proj), as globs; default: all that are scanned; sweep and "
+     "compose: names of the LASER paper too (q k v out fc_in fc_up fc_out; mlp attn all: edited together)"},
     {"reduce.layers", LASER_TYPE_LIST, "", NULL, NO_RANGE, laser_check_layers, NULL, 1, REDUCES, NULL, NULL,
-     0, "layers that may be edited: numbers, ranges (0-3), from the end (-1); default: all"},
+     0, "layers that may be edited: numbers, ranges (0-3), from the end (-1); default: all; sweep and compose: "
+     "-1 = all layers in one edit, as in the LASER paper"},
     {"reduce.fractions", LASER_TYPE_LIST, "0.1,0.05,0.01", NULL, NO_RANGE, laser_check_fraction, NULL, 1,
-     REDUCES, NULL, NULL, 0, "kept shares of the rank that sweep tries"},
+     REDUCES, NULL, NULL, 0,
+     "kept shares of the rank that sweep, compose and budget try; rate:9.5 is the LASER paper's way to say "
+     "0.05"},
     {"reduce.edits", LASER_TYPE_LIST,
      "laserrmt,marchenko-pastur,gavish-donoho,shrink:1,shrink:0.7,shrink:0.5,shrink:0.25,wiener:0.7,"
      "wiener:0.5,wiener:0.25",

@@ -25,7 +25,7 @@ struct map {
 
 static int by_layer(const void *a, const void *b)
 {
-    /* -1, no layer, is the largest when taken without its sign. */
+    /* -1, no layer, is the largest when taken without its sign; -2, all layers, comes before it. */
     uint64_t x = (uint64_t) * (const int64_t *)a, y = (uint64_t) * (const int64_t *)b;
 
     return x < y ? -1 : x > y;
@@ -147,7 +147,7 @@ static void put_block(struct laser_text *out, const struct map *m, size_t first,
     laser_text_puts(out, "\n");
     for (size_t l = 0; l < m->n_layers; ++l) {
         if (m->layers[l] < 0)
-            laser_text_printf(out, "%6s", "-");
+            laser_text_printf(out, "%6s", m->layers[l] == -2 ? "all" : "-");
         else
             laser_text_printf(out, "%6" PRId64, m->layers[l]);
         for (size_t t = first; t < end; ++t)

@@ -27,7 +27,7 @@ struct laser_scan_number {
 struct laser_scan_row {
     const char *name; /* full tensor name, with ".weight" */
     const char *type; /* name after the layer number without ".weight" */
-    int64_t layer;    /* -1: none */
+    int64_t layer;    /* -1: none; -2 in a heat map: all of them */
     int64_t rows, columns;
     const char *dtype; /* as safetensors names it: BF16 */
     enum laser_scan_status status;

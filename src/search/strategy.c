@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "search/sweep.h"
+
 static const char *const names[] = {"snr", "backward", "all", "sweep", "compose", "denoise", "budget"};
 
 int laser_strategy_parse(const char *word)
@@ -145,8 +147,6 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
         keys[*n].matrix = i;
         if (o->strategy == LASER_STRATEGY_BACKWARD)
             keys[*n].value = -m[i].layer * (o->n_types + 1.0) + type_place(o, m[i].type);
-        else if (o->strategy == LASER_STRATEGY_SWEEP || o->strategy == LASER_STRATEGY_COMPOSE)
-            keys[*n].value = 0;
         else
             keys[*n].value = m[i].score;
         ++*n;
@@ -159,7 +159,7 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
 static bool pays(const struct laser_strategy_matrix *m, const char *fraction)
 {
     int64_t n = m->rows < m->columns ? m->rows : m->columns;
-    int64_t k = (int64_t)(strtod(fraction, NULL) * (double)n);
+    int64_t k = (int64_t)(laser_sweep_fraction(fraction) * (double)n);
 
     return k * (m->rows + m->columns) < m->rows * m->columns;
 }
@@ -171,7 +171,7 @@ static int *sort_fractions(const struct laser_strategy_options *o)
     struct key *keys = malloc(((size_t)o->n_fractions + 1) * sizeof *keys);
 
     for (int f = 0; places != NULL && keys != NULL && f < o->n_fractions; ++f)
-        keys[f] = (struct key){.value = strtod(o->fractions[f], NULL), .matrix = f};
+        keys[f] = (struct key){.value = laser_sweep_fraction(o->fractions[f]), .matrix = f};
     if (places != NULL && keys != NULL)
         qsort(keys, (size_t)o->n_fractions, sizeof *keys, by_value);
     for (int f = 0; places != NULL && keys != NULL && f < o->n_fractions; ++f)
@@ -201,12 +201,7 @@ static void build(const struct laser_strategy_options *o, const struct laser_str
             break;
         case LASER_STRATEGY_SWEEP:
         case LASER_STRATEGY_COMPOSE:
-            for (int f = 0; f < o->n_fractions; ++f) {
-                add_edit(plan, matrix, "rank:", o->fractions[f]);
-                add_trial(plan, 1);
-                add_candidate(plan, 1);
-            }
-            break;
+            break; /* laser_sweep_build */
         case LASER_STRATEGY_DENOISE:
             for (trials = 0; trials < o->n_edits; ++trials) {
                 add_edit(plan, matrix, o->edits[trials], "");
@@ -218,9 +213,11 @@ static void build(const struct laser_strategy_options *o, const struct laser_str
             /* The deepest cut first: the first that the tolerance allows is taken. */
             for (int f = 0; f < o->n_fractions; ++f) {
                 const char *fraction = o->fractions[by_depth[f]];
+                char number[32];
                 if (!pays(&matrices[matrix], fraction))
                     continue;
-                add_edit(plan, matrix, "rank:", fraction);
+                snprintf(number, sizeof number, "%.12g", laser_sweep_fraction(fraction));
+                add_edit(plan, matrix, "rank:", number);
                 add_trial(plan, 1);
                 ++trials;
             }
@@ -259,8 +256,11 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
     memset(plan, 0, sizeof *plan);
     if (o->strategy == LASER_STRATEGY_DENOISE)
         per_matrix = o->n_edits;
-    else if (o->strategy >= LASER_STRATEGY_SWEEP)
+    else if (o->strategy == LASER_STRATEGY_BUDGET)
         per_matrix = o->n_fractions;
+    if (o->strategy == LASER_STRATEGY_SWEEP || o->strategy == LASER_STRATEGY_COMPOSE)
+        return laser_error_set(err, LASER_EINTERNAL, "reduce.strategy",
+                               "a sweep is built by laser_sweep_build");
     if (per_matrix < 1)
         return laser_error_set(err, LASER_EUSAGE,
                                o->strategy == LASER_STRATEGY_DENOISE ? "reduce.edits" : "reduce.fractions",
@@ -279,36 +279,6 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
         plan->n_no_op = n_no_op;
     }
     free(by_depth);
-    free(keys);
-    return code;
-}
-
-int laser_strategy_compose(const struct laser_strategy_plan *sweep, const double *trial_means,
-                           double base_mean, struct laser_strategy_plan *plan, struct laser_error *err)
-{
-    struct key *keys = malloc(((size_t)sweep->n_trials + 1) * sizeof *keys);
-    int n = 0, code;
-
-    memset(plan, 0, sizeof *plan);
-    if (keys == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d trials", sweep->n_trials);
-    for (int t = 0; t < sweep->n_trials; ++t)
-        if (trial_means[t] < base_mean) /* false for NaN */
-            keys[n++] = (struct key){.value = trial_means[t], .matrix = t};
-    qsort(keys, (size_t)n, sizeof *keys, by_value);
-    code = reserve(plan, n, err);
-    for (int i = 0; code == LASER_OK && i < n; ++i) {
-        const struct laser_strategy_edit *edit =
-            &sweep->edits[sweep->edit_numbers[sweep->trials[keys[i].matrix].first_edit]];
-        bool taken = false;
-        for (int e = 0; e < plan->n_edits; ++e)
-            taken = taken || plan->edits[e].matrix == edit->matrix;
-        if (taken)
-            continue;
-        add_edit(plan, edit->matrix, edit->text, "");
-        add_trial(plan, 1);
-        add_candidate(plan, 1);
-    }
     free(keys);
     return code;
 }

@@ -41,7 +41,7 @@ struct laser_strategy_options {
     int n_types;
     const char *const *layers; /* numbers and ranges: 3, 0-3, -1 for the last; none: all */
     int n_layers;
-    const char *const *fractions; /* of sweep, compose, budget: kept fractions, as text */
+    const char *const *fractions; /* of sweep, compose, budget: kept fractions, laser_sweep_fraction */
     int n_fractions;
     const char *const *edits; /* of denoise: edit texts */
     int n_edits;
@@ -70,19 +70,13 @@ int laser_strategy_parse(const char *word);
 const char *laser_strategy_name(enum laser_strategy strategy);
 
 /* Order of candidates: snr, all, denoise and budget by score, lowest first, equals in the order of the list;
- * backward by layer, last first, then types in the given order; sweep in the order of the list; compose is a
- * sweep first, then laser_strategy_compose.  A hard cut of snr, backward and all that keeps every value is a
- * no-op and left out (an infinite score is one).  budget tries the smallest fraction first, and only those
- * whose two thin matrices have fewer parameters.  An empty plan is no error. */
+ * backward by layer, last first, then types in the given order; sweep and compose: search/sweep.h.  A hard
+ * cut of snr, backward and all that keeps every value is a no-op and left out (an infinite score is one).
+ * budget tries the smallest fraction first, and only those whose two thin matrices have fewer parameters.  An
+ * empty plan is no error. */
 int laser_strategy_build(const struct laser_strategy_options *options,
                          const struct laser_strategy_matrix *matrices, int n_matrices,
                          struct laser_strategy_plan *plan, struct laser_error *err);
-
-/* The second half of compose: from the plan and the means of a sweep (mean nats of each trial; NaN: unknown)
- * a plan whose candidates are the edits that were better than the base, the best of each matrix, best first.
- */
-int laser_strategy_compose(const struct laser_strategy_plan *sweep, const double *trial_means,
-                           double base_mean, struct laser_strategy_plan *plan, struct laser_error *err);
 
 void laser_strategy_free(struct laser_strategy_plan *plan);
 

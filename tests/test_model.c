@@ -8,12 +8,35 @@
 #include "model_testing.h"
 #include "testing.h"
 
-static const char *const cases[] = {
-    "llama",   "llama-llama3", "llama-linear", "llama-dynamic", "llama-yarn", "llama-yarn-mscale",
-    "mistral", "qwen2",        "qwen3",        "mixtral",       "qwen2_moe",  "qwen3_moe",
-    "phi",     "phi-qk",       "phi3",         "phi3-short",    "phi3-long",  "gemma",
-    "gemma2",  "gpt2",         "gpt2-options", "gptj",          "gpt_neox",   "gpt_neox-serial",
-    "roberta", "xlm-roberta"};
+static const char *const cases[] = {"llama",
+                                    "llama-llama3",
+                                    "llama-linear",
+                                    "llama-dynamic",
+                                    "llama-yarn",
+                                    "llama-yarn-mscale",
+                                    "mistral",
+                                    "qwen2",
+                                    "qwen3",
+                                    "mixtral",
+                                    "qwen2_moe",
+                                    "qwen3_moe",
+                                    "phi",
+                                    "phi-qk",
+                                    "phi3",
+                                    "phi3-short",
+                                    "phi3-long",
+                                    "gemma",
+                                    "gemma2",
+                                    "gpt2",
+                                    "gpt2-options",
+                                    "gptj",
+                                    "gpt_neox",
+                                    "gpt_neox-serial",
+                                    "roberta",
+                                    "xlm-roberta",
+                                    "mixtral-stacked",
+                                    "qwen2_moe-stacked",
+                                    "qwen3_moe-stacked"};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static double *nll_of(const struct golden *g, enum laser_precision precision, int shards)

@@ -273,8 +273,8 @@ static void every_listed_type_is_known(void **state)
 /* The estimate knows one type of weights: these checkpoints have one. */
 static void the_estimate_is_what_loading_takes(void **state)
 {
-    static const char *const cases[] = {"llama",  "qwen2_moe", "gpt2",     "gemma2",
-                                        "phi-qk", "mixtral",   "gpt_neox", "roberta"};
+    static const char *const cases[] = {"llama",   "qwen2_moe", "gpt2",    "gemma2",           "phi-qk",
+                                        "mixtral", "gpt_neox",  "roberta", "qwen2_moe-stacked"};
     static const int counts[] = {1, 2, 3, 6};
 
     (void)state;

@@ -498,6 +498,7 @@ static void a_config_that_contradicts_the_tensors_is_refused(void **state)
     assert_contradiction("llama", "intermediate_size", json_integer(30), "gate_proj");
     assert_contradiction("llama", "num_key_value_heads", json_integer(3), "k_proj");
     assert_contradiction("gpt2", "n_positions", json_integer(32), "wpe");
+    assert_contradiction("qwen3_moe-stacked", "moe_intermediate_size", json_integer(41), "gate_up_proj");
 }
 
 static void a_missing_weight_is_named(void **state)

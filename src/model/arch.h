@@ -74,6 +74,7 @@ struct laser_names {
     const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm;
     const char *gate, *up, *gate_up, *down;
     const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert as layer */
+    const char *stack_gate_up, *stack_down, *stack_router; /* where the experts of a layer are one tensor */
     const char *shared_gate, *shared_up, *shared_down, *shared_router;
     const char *ignored[4]; /* endings of tensors that hold no weights (masks, frequencies) */
 };

@@ -7,6 +7,9 @@
     .attention_norm = "input_layernorm", .mlp_norm = "post_attention_layernorm", .o = "self_attn.o_proj"
 #define SEPARATE_QKV .q = "self_attn.q_proj", .k = "self_attn.k_proj", .v = "self_attn.v_proj"
 #define GATED_MLP    .gate = "mlp.gate_proj", .up = "mlp.up_proj", .down = "mlp.down_proj"
+#define EXPERT_STACKS                                                                                        \
+    .stack_gate_up = "mlp.experts.gate_up_proj", .stack_down = "mlp.experts.down_proj",                      \
+    .stack_router = "mlp.gate"
 
 static const struct laser_names llama_names = {
     .prefix = {"model.", ""}, LLAMA_LAYER, SEPARATE_QKV, GATED_MLP, .ignored = {"rotary_emb.inv_freq"}};
@@ -21,7 +24,8 @@ static const struct laser_names qwen3_names = {.prefix = {"model.", ""},
                                                .expert = "mlp.experts.",
                                                .expert_gate = "gate_proj",
                                                .expert_up = "up_proj",
-                                               .expert_down = "down_proj"};
+                                               .expert_down = "down_proj",
+                                               EXPERT_STACKS};
 
 static const struct laser_names qwen2_moe_names = {.prefix = {"model.", ""},
                                                    LLAMA_LAYER,
@@ -32,6 +36,7 @@ static const struct laser_names qwen2_moe_names = {.prefix = {"model.", ""},
                                                    .expert_gate = "gate_proj",
                                                    .expert_up = "up_proj",
                                                    .expert_down = "down_proj",
+                                                   EXPERT_STACKS,
                                                    .shared_gate = "mlp.shared_expert.gate_proj",
                                                    .shared_up = "mlp.shared_expert.up_proj",
                                                    .shared_down = "mlp.shared_expert.down_proj",
@@ -45,6 +50,7 @@ static const struct laser_names mixtral_names = {.prefix = {"model.", ""},
                                                  .expert_gate = "w1",
                                                  .expert_up = "w3",
                                                  .expert_down = "w2",
+                                                 EXPERT_STACKS,
                                                  .ignored = {"rotary_emb.inv_freq"}};
 
 static const struct laser_names phi_names = {.prefix = {"model.", ""},

@@ -102,7 +102,7 @@ struct laser_model_workspace {
     struct laser_scratch scratch;
 };
 
-/* bind.c: fills parts, bindings and sizes. */
+/* bind.c: fills parts, bindings (with binder.c) and sizes. */
 int laser_model_bind(struct laser_model *model, struct laser_error *err);
 
 /* shard.c: the share of shard `index` of `count` in n, cut at multiples of `grain` where there is enough. */

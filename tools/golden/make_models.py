@@ -37,11 +37,14 @@ def rope(kind, **more):
     return dict(rope_type=kind, rope_theta=more.pop("theta", 100.0), **more)
 
 
-def case(model_type, dtype="bfloat16", base=SMALL, config=None, tensors=None, windows=(2, 29), **change):
-    """config: edits config.json after saving; tensors: edits the dict of tensors."""
+def case(model_type, dtype="bfloat16", base=SMALL, config=None, tensors=None, windows=(2, 29), stacked=False,
+         **change):
+    """config: edits config.json after saving; tensors: edits the dict of tensors; stacked: the experts of a layer are
+    written as one tensor."""
     options = dict(base)
     options.update(change)
-    return dict(model_type=model_type, dtype=dtype, options=options, config=config, tensors=tensors, windows=windows)
+    return dict(model_type=model_type, dtype=dtype, options=options, config=config, tensors=tensors, windows=windows,
+                stacked=stacked)
 
 
 def legacy_rope(config):
@@ -150,6 +153,15 @@ CASES = {
     "xlm-roberta": case("xlm-roberta", base=BERT, type_vocab_size=2, pad_token_id=3, num_hidden_layers=1,
                         num_attention_heads=3, hidden_act="relu", tie_word_embeddings=False, dtype="float32",
                         tensors=as_on_the_hub),
+    "mixtral-stacked": case("mixtral", num_local_experts=3, num_experts_per_tok=2, num_attention_heads=4,
+                            hidden_size=16, intermediate_size=130, num_hidden_layers=1, stacked=True,
+                            rope_parameters=rope("default")),
+    "qwen2_moe-stacked": case("qwen2_moe", num_experts=5, num_experts_per_tok=2, hidden_size=16,
+                              num_attention_heads=4, moe_intermediate_size=6, stacked=True,
+                              shared_expert_intermediate_size=11, mlp_only_layers=[1], rope_parameters=rope("default")),
+    "qwen3_moe-stacked": case("qwen3_moe", num_experts=4, num_experts_per_tok=2, hidden_size=16,
+                              num_attention_heads=4, head_dim=6, moe_intermediate_size=40, num_hidden_layers=1,
+                              stacked=True, norm_topk_prob=True, rope_parameters=rope("default")),
 }
 
 
@@ -189,7 +201,7 @@ def make(name, spec, root):
     model = auto.from_config(config, attn_implementation="eager")
     fill(model, 1 + list(CASES).index(name))
     model.tie_weights()
-    model.to(dtype).save_pretrained(path)
+    model.to(dtype).save_pretrained(path, save_original_format=not spec["stacked"])
     os.path.exists(f"{path}/generation_config.json") and os.remove(f"{path}/generation_config.json")
     if spec["tensors"]:
         tensors = spec["tensors"](load_file(f"{path}/model.safetensors"))

@@ -23,6 +23,7 @@ allowed() {
     src/checkpoint | src/corpus | src/deck | src/kernels | src/layout | src/report | src/spectrum) echo base ;;
     src/tokenizer) echo "base checkpoint" ;;
     src/linalg | src/search) echo "base spectrum" ;;
+    src/exchange) echo "base checkpoint report" ;;
     src/model) echo "base checkpoint kernels" ;;
     mpi/comm) echo base ;;
     mpi/grid) echo "base comm layout" ;;
@@ -31,7 +32,7 @@ allowed() {
     mpi/store) echo "base checkpoint corpus search" ;;
     mpi/schedule)
         echo "base checkpoint comm corpus deck forward kernels layout linalg model report search spectrum store svd \
-tokenizer grid" ;;
+tokenizer grid exchange" ;;
     *) echo "" ;;
     esac
 }

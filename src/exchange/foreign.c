@@ -1,0 +1,133 @@
+#include "exchange/foreign.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "checkpoint/names.h"
+#include "exchange/foreign_parts.h"
+
+enum { MOST_BYTES = 1 << 28 };
+
+static char *keep(struct laser_foreign_scan *scan, char *text)
+{
+    scan->texts[scan->n_texts] = text;
+    scan->n_texts += text != NULL;
+    return text;
+}
+
+static char *full_name(const char *module, size_t length)
+{
+    static const char suffix[] = ".weight";
+    size_t n = sizeof suffix - 1;
+    char *name = malloc(length + n + 1);
+
+    if (name == NULL)
+        return NULL;
+    memcpy(name, module, length);
+    name[length] = '\0';
+    if (length <= n || memcmp(module + length - n, suffix, n) != 0)
+        memcpy(name + length, suffix, n + 1);
+    return name;
+}
+
+/* Two texts a row. */
+static int make_room(struct laser_foreign_scan *scan)
+{
+    size_t room = scan->room > 0 ? 2 * scan->room : 64;
+    void *rows, *texts;
+
+    if (scan->n < scan->room)
+        return 1;
+    rows = realloc(scan->rows, room * sizeof *scan->rows);
+    if (rows != NULL)
+        scan->rows = rows;
+    texts = realloc(scan->texts, 2 * room * sizeof *scan->texts);
+    if (texts != NULL)
+        scan->texts = texts;
+    if (rows == NULL || texts == NULL)
+        return 0;
+    scan->room = room;
+    return 1;
+}
+
+struct laser_scan_row *laser_foreign_add(struct laser_foreign_scan *scan, const char *module, size_t length,
+                                         const char *type)
+{
+    const char *name, *rest, *own_type;
+    int layer;
+
+    if (!make_room(scan) || (name = keep(scan, full_name(module, length))) == NULL)
+        return NULL;
+    layer = laser_name_layer(name, &rest);
+    if (strlen(rest) <= strlen(".weight")) /* "0.weight" */
+        rest = name;
+    own_type = keep(scan, type != NULL ? strdup(type) : strndup(rest, strlen(rest) - strlen(".weight")));
+    if (own_type == NULL)
+        return NULL;
+    scan->rows[scan->n] =
+        (struct laser_scan_row){.name = name, .type = own_type, .layer = layer, .status = LASER_SCAN_SCANNED};
+    return &scan->rows[scan->n++];
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct laser_scan_row *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+static int refuse_repeats(const char *path, const struct laser_foreign_scan *scan, struct laser_error *err)
+{
+    const struct laser_scan_row **sorted = malloc((scan->n + 1) * sizeof *sorted);
+    int code = LASER_OK;
+
+    if (sorted == NULL)
+        return laser_error_set(err, LASER_ENOMEM, path, "no memory for %zu matrices", scan->n);
+    for (size_t i = 0; i < scan->n; i++)
+        sorted[i] = &scan->rows[i];
+    qsort(sorted, scan->n, sizeof *sorted, by_name);
+    for (size_t i = 1; code == LASER_OK && i < scan->n; i++)
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+            code = laser_error_set(err, LASER_EINPUT, path, "matrix %s is there twice", sorted[i]->name);
+    free(sorted);
+    return code;
+}
+
+int laser_foreign_read(const char *path, struct laser_foreign_scan *scan, struct laser_error *err)
+{
+    char *text = NULL;
+    size_t size = 0, first = 0;
+    int code;
+
+    memset(scan, 0, sizeof *scan);
+    code = laser_file_read(path, MOST_BYTES, &text, &size, err);
+    if (code != LASER_OK)
+        return code;
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        first = 3;
+    while (first < size && isspace((unsigned char)text[first]))
+        first++;
+    if (first == size)
+        code = laser_error_set(err, LASER_EINPUT, path, "the file is empty, a scan was expected");
+    else if (text[first] == '{' || text[first] == '[')
+        code = laser_foreign_read_json(path, text, size, scan, err);
+    else
+        code = laser_foreign_read_csv(path, text, size, scan, err);
+    free(text);
+    if (code == LASER_OK && scan->n == 0)
+        code = laser_error_set(err, LASER_EINPUT, path, "there is no matrix in it");
+    return code == LASER_OK ? refuse_repeats(path, scan, err) : code;
+}
+
+void laser_foreign_free(struct laser_foreign_scan *scan)
+{
+    for (size_t i = 0; i < scan->n_texts; i++)
+        free(scan->texts[i]);
+    free(scan->texts);
+    free(scan->rows);
+    free(scan->numbers);
+    free(scan->ignored);
+    memset(scan, 0, sizeof *scan);
+}

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "comm/agree.h"
 #include "comm/log.h"
 #include "deck/deck.h"
 #include "linalg/blas.h"
 #include "schedule/commands.h"
+#include "schedule/header.h"
 #include "schedule/results.h"
 #include "schedule/run.h"
 
@@ -109,6 +111,13 @@ static enum laser_mpi_progress progress_kind(const struct laser_deck *deck)
     return LASER_MPI_PROGRESS_AUTO;
 }
 
+static enum laser_mpi_log_level log_level(const struct laser_deck *deck)
+{
+    return laser_deck_is(deck, "log.level", "quiet")     ? LASER_MPI_LOG_QUIET
+           : laser_deck_is(deck, "log.level", "verbose") ? LASER_MPI_LOG_VERBOSE
+                                                         : LASER_MPI_LOG_NORMAL;
+}
+
 /* One BLAS thread a rank unless the deck says otherwise: ranks fill the cores. */
 static void set_threads(const struct laser_deck *deck)
 {
@@ -118,6 +127,15 @@ static void set_threads(const struct laser_deck *deck)
     openblas_set_num_threads(threads);
 #endif
     laser_mpi_set_threads(threads);
+}
+
+static void say_done(struct laser_mpi_log *log, enum laser_command command)
+{
+    char time[LASER_NUMBER_SIZE];
+
+    laser_mpi_log_line(log, "DONE", "%s took %s", laser_command_name(command),
+                       laser_number_time(MPI_Wtime() - log->start_s, time));
+    laser_mpi_log_line(log, "JOB DONE", "%s", "");
 }
 
 static int run_command(int rank, const struct laser_deck *deck, const struct laser_deck_request *request,
@@ -140,8 +158,14 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
         return laser_error_set(err, LASER_EUSAGE, laser_command_name(request->command),
                                "this command is not part of this version");
     set_threads(deck);
+    if (command->is_job)
+        laser_mpi_header(&run);
     code = command->run(&run, err);
+    if (code == LASER_OK && command->is_job)
+        laser_mpi_log_phases(log, run.world);
     laser_mpi_run_close(&run);
+    if (code == LASER_OK && command->is_job)
+        say_done(log, request->command);
     return code;
 }
 
@@ -160,7 +184,8 @@ static int serve(int rank, int argc, char **argv, struct laser_mpi_log *log, str
     if (code == LASER_OK && !answered) {
         code = share_deck(rank, &deck, &request, err);
         if (code == LASER_OK) {
-            laser_mpi_log_open(log, rank, laser_deck_is(deck, "log.format", "json"), progress_kind(deck));
+            laser_mpi_log_open(log, rank, laser_deck_is(deck, "log.format", "json"), progress_kind(deck),
+                               log_level(deck));
             code = run_command(rank, deck, &request, log, err);
         }
     }
@@ -190,10 +215,11 @@ int main(int argc, char **argv)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     setlocale(LC_CTYPE, "");
     laser_mpi_catch_signals();
-    laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF);
+    laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF, LASER_MPI_LOG_NORMAL);
     code = serve(rank, argc, argv, &log, &err);
     if (code != LASER_OK)
         laser_mpi_log_error(&log, &err);
+    laser_mpi_log_close(&log);
     MPI_Finalize();
     return code;
 }

@@ -136,7 +136,7 @@ static json_t *load(const char *path)
 
 static int is_time(const char *key)
 {
-    return strstr(key, "second") != NULL || strcmp(key, "ranks") == 0;
+    return strstr(key, "second") != NULL || strcmp(key, "ranks") == 0 || strcmp(key, "phases") == 0;
 }
 
 static void forget_times(json_t *value)

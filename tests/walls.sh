@@ -25,7 +25,7 @@ allowed() {
     src/linalg | src/search) echo "base spectrum" ;;
     src/exchange) echo "base checkpoint report" ;;
     src/model) echo "base checkpoint kernels" ;;
-    mpi/comm) echo base ;;
+    mpi/comm) echo "base report" ;;
     mpi/grid) echo "base comm layout" ;;
     mpi/svd) echo "base comm grid layout" ;;
     mpi/forward) echo "base comm model" ;;

@@ -4,14 +4,14 @@
 #include "schedule/scan.h"
 
 static const struct laser_mpi_command commands[] = {
-    {LASER_COMMAND_SCAN, laser_mpi_command_scan},
-    {LASER_COMMAND_PLAN, laser_mpi_command_plan},
-    {LASER_COMMAND_DERIVE, laser_mpi_command_derive},
-    {LASER_COMMAND_PERPLEXITY, laser_mpi_command_perplexity},
-    {LASER_COMMAND_COMPARE, laser_mpi_command_compare},
-    {LASER_COMMAND_REDUCE, laser_mpi_command_reduce},
-    {LASER_COMMAND_APPLY, laser_mpi_command_apply},
-    {LASER_COMMAND_SHOW, laser_mpi_command_show},
+    {LASER_COMMAND_SCAN, true, laser_mpi_command_scan},
+    {LASER_COMMAND_PLAN, false, laser_mpi_command_plan},
+    {LASER_COMMAND_DERIVE, false, laser_mpi_command_derive},
+    {LASER_COMMAND_PERPLEXITY, true, laser_mpi_command_perplexity},
+    {LASER_COMMAND_COMPARE, false, laser_mpi_command_compare},
+    {LASER_COMMAND_REDUCE, true, laser_mpi_command_reduce},
+    {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},
+    {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
 };
 
 const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command)

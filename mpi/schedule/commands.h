@@ -6,6 +6,7 @@
 
 struct laser_mpi_command {
     enum laser_command command;
+    bool is_job; /* its log has a head and a table of phases, and ends with JOB DONE */
     /* Collective over run->world; the same code on every rank. */
     int (*run)(struct laser_mpi_run *run, struct laser_error *err);
 };

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "layout/cost.h"
 #include "layout/gridshape.h"
 #include "schedule/farm.h"
 #include "spectrum/edit.h"
@@ -48,10 +49,7 @@ static int done(void *context, int group, const void *order, const void *result,
     (void)group;
     (void)order;
     ++m->n_done;
-    if (((const struct result *)result)->stop_asked)
-        return laser_error_set(err, LASER_ESTOPPED, "",
-                               "stopped by a signal; the same command goes on from here");
-    return LASER_OK;
+    return laser_mpi_run_asked(((const struct result *)result)->stop_asked, err);
 }
 
 static int tick(void *context, struct laser_error *err)
@@ -148,6 +146,9 @@ static int make_edit(struct making *m, const struct laser_mpi_team *team, int ed
     laser_mpi_grid_free(&grid);
     if (code != LASER_OK)
         return code;
+    laser_mpi_log_work(m->run->log, 0,
+                       laser_cost_flops(LASER_ROUTE_SERIAL_REBUILD, s->matrix->rows, s->matrix->cols) /
+                           team->group_size);
     gather(team, s->bytes, t->size_bytes);
     if (team->group_rank == 0)
         code = write_edit(s, m->list->files[edit].path, err);
@@ -279,6 +280,7 @@ int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_
     struct laser_mpi_farm farm = {.context = &making,
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct result),
+                                  .log = run->log,
                                   .depth = 1,
                                   .next = next,
                                   .done = done,

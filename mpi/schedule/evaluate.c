@@ -21,6 +21,7 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
         code = laser_mpi_team_create(run->world, layout.shards, &e->team, err);
     if (code != LASER_OK)
         return code;
+    e->flops_per_token = layout.flops_per_token;
     if (run->rank == 0 &&
         (e->dataset_work_s = calloc((size_t)e->n_datasets, sizeof *e->dataset_work_s)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
@@ -85,12 +86,6 @@ static enum laser_mpi_next all_next(void *context, int group, void *order)
     return LASER_MPI_ORDER;
 }
 
-static int stop_asked(struct laser_error *err)
-{
-    return laser_error_set(err, LASER_ESTOPPED, "",
-                           "stopped by a signal; the same command goes on from here");
-}
-
 /* The time of a batch goes to the data sets of its windows, by tokens. */
 static void share_time(struct laser_mpi_evaluation *e, int64_t first, int n, double work_s)
 {
@@ -114,7 +109,7 @@ static int all_done(void *context, int group, const void *order, const void *res
     memcpy(all->nll + first, r->nll, (size_t)n * sizeof *r->nll);
     share_time(all->e, first, n, r->work_s);
     all->n_done += n;
-    return r->stop_asked ? stop_asked(err) : LASER_OK;
+    return laser_mpi_run_asked(r->stop_asked, err);
 }
 
 static int all_tick(void *context, struct laser_error *err)
@@ -159,6 +154,7 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, st
     struct laser_mpi_farm farm = {.context = &all,
                                   .order_bytes = sizeof(struct all_order),
                                   .result_bytes = sizeof(struct all_result),
+                                  .log = e->run->log,
                                   .depth = 2,
                                   .next = all_next,
                                   .done = all_done,
@@ -202,9 +198,9 @@ static int search_done(void *context, int group, const void *order, const void *
     struct searching *s = context;
     int code = laser_search_done(s->search, group, order, result, err);
 
-    if (code == LASER_OK && ((const struct laser_search_result *)result)->stop_asked)
-        return stop_asked(err);
-    return code;
+    return code == LASER_OK
+               ? laser_mpi_run_asked(((const struct laser_search_result *)result)->stop_asked, err)
+               : code;
 }
 
 static int search_tick(void *context, struct laser_error *err)
@@ -245,6 +241,7 @@ int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase,
     struct laser_mpi_farm farm = {.context = &s,
                                   .order_bytes = sizeof(struct laser_search_order),
                                   .result_bytes = sizeof(struct laser_search_result),
+                                  .log = e->run->log,
                                   .depth = 2,
                                   .next = search_next,
                                   .done = search_done,

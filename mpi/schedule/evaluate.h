@@ -47,6 +47,7 @@ struct laser_mpi_evaluation {
     struct laser_mpi_team team;
     struct laser_mpi_shards shards;
     struct laser_model *model; /* workers */
+    double flops_per_token;    /* of the whole model */
     struct laser_mpi_worker *worker;
     double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set in evaluate_all */
 };

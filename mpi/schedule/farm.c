@@ -124,13 +124,25 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
     return c->code;
 }
 
+/* One order, and the time that it took. */
+static int carry_out(const struct laser_mpi_team *team, const struct laser_mpi_farm *farm, const void *order,
+                     void *result, struct laser_error *err)
+{
+    double start_s = MPI_Wtime();
+    int code = farm->work(farm->context, team, order, result, err);
+
+    if (farm->log != NULL)
+        laser_mpi_log_work(farm->log, MPI_Wtime() - start_s, 0);
+    return code;
+}
+
 /* One rank is everything. */
 static int run_alone(struct coordinator *c, struct laser_error *err)
 {
     const struct laser_mpi_farm *farm = c->farm;
 
     while (c->code == LASER_OK && farm->next(farm->context, 0, c->order) == LASER_MPI_ORDER) {
-        c->code = farm->work(farm->context, c->team, c->order, c->result, err);
+        c->code = carry_out(c->team, farm, c->order, c->result, err);
         if (c->code == LASER_OK)
             c->code = farm->done(farm->context, 0, c->order, c->result, err);
         if (c->code == LASER_OK && farm->tick != NULL)
@@ -169,7 +181,7 @@ static int work(const struct laser_mpi_team *team, const struct laser_mpi_farm *
 
         /* After a failure the orders already on their way are answered, not carried out. */
         if (code == LASER_OK)
-            code = failure = farm->work(farm->context, team, order, result, err);
+            code = failure = carry_out(team, farm, order, result, err);
         if (team->group_rank != 0)
             continue;
         if (code == LASER_OK) {

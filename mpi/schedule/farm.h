@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "comm/log.h"
 #include "comm/team.h"
 
 enum laser_mpi_next {
@@ -22,6 +23,7 @@ struct laser_mpi_farm {
     void *context;
     size_t order_bytes;
     size_t result_bytes;
+    struct laser_mpi_log *log; /* gets the seconds of every rank's work; may be NULL */
     int depth; /* orders that a group may hold at once: 2 hides the coordinator's answer, 1 decides as late as
                   can be */
 

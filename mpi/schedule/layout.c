@@ -85,6 +85,7 @@ static int measure(const struct need *need, int shards, int sharers, struct lase
     if (code != LASER_OK)
         return code;
     l->shards = shards;
+    l->flops_per_token = e.flops_per_token;
     l->replicas = need->workers / shards;
     l->weights_bytes = (double)e.weights_bytes;
     l->memory_bytes =

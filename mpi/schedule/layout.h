@@ -18,6 +18,7 @@ struct laser_mpi_layout {
     double memory_bytes;  /* of one rank, its part of the weights that ranks of a node share included */
     double seconds;       /* of the work; rates are those of a Zen 4 core */
     double tokens_per_second;
+    double flops_per_token; /* of the whole model */
 };
 
 /* Local, the same on every rank.  parallel.shards where set.  Otherwise perplexity takes the fastest layout

@@ -98,7 +98,8 @@ static json_t *computed_json(const struct laser_mpi_evaluation *e, double evalua
 }
 
 static int write_results(const struct laser_mpi_evaluation *e, const struct figures *each,
-                         const struct figures *pooled, double evaluation_s, struct laser_error *err)
+                         const struct figures *pooled, double evaluation_s, json_t *phases,
+                         struct laser_error *err)
 {
     const struct laser_mpi_run *run = e->run;
     json_t *results = computed_json(e, evaluation_s), *datasets = json_object();
@@ -109,6 +110,7 @@ static int write_results(const struct laser_mpi_evaluation *e, const struct figu
     if (results != NULL) {
         json_object_set_new(results, "convention", json_string(laser_convention_name(e->convention)));
         json_object_set_new(results, "seqlen", json_integer(laser_deck_int(run->deck, "evaluate.seqlen")));
+        json_object_set(results, "phases", phases);
         json_object_set_new(results, "perplexity",
                             json_pack("{s:o, s:O}", "pooled", describe(e, pooled), "datasets", datasets));
     }
@@ -145,7 +147,7 @@ static int write_windows(const struct laser_mpi_evaluation *e, const struct lase
 
 /* Rank 0. */
 static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll *nll, double evaluation_s,
-                  struct laser_error *err)
+                  json_t *phases, struct laser_error *err)
 {
     struct laser_perplexity *each = calloc((size_t)e->n_datasets, sizeof *each);
     struct figures *figures = calloc((size_t)e->n_datasets, sizeof *figures), pooled = {0};
@@ -167,7 +169,7 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
         code = write_windows(e, nll, err);
     }
     if (code == LASER_OK)
-        code = write_results(e, figures, &pooled, evaluation_s, err);
+        code = write_results(e, figures, &pooled, evaluation_s, phases, err);
     if (code == LASER_OK)
         laser_mpi_log_line(e->run->log, "OUTPUT", "%s", e->run->output);
     free(each);
@@ -189,8 +191,11 @@ static int evaluate(struct laser_mpi_evaluation *e, struct laser_error *err)
     if (code == LASER_OK)
         code = laser_mpi_evaluate_all(e, "perplexity", nll, err);
     if (code == LASER_OK) {
+        double evaluation_s = MPI_Wtime() - start_s;
+        json_t *phases = laser_mpi_log_phases_json(run->log, run->world);
         if (run->rank == 0)
-            code = report(e, nll, MPI_Wtime() - start_s, err);
+            code = report(e, nll, evaluation_s, phases, err);
+        json_decref(phases);
         code = laser_mpi_agree(run->world, code, err);
     }
     free(nll);

@@ -60,7 +60,7 @@ static json_t *saved_json(const struct saving *s)
 }
 
 static int fill_results(const struct laser_mpi_reduction *r, json_t *results, double final, double final_se,
-                        const struct saving *saving, struct laser_error *err)
+                        const struct saving *saving, json_t *phases, struct laser_error *err)
 {
     json_t *base_report = r->has_report ? mean_json(r->report_base, r->report_base_se) : NULL;
     json_t *final_report = r->has_report ? mean_json(r->report_final, NAN) : NULL;
@@ -71,6 +71,7 @@ static int fill_results(const struct laser_mpi_reduction *r, json_t *results, do
               json_object_set(results, "decisions", r->decisions) |
               json_object_set_new(results, "final", state_json(mean_json(final, final_se), final_report)) |
               json_object_set_new(results, "saved", saved_json(saving)) |
+              json_object_set(results, "phases", phases) |
               json_object_set_new(results, "seconds", json_real(MPI_Wtime() - r->run->start_s));
 
     if (r->sweep != NULL)
@@ -140,7 +141,7 @@ static void say_saving(const struct laser_mpi_reduction *r, const struct saving 
 }
 
 static void say(const struct laser_mpi_reduction *r, double final, double final_se,
-                const struct saving *saving, const char *phases)
+                const struct saving *saving)
 {
     struct laser_mpi_log *log = r->run->log;
     int reverted = (int)json_array_size(r->decisions) - r->n_kept;
@@ -160,17 +161,15 @@ static void say(const struct laser_mpi_reduction *r, double final, double final_
         laser_mpi_log_line(log, "RESULT", "%d candidates kept, %d reverted", r->n_kept, reverted);
     laser_mpi_sweep_say(r);
     say_saving(r, saving);
-    laser_mpi_log_line(log, "RESULT", "seconds (min / mean / max over ranks): %s", phases);
     laser_mpi_log_line(log, "RESULT", "%s holds model/, plan.yaml, results.json, spectra.h5, ledger.txt",
                        r->run->output);
 }
 
 int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err)
 {
-    char phases[1024];
+    json_t *phases = laser_mpi_log_phases_json(r->run->log, r->run->world);
     int code = LASER_OK;
 
-    laser_mpi_log_phases_text(r->run->log, r->run->world, phases, sizeof phases);
     if (r->run->rank == 0) {
         struct saving saving = find_saving(r);
         double final, final_se;
@@ -178,11 +177,12 @@ int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, 
         final_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.n_selected, final);
         code = write_decisions(r, err);
         if (code == LASER_OK)
-            code = fill_results(r, results, final, final_se, &saving, err);
+            code = fill_results(r, results, final, final_se, &saving, phases, err);
         if (code == LASER_OK && laser_mpi_sweep_is(r))
             laser_mpi_sweep_list(r);
         if (code == LASER_OK)
-            say(r, final, final_se, &saving, phases);
+            say(r, final, final_se, &saving);
     }
+    json_decref(phases);
     return laser_mpi_agree(r->run->world, code, err);
 }

@@ -43,6 +43,7 @@ const char *laser_mpi_libraries(void)
 
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
+    H5dont_atexit(); /* before any other call; spectra.c says why */
     H5get_libversion(&major, &minor, &release);
     snprintf(text, sizeof text, "%s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %u.%u.%u", mpi,
 #ifdef HAVE_OPENBLAS_GET_CONFIG
@@ -310,11 +311,13 @@ int laser_mpi_results_failures(const struct laser_mpi_run *run, struct laser_err
                            run->outcomes[first].reason, failed, run->matrices.n_matrices);
 }
 
-int laser_mpi_results_scan(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_results_scan(struct laser_mpi_run *run, json_t *phases, struct laser_error *err)
 {
     json_t *results;
     int code = laser_mpi_results_write(run, &results, err);
 
+    if (code == LASER_OK && json_object_set(results, "phases", phases) != 0)
+        code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     if (code == LASER_OK)
         code = laser_results_write(run->output, results, err);
     json_decref(results);

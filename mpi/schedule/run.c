@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "schedule/header.h"
 #include "store/h5matrices.h"
 
 static volatile sig_atomic_t signal_seen;
@@ -36,6 +37,13 @@ void laser_mpi_catch_signals(void)
 bool laser_mpi_signalled(void)
 {
     return signal_seen != 0;
+}
+
+int laser_mpi_run_asked(int asked, struct laser_error *err)
+{
+    return asked ? laser_error_set(err, LASER_ESTOPPED, "",
+                                   "stopped by a signal; the same command goes on from here")
+                 : LASER_OK;
 }
 
 const char *laser_mpi_run_path(const struct laser_mpi_run *run, const char *name)
@@ -368,6 +376,8 @@ int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err)
         if (code == LASER_OK)
             code = open_ledger(run, err);
     }
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_header_model(run);
     code = laser_mpi_agree(run->world, code, err);
     MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, run->world);
     return code;

@@ -65,6 +65,9 @@ void laser_mpi_run_close(struct laser_mpi_run *run);
  * the end of run.max_time.  LASER_OK or LASER_ESTOPPED with the reason.  Looks at most ten times a second. */
 int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err);
 
+/* LASER_ESTOPPED with its text if a worker was asked to stop by a signal, else LASER_OK. */
+int laser_mpi_run_asked(int asked, struct laser_error *err);
+
 /* Any rank: has this process had a signal to stop? */
 bool laser_mpi_signalled(void);
 void laser_mpi_catch_signals(void);

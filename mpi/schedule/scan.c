@@ -68,10 +68,7 @@ static int done(void *context, int group, const void *order, const void *result,
     if (outcome->status == LASER_OUTCOME_FAILED)
         laser_mpi_log_line(scan->run->log, "FAILED", "%s: %s", scan->run->matrices.matrices[matrix].name,
                            outcome->reason);
-    if (code == LASER_OK && outcome->stop_asked)
-        return laser_error_set(err, LASER_ESTOPPED, "",
-                               "stopped by a signal; the same command goes on from here");
-    return code;
+    return code == LASER_OK ? laser_mpi_run_asked(outcome->stop_asked, err) : code;
 }
 
 static int tick(void *context, struct laser_error *err)
@@ -98,6 +95,12 @@ static int keep_values(struct scan *scan, const struct laser_matrix *m, struct l
     return code;
 }
 
+static double flops_of(const struct laser_matrix *m, int solver)
+{
+    return laser_cost_flops(solver == LASER_SOLVER_GESVD ? LASER_ROUTE_SERIAL_GESVD : LASER_ROUTE_SERIAL_GRAM,
+                            m->rows, m->cols);
+}
+
 static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
                 struct laser_error *err)
 {
@@ -112,6 +115,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     code = laser_mpi_solve_values(scan->run, team, m, &scan->rule, scan->sigma, outcome, &why);
     outcome->status = code == LASER_OK ? LASER_OUTCOME_SCANNED : LASER_OUTCOME_FAILED;
     outcome->stop_asked = laser_mpi_signalled();
+    laser_mpi_log_work(scan->run->log, 0, flops_of(m, outcome->solver) / team->group_size);
     if (code != LASER_OK) { /* stays in the group: the matrix has failed, the scan goes on */
         outcome->code = code;
         snprintf(outcome->reason, sizeof outcome->reason, "%.120s%s%.250s", why.where,
@@ -166,6 +170,7 @@ static int run_phase(struct scan *scan, const struct laser_plan *plan, const str
     struct laser_mpi_farm farm = {.context = scan,
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct laser_outcome),
+                                  .log = run->log,
                                   .depth = 2,
                                   .next = next,
                                   .done = done,
@@ -316,8 +321,13 @@ int laser_mpi_scan_matrices(struct laser_mpi_run *run, struct laser_error *err)
 int laser_mpi_scan(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code = laser_mpi_scan_matrices(run, err);
+    json_t *phases;
 
-    if (code == LASER_OK && run->rank == 0)
-        code = laser_mpi_results_scan(run, err);
+    if (code != LASER_OK)
+        return code;
+    phases = laser_mpi_log_phases_json(run->log, run->world);
+    if (run->rank == 0)
+        code = laser_mpi_results_scan(run, phases, err);
+    json_decref(phases);
     return laser_mpi_agree(run->world, code, err);
 }

@@ -184,6 +184,17 @@ static void fill_batch(struct laser_mpi_worker *w, int64_t batch, struct laser_m
     *shape = (struct laser_model_batch){.sequences = n, .lengths = w->lengths};
 }
 
+/* This rank's part of some layers and the head. */
+static void count_flops(const struct laser_mpi_worker *w, int64_t tokens, int64_t layers)
+{
+    const struct laser_arch *arch = laser_model_arch(w->e->model);
+    double head = 2 * (double)arch->vocabulary * (double)arch->hidden;
+    double layer = (w->e->flops_per_token - head) / (double)arch->layers;
+
+    laser_mpi_log_work(w->e->run->log, 0,
+                       (double)tokens * (head + layer * (double)layers) / w->e->team.group_size);
+}
+
 /* Hidden states after the last layer, beginning at the highest layer that was saved with the same edits
  * below. */
 static int run_layers(struct laser_mpi_worker *w, int64_t batch, const struct laser_model_batch *shape,
@@ -204,6 +215,7 @@ static int run_layers(struct laser_mpi_worker *w, int64_t batch, const struct la
         layer = 0;
         code = laser_model_embed(w->e->model, w->workspace, w->tokens, shape, w->hidden, err);
     }
+    count_flops(w, tokens, w->layers - layer);
     for (; code == LASER_OK && layer < w->layers; ++layer) {
         uint64_t below = edits_below(w, edits, n_edits, layer);
         if (w->e->n_edits > 0 && layer > 0 && below == edits_below(w, edits, n_kept, layer))

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/sync.h"
+
 #define PIECE_BYTES (1 << 20)
 
 /* to = from, 0 on success. */
@@ -19,16 +21,6 @@ static int copy_file(const char *from, const char *to, char *piece, size_t size)
     if (in != NULL)
         fclose(in);
     return (out != NULL && fclose(out) != 0) || bad;
-}
-
-static int sync_file(const char *path)
-{
-    FILE *f = fopen(path, "r+b");
-    int bad = f == NULL || fsync(fileno(f)) != 0;
-
-    if (f != NULL)
-        fclose(f);
-    return bad;
 }
 
 static int complete(const char *path, laser_h5_addition *add, const void *what)
@@ -53,7 +45,7 @@ int laser_h5_amend(const char *path, laser_h5_addition *add, const void *what, c
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
     bad = copy_file(path, temporary, piece, PIECE_BYTES) || complete(temporary, add, what) ||
-          sync_file(temporary) || rename(temporary, path) != 0;
+          laser_store_sync(temporary) || rename(temporary, path) != 0;
     free(piece);
     if (!bad)
         return LASER_OK;

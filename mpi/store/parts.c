@@ -9,6 +9,8 @@
 
 #include <xxhash.h>
 
+#include "base/traffic.h"
+
 static void part_path(const char *output, int part, char *path, size_t size)
 {
     snprintf(path, size, "%s/work/part-%d.f64", output, part);
@@ -45,6 +47,7 @@ int laser_part_append(struct laser_part_writer *writer, const double *values, in
         /* Cut back if that can be done; a torn record does no harm, the ledger never names it. */
         return end >= 0 && ftruncate(writer->fd, end) != 0 ? LASER_EIO : code;
     }
+    laser_traffic_write((int64_t)size);
     record->part = writer->part;
     record->offset = end;
     record->count = count;
@@ -82,6 +85,7 @@ int laser_part_read(const char *output, const struct laser_part_record *record, 
     if (done < size)
         return laser_error_set(err, LASER_EIO, path, "%zu bytes expected at %" PRId64 ", %zu found", size,
                                record->offset, done);
+    laser_traffic_read((int64_t)size);
     if (XXH3_64bits(values, size) != record->hash)
         return laser_error_set(err, LASER_EIO, path,
                                "the %zu bytes at %" PRId64 " are not those that were written", size,

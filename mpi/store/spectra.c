@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/sync.h"
+
 #define FORMAT_VERSION 1
 
 struct laser_spectra_writer {
@@ -192,16 +194,6 @@ int laser_spectra_tensors(struct laser_spectra_writer *w, const char *const *nam
     return bad ? failed(w->path, "the account of the tensors", err) : LASER_OK;
 }
 
-static int sync_file(const char *path)
-{
-    FILE *f = fopen(path, "r+b");
-    int bad = f == NULL || fsync(fileno(f)) != 0;
-
-    if (f != NULL)
-        fclose(f);
-    return bad;
-}
-
 int laser_spectra_finish(struct laser_spectra_writer *w, int commit, struct laser_error *err)
 {
     int bad = 0;
@@ -214,7 +206,7 @@ int laser_spectra_finish(struct laser_spectra_writer *w, int commit, struct lase
         bad |= H5Fclose(w->file) < 0;
     if (!commit)
         unlink(w->temporary);
-    else if (bad || sync_file(w->temporary) || rename(w->temporary, w->path) != 0) {
+    else if (bad || laser_store_sync(w->temporary) || rename(w->temporary, w->path) != 0) {
         unlink(w->temporary);
         failed(w->path, "the file", err);
         free(w);

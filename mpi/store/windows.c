@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/sync.h"
+
 #define FORMAT         "laser_mpi-windows"
 #define FORMAT_VERSION 1
 
@@ -155,16 +157,6 @@ static int write_all(hid_t file, const struct laser_windows_note *notes, int n_n
     return bad | put_records(file, "windows", memory, type, n_windows, windows);
 }
 
-static int sync_file(const char *path)
-{
-    FILE *f = fopen(path, "r+b");
-    int bad = f == NULL || fsync(fileno(f)) != 0;
-
-    if (f != NULL)
-        fclose(f);
-    return bad;
-}
-
 int laser_windows_write(const char *path, const struct laser_windows_note *notes, int n_notes,
                         const struct laser_dataset *datasets, int32_t n_datasets,
                         const struct laser_window *windows, const struct laser_window_nll *nll,
@@ -199,7 +191,7 @@ int laser_windows_write(const char *path, const struct laser_windows_note *notes
     }
     free(sets);
     free(records);
-    if (!bad && sync_file(temporary) == 0 && rename(temporary, path) == 0)
+    if (!bad && laser_store_sync(temporary) == 0 && rename(temporary, path) == 0)
         return LASER_OK;
     unlink(temporary);
     return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write the file (disk full?)");

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/traffic.h"
+
 static int failed(struct laser_error *err, const char *path, const char *step, size_t size, int cause)
 {
     if (cause == ENOSPC || cause == EDQUOT)
@@ -28,6 +30,7 @@ static int write_all(int fd, const char *data, size_t size)
             continue;
         if (done <= 0)
             return done < 0 ? errno : EIO;
+        laser_traffic_write(done);
         data += done;
         size -= (size_t)done;
     }
@@ -114,6 +117,7 @@ static int read_all(int fd, char *data, size_t size)
             continue;
         if (done <= 0)
             return done < 0 ? errno : EIO;
+        laser_traffic_write(done);
         got += (size_t)done;
     }
     return 0;

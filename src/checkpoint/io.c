@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/traffic.h"
+
 /* One system call moves at most this much; also the size of the copy buffer's share below. */
 #define MAX_CALL_BYTES (INT64_C(1) << 30)
 #define COPY_BYTES     (INT64_C(1) << 20)
@@ -34,6 +36,7 @@ int laser_io_read_at(int fd, const char *file, int64_t position, int64_t n, void
                                    "the file ends early: %lld bytes found at byte %lld, expected %lld",
                                    (long long)done, (long long)position, (long long)n);
         done += got;
+        laser_traffic_read(got);
     }
     return LASER_OK;
 }
@@ -130,6 +133,7 @@ int laser_io_output_write(struct laser_io_output *out, const void *bytes, int64_
         if (got < 0 && errno != EINTR)
             return write_failed(out, errno, err);
         done += got > 0 ? got : 0;
+        laser_traffic_write(got > 0 ? got : 0);
     }
     return LASER_OK;
 }
@@ -145,6 +149,7 @@ int laser_io_output_write_at(struct laser_io_output *out, int64_t position, cons
         if (got < 0 && errno != EINTR)
             return write_failed(out, errno, err);
         done += got > 0 ? got : 0;
+        laser_traffic_write(got > 0 ? got : 0);
     }
     return LASER_OK;
 }
@@ -183,6 +188,8 @@ int laser_io_output_copy(struct laser_io_output *out, int fd, const char *file, 
             return write_failed(out, errno, err);
         if (got <= 0) /* another file system, an old kernel, a special file, or the end: plain calls tell */
             return copy_through_memory(out, fd, file, (int64_t)from, n, err);
+        laser_traffic_read(got);
+        laser_traffic_write(got);
         n -= got;
     }
     return LASER_OK;

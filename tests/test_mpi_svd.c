@@ -78,7 +78,7 @@ static void check(int64_t rows, int64_t cols, enum spectrum kind, double scale, 
     assert_true(all_ranks(spread_open(&s, MPI_COMM_WORLD, w, nprow, npcol, nb, &err) == LASER_OK));
     gram_ok = laser_mpi_svd_gram(&s.a, got, &err) == LASER_OK;
     gram = compare(got, want, side);
-    gram_ok = all_ranks(gram_ok && gram.large <= 1e-10 && gram.small <= 3e-8 /* see values.h */) &&
+    gram_ok = all_ranks(gram_ok && gram.large <= 1e-10 && gram.small <= 2e-8) &&
               same_on_all(got, (size_t)side * sizeof *got);
     gesvd_ok = laser_mpi_svd_gesvd(&s.a, got, &err) == LASER_OK;
     gesvd = compare(got, want, side);

@@ -27,7 +27,7 @@ allowed() {
     src/model) echo "base checkpoint kernels" ;;
     mpi/comm) echo "base report" ;;
     mpi/grid) echo "base comm layout" ;;
-    mpi/svd) echo "base comm grid layout" ;;
+    mpi/svd) echo "base comm grid layout linalg" ;;
     mpi/forward) echo "base comm model" ;;
     mpi/store) echo "base checkpoint corpus search" ;;
     mpi/schedule)

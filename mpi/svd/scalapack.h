@@ -25,6 +25,5 @@ void pdgesvd_(const char *jobu, const char *jobvt, const int *m, const int *n, d
               const int *ja, const int *desca, double *s, double *u, const int *iu, const int *ju,
               const int *descu, double *vt, const int *ivt, const int *jvt, const int *descvt, double *work,
               const int *lwork, int *info);
-void dsterf_(const int *n, double *d, double *e, int *info);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "comm/agree.h"
 #include "layout/blockcyclic.h"
+#include "linalg/gram.h"
+#include "linalg/sturm.h"
 #include "svd/gram.h"
 #include "svd/scalapack.h"
 
@@ -85,7 +87,7 @@ static void gather(const struct laser_mpi_matrix *gram, struct tridiagonal *t)
 static int roots(struct laser_mpi_matrix *gram, double *sigma, struct laser_error *err)
 {
     struct tridiagonal t;
-    int n = (int)gram->m, one = 1, info = 0, i, code;
+    int n = (int)gram->m, one = 1, info = 0, code;
 
     code = laser_mpi_agree(gram->grid->comm, tridiagonal_init(&t, gram, err), err);
     if (code != LASER_OK) {
@@ -98,12 +100,11 @@ static int roots(struct laser_mpi_matrix *gram, double *sigma, struct laser_erro
         code = laser_error_set(err, LASER_EINTERNAL, gram->name, "pdsyntrd refused its argument %d", -info);
     gather(gram, &t);
     if (gram->grid->rank == 0 && code == LASER_OK) {
-        dsterf_(&n, t.sum, t.sum + n, &info);
-        if (info != 0)
-            code = laser_error_set(err, LASER_ENUMERIC, gram->name, "dsterf: %d eigenvalues did not converge",
-                                   info);
-        for (i = 0; i < n; i++)
-            sigma[i] = t.sum[n - 1 - i] > 0 ? sqrt(t.sum[n - 1 - i]) : 0;
+        code = laser_tridiagonal_values(n, t.sum, t.sum + n, err);
+        if (code == LASER_OK) {
+            laser_gram_roots(t.sum, n, 0);
+            memcpy(sigma, t.sum, (size_t)n * sizeof *sigma);
+        }
     }
     code = laser_mpi_agree(gram->grid->comm, code, err);
     tridiagonal_free(&t);

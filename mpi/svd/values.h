@@ -23,10 +23,10 @@ enum laser_mpi_solver {
  * Called on the first rank of the group only; its answer holds for all. */
 typedef int laser_mpi_gram_test(void *context, const double *sigma, int64_t count);
 
-/* By the Gram matrix of the short side: pdsyrk, pdsyntrd, dsterf.  The error of sigma[i] is about
- * eps * sigma[0]^2 / sigma[i], at most about sqrt(eps) * sigma[0] (2e-8; up to 5e-8 where half of a flat
- * spectrum is exactly zero).  a is kept (where its elements are beyond 2^+-200 it is scaled and scaled back).
- */
+/* By the Gram matrix of the short side: pdsyrk, pdsyntrd, then the eigenvalues as in linalg/sturm.h.  The
+ * error of sigma[i] is about eps * sigma[0]^2 / sigma[i], at most about sqrt(eps) * sigma[0] (2e-8); what
+ * cannot be told from zero is zero (linalg/gram.h).  a is kept (where its elements are beyond 2^+-200 it is
+ * scaled and scaled back). */
 int laser_mpi_svd_gram(struct laser_mpi_matrix *a, double *sigma, struct laser_error *err);
 
 /* By ScaLAPACK's pdgesvd, after a QR factorisation of a long matrix: backward stable, the reference.  Error

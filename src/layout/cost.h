@@ -13,9 +13,9 @@
 #include "base/error.h"
 
 enum laser_route {
-    LASER_ROUTE_SERIAL_GRAM,    /* one rank: Gram matrix, tridiagonal, dsterf */
+    LASER_ROUTE_SERIAL_GRAM,    /* one rank: Gram matrix, tridiagonal, its eigenvalues */
     LASER_ROUTE_SERIAL_GESVD,   /* one rank: LAPACK bidiagonal */
-    LASER_ROUTE_GRAM,           /* group: pdsyrk, pdsyntrd, dsterf */
+    LASER_ROUTE_GRAM,           /* group: pdsyrk, pdsyntrd, eigenvalues */
     LASER_ROUTE_GESVD,          /* group: pdgeqrf of a long matrix, pdgesvd */
     LASER_ROUTE_SERIAL_REBUILD, /* one rank: eigenvectors of the Gram matrix, W' = W Z f Z^T */
     LASER_ROUTE_REBUILD,        /* group: pdsyevd, pdgemm */

@@ -121,6 +121,8 @@ static void test_an_unknown_key_is_told_with_line_and_nearest_key(void **state)
     assert_refused("modle: x\n", "dir/deck.yaml:1", "did you mean model?");
     assert_refused("reduce: {candidate: 3}\n", "dir/deck.yaml:1", "did you mean reduce.candidates?");
     assert_refused("scna:\n  score: snr\n", "dir/deck.yaml:1", "there is no key \"scna\"");
+    assert_refused("perplexity:\n  seqlen: 12\n", "dir/deck.yaml:1", "there is no key \"perplexity\"");
+    assert_refused("reduce:\n  seqlen: 12\n", "dir/deck.yaml:2", "did you mean evaluate.seqlen?");
     assert_refused("<<: 3\n", "dir/deck.yaml:1", "there is no key");
 }
 

@@ -130,7 +130,9 @@ int laser_deck_assign(struct laser_deck *deck, int index, char *const *items, in
 
 int laser_deck_unknown_key(const char *key, const char *where, struct laser_error *err)
 {
-    struct laser_nearest whole = {key, NULL, 0}, part = {key, NULL, 0};
+    /* "threshold" alone is near to scan.threshold, and so is "perplexity.seqlen" to evaluate.seqlen. */
+    const char *dot = strrchr(key, '.'), *last = dot != NULL ? dot + 1 : key;
+    struct laser_nearest whole = {key, NULL, 0}, part = {last, NULL, 0};
     const struct laser_deck_key *keys;
     const char *best = NULL;
     char hint[200];
@@ -144,7 +146,6 @@ int laser_deck_unknown_key(const char *key, const char *where, struct laser_erro
         laser_nearest_try(&whole, keys[i].key);
         if (section == 0)
             continue;
-        /* "threshold" alone is near to scan.threshold. */
         laser_nearest_try(&part, keys[i].key + section + 1);
         if (best == NULL || part.distance < before)
             best = keys[i].key;

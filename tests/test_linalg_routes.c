@@ -5,6 +5,7 @@
 #include "linalg/basis.h"
 #include "linalg/blas.h"
 #include "linalg/cost.h"
+#include "linalg/project.h"
 #include "linalg/reference.h"
 #include "spectrum/edit.h"
 
@@ -216,6 +217,30 @@ static void edit_by_factors(const struct laser_basis *basis, const double *s_new
     free(right);
 }
 
+/* The same from the matrix's coordinates, in slabs of 23; all vectors from `basis`. */
+static void edit_by_projection(const struct laser_basis *basis, const double *s_new, const double *a,
+                               double *out)
+{
+    int64_t rows = basis->rows, columns = basis->columns, n = basis->n,
+            total = rows < columns ? columns : rows;
+    double *slab = malloc((size_t)(69 * n) * sizeof *slab);
+    assert_non_null(slab);
+    double *projected = slab + 23 * n, *scratch = projected + 23 * n;
+    for (int64_t first = 0; first < total; first += 23) {
+        int64_t here = total - first < 23 ? total - first : 23;
+        copy_slab(a, rows, columns, first, here, slab);
+        assert_int_equal(laser_basis_project(basis, slab, here, projected, NULL), LASER_OK);
+        assert_int_equal(laser_basis_edit(basis, s_new, slab, projected, here, scratch, slab, NULL),
+                         LASER_OK);
+        if (rows >= columns)
+            memcpy(out + first * columns, slab, (size_t)(here * columns) * sizeof *out);
+        else
+            for (int64_t i = 0; i < rows; i++)
+                memcpy(out + i * columns + first, slab + i * here, (size_t)here * sizeof *out);
+    }
+    free(slab);
+}
+
 static void check_edit(int64_t rows, int64_t columns, const char *text)
 {
     int64_t n = rows < columns ? rows : columns, size = rows * columns, first, end;
@@ -242,6 +267,10 @@ static void check_edit(int64_t rows, int64_t columns, const char *text)
     double off = distance(found, expected, size);
     if (!(off < 1e-10))
         fail_msg("%d x %d %s: off by %g", (int)rows, (int)columns, text, off);
+    edit_by_projection(&basis, s_new, a, found);
+    off = distance(found, expected, size);
+    if (!(off < 1e-10))
+        fail_msg("%d x %d %s: by projection off by %g", (int)rows, (int)columns, text, off);
     if (first == 0 && k <= end) {
         edit_by_factors(&basis, s_new, k, a, found);
         assert_true(distance(found, expected, size) < 1e-10);
@@ -262,6 +291,34 @@ static void edited_matrices_equal_those_of_the_full_decomposition(void **state)
         check_edit(40, 70, edits[i]);
         check_edit(40, 40, edits[i]);
     }
+}
+
+/* One decomposition serves edits that need fewer of its vectors, and those that change few values. */
+static void one_basis_serves_all_edits(void **state)
+{
+    static const char *const edits[] = {"rank=3", "rank=0", "rank=17", "rank=30", "none", "wiener:0.5"};
+    enum { ROWS = 30, COLUMNS = 50 };
+    double s[ROWS], s_new[ROWS], expected[ROWS * COLUMNS], found[ROWS * COLUMNS], copy[ROWS * COLUMNS];
+    struct laser_gram gram;
+    struct laser_basis basis;
+    struct laser_edit edit;
+    (void)state;
+    for (int i = 0; i < ROWS; i++)
+        s[i] = 30 - i;
+    double *a = known_matrix(ROWS, COLUMNS, s, 1);
+    gather(a, ROWS, COLUMNS, &gram);
+    assert_int_equal(laser_basis_init(&basis, &gram, 0, ROWS, NULL), LASER_OK);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        assert_int_equal(laser_edit_parse(edits[i], &edit, NULL), LASER_OK);
+        laser_edit_apply(&edit, basis.s, ROWS, COLUMNS, s_new);
+        memcpy(copy, a, sizeof copy);
+        assert_int_equal(laser_rebuild_reference(copy, ROWS, COLUMNS, s_new, expected, NULL), LASER_OK);
+        edit_by_projection(&basis, s_new, a, found);
+        if (!(distance(found, expected, ROWS * COLUMNS) < 1e-10))
+            fail_msg("%s: off by %g", edits[i], distance(found, expected, ROWS * COLUMNS));
+    }
+    laser_basis_free(&basis);
+    free(a);
 }
 
 static void cut_between_equal_values_is_seen_as_ill_posed(void **state)
@@ -332,6 +389,7 @@ int main(void)
         cmocka_unit_test(doubtful_spectra_go_to_the_reference),
         cmocka_unit_test(zero_matrix_needs_no_reference),
         cmocka_unit_test(edited_matrices_equal_those_of_the_full_decomposition),
+        cmocka_unit_test(one_basis_serves_all_edits),
         cmocka_unit_test(cut_between_equal_values_is_seen_as_ill_posed),
         cmocka_unit_test(vectors_outside_the_range_are_missed),
         cmocka_unit_test(costs_grow_and_agree_with_the_formulas),

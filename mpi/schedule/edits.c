@@ -11,6 +11,7 @@
 #include "comm/agree.h"
 #include "layout/cost.h"
 #include "layout/gridshape.h"
+#include "schedule/edits_local.h"
 #include "schedule/farm.h"
 #include "spectrum/edit.h"
 #include "store/parts.h"
@@ -155,6 +156,63 @@ static int make_edit(struct making *m, const struct laser_mpi_team *team, int ed
     return laser_mpi_agree(team->group_comm, code, err);
 }
 
+/* The edits of one matrix whose files are missing: numbers, and the factors of the singular values of each.
+ */
+struct missing {
+    const struct making *making;
+    const struct sheet *sheet;
+    int *edits;
+    double *ratios;
+    int n;
+};
+
+static int find_edits(const struct making *m, const struct laser_mpi_team *team, int64_t matrix,
+                      const double *sigma, struct missing *missing, struct laser_error *err)
+{
+    const struct laser_matrix *w = &m->run->matrices.matrices[matrix];
+    int64_t n = w->rows < w->cols ? w->rows : w->cols;
+    int code = LASER_OK, n_mine = 0;
+
+    for (int e = 0; e < m->list->n; ++e)
+        n_mine += m->list->edits[e].matrix == matrix;
+    missing->n = 0;
+    missing->edits = malloc(((size_t)n_mine + 1) * sizeof *missing->edits);
+    missing->ratios = malloc(((size_t)n_mine * (size_t)n + 1) * sizeof *missing->ratios);
+    if (missing->edits == NULL || missing->ratios == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, w->name, "no memory for %d edits", n_mine);
+    for (int e = 0; code == LASER_OK && team->group_rank == 0 && e < m->list->n; ++e)
+        if (m->list->edits[e].matrix == matrix && access(m->list->files[e].path, R_OK) != 0)
+            missing->edits[missing->n++] = e;
+    code = laser_mpi_agree(team->group_comm, code, err);
+    if (code != LASER_OK)
+        return code;
+    MPI_Bcast(&missing->n, 1, MPI_INT, 0, team->group_comm);
+    MPI_Bcast(missing->edits, missing->n, MPI_INT, 0, team->group_comm);
+    for (int i = 0; code == LASER_OK && i < missing->n; ++i)
+        code = edit_ratio(&m->list->edits[missing->edits[i]], sigma, w,
+                          missing->ratios + (size_t)i * (size_t)n, err);
+    return laser_mpi_agree(team->group_comm, code, err);
+}
+
+/* One of laser_mpi_edits_local. */
+static int made(void *context, int edit, const void *bytes, struct laser_error *err)
+{
+    const struct missing *missing = context;
+
+    (void)bytes; /* those of the sheet */
+    return write_edit(missing->sheet, missing->making->list->files[missing->edits[edit]].path, err);
+}
+
+/* The singular values of a matrix: every edit of it has the place. */
+static int read_values(const struct making *m, int64_t matrix, double *sigma, struct laser_error *err)
+{
+    int e = 0;
+
+    while (m->list->edits[e].matrix != matrix)
+        ++e;
+    return laser_part_read(m->run->output, &m->list->values[e], sigma, err);
+}
+
 static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
                 struct laser_error *err)
 {
@@ -162,35 +220,28 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     int64_t matrix = ((const struct order *)order)->matrix;
     struct sheet s = {.run = m->run, .matrix = &m->run->matrices.matrices[matrix]};
     int64_t n = s.matrix->rows < s.matrix->cols ? s.matrix->rows : s.matrix->cols;
-    double *sigma = malloc(2 * (size_t)n * sizeof *sigma), *ratio = sigma != NULL ? sigma + n : NULL;
-    bool have_values = false;
+    double *sigma = malloc((size_t)n * sizeof *sigma);
+    struct missing missing = {.making = m, .sheet = &s};
     int code = LASER_OK;
 
     ((struct result *)result)->stop_asked = laser_mpi_signalled();
     s.bytes = malloc((size_t)m->run->checkpoint->tensors[s.matrix->tensor].size_bytes + 1);
     if (sigma == NULL || s.bytes == NULL)
         code = laser_error_set(err, LASER_ENOMEM, s.matrix->name, "no memory to rebuild it");
-    for (int e = 0; code == LASER_OK && !have_values && e < m->list->n; ++e)
-        if (m->list->edits[e].matrix == matrix) {
-            code = laser_part_read(m->run->output, &m->list->values[e], sigma, err);
-            have_values = true;
-        }
+    if (code == LASER_OK)
+        code = read_values(m, matrix, sigma, err);
     code = laser_mpi_agree(team->group_comm, code, err);
-    for (int e = 0; code == LASER_OK && e < m->list->n; ++e) {
-        int there;
-        if (m->list->edits[e].matrix != matrix)
-            continue;
-        there = team->group_rank == 0 && access(m->list->files[e].path, R_OK) == 0;
-        MPI_Bcast(&there, 1, MPI_INT, 0, team->group_comm);
-        if (there)
-            continue;
-        code = laser_mpi_agree(team->group_comm, edit_ratio(&m->list->edits[e], sigma, s.matrix, ratio, err),
-                               err);
-        if (code == LASER_OK)
-            code = make_edit(m, team, e, &s, ratio, err);
-    }
+    if (code == LASER_OK)
+        code = find_edits(m, team, matrix, sigma, &missing, err);
+    if (code == LASER_OK && team->group_size == 1 && missing.n > 0)
+        code = laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n, s.bytes,
+                                     made, &missing, err);
+    for (int i = 0; code == LASER_OK && team->group_size > 1 && i < missing.n; ++i)
+        code = make_edit(m, team, missing.edits[i], &s, missing.ratios + (size_t)i * (size_t)n, err);
     free(sigma);
     free(s.bytes);
+    free(missing.edits);
+    free(missing.ratios);
     return code;
 }
 

@@ -24,23 +24,46 @@ static void norm_heads(const struct laser_arch *arch, const struct laser_norm *n
                         (float)arch->norm_eps, x + h * size, stride);
 }
 
-void laser_model_fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t length)
+void laser_model_fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
+                             int64_t length)
 {
     const struct laser_rope *rope = &m->arch.rope;
     bool valid = laser_rope_depends_on_length(rope) ? ws->table_length == length : ws->table_length >= length;
 
-    if (rope->kind == LASER_ROPE_NONE || valid)
+    if (rope->kind == LASER_ROPE_NONE || (valid && ws->table_first == first))
         return;
-    laser_rope_frequencies(rope, length, ws->frequencies);
-    laser_rope_table(0, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
+    laser_rope_frequencies(rope, first + length, ws->frequencies);
+    laser_rope_table(first, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
                      ws->cosines, ws->sines);
+    ws->table_first = first;
     ws->table_length = length;
+}
+
+/* The attention of each sequence over the cached tokens and its own. */
+static void attend_cached(const struct laser_model *m, const struct laser_layer *layer,
+                          struct laser_model_cache *cache, struct laser_attention attention,
+                          int64_t sequences, const float *qkv, float *context)
+{
+    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+            stride = q + 2 * kv, length = attention.queries, index = layer - m->layers;
+
+    attention.batch = 1;
+    attention.keys = cache->length + length;
+    attention.query_offset = cache->length;
+    for (int64_t i = 0; i < sequences; i++) {
+        const float *rows = qkv + i * length * stride;
+
+        laser_model_cache_write(cache, index, length, kv, rows + q, rows + q + kv, stride);
+        laser_attention_apply(&attention, rows, stride, laser_model_cache_keys(cache, index), kv,
+                              laser_model_cache_values(cache, index), kv, context + i * length * q, q,
+                              &cache->scratch);
+    }
 }
 
 /* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
 static void attend(const struct laser_model *m, struct laser_model_workspace *ws,
-                   const struct laser_layer *layer, int64_t sequences, int64_t length, float *qkv,
-                   float *context)
+                   const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t sequences,
+                   int64_t length, float *qkv, float *context)
 {
     const struct laser_arch *a = &m->arch;
     int64_t size = a->head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
@@ -56,13 +79,16 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
                                               .window = layer->window,
                                               .causal = !a->masked};
 
-    laser_model_fill_tables(m, ws, length);
+    laser_model_fill_tables(m, ws, laser_model_batch_start(batch), length);
     if (a->rope.kind != LASER_ROPE_NONE)
         laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, sequences * length,
                          length, (int)(m->heads.count + m->kv_heads.count), (int)size, (int)a->rope.rotated,
                          ws->cosines, ws->sines, qkv, stride);
-    laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
-                          &ws->scratch);
+    if (batch->cache)
+        attend_cached(m, layer, batch->cache, attention, sequences, qkv, context);
+    else
+        laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
+                              &ws->scratch);
 }
 
 /* Neighbours of equal length go together. */
@@ -76,7 +102,7 @@ static void attend_runs(const struct laser_model *m, struct laser_model_workspac
 
         for (count = 1; first + count < batch->sequences && batch->lengths[first + count] == length; count++)
             ;
-        attend(m, ws, layer, count, length, ws->qkv + row * stride, ws->context + row * q);
+        attend(m, ws, layer, batch, count, length, ws->qkv + row * stride, ws->context + row * q);
         row += count * length;
     }
 }
@@ -94,7 +120,7 @@ void laser_model_attention(const struct laser_model *m, struct laser_model_works
         norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
         norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
         if (!batch->lengths)
-            attend(m, ws, layer, batch->sequences, batch->length, ws->qkv, ws->context);
+            attend(m, ws, layer, batch, batch->sequences, batch->length, ws->qkv, ws->context);
         else
             attend_runs(m, ws, layer, batch);
     }

@@ -113,7 +113,7 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
                        const struct laser_model_batch *batch, int64_t *longest, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t most = batch->length, least = batch->length, n;
+    int64_t most = batch->length, least = batch->length, n, start = laser_model_batch_start(batch);
 
     for (int64_t i = 0; batch->lengths && i < batch->sequences; i++) {
         int64_t length = batch->lengths[i];
@@ -125,10 +125,13 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
     if (batch->sequences < 1 || least < 1 || n > ws->max_tokens)
         return laser_error_set(err, LASER_EINTERNAL, NULL, "a batch of %lld tokens in a workspace for %lld",
                                (long long)n, (long long)ws->max_tokens);
-    if (most > laser_arch_longest(a))
+    if (batch->cache && most > batch->cache->positions - start)
+        return laser_error_set(err, LASER_EINTERNAL, NULL, "%lld tokens behind %lld in a cache for %lld",
+                               (long long)most, (long long)start, (long long)batch->cache->positions);
+    if (start + most > laser_arch_longest(a))
         return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
-                               "a sequence of %lld tokens: the model has %lld positions", (long long)most,
-                               (long long)laser_arch_longest(a));
+                               "a sequence of %lld tokens: the model has %lld positions",
+                               (long long)(start + most), (long long)laser_arch_longest(a));
     *longest = most;
     return LASER_OK;
 }
@@ -148,7 +151,7 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
         run = run_serial;
     else if (m->arch.residual == LASER_RESIDUAL_POST)
         run = run_post;
-    laser_model_fill_tables(m, ws, longest);
+    laser_model_fill_tables(m, ws, laser_model_batch_start(batch), longest);
     for (int64_t i = first; i < last && result == LASER_OK; i++)
         result = run(m, ws, &m->layers[i], batch, n, hidden, err);
     return result;
@@ -170,6 +173,7 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
     const struct laser_arch *a = &m->arch;
     const struct laser_share first_type = {0, m->type_table.out};
     int64_t n = laser_model_batch_tokens(batch), h = a->hidden, longest, row = 0;
+    int64_t start = laser_model_batch_start(batch);
     int result = check_batch(m, ws, batch, &longest, err);
 
     for (int64_t i = 0; result == LASER_OK && i < n; i++)
@@ -184,7 +188,7 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
         int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
 
         for (int64_t t = 0, counted = 0; t < length; t++, row++) {
-            int64_t position = t;
+            int64_t position = start + t;
 
             add_row(&m->embed, m->vocabulary, tokens[row], (float)a->embed_scale, ws->normed, h,
                     hidden + row * h);

@@ -78,6 +78,12 @@ struct laser_model {
     bool arena_is_ours, fills;
 };
 
+struct laser_model_cache {
+    int64_t positions, length, layer_size;
+    float *keys, *values; /* [L, positions, kv_heads D]; keys are turned */
+    struct laser_scratch scratch;
+};
+
 struct laser_model_workspace {
     const struct laser_model *model;
     int64_t max_tokens, mlp_tokens, bytes;
@@ -88,7 +94,8 @@ struct laser_model_workspace {
     float *context; /* [N, heads D] */
     float *up;      /* [mlp_tokens, 2 columns or columns] */
     float *cosines, *sines, *frequencies;
-    int64_t table_length;            /* rows of the tables that are valid */
+    int64_t table_first;             /* position of the first row of the tables */
+    int64_t table_length;            /* rows that are valid */
     struct laser_head_token *tokens; /* [N] */
     float *pairs;                    /* [2 N] */
     int64_t *targets;                /* [N] */
@@ -124,9 +131,29 @@ void laser_model_attention(const struct laser_model *model, struct laser_model_w
                            const struct laser_layer *layer, const struct laser_model_batch *batch,
                            const float *x, float *out, enum laser_output output);
 
-/* The rotary tables for sequences of `length` tokens, unless they are there. */
-void laser_model_fill_tables(const struct laser_model *model, struct laser_model_workspace *ws,
+/* The rotary tables for `length` tokens from position `first` on, unless they are there. */
+void laser_model_fill_tables(const struct laser_model *model, struct laser_model_workspace *ws, int64_t first,
                              int64_t length);
+
+/* cache.c: n rows of keys and values, each of `width` floats, go behind the cached ones of a layer. */
+void laser_model_cache_write(struct laser_model_cache *cache, int64_t layer, int64_t n, int64_t width,
+                             const float *k, const float *v, int64_t stride);
+
+static inline float *laser_model_cache_keys(const struct laser_model_cache *cache, int64_t layer)
+{
+    return cache->keys + layer * cache->layer_size;
+}
+
+static inline float *laser_model_cache_values(const struct laser_model_cache *cache, int64_t layer)
+{
+    return cache->values + layer * cache->layer_size;
+}
+
+/* Tokens before those of the batch. */
+static inline int64_t laser_model_batch_start(const struct laser_model_batch *batch)
+{
+    return batch->cache ? batch->cache->length : 0;
+}
 
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,

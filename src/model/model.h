@@ -40,12 +40,14 @@ struct laser_model_group {
 
 struct laser_model;
 struct laser_model_workspace;
+struct laser_model_cache;
 
 /* The sequences of one call, one after another in N. */
 struct laser_model_batch {
-    int64_t sequences;      /* B */
-    int64_t length;         /* T of every sequence, if lengths is NULL */
-    const int64_t *lengths; /* [B] tokens of each sequence, at least 1 */
+    int64_t sequences;               /* B */
+    int64_t length;                  /* T of every sequence, if lengths is NULL */
+    const int64_t *lengths;          /* [B] tokens of each sequence, at least 1 */
+    struct laser_model_cache *cache; /* tokens that stand before those of every sequence; NULL: none */
 };
 
 /* Tokens of all sequences. */
@@ -95,6 +97,31 @@ int laser_model_workspace_create(const struct laser_model *model, int64_t max_to
                                  struct laser_model_workspace **workspace, struct laser_error *err);
 void laser_model_workspace_free(struct laser_model_workspace *workspace);
 int64_t laser_model_workspace_bytes(const struct laser_model_workspace *workspace);
+
+/* Keys and values of the first `length` tokens of a causal model, of this shard's heads and all layers, so
+ * that these tokens need not be computed again: a batch with a cache goes on from them.  Its sequences do not
+ * see each other.  Each call of laser_model_layers writes those of the batch behind them, where they count
+ * only after laser_model_cache_extend; with several sequences what stands there is of no use.
+ *
+ *   prompt:      batch {1, n, .cache}, all layers, extend by n         generation: {1, 1, .cache}, ...,
+ * extend by 1 alternatives after a common start: batch {B, .lengths, .cache}, all layers, no extend
+ *
+ * positions: tokens that it has room for, those of the longest sequence of a batch included.  Local.
+ * LASER_EINPUT: a masked model, whose tokens see those that follow.  LASER_ENOMEM. */
+int laser_model_cache_create(const struct laser_model *model, int64_t positions,
+                             struct laser_model_cache **cache, struct laser_error *err);
+void laser_model_cache_free(struct laser_model_cache *cache); /* NULL is fine */
+int64_t laser_model_cache_bytes(const struct laser_model *model, int64_t positions);
+int64_t laser_model_cache_length(const struct laser_model_cache *cache);
+void laser_model_cache_extend(struct laser_model_cache *cache, int64_t n);
+
+/* Back to the first n tokens (0: empty). */
+void laser_model_cache_cut(struct laser_model_cache *cache, int64_t n);
+
+/* Whether a sequence of `length` tokens may go on from the cache.  Not if its rotary frequencies differ from
+ * those that the cached keys were turned by (dynamic and longrope scaling): then cut to 0 and begin anew. */
+bool laser_model_cache_serves(const struct laser_model *model, const struct laser_model_cache *cache,
+                              int64_t length);
 
 /* hidden[N, H] of tokens[N].  Collective.  LASER_EINPUT: a token id outside the vocabulary, a sequence longer
  * than the learned positions. */

@@ -8,6 +8,7 @@
 
 #include "comm/agree.h"
 #include "schedule/commands.h"
+#include "schedule/report.h"
 #include "schedule/results.h"
 #include "store/spectra.h"
 
@@ -59,6 +60,8 @@ static int write_files(struct laser_mpi_run *run, const struct laser_spectra *s,
     if (code == LASER_OK)
         code = laser_scan_write_files(run->output, &meta, rows, (size_t)s->n, err);
     results = laser_scan_results(&meta, rows, (size_t)s->n);
+    if (results != NULL)
+        json_object_set_new(results, "spectra", json_string(run->arguments[0]));
     if (code == LASER_OK && results == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     if (code == LASER_OK)
@@ -68,6 +71,7 @@ static int write_files(struct laser_mpi_run *run, const struct laser_spectra *s,
     if (code == LASER_OK && table.data != NULL) {
         laser_mpi_log_block(run->log, table.data);
         laser_mpi_log_line(run->log, "OUTPUT", "%s", run->output);
+        laser_mpi_report_make(run);
     }
     laser_text_free(&table);
     free(model_id);

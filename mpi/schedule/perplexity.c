@@ -14,6 +14,8 @@
 #include "report/scan_report.h"
 #include "schedule/commands.h"
 #include "schedule/evaluate.h"
+#include "schedule/report.h"
+#include "schedule/results.h"
 #include "store/windows.h"
 
 /* What is reported of a data set, or of all. */
@@ -127,7 +129,7 @@ static int write_windows(const struct laser_mpi_evaluation *e, const struct lase
 {
     const struct laser_mpi_run *run = e->run;
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
-    char content[20], seqlen[24], stride[24];
+    char content[20], seqlen[24], stride[24], *deck = laser_deck_print(run->deck, run->command);
     const struct laser_windows_note notes[] = {
         {"laser_mpi_version", PACKAGE_VERSION},
         {"model", run->checkpoint->model},
@@ -136,13 +138,18 @@ static int write_windows(const struct laser_mpi_evaluation *e, const struct lase
         {"seqlen", seqlen},
         {"stride", stride},
         {"precision", laser_deck_string(run->deck, "evaluate.precision")},
-        {"kernels", laser_kernels_name(laser_kernels_current(e->precision))}};
+        {"kernels", laser_kernels_name(laser_kernels_current(e->precision))},
+        {"libraries", laser_mpi_libraries()},
+        {"deck", deck != NULL ? deck : ""}};
+    int code;
 
     snprintf(content, sizeof content, "%016" PRIx64, print.content);
     snprintf(seqlen, sizeof seqlen, "%" PRId64, laser_deck_int(run->deck, "evaluate.seqlen"));
     snprintf(stride, sizeof stride, "%" PRId64, laser_deck_int(run->deck, "evaluate.stride"));
-    return laser_windows_write(laser_mpi_run_path(run, "windows.h5"), notes, sizeof notes / sizeof *notes,
+    code = laser_windows_write(laser_mpi_run_path(run, "windows.h5"), notes, sizeof notes / sizeof *notes,
                                e->datasets, e->n_datasets, e->windows, nll, e->n_windows, err);
+    free(deck);
+    return code;
 }
 
 /* Rank 0. */
@@ -170,8 +177,10 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
     }
     if (code == LASER_OK)
         code = write_results(e, figures, &pooled, evaluation_s, phases, err);
-    if (code == LASER_OK)
+    if (code == LASER_OK) {
         laser_mpi_log_line(e->run->log, "OUTPUT", "%s", e->run->output);
+        laser_mpi_report_make(e->run);
+    }
     free(each);
     free(figures);
     return code;

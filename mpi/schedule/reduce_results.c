@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "comm/agree.h"
+#include "schedule/report.h"
 #include "schedule/results.h"
 #include "store/decisions.h"
 
@@ -180,8 +181,10 @@ int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, 
             code = fill_results(r, results, final, final_se, &saving, phases, err);
         if (code == LASER_OK && laser_mpi_sweep_is(r))
             laser_mpi_sweep_list(r);
-        if (code == LASER_OK)
+        if (code == LASER_OK) {
             say(r, final, final_se, &saving);
+            laser_mpi_report_make(r->run);
+        }
     }
     json_decref(phases);
     return laser_mpi_agree(r->run->world, code, err);

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "schedule/report.h"
 #include "store/parts.h"
 
 #ifdef HAVE_OPENBLAS_GET_CONFIG
@@ -324,5 +325,6 @@ int laser_mpi_results_scan(struct laser_mpi_run *run, json_t *phases, struct las
     if (code != LASER_OK)
         return code;
     laser_mpi_log_line(run->log, "OUTPUT", "%s", run->output);
+    laser_mpi_report_make(run);
     return laser_mpi_results_failures(run, err);
 }

@@ -50,7 +50,7 @@ int laser_spectra_finish(struct laser_spectra_writer *writer, int commit, struct
 struct laser_spectra {
     struct laser_spectra_matrix *matrices;
     int64_t n;
-    char *model, *rule, *score, *deck, *version;
+    char *model, *rule, *score, *deck, *version, *content, *libraries;
 };
 int laser_spectra_read(const char *path, struct laser_spectra *spectra, struct laser_error *err);
 void laser_spectra_free(struct laser_spectra *spectra);

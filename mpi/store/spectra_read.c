@@ -164,6 +164,8 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
     s->score = get_text(file, "score");
     s->deck = get_text(file, "deck");
     s->version = get_text(file, "laser_mpi_version");
+    s->content = get_text(file, "model_content_hash");
+    s->libraries = get_text(file, "libraries");
     matrices = r.code == LASER_OK ? H5Gopen2(file, "matrices", H5P_DEFAULT) : -1;
     if (r.code == LASER_OK && matrices < 0)
         r.code = laser_error_set(err, LASER_EINPUT, path, "the group /matrices is missing");
@@ -192,5 +194,7 @@ void laser_spectra_free(struct laser_spectra *s)
     free(s->score);
     free(s->deck);
     free(s->version);
+    free(s->content);
+    free(s->libraries);
     memset(s, 0, sizeof *s);
 }

@@ -318,6 +318,9 @@ int laser_windows_read(const char *path, struct laser_windows *w, struct laser_e
     w->model = get_text(file, "model");
     w->convention = get_text(file, "convention");
     w->precision = get_text(file, "precision");
+    w->deck = get_text(file, "deck");
+    w->content = get_text(file, "model_content_hash");
+    w->libraries = get_text(file, "libraries");
     free(format);
     H5Fclose(file);
     if (code != LASER_OK)
@@ -335,6 +338,9 @@ void laser_windows_free(struct laser_windows *w)
     free(w->model);
     free(w->convention);
     free(w->precision);
+    free(w->deck);
+    free(w->content);
+    free(w->libraries);
     memset(w, 0, sizeof *w);
 }
 

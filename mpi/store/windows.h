@@ -30,8 +30,8 @@ int laser_windows_write(const char *path, const struct laser_windows_note *notes
 
 /* An evaluation as read; free with laser_windows_free. */
 struct laser_windows {
-    char *model, *convention, *precision; /* NULL where missing */
-    struct laser_dataset *datasets;       /* without tokens */
+    char *model, *convention, *precision, *deck, *content, *libraries; /* NULL where missing */
+    struct laser_dataset *datasets;                                    /* without tokens */
     int32_t n_datasets;
     struct laser_window *windows;
     struct laser_window_nll *nll;

@@ -10,8 +10,8 @@
 #define WITH_MODEL (WORKS)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
-     LASER_IN_COMPARE)
-#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW)
+     LASER_IN_COMPARE | LASER_IN_REPORT)
+#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT)
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
@@ -114,6 +114,9 @@ static const struct laser_deck_key keys[] = {
     {"reduce.max_kept", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "stop after so many kept edits; 0 = the strategy's own (5 for backward, else no limit)"},
 
+    {"report.compare", LASER_TYPE_PATH, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_REPORT, "compare", "DIR",
+     0, "a second run, to be set beside the first with the differences"},
+
     {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, WORKS, "max-time", "TIME", 0,
      "stop, resumable, at the last safe point before this time (2h30m); 0 = no limit"},
     {"run.force", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "force", NULL, 'f',
@@ -175,6 +178,12 @@ static const struct laser_deck_command commands[] = {
     {LASER_COMMAND_SHOW, "show", "DIR [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
      "Prints the results of a finished run: a map of the scores, layers by types, and the list of "
      "decisions."},
+    {LASER_COMMAND_REPORT, "report", "DIR [OPTIONS]", 1, 1, 0,
+     "report.html of a run again, or of two side by side",
+     "Makes report.html of a finished run again from the files in its output directory; every run has made "
+     "one "
+     "at its end.  With --compare the page has two runs side by side and their differences, and is named "
+     "comparison.html.  It goes into DIR, or where --output says."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",
@@ -190,6 +199,7 @@ static const struct {
     {"parallel", "Ranks and memory"},
     {"evaluate", "Evaluation"},
     {"reduce", "Reduction"},
+    {"report", "Report"},
     {"run", "Run"},
     {"log", "Log"},
 };

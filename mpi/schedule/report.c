@@ -1,0 +1,96 @@
+/* The command `report`: report.html of a run again, or of two runs side by side. */
+#include "schedule/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "comm/agree.h"
+#include "schedule/commands.h"
+#include "schedule/report_load.h"
+
+/* Two runs of one name are told apart by letters. */
+static void tell_apart(struct laser_mpi_report_source *sources)
+{
+    if (strcmp(sources[0].page.model, sources[1].page.model) != 0) {
+        sources[0].page.label = sources[0].page.model;
+        sources[1].page.label = sources[1].page.model;
+    } else if (strcmp(sources[0].label, sources[1].label) == 0) {
+        sources[0].page.label = "A";
+        sources[1].page.label = "B";
+    }
+}
+
+static int write_page(const struct laser_mpi_report_source *sources, int n, const char *path,
+                      struct laser_error *err)
+{
+    struct laser_page_run runs[2] = {sources[0].page, n > 1 ? sources[1].page : sources[0].page};
+    struct laser_text html = {0};
+    int code;
+
+    laser_page_render(&html, runs, n);
+    code = html.failed || html.data == NULL
+               ? laser_error_set(err, LASER_ENOMEM, path, "no memory for the report")
+               : laser_file_replace(path, html.data, html.size, err);
+    laser_text_free(&html);
+    return code;
+}
+
+void laser_mpi_report_make(struct laser_mpi_run *run)
+{
+    struct laser_mpi_report_source source;
+    struct laser_error err = {0};
+    char path[4200];
+    int code = laser_mpi_report_load(run->output, &source, &err);
+
+    snprintf(path, sizeof path, "%.4096s/report.html", run->output);
+    if (code == LASER_OK)
+        code = write_page(&source, 1, path, &err);
+    laser_mpi_report_free(&source);
+    if (code == LASER_OK)
+        laser_mpi_log_line(run->log, "REPORT", "%s", path);
+    else
+        laser_mpi_log_line(run->log, "WARNING", "no report.html: %s: %s", err.where, err.text);
+}
+
+/* Rank 0. */
+static int report(struct laser_mpi_run *run, struct laser_error *err)
+{
+    const char *second = laser_deck_string(run->deck, "report.compare");
+    struct laser_mpi_report_source sources[2] = {{.n_texts = 0}, {.n_texts = 0}};
+    int n = second[0] != '\0' ? 2 : 1, code = laser_mpi_report_load(run->arguments[0], &sources[0], err);
+    char path[4200];
+
+    if (code == LASER_OK && n == 2) {
+        code = laser_mpi_report_load(second, &sources[1], err);
+        if (code == LASER_OK)
+            tell_apart(sources);
+    }
+    snprintf(run->output, sizeof run->output, "%.4000s",
+             laser_deck_is_set(run->deck, "output") ? laser_deck_string(run->deck, "output")
+                                                    : run->arguments[0]);
+    snprintf(path, sizeof path, "%.4096s/%s", run->output, n == 2 ? "comparison.html" : "report.html");
+    if (code == LASER_OK)
+        code = laser_directory_make(run->output, err);
+    if (code == LASER_OK)
+        code = write_page(sources, n, path, err);
+    for (int i = 0; code == LASER_OK && i < n; ++i)
+        for (size_t k = 0; k < sources[i].page.n_notices; ++k)
+            laser_mpi_log_line(run->log, "WARNING", "%s: %s", sources[i].notices[k].name,
+                               sources[i].notices[k].text);
+    if (code == LASER_OK)
+        laser_mpi_log_line(run->log, "REPORT", "%s", path);
+    for (int i = 0; i < n; ++i)
+        laser_mpi_report_free(&sources[i]);
+    return code;
+}
+
+int laser_mpi_command_report(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    if (run->rank == 0)
+        code = report(run, err);
+    return laser_mpi_agree(run->world, code, err);
+}

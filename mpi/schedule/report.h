@@ -1,0 +1,11 @@
+/* report.html, from what stands in an output directory. */
+#ifndef LASER_MPI_SCHEDULE_REPORT_H
+#define LASER_MPI_SCHEDULE_REPORT_H
+
+#include "schedule/run.h"
+
+/* Rank 0, at the end of a run whose files are written: run->output gets its report.html.  What the run has
+ * computed is safe by then, so a report that cannot be made is a warning in the log and no error. */
+void laser_mpi_report_make(struct laser_mpi_run *run);
+
+#endif

@@ -1,0 +1,97 @@
+/* The page: which parts there are, in which order. */
+
+function tiles(page) {
+    const list = [];
+    for (const run of page.runs) {
+        const r = run.results, who = page.runs.length > 1 ? run.label : null, counts = [0, 0];
+        run.failure.forEach(f => counts[f === null ? 0 : 1]++);
+        if (run.n)
+            list.push(["matrices", number(counts[0]), [counts[1] ? h("span", {class: "bad"}, `${number(counts[1])} failed`) : null, counts[1] && run.raw.skipped.length ? ", " : "",
+                run.raw.skipped.length ? `${number(run.raw.skipped.length)} tensors skipped` : counts[1] ? "" : "scanned"], who]);
+        if (run.n && !page.twoTiles) {
+            const layers = new Set(run.layer.filter(y => y >= 0)).size;
+            list.push(["layers", number(layers), `${number(page.axes.types.length)} types`
+                + (page.axes.experts.size ? `, ${number(Math.max(...page.axes.experts.values()))} experts` : ""), who]);
+        }
+        const final = r.final && (r.final.report || r.final.selection), base = r.baseline && (r.baseline.report || r.baseline.selection);
+        if (final && base)
+            list.push(["perplexity after", Number(value(final.ppl).toPrecision(5)), `before ${Number(value(base.ppl).toPrecision(5))}, `
+                + (r.final.report ? "report windows" : "selection windows"), who]);
+        if (run.decisions.length) {
+            const kept = run.decisions.filter(d => d.kept).length;
+            list.push(["edits", number(kept), `kept of ${number(run.decisions.length)} tried`, who]);
+        }
+        const p = r.perplexity && r.perplexity.pooled;
+        if (p)
+            list.push(["perplexity", Number(value(p.ppl).toPrecision(6)), Number.isFinite(value(p.ppl_stderr)) ? "± " + short2(value(p.ppl_stderr)) : "", who]);
+        if (r.seconds !== undefined)
+            list.push(["time", time(value(r.seconds)), r.ranks ? `on ${number(r.ranks)} rank${r.ranks === 1 ? "" : "s"}` : "", who]);
+    }
+    return h("dl", {class: "tiles"}, list.map(([what, text, more, who]) => h("div", {}, h("dt", {}, who ? `${what}, ${who}` : what),
+                                                                             h("dd", {}, String(text), h("small", {}, more)))));
+}
+
+function heading(page) {
+    const describe = r => [r.raw.command, r.raw.rule ? `threshold ${r.raw.rule}` : null, r.raw.score ? `score ${r.raw.score}` : null].filter(Boolean).join(", ");
+    const [a, b] = page.runs, name = r => r.raw.model || r.label || "a run";
+    return h("header", {}, h("h1", {}, b ? `${name(a)} and ${name(b)}` : name(a)),
+        b ? page.runs.map(r => h("p", {class: "lead", style: "margin:0"}, h("b", {}, r.label), " – ", describe(r))) : h("p", {class: "lead", style: "margin:0"}, describe(a)),
+        page.runs.flatMap(r => r.raw.notices.map(([file, text]) => h("p", {class: "notice"}, h("b", {}, file), " ", text))));
+}
+
+function build(data) {
+    const runs = data.runs.map(r => readRun(r, data.curves)), axes = readAxes(runs), has = key => runs.some(r => r.metrics[key]);
+    const page = {runs, axes, state: {expert: 0}, score: runs[0].raw.score, names: [...new Set(runs.flatMap(r => r.names))], twoTiles: runs.length > 1};
+    page.mapCaption = (axes.experts.size ? "One cell is the median of a layer's experts, or a single matrix" : "One cell is one matrix")
+        + "; a high SNR is mostly signal, a low one mostly noise. Choose a cell, with the pointer or with arrow keys and Enter, to see its spectrum.";
+    page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
+        + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
+    const any = runs.some(r => r.n > 0), parts = [
+        beforeAfter(page), perplexities(page),
+        runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
+        runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,
+        any && Object.keys(runs[0].metrics).length ? mapFigure(page) : null,
+        any && axes.experts.size ? expertFigure(page) : null,
+        runs.length > 1 && any ? changesTable(page) : null,
+        runs[0].sketches.some(Boolean) ? spectrumFigure(page) : null,
+        runs[0].metrics.kept_share ? ranksFigure(page) : null,
+        notScanned(page),
+        runs.some(r => phasesOf(r).length) ? timesFigure(page) : null,
+        settings(page), runs.some(r => r.raw.provenance.length) ? provenance(page) : null].flat(Infinity).filter(Boolean);
+    const nodes = parts.map(p => p instanceof Node ? p : p.element), main = document.getElementById("page");
+    const links = nodes.filter(n => n.id).map(n => h("a", {href: "#" + n.id}, n.querySelector("h2").textContent));
+    main.replaceChildren(heading(page), tiles(page), h("nav", {"aria-label": "parts of the report"}, links), ...nodes,
+        h("p", {class: "fine", style: "margin-top:48px"}, "Everything on this page is inside this one file; nothing is loaded from elsewhere."));
+    window.laserPage = page;
+    return page;
+}
+
+function start() {
+    const began = performance.now();
+    let data;
+    try {
+        data = JSON.parse(document.getElementById("data").textContent);
+    } catch (e) {
+        document.getElementById("page").append(h("p", {class: "notice"}, "The numbers of this report cannot be read; the file is torn: " + e.message));
+        return;
+    }
+    build(data);
+    redrawAll();
+    document.documentElement.dataset.drawn = Math.round(performance.now() - began);
+    let last = innerWidth, timer;
+    addEventListener("resize", () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+            if (innerWidth !== last && !printing)
+                redrawAll();
+            last = innerWidth;
+        }, 120);
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
+    addEventListener("scroll", tip.hide, {passive: true});
+    const page = document.getElementById("page");
+    addEventListener("beforeprint", () => { printing = true; page.style.width = "720px"; redrawAll(); });
+    addEventListener("afterprint", () => { printing = false; page.style.width = ""; redrawAll(); });
+}
+
+start();

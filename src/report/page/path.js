@@ -1,0 +1,153 @@
+/* The way of a reduction: every candidate in its order, what it would do to perplexity, and what became of it. */
+
+function pathFigure(page, run, id) {
+    const list = run.decisions, measured = list.every(d => d.measured);
+    const shown = list.map((d, k) => ({...d, k})).filter(d => Number.isFinite(d.ppl));
+    const draw = (plot, width) => {
+        const height = width < 500 ? 260 : 330, left = 58, right = width - 14, top = 24, bottom = height - 40;
+        const node = svg(width, height, `perplexity over ${list.length} candidates`);
+        const x = linear(0.5, list.length + 0.5, left, right), limits = pathLimits(shown, run.base);
+        const y = linear(limits[0], limits[1], bottom, top), r = Math.max(1.8, Math.min(4.5, (right - left) / list.length / 2.4));
+        const ticks = y.ticks(5), digits = Math.max(0, Math.min(7, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9)));
+        y.text = t => t.toFixed(digits);
+        axisY(node, y, ticks, left, right, "perplexity on the selection windows");
+        axisX(node, x, x.ticks(Math.max(3, Math.min(list.length, width / 80))).filter(t => Number.isInteger(t) && t >= 1 && t <= list.length),
+              bottom, "candidate", {middle: (left + right) / 2});
+        if (run.base)
+            node.append(g("line", {x1: left, x2: right, y1: y(run.base.ppl), y2: y(run.base.ppl), stroke: "var(--muted)",
+                                   "stroke-width": 1.4, "stroke-dasharray": "5 4"}));
+        if (!measured && run.base)
+            node.append(bestLine(run, list, x, y, right));
+        const inside = v => Math.min(bottom, Math.max(top - 8, v));
+        for (const d of shown) {
+            const at = x(d.k + 1), colour = d.kept ? "var(--kept)" : d.measured ? "var(--muted)" : "var(--reverted)";
+            if (Number.isFinite(d.error) && y(d.ppl) > top - 8 && y(d.ppl) < bottom + 1) {
+                const ends = [-1, 1].map(sign => inside(y(d.ppl * Math.exp(sign * d.error)))), cap = r > 3 ? 3 : 0;
+                node.append(g("path", {stroke: colour, "stroke-width": r > 2.5 ? 1.2 : 0.7, opacity: 0.75, fill: "none",
+                    d: `M${at} ${ends[0]}V${ends[1]}M${at - cap} ${ends[0]}h${2 * cap}M${at - cap} ${ends[1]}h${2 * cap}`}));
+            }
+            node.append(pathMark(d, at, y(d.ppl), r, colour, top, bottom));
+        }
+        pathTip(node, shown, x, run);
+        plot.append(legend([
+            measured ? [swatch("dot", "var(--muted)"), "measured, the others in place"] : [swatch("dot", "var(--kept)"), "kept"],
+            measured ? null : [swatch("ring", "var(--reverted)"), "reverted"],
+            list.some(d => d.early) ? [swatch("cross", "var(--reverted)"), "given up early"] : null,
+            run.base ? [swatch("line", "var(--muted)", "5 4"), "before ", h("b", {}, number(run.base.ppl))] : null,
+            measured || !run.base ? null : [swatch("line", "var(--kept)"), "best so far"]]), node);
+    };
+    const numbers = () => ({head: ["candidate", "tensor", "edit", "rank", "of", "kept", "reason", "windows", "perplexity",
+                                   "difference_nats", "standard_error_nats", "seconds"],
+        rows: list.map((d, k) => [k + 1, d.tensor, d.edit, d.rank, d.of, d.kept ? "kept" : d.measured ? "measured" : "reverted", d.reason,
+                                  d.windows, plain(d.ppl), plain(d.difference), plain(d.error), d.seconds])});
+    return figure(id, page.runs.length > 1 ? `Path of the reduction: ${run.label}` : "Path of the reduction", measured
+        ? "Each edit alone on the unchanged model. Bars: one standard error of the paired difference."
+        : "Each candidate in the order in which it was decided: the perplexity with the edit in place on top of those kept before. "
+          + "Bars: one standard error of the paired difference to the best so far.", {draw, numbers});
+}
+
+/* The range of what matters: kept ones and the base always; a few very bad candidates stand at the rim. */
+function pathLimits(shown, base) {
+    const must = [...(base ? [base.ppl] : []), ...shown.filter(d => d.kept).map(d => d.ppl)];
+    const all = ascending(shown.map(d => d.ppl)), bars = shown.flatMap(d => Number.isFinite(d.error)
+        ? [d.ppl * Math.exp(-d.error), d.ppl * Math.exp(d.error)] : [d.ppl]);
+    const middle = quantile(all, 0.5), spread = quantile(all, 0.75) - quantile(all, 0.25);
+    const far = middle + 4 * Math.max(spread, 0.002 * middle), near = middle - 4 * Math.max(spread, 0.002 * middle);
+    const used = [...must, ...bars.filter(v => v < far && v > near)];
+    const low = Math.min(...used), high = Math.max(...used), pad = (high - low) * 0.06 || high * 0.01 || 1;
+    return [low - pad, high + pad];
+}
+
+function bestLine(run, list, x, y, right) {
+    let best = run.base.ppl, d = `M${x(0.5).toFixed(1)} ${y(best).toFixed(1)}`;
+    list.forEach((c, k) => {
+        if (c.kept && Number.isFinite(c.ppl)) {
+            d += `H${x(k + 1).toFixed(1)}V${y(c.ppl).toFixed(1)}`;
+            best = c.ppl;
+        }
+    });
+    return g("path", {d: d + `H${right}`, fill: "none", stroke: "var(--kept)", "stroke-width": 1.6, opacity: 0.8});
+}
+
+function pathMark(d, x, y, r, colour, top, bottom) {
+    if (y < top - 8 || y > bottom) {
+        const up = y < top, tipY = up ? top - 8 : bottom;
+        return g("path", {d: `M${x - 4} ${tipY + (up ? 7 : -7)}h8l-4 ${up ? -7 : 7}z`, fill: colour});
+    }
+    if (d.early) {
+        const s = Math.max(1.6, r * 0.75);
+        return g("path", {d: `M${x - s} ${y - s}l${2 * s} ${2 * s}m0 ${-2 * s}l${-2 * s} ${2 * s}`, stroke: colour, "stroke-width": 1.4,
+                          fill: "none"});
+    }
+    return g("circle", {cx: x, cy: y, r: d.kept ? r + 0.6 : r, fill: d.kept || d.measured ? colour : "var(--bg)", stroke: colour,
+                        "stroke-width": 1.5});
+}
+
+function pathTip(node, shown, x, run) {
+    const show = (d, px, py) => tip.show(d.tensor, [["edit", d.edit], ["rank", `${number(d.rank)} of ${number(d.of)}`],
+        ["perplexity", Number(d.ppl.toPrecision(7)).toString()], ["change", `${signed(d.difference, number(d.difference))} ± ${number(d.error)} nats`],
+        ["windows", number(d.windows)], [d.kept ? "kept" : d.measured ? "measured" : "reverted", d.kept || d.measured ? "" : d.reason || ""]], px, py);
+    let k = -1;
+    const line = g("line", {y1: 16, y2: node.viewBox.baseVal.height - 40, stroke: "var(--faint)", "stroke-width": 1, visibility: "hidden"});
+    const stand = (next, py) => {
+        k = Math.max(0, Math.min(shown.length - 1, next));
+        const at = x(shown[k].k + 1), box = node.getBoundingClientRect();
+        line.setAttribute("x1", at);
+        line.setAttribute("x2", at);
+        line.setAttribute("visibility", "visible");
+        show(shown[k], box.left + at * box.width / node.viewBox.baseVal.width, py === undefined ? box.top + 40 : py);
+    };
+    node.prepend(line);
+    node.setAttribute("tabindex", "0");
+    node.addEventListener("pointermove", e => {
+        const box = node.getBoundingClientRect(), at = (e.clientX - box.left) * node.viewBox.baseVal.width / box.width;
+        let near = 0;
+        shown.forEach((d, j) => { if (Math.abs(x(d.k + 1) - at) < Math.abs(x(shown[near].k + 1) - at)) near = j; });
+        if (shown.length)
+            stand(near, e.clientY);
+    });
+    node.addEventListener("keydown", e => {
+        if (e.key === "ArrowRight" || e.key === "ArrowLeft") {
+            stand(k + (e.key === "ArrowRight" ? 1 : -1));
+            e.preventDefault();
+        }
+    });
+    const away = () => { tip.hide(); line.setAttribute("visibility", "hidden"); };
+    node.addEventListener("pointerleave", away);
+    node.addEventListener("blur", away);
+}
+
+/* ---- losses of the windows of an evaluation ---- */
+
+function windowsFigure(page) {
+    const runs = page.runs.filter(r => r.raw.windows.length > 0), two = runs.length === 2
+        && runs[0].raw.windows.length === runs[1].raw.windows.length;
+    const series = two ? runs[0].raw.windows.map((w, k) => [w[0], w[1], runs[1].raw.windows[k][2] - w[2]]) : runs[0].raw.windows;
+    const names = runs[0].raw.datasets, what = two ? `change of loss, ${runs[1].label} less ${runs[0].label}` : "mean loss, nats per token";
+    const draw = (plot, width) => {
+        const height = width < 500 ? 230 : 280, left = 52, right = width - 14, top = 24, bottom = height - 40;
+        const node = svg(width, height, what + " of every window"), losses = series.map(w => w[2]), sorted = ascending(losses);
+        const low = two ? Math.min(0, sorted[0]) : sorted[0], high = two ? Math.max(0, sorted[sorted.length - 1]) : sorted[sorted.length - 1];
+        const pad = (high - low) * 0.05 || 0.1, y = linear(low - pad, high + pad, bottom, top), x = linear(-0.5, series.length - 0.5, left, right);
+        axisY(node, y, y.ticks(5), left, right, what);
+        axisX(node, x, x.ticks(Math.max(3, width / 100)).filter(t => Number.isInteger(t) && t >= 0), bottom, "window", {middle: (left + right) / 2});
+        const colours = ["var(--a)", "var(--b)", "var(--good)", "var(--compat)", "var(--muted)"];
+        const r = Math.max(1.1, Math.min(3, (right - left) / series.length / 2));
+        series.forEach((w, k) => node.append(g("circle", {cx: x(k), cy: y(w[2]), r, fill: colours[w[0] % colours.length], opacity: 0.75})));
+        const mean = series.reduce((sum, w) => sum + w[1] * w[2], 0) / series.reduce((sum, w) => sum + w[1], 0);
+        node.append(g("line", {x1: left, x2: right, y1: y(mean), y2: y(mean), stroke: "var(--fg)", "stroke-width": 1.3}));
+        node.addEventListener("pointermove", e => {
+            const box = node.getBoundingClientRect(), k = Math.round((e.clientX - box.left - x(0)) / ((x(1) - x(0)) || 1));
+            if (k >= 0 && k < series.length)
+                tip.show("window " + k, [["text", names[series[k][0]] || ""], ["scored tokens", number(series[k][1])], [two ? "change" : "loss", number(series[k][2])]],
+                         e.clientX, e.clientY);
+        });
+        node.addEventListener("pointerleave", tip.hide);
+        plot.append(legend([...names.map((name, k) => [swatch("dot", colours[k % colours.length]), name]),
+                            [swatch("line", "var(--fg)"), "mean ", h("b", {}, number(mean))]]), node);
+    };
+    return figure("windows", "Loss of every window", two ? "The same windows in both runs, in pairs: below 0 the second run is better."
+        : "Mean loss of the scored tokens of each window, in the order of the texts.", {draw,
+        numbers: () => ({head: ["window", "text", "scored_tokens", two ? "change_nats" : "nll_nats"],
+                         rows: series.map((w, k) => [k, names[w[0]], w[1], w[2]])})});
+}

@@ -1,0 +1,236 @@
+/* Ranks, times and tables. */
+
+function ranksFigure(page) {
+    const {axes, runs} = page, run = runs[0], other = runs[1];
+    const types = axes.types.filter(t => run.type.some((x, i) => x === t && !Number.isNaN(run.metrics.kept_share[i])));
+    const edited = new Map(run.decisions.filter(d => d.kept && d.index !== undefined && d.of > 0).map(d => [d.index, d.rank / d.of]));
+    const layers = axes.layers, range = (r, layer, t) => {
+        const cell = r.metrics.kept_share ? summary(r, "kept_share", layer, t) : null;
+        return cell && cell.known.length ? cell : null;
+    };
+    const shares = runs.flatMap(r => r.metrics.kept_share ? r.metrics.kept_share.filter(Number.isFinite) : []).concat([...edited.values()]);
+    const most = [0.1, 0.2, 0.5, 1].find(x => shares.every(y => y <= x * 1.0001)) || 1;
+    const draw = (plot, width) => {
+        const count = Math.max(1, Math.min(width < 700 ? 2 : 4, Math.floor(width / 150))), w = Math.floor((width + 20) / count - 20), hh = 132;
+        plot.append(legend([[swatch("square", "var(--kept)"), other ? run.label : "above the threshold"],
+            other ? [swatch("line", "var(--b)"), other.label] : null,
+            edited.size ? [swatch("dot", "var(--reverted)"), "left by a kept edit"] : null,
+            axes.experts.size ? [swatch("line", "var(--muted)"), "lowest to highest expert, bar: median"] : null]));
+        plot.append(h("div", {class: "minis", style: `grid-template-columns:repeat(${count},minmax(0,1fr))`}, types.map((t, k) => {
+            const node = svg(w, hh, "ranks kept of " + t), left = k % count === 0 ? 47 : 8, right = w - 4, top = 6, bottom = hh - 20;
+            const x = linear(-0.5, layers.length - 0.5, left, right), y = linear(0, most, bottom, top), thick = Math.max(0.8, (right - left) / layers.length - 1);
+            y.text = v => (k % count === 0 ? 100 * v + " %" : "");
+            axisY(node, y, [0, most / 2, most], left, right);
+            layers.forEach((layer, at) => {
+                const cell = range(run, layer, t);
+                if (!cell)
+                    return;
+                node.append(g("rect", {x: x(at) - thick / 2, y: y(cell.x), width: thick, height: Math.max(0.8, bottom - y(cell.x)), fill: "var(--kept)", opacity: 0.85}));
+                if (cell.known.length > 1)
+                    node.append(g("line", {x1: x(at), x2: x(at), y1: y(cell.known[0]), y2: y(cell.known[cell.known.length - 1]), stroke: "var(--muted)"}));
+                for (const i of cell.list)
+                    if (edited.has(i))
+                        node.append(g("circle", {cx: x(at), cy: y(edited.get(i)), r: 3.2, fill: "var(--reverted)", stroke: "var(--bg)"}));
+            });
+            if (other) {
+                const points = layers.map((layer, at) => [at, range(other, layer, t)]).filter(p => p[1]).map(([at, c]) => [x(at), y(c.x)]);
+                node.append(g("path", {d: path(points), fill: "none", stroke: "var(--b)", "stroke-width": 1.6}));
+            }
+            const step = labelStep(layers.length, (right - left) / layers.length, 34);
+            layers.forEach((layer, at) => {
+                if (at % step === 0)
+                    node.append(g("text", {x: x(at), y: hh - 5, "text-anchor": "middle", class: "num"}, layerText(layer)));
+            });
+            node.addEventListener("pointermove", e => {
+                const box = node.getBoundingClientRect(), at = Math.round((e.clientX - box.left - x(0)) / ((x(1) - x(0)) || 1)), cell = range(run, layers[at], t);
+                if (!cell)
+                    return tip.hide();
+                const b = other ? range(other, layers[at], t) : null;
+                tip.show(`layer ${layerText(layers[at])}, ${t}`, [[other ? run.label : "kept", percent(cell.x)], b ? [other.label, percent(b.x)] : null,
+                    ...cell.list.filter(i => edited.has(i)).slice(0, 3).map(i => ["left by the edit", percent(edited.get(i))])].filter(Boolean), e.clientX, e.clientY);
+            });
+            node.addEventListener("pointerleave", tip.hide);
+            return h("div", {class: "mini"}, h("h4", {}, h("span", {title: t}, t), h("span", {}, percent(meanShare(run, t)))), node);
+        })));
+    };
+    return figure("ranks", "Ranks kept", "Share of the singular values of each matrix above the threshold, by layer; beside the name the share over all layers.", {draw,
+        numbers: () => ({head: ["tensor", "rank", "of", "share", "share_left_by_edit", ...(other ? ["rank " + other.label] : [])],
+            rows: run.names.map((name, i) => [name, plain(run.metrics.rank[i]), run.short[i], plain(run.metrics.kept_share[i]), edited.has(i) ? edited.get(i) : "",
+                ...(other ? [other.index.has(name) && other.metrics.rank ? plain(other.metrics.rank[other.index.get(name)]) : ""] : [])])})});
+}
+
+function meanShare(run, type) {
+    let kept = 0, of = 0;
+    run.type.forEach((t, i) => {
+        if (t === type && run.metrics.rank[i] >= 0) {
+            kept += run.metrics.rank[i];
+            of += run.short[i];
+        }
+    });
+    return of > 0 ? kept / of : NaN;
+}
+
+/* ---- times ---- */
+
+/* [{name, min, mean, max}] of a run's results. */
+function phasesOf(run) {
+    const list = run.results.phases;
+    if (!Array.isArray(list))
+        return [];
+    return list.map(p => ({...p, name: p.name || p.phase, min: value(p.min_s !== undefined ? p.min_s : p.min),
+        mean: value(p.mean_s !== undefined ? p.mean_s : p.mean), max: value(p.max_s !== undefined ? p.max_s : p.max)}))
+        .filter(p => p.name && Number.isFinite(p.max));
+}
+
+function timesFigure(page) {
+    const runs = page.runs.filter(r => phasesOf(r).length > 0);
+    const draw = (plot, width) => {
+        const most = Math.max(...runs.flatMap(r => phasesOf(r).map(p => p.max))) || 1;
+        for (const run of runs) {
+            const list = phasesOf(run), left = Math.max(...list.map(p => p.name.length)) * 7 + 14, right = width - 150;
+            const node = svg(width, list.length * 26 + 6, "seconds of the phases of " + run.label), x = linear(0, most, left, Math.max(right, left + 40));
+            list.forEach((p, k) => {
+                const y = 3 + k * 26;
+                add(node, [g("text", {x: left - 9, y: y + 17, "text-anchor": "end", class: "label"}, p.name),
+                    g("rect", {x: left, y: y + 4, width: Math.max(1, x(p.max) - left), height: 18, fill: "var(--noise)"}),
+                    g("rect", {x: left, y: y + 4, width: Math.max(1, x(p.mean) - left), height: 18, fill: "var(--a)"}),
+                    g("text", {x: x(p.max) + 8, y: y + 17, class: "label num"}, time(p.mean),
+                      p.max - p.min > 0.02 * p.max ? g("tspan", {style: "fill:var(--muted)"}, `  (${time(p.min)} to ${time(p.max)})`) : "")]);
+            });
+            if (runs.length > 1)
+                plot.append(h("h3", {}, run.label));
+            plot.append(node);
+        }
+        plot.prepend(legend([[swatch("square", "var(--a)"), "mean over the ranks"], [swatch("square", "var(--noise)"), "slowest rank"]]));
+    };
+    return figure("times", "Time", "Wall-clock time of each phase.", {draw,
+        numbers: () => ({head: ["run", "phase", "min_s", "mean_s", "max_s"],
+                         rows: runs.flatMap(r => phasesOf(r).map(p => [r.label, p.name, plain(p.min), plain(p.mean), plain(p.max)]))})});
+}
+
+/* ---- tables ---- */
+
+/* columns: [title, is text]; rows: lists of nodes or texts. */
+function table(columns, rows, caption) {
+    return h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption}, h("table", {},
+        h("thead", {}, h("tr", {}, columns.map(([title, text]) => h("th", {scope: "col", class: text ? "text" : null}, title)))),
+        h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => h("td", {class: columns[k][1] ? "text" : null}, cell)))))));
+}
+
+const section = (id, title, caption, ...children) => h("section", {id, class: "panel"}, h("h2", {}, title),
+                                                       caption ? h("p", {class: "caption"}, caption) : null, ...children);
+
+const withError = (ppl, error) => Number.isFinite(error) ? `${trimmed6(ppl)} ± ${short2(error)}` : trimmed6(ppl);
+const short2 = x => x >= 0.001 && x < 100 ? x.toPrecision(2) : number(x);
+const trimmed6 = x => Number.isFinite(x) ? x.toPrecision(7) : "–";
+
+function beforeAfter(page) {
+    const rows = [];
+    for (const run of page.runs) {
+        const {baseline, final, report_difference: pair} = run.results;
+        if (!baseline || !final)
+            continue;
+        for (const [key, what] of [["selection", "selection: decided what is kept"], ["report", "report: seen by no decision"]]) {
+            const a = baseline[key], b = final[key];
+            if (!a || !b)
+                continue;
+            const change = value(b.nll) - value(a.nll), error = key === "report" && pair ? value(pair.stderr) : NaN;
+            rows.push([...(page.runs.length > 1 ? [run.label] : []), what, withError(value(a.ppl), value(a.ppl_stderr)),
+                       withError(value(b.ppl), value(b.ppl_stderr)), signed(change, number(change)) + (Number.isFinite(error) ? " ± " + number(error) : ""),
+                       signed(change, percent(Math.expm1(change), 2))]);
+        }
+    }
+    if (rows.length === 0)
+        return null;
+    const saved = page.runs.map(r => r.results.saved).filter(Boolean);
+    return section("result", "Before and after", "Perplexity of the model as it was and with the kept edits, ± one standard error over the windows.",
+        table([...(page.runs.length > 1 ? [["run", true]] : []), ["windows", true], ["before"], ["after"], ["change, nats"], ["change"]], rows, "before and after"),
+        saved.map(s => h("p", {class: "fine", style: "margin-top:10px"}, s.matrices > 0
+            ? `As two thin matrices ${number(s.matrices)} of the edited ones have ${number(s.parameters)} parameters less and take ${number(s.flops_per_token)} flops less a token.`
+            : "No parameters are saved: none of the edited matrices is smaller as two thin ones.")));
+}
+
+function perplexities(page) {
+    const runs = page.runs.filter(r => r.results.perplexity && r.results.perplexity.pooled);
+    if (runs.length === 0)
+        return null;
+    const rows = [], row = (run, name, p) => [...(page.runs.length > 1 ? [run.label] : []), name, withError(value(p.ppl), value(p.ppl_stderr)),
+        value(p.nll).toFixed(6) + (Number.isFinite(value(p.stderr)) ? " ± " + short2(value(p.stderr)) : ""), number(p.tokens), number(p.windows),
+        number(Math.round(p.tokens_per_second))];
+    for (const run of runs) {
+        const sets = Object.entries(run.results.perplexity.datasets || {});
+        for (const [name, p] of sets)
+            rows.push(row(run, name, p));
+        if (sets.length !== 1)
+            rows.push(row(run, "all texts", run.results.perplexity.pooled));
+    }
+    const r = runs[0].results;
+    return section("perplexity", "Perplexity", [`Windows of ${r.seqlen} tokens, convention ${r.convention}, ${r.precision}.`],
+        table([...(page.runs.length > 1 ? [["run", true]] : []), ["text", true], ["perplexity"], ["loss, nats per token"], ["scored tokens"], ["windows"],
+               ["tokens/s"]], rows, "perplexity"));
+}
+
+function decisionTable(page, run) {
+    const rows = run.decisions.map((d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : d.measured ? "measured" : "reverted", d.tensor, d.edit,
+        `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.ppl) ? d.ppl.toPrecision(7) : "–", signed(d.difference, number(d.difference)) + " ± " + number(d.error), d.reason || ""]);
+    const text = page.runs.length > 1 ? "Decisions of " + run.label : "Decisions";
+    return h("details", {class: "noprint"}, h("summary", {}, `${text}: all ${rows.length} in a table`),
+             table([["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"], ["perplexity"], ["change, nats"], ["reason", true]], rows, text));
+}
+
+/* The largest differences between two runs. */
+function changesTable(page) {
+    const [a, b] = page.runs, key = a.metrics.snr && b.metrics.snr ? "snr" : "score";
+    const list = a.names.filter(name => b.index.has(name)).map(name => {
+        const x = (a.metrics[key] || [])[a.index.get(name)], y = (b.metrics[key] || [])[b.index.get(name)];
+        return {name, x, y, change: difference(x, y, "relative")};
+    }).filter(c => Number.isFinite(c.change)).sort((p, q) => Math.abs(q.change) - Math.abs(p.change));
+    const only = [a, b].map((r, k) => r.names.filter(name => !page.runs[1 - k].index.has(name)).length);
+    return section("changes", "Largest changes", [`${number(list.length)} matrices are in both. `, only[0] ? `${number(only[0])} only in ${a.label}. ` : "",
+        only[1] ? `${number(only[1])} only in ${b.label}. ` : "", list.length > 25 ? "Shown are the 25 that changed most." : ""],
+        list.length ? table([["tensor", true], [`${metricText(key)}, ${a.label}`], [b.label], ["change"]],
+                            list.slice(0, 25).map(c => [c.name, number(c.x), number(c.y), signed(c.change, percent(c.change))]), "largest changes") : "");
+}
+
+function notScanned(page) {
+    const parts = [];
+    for (const run of page.runs) {
+        const failed = run.names.map((name, i) => [name, run.failure[i]]).filter(f => f[1] !== null), reasons = new Map();
+        for (const [name, reason] of run.raw.skipped)
+            reasons.set(reason || "no reason given", [...(reasons.get(reason || "no reason given") || []), name]);
+        if (failed.length + reasons.size === 0)
+            continue;
+        if (page.runs.length > 1)
+            parts.push(h("h3", {}, run.label));
+        if (failed.length)
+            parts.push(h("p", {class: "bad"}, failed.length === 1 ? "One matrix failed:" : `${number(failed.length)} matrices failed:`),
+                       table([["tensor", true], ["why", true]], failed.slice(0, 200), "failed matrices"));
+        if (reasons.size)
+            parts.push(h("h3", {}, `Skipped: ${number(run.raw.skipped.length)} tensors`), [...reasons].map(([reason, names]) =>
+                h("details", {}, h("summary", {}, `${reason} (${number(names.length)})`), h("pre", {}, names.slice(0, 2000).join("\n")))));
+    }
+    return parts.length ? section("left", "Not scanned", null, ...parts) : null;
+}
+
+/* The deck with the comments on where each value came from in grey. */
+function deckText(deck) {
+    return h("pre", {}, deck.split("\n").flatMap((line, k) => {
+        const at = line.startsWith("#") ? 0 : line.search(/\s+# /);
+        return [k ? "\n" : "", at < 0 ? line : [line.slice(0, at), h("span", {class: "why"}, line.slice(at))]];
+    }));
+}
+
+function settings(page) {
+    const decks = page.runs.filter(r => r.raw.deck);
+    if (decks.length === 0)
+        return null;
+    return section("deck", "Settings", "The effective deck: every setting of the run and where it came from. It is a deck itself.", decks.map(r => [
+        page.runs.length > 1 ? h("h3", {}, r.label) : null,
+        h("div", {class: "bar"}, h("button", {type: "button", onclick: e => copy(r.raw.deck, e.target)}, "Copy deck")), deckText(r.raw.deck)]));
+}
+
+function provenance(page) {
+    return section("provenance", "Provenance", null, page.runs.map(r => [page.runs.length > 1 ? h("h3", {}, r.label) : null,
+        h("div", {class: "scroll"}, h("table", {}, h("tbody", {}, r.raw.provenance.map(([name, text]) => h("tr", {}, h("th", {class: "text", scope: "row"}, name),
+                                                                                    h("td", {class: "text wrap"}, text))))))]));
+}

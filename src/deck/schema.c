@@ -91,7 +91,8 @@ static const struct laser_deck_key keys[] = {
      "matrix types that may be edited (mlp.down_proj), as globs; default: all that are scanned; sweep and "
      "compose: names of the LASER paper too (q k v out fc_in fc_up fc_out; mlp attn all: edited together)"},
     {"reduce.layers", LASER_TYPE_LIST, "", NULL, NO_RANGE, laser_check_layers, NULL, 1, REDUCES, NULL, NULL,
-     0, "layers that may be edited: numbers, ranges (0-3), from the end (-1); default: all; sweep and compose: "
+     0,
+     "layers that may be edited: numbers, ranges (0-3), from the end (-1); default: all; sweep and compose: "
      "-1 = all layers in one edit, as in the LASER paper"},
     {"reduce.fractions", LASER_TYPE_LIST, "0.1,0.05,0.01", NULL, NO_RANGE, laser_check_fraction, NULL, 1,
      REDUCES, NULL, NULL, 0,
@@ -183,7 +184,9 @@ static const struct laser_deck_command commands[] = {
      "Makes report.html of a finished run again from the files in its output directory; every run has made "
      "one "
      "at its end.  With --compare the page has two runs side by side and their differences, and is named "
-     "comparison.html.  It goes into DIR, or where --output says."},
+     "comparison.html.  It goes into DIR, or where --output says.  DIR and DIR2 may also be a spectra.h5, or "
+     "a "
+     "scan that Spectrum (JSON) or WeightWatcher (CSV) wrote."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",

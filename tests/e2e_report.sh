@@ -32,7 +32,7 @@ printf '{"model.layers.0.mlp.up_proj": {"snr": 1.5, "type": "mlp.up_proj"}, "mod
 check "a scan that another program wrote" report "$scratch/spectrum.json"
 check "... beside the file" holds "$scratch/spectrum.json.html" '"score":[1.5,"Infinity"]'
 check "... beside a run's" report "$out/scan" --compare "$scratch/spectrum.json" --output "$out/both"
-check "... both in one page" holds "$out/both/comparison.html" '"label":"spectrum"'
+check "... both in one page" holds "$out/both/comparison.html" '"label":"spectrum.json"'
 check "a sweep" run 2 reduce --model "$demo" --text "t=$text" --output "$out/sweep" --strategy sweep \
     --set evaluate.max_tokens=1000 --set reduce.fractions=0.5 --set reduce.layers=0-1
 check "... has its gains in its report" holds "$out/sweep/report.html" '"sweep_table":{'

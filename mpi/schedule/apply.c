@@ -12,39 +12,72 @@
 #include "schedule/scan.h"
 #include "search/edit_plan.h"
 
-/* Are these the tensors that the plan was made for: name, shape, dtype and bytes. */
+static int find_matrix(const struct laser_matrix_list *list, const char *name)
+{
+    for (int64_t i = 0; i < list->n_matrices; ++i)
+        if (strcmp(list->matrices[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* "x.weight[3][q]": does the plan edit parts of fused tensors?  Experts have numbers. */
+static bool has_parts(const struct laser_edit_plan *plan)
+{
+    for (int64_t i = 0; i < plan->n_items; ++i) {
+        const char *bracket = strrchr(plan->items[i].tensor, '[');
+        if (bracket != NULL && bracket[1] >= 'a' && bracket[1] <= 'z')
+            return true;
+    }
+    return false;
+}
+
+static int check_item(const struct laser_edit_plan *plan, const struct laser_edit_plan_item *item,
+                      const struct laser_checkpoint *c, const struct laser_matrix_list *list,
+                      struct laser_error *err)
+{
+    int i = find_matrix(list, item->tensor), code;
+    const struct laser_matrix *m = i >= 0 ? &list->matrices[i] : NULL;
+    uint64_t hash;
+
+    if (m == NULL)
+        return laser_error_set(err, LASER_EINPUT, item->tensor,
+                               "the plan edits this matrix, but %s does not have it: the plan is for "
+                               "another model (%s)",
+                               c->model, plan->model);
+    if (m->rows != item->rows || m->cols != item->columns ||
+        strcmp(laser_dtype_name(m->dtype), item->dtype) != 0)
+        return laser_error_set(err, LASER_EINPUT, item->tensor,
+                               "%s of shape [%" PRId64 ", %" PRId64 "] in the plan, %s of [%" PRId64
+                               ", %" PRId64 "] in %s: the plan is for another model (%s)",
+                               item->dtype, item->rows, item->columns, laser_dtype_name(m->dtype), m->rows,
+                               m->cols, c->model, plan->model);
+    code = laser_mpi_tensor_hash(c, &c->tensors[m->tensor], &hash, err);
+    if (code != LASER_OK)
+        return code;
+    if (hash != item->hash)
+        return laser_error_set(err, LASER_EINPUT, item->tensor,
+                               "its contents are not those that the plan was made for (hash %016" PRIx64
+                               ", the plan has %016" PRIx64 "): the plan is for another model (%s)",
+                               hash, item->hash, plan->model);
+    return LASER_OK;
+}
+
+/* Are these the matrices that the plan was made for: name, shape, dtype and bytes. */
 static int check_plan(const struct laser_edit_plan *plan, const struct laser_checkpoint *c,
                       struct laser_error *err)
 {
-    for (int64_t i = 0; i < plan->n_items; ++i) {
-        const struct laser_edit_plan_item *item = &plan->items[i];
-        const struct laser_tensor *t = laser_checkpoint_find(c, item->tensor);
-        uint64_t hash;
-        int code;
+    struct laser_matrix_list list;
+    static const char *const everything[] = {"*"};
+    struct laser_matrix_options options = {
+        .include = everything, .n_include = 1, .split_fused = has_parts(plan)};
+    int code = laser_matrix_list(c, &options, &list, err);
 
-        if (t == NULL)
-            return laser_error_set(err, LASER_EINPUT, item->tensor,
-                                   "the plan edits this tensor, but %s does not have it: the plan is for "
-                                   "another model (%s)",
-                                   c->model, plan->model);
-        if (t->n_dims != 2 || t->shape[0] != item->rows || t->shape[1] != item->columns ||
-            strcmp(laser_dtype_name(t->dtype), item->dtype) != 0)
-            return laser_error_set(err, LASER_EINPUT, item->tensor,
-                                   "%s of shape [%" PRId64 ", %" PRId64
-                                   "] in the plan, %s with %d dimensions, "
-                                   "the first %" PRId64 ", in %s: the plan is for another model (%s)",
-                                   item->dtype, item->rows, item->columns, laser_dtype_name(t->dtype),
-                                   t->n_dims, t->n_dims > 0 ? t->shape[0] : 0, c->model, plan->model);
-        code = laser_mpi_tensor_hash(c, t, &hash, err);
-        if (code != LASER_OK)
-            return code;
-        if (hash != item->hash)
-            return laser_error_set(err, LASER_EINPUT, item->tensor,
-                                   "its contents are not those that the plan was made for (hash %016" PRIx64
-                                   ", the plan has %016" PRIx64 "): the plan is for another model (%s)",
-                                   hash, item->hash, plan->model);
-    }
-    return LASER_OK;
+    if (code != LASER_OK)
+        return code;
+    for (int64_t i = 0; code == LASER_OK && i < plan->n_items; ++i)
+        code = check_item(plan, &plan->items[i], c, &list, err);
+    laser_matrix_list_free(&list);
+    return code;
 }
 
 /* The plan as every rank gets it: the file's bytes. */
@@ -83,6 +116,9 @@ static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, s
     }
     if (code == LASER_OK) {
         const char **list;
+        int parts = run->rank == 0 && has_parts(plan);
+        MPI_Bcast(&parts, 1, MPI_INT, 0, run->world);
+        run->only_parts = parts != 0;
         for (size_t at = 0; at < size; at += strlen(names + at) + 1)
             ++run->n_only;
         list = calloc((size_t)run->n_only + 1, sizeof *list);
@@ -98,14 +134,6 @@ static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, s
     return code;
 }
 
-static int find_matrix(const struct laser_mpi_run *run, const char *tensor)
-{
-    for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
-        if (strcmp(run->matrices.matrices[i].name, tensor) == 0)
-            return (int)i;
-    return -1;
-}
-
 /* Rank 0: the edits as a strategy's plan, which the making of edits starts from. */
 static int fill_edits(struct laser_mpi_reduction *r, const struct laser_edit_plan *plan, int32_t *numbers,
                       struct laser_error *err)
@@ -115,7 +143,7 @@ static int fill_edits(struct laser_mpi_reduction *r, const struct laser_edit_pla
         return laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
     for (int i = 0; i < plan->n_items; ++i) {
         struct laser_strategy_edit *edit = &r->plan.edits[r->plan.n_edits];
-        edit->matrix = find_matrix(r->run, plan->items[i].tensor);
+        edit->matrix = find_matrix(&r->run->matrices, plan->items[i].tensor);
         if (edit->matrix < 0 || r->run->outcomes[edit->matrix].status != LASER_OUTCOME_SCANNED)
             return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
                                    "the plan edits this tensor, which is no matrix that can be taken apart");

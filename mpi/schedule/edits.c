@@ -61,11 +61,13 @@ static int tick(void *context, struct laser_error *err)
     return laser_mpi_run_stop(m->run, err);
 }
 
-/* Where the rows of a rebuilt matrix go: the bytes of its tensor, on the leader. */
+/* Where the rows of a rebuilt matrix go: its elements in their dtype, on the leader. */
 struct sheet {
     const struct laser_mpi_run *run;
     const struct laser_matrix *matrix;
-    unsigned char *bytes; /* the whole tensor; each rank fills its rows, the others are zero */
+    struct laser_matrix alone;
+    unsigned char *bytes; /* the whole matrix; each rank fills its rows, the others are zero */
+    int64_t size_bytes;
 };
 
 static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, struct laser_error *err)
@@ -80,7 +82,7 @@ static int write_rows(void *context, int64_t row0, int64_t nrows, const double *
 {
     struct sheet *s = context;
 
-    return laser_matrix_write(s->run->checkpoint, s->matrix, row0, nrows, 0, s->matrix->cols, src,
+    return laser_matrix_write(s->run->checkpoint, &s->alone, row0, nrows, 0, s->matrix->cols, src,
                               s->matrix->cols, s->bytes, err);
 }
 
@@ -96,11 +98,10 @@ static void gather(const struct laser_mpi_team *team, unsigned char *bytes, int6
 
 static int write_edit(const struct sheet *s, const char *path, struct laser_error *err)
 {
-    const struct laser_tensor *t = &s->run->checkpoint->tensors[s->matrix->tensor];
+    const struct laser_matrix *m = s->matrix;
     struct laser_safetensors_item item = {
-        .name = t->name, .dtype = t->dtype, .n_dims = t->n_dims, .data = s->bytes};
+        .name = m->name, .dtype = m->dtype, .n_dims = 2, .shape = {m->rows, m->cols}, .data = s->bytes};
 
-    memcpy(item.shape, t->shape, sizeof item.shape);
     return laser_safetensors_write(path, &item, 1, err);
 }
 
@@ -124,7 +125,6 @@ static int edit_ratio(const struct laser_strategy_edit *edit, const double *sigm
 static int make_edit(struct making *m, const struct laser_mpi_team *team, int edit, struct sheet *s,
                      const double *ratio, struct laser_error *err)
 {
-    const struct laser_tensor *t = &m->run->checkpoint->tensors[s->matrix->tensor];
     struct laser_mpi_grid grid = {0};
     struct laser_mpi_matrix a = {0};
     struct laser_grid_shape shape =
@@ -140,7 +140,7 @@ static int make_edit(struct making *m, const struct laser_mpi_team *team, int ed
     if (code == LASER_OK)
         code = laser_mpi_svd_rebuild(&a, ratio, NULL, err);
     if (code == LASER_OK) {
-        memset(s->bytes, 0, (size_t)t->size_bytes);
+        memset(s->bytes, 0, (size_t)s->size_bytes);
         code = laser_mpi_matrix_store(&a, write_rows, s, err);
     }
     laser_mpi_matrix_free(&a);
@@ -150,13 +150,15 @@ static int make_edit(struct making *m, const struct laser_mpi_team *team, int ed
     laser_mpi_log_work(m->run->log, 0,
                        laser_cost_flops(LASER_ROUTE_SERIAL_REBUILD, s->matrix->rows, s->matrix->cols) /
                            team->group_size);
-    gather(team, s->bytes, t->size_bytes);
+    gather(team, s->bytes, s->size_bytes);
     if (team->group_rank == 0)
         code = write_edit(s, m->list->files[edit].path, err);
     return laser_mpi_agree(team->group_comm, code, err);
 }
 
-/* The edits of one matrix whose files are missing: numbers, and the factors of the singular values of each.
+/* The edits of one matrix, if the file of any of them is missing: numbers, and the factors of the singular
+ * values of each.  All of them: the vectors that are computed depend on them, and the last bits on the
+ * vectors.
  */
 struct missing {
     const struct making *making;
@@ -172,6 +174,7 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     const struct laser_matrix *w = &m->run->matrices.matrices[matrix];
     int64_t n = w->rows < w->cols ? w->rows : w->cols;
     int code = LASER_OK, n_mine = 0;
+    bool any = false;
 
     for (int e = 0; e < m->list->n; ++e)
         n_mine += m->list->edits[e].matrix == matrix;
@@ -181,8 +184,12 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     if (missing->edits == NULL || missing->ratios == NULL)
         code = laser_error_set(err, LASER_ENOMEM, w->name, "no memory for %d edits", n_mine);
     for (int e = 0; code == LASER_OK && team->group_rank == 0 && e < m->list->n; ++e)
-        if (m->list->edits[e].matrix == matrix && access(m->list->files[e].path, R_OK) != 0)
+        if (m->list->edits[e].matrix == matrix) {
             missing->edits[missing->n++] = e;
+            any = any || access(m->list->files[e].path, R_OK) != 0;
+        }
+    if (!any)
+        missing->n = 0;
     code = laser_mpi_agree(team->group_comm, code, err);
     if (code != LASER_OK)
         return code;
@@ -225,7 +232,9 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     int code = LASER_OK;
 
     ((struct result *)result)->stop_asked = laser_mpi_signalled();
-    s.bytes = malloc((size_t)m->run->checkpoint->tensors[s.matrix->tensor].size_bytes + 1);
+    s.alone = laser_matrix_alone(s.matrix);
+    s.size_bytes = s.matrix->rows * s.matrix->cols * (int64_t)laser_dtype_size(s.matrix->dtype);
+    s.bytes = malloc((size_t)s.size_bytes);
     if (sigma == NULL || s.bytes == NULL)
         code = laser_error_set(err, LASER_ENOMEM, s.matrix->name, "no memory to rebuild it");
     if (code == LASER_OK)
@@ -265,6 +274,7 @@ static int fill_list(struct laser_mpi_run *run, struct laser_mpi_edit_list *list
         const struct laser_matrix *m = &run->matrices.matrices[list->edits[e].matrix];
         char path[8192];
         edit_path(run, m, list->edits[e].text, print.content ^ print.times, path, sizeof path);
+        list->files[e].matrix = m;
         list->files[e].tensor = run->checkpoint->tensors[m->tensor].name;
         list->files[e].path = strdup(path);
         if (list->files[e].path == NULL)

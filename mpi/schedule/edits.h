@@ -1,5 +1,6 @@
 /* The edits of a reduction: matrices with changed singular values, each in a file of its own in the output
- * directory, to be switched on in a model (schedule/evaluate.h) or written into a checkpoint.
+ * directory (laser_matrix_redirect), to be switched on in a model (schedule/evaluate.h) or written into a
+ * checkpoint.
  */
 #ifndef LASER_MPI_SCHEDULE_EDITS_H
 #define LASER_MPI_SCHEDULE_EDITS_H

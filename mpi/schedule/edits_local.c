@@ -12,6 +12,7 @@
 struct local {
     const struct laser_checkpoint *checkpoint;
     const struct laser_matrix *matrix;
+    struct laser_matrix alone;
     int64_t n, m, step, r; /* short and long side, of which a slab has `step`, vectors of the basis */
     struct laser_basis basis;
     double *slab, *scratch; /* step x n; step x r */
@@ -42,8 +43,8 @@ static int write_slab(const struct local *l, int64_t first, int64_t count, const
                       struct laser_error *err)
 {
     if (by_rows(l))
-        return laser_matrix_write(l->checkpoint, l->matrix, first, count, 0, l->n, src, l->n, l->bytes, err);
-    return laser_matrix_write(l->checkpoint, l->matrix, 0, l->n, first, count, src, count, l->bytes, err);
+        return laser_matrix_write(l->checkpoint, &l->alone, first, count, 0, l->n, src, l->n, l->bytes, err);
+    return laser_matrix_write(l->checkpoint, &l->alone, 0, l->n, first, count, src, count, l->bytes, err);
 }
 
 /* The vectors that any of the edits needs. */
@@ -127,7 +128,7 @@ static int edit_by_reference(struct local *l, const double *s_new, struct laser_
     if (code == LASER_OK)
         code = laser_rebuild_reference(w, rows, columns, s_new, out, err);
     if (code == LASER_OK)
-        code = laser_matrix_write(l->checkpoint, l->matrix, 0, rows, 0, columns, out, columns, l->bytes, err);
+        code = laser_matrix_write(l->checkpoint, &l->alone, 0, rows, 0, columns, out, columns, l->bytes, err);
     free(w);
     free(out);
     return code;
@@ -140,6 +141,7 @@ int laser_mpi_edits_local(const struct laser_checkpoint *checkpoint, const struc
     bool tall = matrix->rows >= matrix->cols;
     struct local l = {.checkpoint = checkpoint,
                       .matrix = matrix,
+                      .alone = laser_matrix_alone(matrix),
                       .n = tall ? matrix->cols : matrix->rows,
                       .m = tall ? matrix->rows : matrix->cols,
                       .step = laser_gram_slab(matrix->rows, matrix->cols, SLAB_BYTES),

@@ -20,10 +20,11 @@
 #include "schedule/run.h"
 #include "search/search.h"
 
-/* One edit that can be switched on: the tensor's new data stand in a safetensors file of the same name and
- * shape. */
+/* One edit that can be switched on: the new elements of a matrix, a tensor or a part of one, stand in a
+ * safetensors file under its name (laser_matrix_redirect). */
 struct laser_mpi_edit {
-    char *tensor;
+    const struct laser_matrix *matrix; /* borrowed */
+    char *tensor;                      /* that it is in; borrowed */
     char *path;
 };
 

@@ -1,6 +1,7 @@
 #include "schedule/reduce.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "spectrum/edit.h"
 #include "store/parts.h"
@@ -31,14 +32,32 @@ static void fill_options(const struct laser_deck *deck, struct laser_strategy_op
     }
 }
 
-/* Can the matrix be edited: a whole tensor that was scanned. */
+/* Are there both of two tables that the model ties?  Which one counts is up to who loads it. */
+static bool ambiguous(const struct laser_checkpoint *c, const struct laser_tensor *t)
+{
+    static const char *const heads[] = {"lm_head.weight", "embed_out.weight", "model.embed_tokens.weight",
+                                        "transformer.wte.weight", "gpt_neox.embed_in.weight"};
+    int n_stored = 0;
+    bool is_one = false;
+
+    if (!json_is_true(json_object_get(c->config, "tie_word_embeddings")))
+        return false;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; ++i) {
+        n_stored += laser_checkpoint_find(c, heads[i]) != NULL;
+        is_one = is_one || strcmp(t->name, heads[i]) == 0;
+    }
+    return is_one && n_stored > 1;
+}
+
+/* Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two copies.
+ */
 static bool usable(const struct laser_mpi_run *run, int64_t i)
 {
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && m->scale < 0 && t->n_dims == 2 &&
-           m->rows == t->shape[0] && m->cols == t->shape[1];
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && m->scale < 0 && t->n_dims >= 2 &&
+           !ambiguous(run->checkpoint, t);
 }
 
 static int build_plan(struct laser_mpi_reduction *r, int *n_unusable, struct laser_error *err)
@@ -104,8 +123,8 @@ int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *
     r->now = &r->plan;
     if (n_unusable > 0)
         laser_mpi_log_line(run->log, "CANDIDATES",
-                           "%d matrices are left as they are: parts of fused or stacked tensors, scaled "
-                           "(fp8) ones, or not scanned",
+                           "%d matrices are left as they are: not scanned, one-dimensional, scaled (fp8), or "
+                           "stored twice though the model ties them",
                            n_unusable);
     if (r->plan.n_candidates == 0)
         laser_mpi_log_line(run->log, "CANDIDATES",

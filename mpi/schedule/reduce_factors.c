@@ -74,7 +74,7 @@ static int describe(const struct laser_mpi_reduction *r, int32_t edit, struct la
     f->edit = edit;
     m = matrix_of(r, f);
     f->n = (int)(m->rows < m->cols ? m->rows : m->cols);
-    f->transposed = m->transposed;
+    f->other_form = m->transposed || !laser_matrix_is_whole(r->run->checkpoint, m);
     f->s = malloc(2 * (size_t)f->n * sizeof *f->s);
     places = malloc((size_t)f->n * sizeof *places);
     if (f->s == NULL || places == NULL) {
@@ -87,7 +87,7 @@ static int describe(const struct laser_mpi_reduction *r, int32_t edit, struct la
         code = laser_edit_parse(r->edits.edits[edit].text, &what, err);
     if (code == LASER_OK) {
         f->rank = (int)laser_edit_apply(&what, f->s, m->rows, m->cols, f->s_new);
-        f->thin = !m->transposed && (int64_t)f->rank * (m->rows + m->cols) < m->rows * m->cols;
+        f->thin = !f->other_form && (int64_t)f->rank * (m->rows + m->cols) < m->rows * m->cols;
         sort_changes(f, places);
         while (f->change_rank < f->n &&
                change_norm(f, places, f->change_rank) > LEFT_OUT * change_norm(f, places, 0))
@@ -200,18 +200,18 @@ int laser_mpi_factors_write(struct laser_mpi_reduction *r, const int32_t *edits,
         code = laser_directory_make(laser_mpi_run_path(run, "work/factors"), err);
     for (int i = 0; code == LASER_OK && i < n; ++i) {
         code = describe(r, edits[i], &factors[i], err);
-        if (lora && !factors[i].transposed && factors[i].change_rank > lora_rank)
+        if (lora && !factors[i].other_form && factors[i].change_rank > lora_rank)
             lora_rank = factors[i].change_rank;
     }
     code = laser_mpi_agree(run->world, code, err);
     for (int i = run->rank; code == LASER_OK && i < n; i += run->size)
-        if (!factors[i].transposed)
+        if (!factors[i].other_form)
             code = make_factors(r, &factors[i], lora_rank, err);
     code = laser_mpi_agree(run->world, code, err);
     /* What is not smaller in two matrices goes into the factored model as it is after the edit. */
     for (int i = 0; code == LASER_OK && run->rank == 0 && i < n; ++i)
-        code = laser_checkpoint_redirect(run->checkpoint, r->edits.files[edits[i]].tensor,
-                                         r->edits.files[edits[i]].path, -1, err);
+        code = laser_matrix_redirect(run->checkpoint, r->edits.files[edits[i]].matrix,
+                                     r->edits.files[edits[i]].path, err);
     if (code == LASER_OK && run->rank == 0) {
         if (factored)
             code = laser_mpi_factored_write(r, factors, n, err);

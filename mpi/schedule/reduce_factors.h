@@ -11,7 +11,7 @@
 struct laser_mpi_factor {
     int32_t edit;      /* number in r->edits */
     bool thin;         /* smaller as two thin matrices, and stored as a linear layer has it */
-    bool transposed;   /* stored [in, out]: neither form fits */
+    bool other_form;   /* stored [in, out], or a part of a tensor: neither form fits */
     int rank;          /* singular values that stay */
     int change_rank;   /* of the adapter: as many as leave 1 % of the change's norm */
     double *s, *s_new; /* n each, one allocation */

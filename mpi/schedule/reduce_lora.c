@@ -92,9 +92,11 @@ int laser_mpi_lora_write(struct laser_mpi_reduction *r, const struct laser_mpi_f
     if (a.data == NULL || a.names == NULL || a.items == NULL || a.modules == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "lora", "no memory");
     for (int i = 0; code == LASER_OK && i < n; ++i) {
-        if (factors[i].transposed)
-            laser_mpi_log_line(r->run->log, "LORA", "%s is stored [in, out]: not in the adapter",
-                               r->edits.files[factors[i].edit].tensor);
+        if (factors[i].other_form)
+            laser_mpi_log_line(r->run->log, "LORA", "%s is %s: not in the adapter",
+                               r->edits.files[factors[i].edit].matrix->name,
+                               r->edits.files[factors[i].edit].matrix->transposed ? "stored [in, out]"
+                                                                                  : "a part of a tensor");
         else
             code = add_factor(r, &factors[i], i, &a, err);
     }

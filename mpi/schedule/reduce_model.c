@@ -39,14 +39,15 @@ int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_t
     return code;
 }
 
+/* A stack of experts may have an edit for each: *known is the tensor that has been hashed last. */
 static int fill_item(const struct laser_mpi_reduction *r, int32_t number, struct laser_edit_plan_item *item,
-                     struct laser_error *err)
+                     const struct laser_tensor **known, uint64_t *known_hash, struct laser_error *err)
 {
     const struct laser_strategy_edit *edit = &r->plan.edits[number];
     const struct laser_matrix *m = &r->run->matrices.matrices[edit->matrix];
     const struct laser_tensor *t = &r->run->checkpoint->tensors[m->tensor];
 
-    item->tensor = strdup(t->name);
+    item->tensor = strdup(m->name);
     item->edit = strdup(edit->text);
     item->rank = r->ranks[number];
     item->rows = m->rows;
@@ -54,7 +55,11 @@ static int fill_item(const struct laser_mpi_reduction *r, int32_t number, struct
     snprintf(item->dtype, sizeof item->dtype, "%s", laser_dtype_name(t->dtype));
     if (item->tensor == NULL || item->edit == NULL)
         return laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory");
-    return laser_mpi_tensor_hash(r->run->checkpoint, t, &item->hash, err);
+    if (t != *known && laser_mpi_tensor_hash(r->run->checkpoint, t, known_hash, err) != LASER_OK)
+        return err->code;
+    *known = t;
+    item->hash = *known_hash;
+    return LASER_OK;
 }
 
 /* Rank 0, before anything is redirected. */
@@ -64,12 +69,14 @@ static int write_plan(const struct laser_mpi_reduction *r, const int32_t *kept, 
     struct laser_edit_plan plan = {.model = strdup(r->run->checkpoint->model),
                                    .items = calloc((size_t)n + 1, sizeof *plan.items)};
     struct laser_text text = {0};
+    const struct laser_tensor *known = NULL;
+    uint64_t known_hash = 0;
     int code = plan.model == NULL || plan.items == NULL
                    ? laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory")
                    : LASER_OK;
 
     for (int i = 0; code == LASER_OK && i < n; ++i)
-        code = fill_item(r, kept[i], &plan.items[plan.n_items++], err);
+        code = fill_item(r, kept[i], &plan.items[plan.n_items++], &known, &known_hash, err);
     if (code == LASER_OK) {
         laser_edit_plan_render(&plan, &text);
         code = text.failed
@@ -88,7 +95,7 @@ static int clear_redirections(struct laser_mpi_reduction *r, struct laser_error 
     int code = LASER_OK;
 
     for (int e = 0; code == LASER_OK && e < r->edits.n; ++e)
-        code = laser_checkpoint_redirect(r->run->checkpoint, r->edits.files[e].tensor, NULL, 0, err);
+        code = laser_matrix_redirect(r->run->checkpoint, r->edits.files[e].matrix, NULL, err);
     return code;
 }
 
@@ -97,8 +104,8 @@ static int redirect_kept(struct laser_mpi_reduction *r, const int32_t *kept, int
     int code = LASER_OK;
 
     for (int i = 0; code == LASER_OK && i < n; ++i)
-        code = laser_checkpoint_redirect(r->run->checkpoint, r->edits.files[kept[i]].tensor,
-                                         r->edits.files[kept[i]].path, -1, err);
+        code = laser_matrix_redirect(r->run->checkpoint, r->edits.files[kept[i]].matrix,
+                                     r->edits.files[kept[i]].path, err);
     return code;
 }
 

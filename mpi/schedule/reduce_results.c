@@ -42,11 +42,12 @@ static struct saving find_saving(const struct laser_mpi_reduction *r)
     const int32_t *kept = laser_search_kept(r->search, &n);
 
     for (int i = 0; i < n; ++i) {
-        const struct laser_metrics *m = &r->run->outcomes[r->plan.edits[kept[i]].matrix].metrics;
-        int64_t whole = m->rows * m->columns, thin = r->ranks[kept[i]] * (m->rows + m->columns);
+        const struct laser_matrix *m = r->edits.files[kept[i]].matrix;
+        int64_t whole = m->rows * m->cols, thin = r->ranks[kept[i]] * (m->rows + m->cols);
+        bool splits = thin < whole && !m->transposed && laser_matrix_is_whole(r->run->checkpoint, m);
         s.dense += whole;
-        s.thin += thin < whole ? thin : whole;
-        s.n_thin += thin < whole;
+        s.thin += splits ? thin : whole;
+        s.n_thin += splits;
     }
     return s;
 }

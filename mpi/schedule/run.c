@@ -147,7 +147,8 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
         options.include = everything;
         options.n_include = 1;
     }
-    options.split_fused = laser_deck_bool(run->deck, "scan.split_fused");
+    options.split_fused =
+        run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
     return laser_mpi_agree(run->world, code, err);
 }

@@ -34,6 +34,7 @@ struct laser_mpi_run {
     const char *const
         *only; /* every rank: names of the matrices, instead of the deck's patterns; may be NULL */
     int n_only;
+    bool only_parts; /* fused tensors in parts, whatever the deck says */
 
     struct laser_checkpoint *checkpoint; /* every rank */
     struct laser_matrix_list matrices;   /* every rank, the same */

@@ -101,27 +101,31 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     return LASER_OK;
 }
 
-/* The edit of a list that a tensor has last, or -1. */
-static int32_t edit_of(const struct laser_mpi_worker *w, const int32_t *edits, int n, const char *tensor)
+/* The edit of a list that a matrix has last, or -1. */
+static int32_t edit_of(const struct laser_mpi_worker *w, const int32_t *edits, int n,
+                       const struct laser_matrix *matrix)
 {
     for (int i = n - 1; i >= 0; --i)
-        if (strcmp(w->e->edits[edits[i]].tensor, tensor) == 0)
+        if (w->e->edits[edits[i]].matrix == matrix)
             return edits[i];
     return -1;
 }
 
-/* Puts the tensor of one edit into the state that the new list asks for. */
-static int switch_tensor(struct laser_mpi_worker *w, const char *tensor, const int32_t *edits, int n,
+/* Puts the matrix of one edit into the state that the new list asks for. */
+static int switch_matrix(struct laser_mpi_worker *w, int32_t edit, const int32_t *edits, int n,
                          struct laser_error *err)
 {
-    int32_t is = edit_of(w, w->placed, w->n_placed, tensor), shall = edit_of(w, edits, n, tensor);
+    const struct laser_matrix *matrix = w->e->edits[edit].matrix;
+    int32_t is = edit_of(w, w->placed, w->n_placed, matrix), shall = edit_of(w, edits, n, matrix);
     int code;
 
     if (is == shall)
         return LASER_OK;
-    code = laser_checkpoint_redirect(w->e->run->checkpoint, tensor,
-                                     shall < 0 ? NULL : w->e->edits[shall].path, -1, err);
-    return code == LASER_OK ? laser_model_reload(w->e->model, tensor, LASER_RELOAD_PRIVATE, err) : code;
+    code =
+        laser_matrix_redirect(w->e->run->checkpoint, matrix, shall < 0 ? NULL : w->e->edits[shall].path, err);
+    return code == LASER_OK
+               ? laser_model_reload(w->e->model, w->e->edits[edit].tensor, LASER_RELOAD_PRIVATE, err)
+               : code;
 }
 
 static int place(struct laser_mpi_worker *w, const int32_t *edits, int n, struct laser_error *err)
@@ -131,11 +135,11 @@ static int place(struct laser_mpi_worker *w, const int32_t *edits, int n, struct
     if (n == w->n_placed && memcmp(edits, w->placed, (size_t)n * sizeof *edits) == 0)
         return LASER_OK;
     for (int i = 0; code == LASER_OK && i < w->n_placed; ++i)
-        code = switch_tensor(w, w->e->edits[w->placed[i]].tensor, edits, n, err);
+        code = switch_matrix(w, w->placed[i], edits, n, err);
     /* Those that had none before. */
     for (int i = 0; code == LASER_OK && i < n; ++i)
-        if (edit_of(w, w->placed, w->n_placed, w->e->edits[edits[i]].tensor) < 0)
-            code = switch_tensor(w, w->e->edits[edits[i]].tensor, edits, n, err);
+        if (edit_of(w, w->placed, w->n_placed, w->e->edits[edits[i]].matrix) < 0)
+            code = switch_matrix(w, edits[i], edits, n, err);
     code = w->e->team.group_size > 1 ? laser_mpi_agree(w->e->team.group_comm, code, err) : code;
     if (code == LASER_OK) {
         memcpy(w->placed, edits, (size_t)n * sizeof *edits);

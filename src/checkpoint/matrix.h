@@ -85,4 +85,18 @@ int laser_matrix_write(const struct laser_checkpoint *c, const struct laser_matr
                        int64_t n_rows, int64_t col0, int64_t n_cols, const double *src, int64_t ld,
                        void *bytes, struct laser_error *err);
 
+/* Is the matrix a whole tensor of two dimensions? */
+bool laser_matrix_is_whole(const struct laser_checkpoint *c, const struct laser_matrix *matrix);
+
+/* The matrix by itself, row after row from byte 0 on: for laser_matrix_write into memory of its own size. */
+struct laser_matrix laser_matrix_alone(const struct laser_matrix *matrix);
+
+/* Later reads of the matrix's elements, through the tensor too, come from the tensor of the matrix's name,
+ * rows x columns in the same dtype, of a safetensors file; path NULL: from the checkpoint again.  For a whole
+ * tensor as laser_checkpoint_redirect; for a part of a tensor the rest of it stays as it is, and several
+ * parts can be redirected.  Redirected parts do not travel with laser_checkpoint_pack.  Errors as
+ * laser_checkpoint_redirect. */
+int laser_matrix_redirect(struct laser_checkpoint *c, const struct laser_matrix *matrix, const char *path,
+                          struct laser_error *err);
+
 #endif

@@ -105,8 +105,8 @@ static void put_tensor(struct packer *p, const struct laser_checkpoint *c, int64
     put_int(p, t->file);
     put_int(p, t->offset);
     put_int(p, t->size_bytes);
-    put_text(p, laser_checkpoint_is_redirected(c, t) ? c->state->redirections[i].path : NULL);
-    put_int(p, laser_checkpoint_is_redirected(c, t) ? c->state->redirections[i].offset : 0);
+    put_text(p, c->state->redirections != NULL ? c->state->redirections[i].path : NULL);
+    put_int(p, c->state->redirections != NULL ? c->state->redirections[i].offset : 0);
 }
 
 int laser_checkpoint_pack(const struct laser_checkpoint *c, void **buf, size_t *n, struct laser_error *err)

@@ -34,6 +34,7 @@ void laser_checkpoint_state_free(struct laser_checkpoint *c)
     for (int64_t i = 0; c->state->redirections != NULL && i < c->n_tensors; i++)
         free(c->state->redirections[i].path);
     free(c->state->redirections);
+    laser_checkpoint_patches_free(c);
     free(c->state->fds);
     free(c->state);
     c->state = NULL;
@@ -74,7 +75,7 @@ static const struct laser_checkpoint_redirection *redirection_of(const struct la
 
 bool laser_checkpoint_is_redirected(const struct laser_checkpoint *c, const struct laser_tensor *tensor)
 {
-    return redirection_of(c, tensor) != NULL;
+    return redirection_of(c, tensor) != NULL || laser_checkpoint_patches(c, tensor) != NULL;
 }
 
 /* An overlay is opened for each read: there may be more of them than descriptors. */
@@ -103,16 +104,20 @@ int laser_checkpoint_read(const struct laser_checkpoint *c, const struct laser_t
                                "bytes %lld + %lld asked of a tensor of %lld", (long long)byte_offset,
                                (long long)n_bytes, (long long)tensor->size_bytes);
     if (r != NULL)
-        return read_redirected(r, byte_offset, n_bytes, dst, err);
-    code = laser_checkpoint_fd(c, tensor->file, &fd, err);
-    if (code != LASER_OK)
-        return code;
-    return laser_io_read_at(fd, c->files[tensor->file].path, tensor->offset + byte_offset, n_bytes, dst, err);
+        code = read_redirected(r, byte_offset, n_bytes, dst, err);
+    else
+        code = laser_checkpoint_fd(c, tensor->file, &fd, err);
+    if (code == LASER_OK && r == NULL)
+        code = laser_io_read_at(fd, c->files[tensor->file].path, tensor->offset + byte_offset, n_bytes, dst,
+                                err);
+    if (code == LASER_OK)
+        code =
+            laser_checkpoint_patch_bytes(laser_checkpoint_patches(c, tensor), byte_offset, n_bytes, dst, err);
+    return code;
 }
 
-/* Where the tensor of this name, dtype and shape starts in a safetensors file. */
-static int find_overlay(const struct laser_tensor *tensor, const char *path, int64_t *offset,
-                        struct laser_error *err)
+int laser_checkpoint_find_overlay(const struct laser_tensor *tensor, const char *path, int64_t *offset,
+                                  struct laser_error *err)
 {
     struct laser_safetensors_header header;
     int code = laser_safetensors_read_header(path, &header, NULL, NULL, err);
@@ -166,7 +171,7 @@ int laser_checkpoint_redirect(struct laser_checkpoint *c, const char *name, cons
     if (i < 0)
         return laser_error_set(err, LASER_EINPUT, c->dir, "no tensor \"%.300s\" in this model", name);
     if (path != NULL)
-        code = offset < 0 ? find_overlay(&c->tensors[i], path, &offset, err)
+        code = offset < 0 ? laser_checkpoint_find_overlay(&c->tensors[i], path, &offset, err)
                           : check_raw(&c->tensors[i], path, offset, err);
     if (code != LASER_OK)
         return code;

@@ -52,24 +52,41 @@ check "nothing to cut" reduce none 2 --strategy snr --threshold rank:1
 check "... is said" says "CANDIDATES +none"
 check "... and the model is written as it is" cmp "$demo/model.safetensors" "$out/none/model/model.safetensors"
 
-# stories260K: base and candidates as laserRMT's own code measures them on CPU.
+# Every decision as laserRMT's own scripts make them (tools/golden/make_laserrmt.py): tensor, rank, perplexity, kept or not.
+golden() { # file, search, results.json
+    golden_i=0
+    while read -r golden_search what tensor rank ppl kept; do
+        [ "$golden_search" = "$2" ] || continue
+        if [ "$what" = base ]; then
+            near "$("$tool" get "$3" baseline selection ppl)" "$ppl" 1e-4 || return 1
+            continue
+        fi
+        [ "$kept" = yes ] && kept=true || kept=false
+        is="$("$tool" get "$3" decisions "$what" tensor) $("$tool" get "$3" decisions "$what" rank) $(
+            "$tool" get "$3" decisions "$what" kept)"
+        [ "$is" = "$tensor $rank $kept" ] || { echo "candidate $what: $is, expected $tensor $rank $kept"; return 1; }
+        near "$("$tool" get "$3" decisions "$what" ppl)" "$ppl" 1e-4 || return 1
+        golden_i=$((golden_i + 1))
+    done <"$1"
+    [ "$("$tool" get "$3" decisions)" = "$golden_i" ] || { echo "$golden_i decisions expected"; return 1; }
+}
+for search in snr backward; do
+    check "demo, $search" run 3 reduce --compat laserrmt --model "$demo" --text "demo=$text" --strategy $search \
+        --set evaluate.max_bytes=12000 --output "$out/demo-$search"
+    check "... decides as laserRMT" golden "$SRCDIR/tests/golden/laserrmt_demo.txt" $search "$out/demo-$search/results.json"
+done
+check "backward stops after five" says "5 candidates kept"
+
 shared=${LASER_SHARED:-$SRCDIR/../shared}
 stories=$shared/data/models/stories260K
 if [ -d "$stories" ] && [ -f "$shared/data/text/tinystories_1000.txt" ]; then
-    head -c 100000 "$shared/data/text/tinystories_1000.txt" >"$scratch/ts.txt"
-    golden="6.670134 7.190292 6.662135 6.676567 6.785343 6.446470 6.507668 6.441440 6.485533 6.501248 6.506886 6.458335
-        6.474991 6.624328 6.502470"
-    check "stories260K" run 3 reduce --compat laserrmt --model "$stories" --text "ts=$scratch/ts.txt" \
-        --output "$out/stories"
-    check "stories260K: base perplexity" near \
-        "$("$tool" get "$out/stories/results.json" baseline selection ppl)" 6.391550 1e-4
-    i=0
-    for ppl in $golden; do
-        check "stories260K: candidate $((i + 1))" near \
-            "$("$tool" get "$out/stories/results.json" decisions $i ppl)" "$ppl" 1e-4
-        i=$((i + 1))
+    for search in snr backward; do
+        check "stories260K, $search" run 3 reduce --compat laserrmt --model "$stories" --strategy $search \
+            --text "ts=$shared/data/text/tinystories_1000.txt" --set evaluate.max_bytes=100000 --output "$out/stories-$search"
+        check "... decides as laserRMT" golden "$SRCDIR/tests/golden/laserrmt_stories260K.txt" $search \
+            "$out/stories-$search/results.json"
+        check "... keeps nothing" says "0 (of [0-9]+ )?candidates? kept"
     done
-    check "stories260K: nothing is kept" says "0 (of 15 )?candidates? kept"
 else
     skip "stories260K" "no $stories or no text beside it"
 fi

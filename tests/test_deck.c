@@ -341,6 +341,28 @@ static void test_compat_fills_what_nobody_set(void **state)
     laser_deck_free(deck);
 }
 
+static void test_compat_has_the_windows_of_each_script(void **state)
+{
+    static const struct {
+        const char *deck;
+        int64_t seqlen;
+    } cases[] = {{"compat: laserrmt\n", 128},
+                 {"compat: laserrmt\nreduce: {strategy: backward}\n", 384},
+                 {"compat: laserrmt\nreduce: {strategy: backward}\nevaluate: {seqlen: 64}\n", 64},
+                 {"reduce: {strategy: backward}\n", 128}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct laser_deck *deck = fresh();
+        struct laser_error err;
+
+        assert_int_equal(read_text(deck, cases[i].deck, &err), LASER_OK);
+        assert_int_equal(laser_deck_resolve(deck, LASER_COMMAND_REDUCE, &err), LASER_OK);
+        assert_int_equal(laser_deck_int(deck, "evaluate.seqlen"), cases[i].seqlen);
+        laser_deck_free(deck);
+    }
+}
+
 static void test_asking_for_what_the_schema_lacks_is_noted(void **state)
 {
     struct laser_deck *deck = fresh();
@@ -469,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_edit_distance_counts_a_swap_as_one),
         cmocka_unit_test(test_relative_paths_of_a_deck_begin_at_its_directory),
         cmocka_unit_test(test_compat_fills_what_nobody_set),
+        cmocka_unit_test(test_compat_has_the_windows_of_each_script),
         cmocka_unit_test(test_asking_for_what_the_schema_lacks_is_noted),
         cmocka_unit_test(test_packed_bytes_make_the_same_deck),
         cmocka_unit_test(test_a_printed_deck_reads_back_as_the_same_deck),

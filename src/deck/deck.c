@@ -193,11 +193,25 @@ static int check_together(const struct laser_deck *deck, enum laser_command comm
     return LASER_OK;
 }
 
+/* laserRMT's two scripts have windows of two lengths: rmt_laser.py, which goes backward, has 384 tokens. */
+static int set_backward(struct laser_deck *deck, struct laser_error *err)
+{
+    const int seqlen = laser_schema_find("evaluate.seqlen");
+
+    if (!laser_deck_is(deck, "reduce.strategy", "backward") || deck->values[seqlen].kind > LASER_DECK_PRESET)
+        return LASER_OK;
+    return laser_deck_set(deck, "evaluate.seqlen", "384", LASER_DECK_PRESET,
+                          "compat: laserrmt, strategy backward", err);
+}
+
 int laser_deck_resolve(struct laser_deck *deck, enum laser_command command, struct laser_error *err)
 {
     int rc = LASER_OK;
 
-    if (laser_deck_is(deck, "compat", "laserrmt"))
+    if (laser_deck_is(deck, "compat", "laserrmt")) {
         rc = set_defaults(deck, 1, err);
+        if (rc == LASER_OK && command == LASER_COMMAND_REDUCE)
+            rc = set_backward(deck, err);
+    }
     return rc == LASER_OK ? check_together(deck, command, err) : rc;
 }

@@ -62,7 +62,7 @@ static const struct laser_deck_key keys[] = {
     {"evaluate.text", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, EVALUATES, "text", "NAME=PATH", 0,
      "a text to evaluate on, may be repeated; wikitext2, ptb, c4 and gsm8k are joined as their users do"},
     {"evaluate.seqlen", LASER_TYPE_INT, "128", NULL, 2, 1048576, NULL, "128", 1, EVALUATES, "seqlen", "N", 0,
-     "tokens of a window"},
+     "tokens of a window; compat laserrmt with strategy backward: 384"},
     {"evaluate.convention", LASER_TYPE_ENUM, "laserrmt", "laserrmt|hf-strided|llama.cpp|lm-eval", NO_RANGE,
      NULL, "laserrmt", 1, EVALUATES, "convention", "NAME", 0,
      "whose way of cutting a text into windows and of averaging"},
@@ -184,9 +184,7 @@ static const struct laser_deck_command commands[] = {
      "Makes report.html of a finished run again from the files in its output directory; every run has made "
      "one "
      "at its end.  With --compare the page has two runs side by side and their differences, and is named "
-     "comparison.html.  It goes into DIR, or where --output says.  DIR and DIR2 may also be a spectra.h5, or "
-     "a "
-     "scan that Spectrum (JSON) or WeightWatcher (CSV) wrote."},
+     "comparison.html.  It goes into DIR, or where --output says."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",

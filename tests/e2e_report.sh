@@ -27,6 +27,16 @@ check "... have spectra in their report" holds "$out/derived/report.html" '"spec
 check "two runs side by side" report "$out/scan" --compare "$out/derived"
 check "... in a file of their own" holds "$out/scan/comparison.html" '"label":"derived"'
 
+printf '{"model.layers.0.mlp.up_proj": {"snr": 1.5, "type": "mlp.up_proj"}, "model.layers.1.mlp.up_proj": {"snr": Infinity, "type":
+"mlp.up_proj"}}' >"$scratch/spectrum.json"
+check "a scan that another program wrote" report "$scratch/spectrum.json"
+check "... beside the file" holds "$scratch/spectrum.json.html" '"score":[1.5,"Infinity"]'
+check "... beside a run's" report "$out/scan" --compare "$scratch/spectrum.json" --output "$out/both"
+check "... both in one page" holds "$out/both/comparison.html" '"label":"spectrum.json"'
+check "a sweep" run 2 reduce --model "$demo" --text "t=$text" --output "$out/sweep" --strategy sweep \
+    --set evaluate.max_tokens=1000 --set reduce.fractions=0.5 --set reduce.layers=0-1
+check "... has its gains in its report" holds "$out/sweep/report.html" '"sweep_table":{'
+
 # Bad input.
 check "one matrix" "$tool" checkpoint "$scratch/one" model.layers.0.mlp.up_proj.weight:20:30:normal
 check "... is scanned" run 1 scan --model "$scratch/one" --output "$out/one"
@@ -53,7 +63,7 @@ head -c 100 "$out/scan/spectra.h5" >"$out/none/spectra.h5"
 head -c 100 "$out/scan/results.json" >"$out/none/results.json"
 check "nothing whole is left" refuses 3 'results.json' 1 report "$out/none"
 check "an empty directory" refuses 3 'there is neither results.json' 1 report "$out/empty"
-check "no directory" refuses 3 'not the output directory' 1 report "$out/missing"
+check "no directory" refuses 3 'no such directory' 1 report "$out/missing"
 
 # In a browser.
 browser=
@@ -99,9 +109,10 @@ inspect() { # "width/scheme...", page, figures...
 if [ -z "$browser" ]; then
     skip "pages in a browser" "there is no chromium"
 else
-    inspect "390/light 390/dark 1280/light 1280/dark" "$out/reduce/report.html" result path map spectra ranks left deck provenance
+    inspect "390/light 390/dark 1280/light 1280/dark" "$out/reduce/report.html" result path map spectra ranks left times deck provenance
     inspect "390/dark 1280/light" "$out/scan/comparison.html" map changes spectra ranks deck provenance
     inspect "390/light 1280/dark" "$out/perplexity/report.html" perplexity windows deck provenance
+    inspect "390/light" "$out/sweep/report.html" gains map spectra ranks times deck provenance
     inspect "390/dark 1280/light" "$out/odd/report.html" map spectra ranks left
 fi
 finish

@@ -24,6 +24,7 @@ allowed() {
     src/tokenizer) echo "base checkpoint" ;;
     src/linalg | src/report | src/search) echo "base spectrum" ;;
     src/exchange) echo "base checkpoint report" ;;
+    src/task) echo "base checkpoint corpus kernels model" ;;
     src/model) echo "base checkpoint kernels" ;;
     mpi/comm) echo "base report" ;;
     mpi/grid) echo "base comm layout" ;;
@@ -31,7 +32,7 @@ allowed() {
     mpi/forward) echo "base comm model" ;;
     mpi/store) echo "base checkpoint corpus search" ;;
     mpi/schedule)
-        echo "base checkpoint comm corpus deck forward kernels layout linalg model report search spectrum store svd \
+        echo "base checkpoint comm corpus deck forward kernels layout linalg model report search spectrum store svd task \
 tokenizer grid exchange" ;;
     *) echo "" ;;
     esac

@@ -1,9 +1,11 @@
 /* The command `report`: report.html of a run again, or of two runs side by side. */
 #include "schedule/report.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "comm/agree.h"
@@ -54,6 +56,31 @@ void laser_mpi_report_make(struct laser_mpi_run *run)
         laser_mpi_log_line(run->log, "WARNING", "no report.html: %s: %s", err.where, err.text);
 }
 
+/* Where the page goes: into the run's directory, or, for a single file, beside it under its name, unless
+ * --output says otherwise. */
+static int choose_path(struct laser_mpi_run *run, bool two, char path[4200], struct laser_error *err)
+{
+    const char *first = run->arguments[0], *name = two ? "comparison.html" : "report.html";
+    bool asked = laser_deck_is_set(run->deck, "output"), is_directory;
+    char *directory;
+    struct stat info;
+
+    is_directory = stat(first, &info) == 0 && S_ISDIR(info.st_mode);
+    if (!asked && !is_directory && !two) {
+        snprintf(path, 4200, "%.4096s.html", first);
+        return LASER_OK;
+    }
+    directory = asked          ? strdup(laser_deck_string(run->deck, "output"))
+                : is_directory ? strdup(first)
+                               : laser_file_directory(first);
+    if (directory == NULL)
+        return laser_error_set(err, LASER_ENOMEM, first, "no memory");
+    snprintf(path, 4200, "%.4000s/%s", directory, name);
+    snprintf(run->output, sizeof run->output, "%.4000s", directory);
+    free(directory);
+    return laser_directory_make(run->output, err);
+}
+
 /* Rank 0. */
 static int report(struct laser_mpi_run *run, struct laser_error *err)
 {
@@ -67,12 +94,8 @@ static int report(struct laser_mpi_run *run, struct laser_error *err)
         if (code == LASER_OK)
             tell_apart(sources);
     }
-    snprintf(run->output, sizeof run->output, "%.4000s",
-             laser_deck_is_set(run->deck, "output") ? laser_deck_string(run->deck, "output")
-                                                    : run->arguments[0]);
-    snprintf(path, sizeof path, "%.4096s/%s", run->output, n == 2 ? "comparison.html" : "report.html");
     if (code == LASER_OK)
-        code = laser_directory_make(run->output, err);
+        code = choose_path(run, n == 2, path, err);
     if (code == LASER_OK)
         code = write_page(sources, n, path, err);
     for (int i = 0; code == LASER_OK && i < n; ++i)

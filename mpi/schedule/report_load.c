@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "checkpoint/json.h"
 #include "schedule/results.h"
 #include "search/outcome.h"
+#include "store/h5matrices.h"
 
 /* ---- notices and provenance ---- */
 
@@ -290,14 +292,29 @@ static int fill_names(const char *path, struct laser_mpi_report_source *s, struc
     return LASER_OK;
 }
 
-int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
+/* A scan that another program wrote. */
+static int load_foreign(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
+{
+    int code = laser_foreign_read(path, &s->foreign, err);
+
+    if (code != LASER_OK)
+        return code;
+    s->page.rows = s->foreign.rows;
+    s->page.n_rows = s->foreign.n;
+    code = fill_names(path, s, err);
+    s->page.command = s->foreign.kind == LASER_FOREIGN_WEIGHTWATCHER ? "analysis by WeightWatcher"
+                                                                     : "scan in Spectrum's format";
+    s->page.score = s->foreign.score;
+    add_provenance(s, "file", path);
+    if (s->foreign.ignored != NULL)
+        add_notice(s, "columns that are not shown:", s->foreign.ignored);
+    return code;
+}
+
+static int load_directory(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
 {
     int code;
 
-    memset(s, 0, sizeof *s);
-    laser_error_clear(err);
-    if (access(path, R_OK | X_OK) != 0)
-        return laser_error_set(err, LASER_EINPUT, path, "this is not the output directory of a run");
     load_results(path, s, err);
     load_spectra(path, s, err);
     code = load_windows(path, s, err);
@@ -317,11 +334,35 @@ int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *s, s
     return code;
 }
 
+int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
+{
+    struct stat info;
+    int code;
+
+    memset(s, 0, sizeof *s);
+    laser_error_clear(err);
+    if (stat(path, &info) != 0)
+        return laser_error_set(err, LASER_EINPUT, path, "there is no such directory or file");
+    if (S_ISDIR(info.st_mode))
+        return load_directory(path, s, err);
+    if (!laser_h5_is_file(path))
+        return load_foreign(path, s, err);
+    code = laser_spectra_read(path, &s->spectra, err);
+    if (code == LASER_OK)
+        code = make_rows(s, err);
+    if (code == LASER_OK)
+        code = fill_names(path, s, err);
+    if (code == LASER_OK)
+        fill_provenance(s);
+    return code;
+}
+
 void laser_mpi_report_free(struct laser_mpi_report_source *s)
 {
     json_decref(s->results);
     laser_spectra_free(&s->spectra);
     laser_windows_free(&s->windows);
+    laser_foreign_free(&s->foreign);
     free(s->rows);
     free(s->numbers);
     free(s->losses);

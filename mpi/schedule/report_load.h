@@ -2,6 +2,7 @@
 #ifndef LASER_MPI_SCHEDULE_REPORT_LOAD_H
 #define LASER_MPI_SCHEDULE_REPORT_LOAD_H
 
+#include "exchange/foreign.h"
 #include "report/page.h"
 #include "report/scan_report.h"
 #include "store/spectra.h"
@@ -14,6 +15,7 @@ struct laser_mpi_report_source {
     json_t *results;
     struct laser_spectra spectra;
     struct laser_windows windows;
+    struct laser_foreign_scan foreign;
     struct laser_scan_row *rows;
     struct laser_scan_number *numbers;
     struct laser_page_window *losses;
@@ -24,7 +26,8 @@ struct laser_mpi_report_source {
     char *model_id, *label;
 };
 
-/* Local.  path: an output directory.  A file that is torn or of another version becomes a notice on the page
+/* Local.  path: an output directory, a spectra file (.h5), or a scan that another program wrote
+ * (exchange/foreign.h).  A file that is torn or of another version becomes a notice on the page
  * and is left out; LASER_EINPUT (the first such error) when nothing remains.  Free with
  * laser_mpi_report_free, also after an error. */
 int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *source, struct laser_error *err);

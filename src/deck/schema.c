@@ -184,7 +184,9 @@ static const struct laser_deck_command commands[] = {
      "Makes report.html of a finished run again from the files in its output directory; every run has made "
      "one "
      "at its end.  With --compare the page has two runs side by side and their differences, and is named "
-     "comparison.html.  It goes into DIR, or where --output says."},
+     "comparison.html.  It goes into DIR, or where --output says.  DIR and DIR2 may also be a spectra.h5, or "
+     "a "
+     "scan that Spectrum (JSON) or WeightWatcher (CSV) wrote."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",

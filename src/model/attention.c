@@ -60,35 +60,85 @@ static void attend_cached(const struct laser_model *m, const struct laser_layer 
     }
 }
 
+static struct laser_attention shape_of(const struct laser_model *m, const struct laser_layer *layer,
+                                       int64_t sequences, int64_t queries, int64_t offset)
+{
+    return (struct laser_attention){.batch = sequences,
+                                    .queries = queries,
+                                    .keys = offset + queries,
+                                    .query_offset = offset,
+                                    .heads = (int)m->heads.count,
+                                    .head_dim = (int)m->arch.head_size,
+                                    .kv_of_head = m->kv_of_head,
+                                    .scale = layer->attention_scale,
+                                    .soft_cap = (float)m->arch.attention_softcap,
+                                    .window = layer->window,
+                                    .causal = !m->arch.masked};
+}
+
+/* Queries and keys of consecutive rows, sequences of `length`; the first token stands at position
+ * first + offset, where the tables begin at `first`. */
+static void rotate(const struct laser_model *m, struct laser_model_workspace *ws, int64_t rows, int64_t first,
+                   int64_t length, int64_t offset, float *qkv)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t half = a->rope.rotated / 2;
+
+    laser_model_fill_tables(m, ws, first, offset + length);
+    if (a->rope.kind != LASER_ROPE_NONE)
+        laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, rows, length,
+                         (int)(m->heads.count + m->kv_heads.count), (int)a->head_size, (int)a->rope.rotated,
+                         ws->cosines + offset * half, ws->sines + offset * half, qkv,
+                         (m->heads.count + 2 * m->kv_heads.count) * a->head_size);
+}
+
 /* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
 static void attend(const struct laser_model *m, struct laser_model_workspace *ws,
                    const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t sequences,
                    int64_t length, float *qkv, float *context)
 {
-    const struct laser_arch *a = &m->arch;
-    int64_t size = a->head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
             stride = q + 2 * kv;
-    const struct laser_attention attention = {.batch = sequences,
-                                              .queries = length,
-                                              .keys = length,
-                                              .heads = (int)m->heads.count,
-                                              .head_dim = (int)size,
-                                              .kv_of_head = m->kv_of_head,
-                                              .scale = layer->attention_scale,
-                                              .soft_cap = (float)a->attention_softcap,
-                                              .window = layer->window,
-                                              .causal = !a->masked};
+    const struct laser_attention attention = shape_of(m, layer, sequences, length, 0);
 
-    laser_model_fill_tables(m, ws, laser_model_batch_start(batch), length);
-    if (a->rope.kind != LASER_ROPE_NONE)
-        laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, sequences * length,
-                         length, (int)(m->heads.count + m->kv_heads.count), (int)size, (int)a->rope.rotated,
-                         ws->cosines, ws->sines, qkv, stride);
+    rotate(m, ws, sequences * length, laser_model_batch_start(batch), length, 0, qkv);
     if (batch->cache)
         attend_cached(m, layer, batch->cache, attention, sequences, qkv, context);
     else
         laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
                               &ws->scratch);
+}
+
+static int64_t first_row(const struct laser_model_batch *batch, int64_t sequence)
+{
+    int64_t row = 0;
+
+    for (int64_t s = 0; s < sequence; s++)
+        row += batch->lengths[s];
+    return row;
+}
+
+/* One sequence that goes on from others, which were rotated before: the keys and values of all of them are
+ * put one after another. */
+static void attend_after(const struct laser_model *m, struct laser_model_workspace *ws,
+                         const struct laser_layer *layer, const struct laser_model_batch *batch,
+                         int64_t sequence, int64_t row)
+{
+    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+            stride = q + 2 * kv, offset = laser_model_batch_offset(batch, sequence), end;
+    const struct laser_attention attention = shape_of(m, layer, 1, batch->lengths[sequence], offset);
+
+    rotate(m, ws, batch->lengths[sequence], 0, batch->lengths[sequence], offset, ws->qkv + row * stride);
+    end = offset + batch->lengths[sequence];
+    for (int64_t s = sequence; s >= 0; s = batch->parents[s]) {
+        const float *from = ws->qkv + (s == sequence ? row : first_row(batch, s)) * stride + q;
+
+        end -= batch->lengths[s];
+        for (int64_t t = 0; t < batch->lengths[s]; t++)
+            memcpy(ws->chain + (end + t) * 2 * kv, from + t * stride, (size_t)(2 * kv) * sizeof(float));
+    }
+    laser_attention_apply(&attention, ws->qkv + row * stride, stride, ws->chain, 2 * kv, ws->chain + kv,
+                          2 * kv, ws->context + row * q, q, &ws->scratch);
 }
 
 /* Neighbours of equal length go together. */
@@ -100,8 +150,15 @@ static void attend_runs(const struct laser_model *m, struct laser_model_workspac
     for (int64_t first = 0, row = 0, count; first < batch->sequences; first += count) {
         int64_t length = batch->lengths[first];
 
-        for (count = 1; first + count < batch->sequences && batch->lengths[first + count] == length; count++)
-            ;
+        count = 1;
+        if (batch->parents && batch->parents[first] >= 0) {
+            attend_after(m, ws, layer, batch, first, row);
+            row += length;
+            continue;
+        }
+        while (first + count < batch->sequences && batch->lengths[first + count] == length &&
+               (!batch->parents || batch->parents[first + count] < 0))
+            count++;
         attend(m, ws, layer, batch, count, length, ws->qkv + row * stride, ws->context + row * q);
         row += count * length;
     }

@@ -138,7 +138,7 @@ static int64_t working_bytes(const struct tally *t, int64_t n)
     const struct laser_arch *a = t->arch;
     struct laser_share heads = laser_share_of(a->heads, t->index, t->count, 1);
     int64_t d = a->head_size, kv = laser_share_kv_heads(a, heads).count;
-    int64_t row = 2 * a->hidden + (2 * heads.count + 2 * kv) * d + 16, experts = a->moe.experts;
+    int64_t row = 2 * a->hidden + (2 * heads.count + 4 * kv) * d + 16, experts = a->moe.experts;
     int64_t mlp = laser_model_mlp_rows(n) * (t->widest_up + (experts ? 2 * a->hidden : 0));
 
     return (n * (row + experts + 4 * a->moe.per_token) + mlp) * (int64_t)sizeof(float);

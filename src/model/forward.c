@@ -121,6 +121,16 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
         most = i == 0 || length > most ? length : most;
         least = i == 0 || length < least ? length : least;
     }
+    for (int64_t i = 0; batch->parents && i < batch->sequences; i++) {
+        int64_t end;
+
+        if (!batch->lengths || batch->cache || batch->parents[i] >= i || batch->parents[i] < -1 ||
+            !laser_arch_continues(a))
+            return laser_error_set(err, LASER_EINTERNAL, NULL, "sequence %lld cannot go on from %lld",
+                                   (long long)i, (long long)batch->parents[i]);
+        end = laser_model_batch_offset(batch, i) + batch->lengths[i];
+        most = end > most ? end : most;
+    }
     n = laser_model_batch_tokens(batch);
     if (batch->sequences < 1 || least < 1 || n > ws->max_tokens)
         return laser_error_set(err, LASER_EINTERNAL, NULL, "a batch of %lld tokens in a workspace for %lld",
@@ -186,9 +196,10 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
     memset(hidden, 0, (size_t)(n * h) * sizeof *hidden);
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
+        int64_t offset = laser_model_batch_offset(batch, s);
 
         for (int64_t t = 0, counted = 0; t < length; t++, row++) {
-            int64_t position = start + t;
+            int64_t position = start + offset + t;
 
             add_row(&m->embed, m->vocabulary, tokens[row], (float)a->embed_scale, ws->normed, h,
                     hidden + row * h);

@@ -92,6 +92,7 @@ struct laser_model_workspace {
     float *sum;     /* [N, H] */
     float *qkv;     /* [N, (heads + 2 kv_heads) D] */
     float *context; /* [N, heads D] */
+    float *chain;   /* [N, 2 kv_heads D]: keys and values of all that a sequence goes on from, and its own */
     float *up;      /* [mlp_tokens, 2 columns or columns] */
     float *cosines, *sines, *frequencies;
     int64_t table_first;             /* position of the first row of the tables */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/internal.h"
+#include "model/rope.h"
 
 static int split(struct laser_model *m, struct laser_error *err)
 {
@@ -106,6 +107,20 @@ int64_t laser_model_layer_of(const struct laser_model *model, const char *tensor
     int64_t index = laser_checkpoint_find_index(model->checkpoint, tensor);
 
     return index < 0 ? -2 : model->tensor_layer[index];
+}
+
+int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t sequence)
+{
+    int64_t n = 0;
+
+    while (batch->parents && (sequence = batch->parents[sequence]) >= 0)
+        n += batch->lengths[sequence];
+    return n;
+}
+
+bool laser_arch_continues(const struct laser_arch *arch)
+{
+    return !arch->masked && !laser_rope_depends_on_length(&arch->rope);
 }
 
 int64_t laser_model_batch_tokens(const struct laser_model_batch *batch)

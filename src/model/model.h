@@ -48,10 +48,20 @@ struct laser_model_batch {
     int64_t length;                  /* T of every sequence, if lengths is NULL */
     const int64_t *lengths;          /* [B] tokens of each sequence, at least 1 */
     struct laser_model_cache *cache; /* tokens that stand before those of every sequence; NULL: none */
+    const int64_t *parents;          /* [B] the earlier sequence that this one goes on from, which may go on
+                                        from another, or -1; NULL: none.  With lengths, without a cache, and
+                                        where laser_arch_continues. */
 };
 
 /* Tokens of all sequences. */
 int64_t laser_model_batch_tokens(const struct laser_model_batch *batch);
+
+/* Tokens that stand before a sequence: those of all it goes on from. */
+int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t sequence);
+
+/* Can a sequence go on from another, so that what they share is computed once?  Not in a masked model, and
+ * not where the rotary positions depend on the whole length. */
+bool laser_arch_continues(const struct laser_arch *arch);
 
 /* Describes the model without reading a weight: every tensor that the forward pass needs is found and its
  * shape checked, and a tensor that has no place in it is an error.  Local. checkpoint and *group (may be

@@ -46,6 +46,8 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     ws->sum = take(base, &used, n * h, sizeof(float));
     ws->qkv = take(base, &used, n * (m->heads.count + 2 * m->kv_heads.count) * d, sizeof(float));
     ws->context = take(base, &used, n * m->heads.count * d, sizeof(float));
+    if (laser_arch_continues(a))
+        ws->chain = take(base, &used, n * 2 * m->kv_heads.count * d, sizeof(float));
     ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
     ws->cosines = take(base, &used, n * half, sizeof(float));
     ws->sines = take(base, &used, n * half, sizeof(float));

@@ -114,11 +114,11 @@ function logarithmic(from, to, start, end) {
     const a = Math.log10(from), b = Math.log10(to);
     const scale = x => start + (Math.log10(x) - a) / (b - a || 1) * (end - start);
     scale.ticks = count => {
-        const list = [], every = Math.max(1, Math.ceil((b - a) / count));
+        const list = [], every = Math.max(1, Math.round((b - a) / count));
         for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++)
             if (k % every === 0)
                 list.push(10 ** k);
-        if (list.length >= 3)
+        if (list.length >= 3 || b - a > 2.5)
             return list;
         const more = [];
         for (let k = Math.floor(a); k <= b; k++)
@@ -164,7 +164,10 @@ function colourScale(values, how, diverging) {
     const scale = {empty: sorted.length === 0, low, high, how};
     let place;
     if (diverging) {
-        const most = Math.max(Math.abs(quantile(sorted, 0.02)), Math.abs(quantile(sorted, 0.98))) || 1;
+        /* A few far values share the last colour. */
+        const sizes = ascending(sorted.map(Math.abs)), all = sizes[sizes.length - 1], usual = quantile(sizes, 0.95);
+        const most = all > 2.5 * usual && usual > 0 ? usual : all || 1;
+        scale.cut = most < all;
         const colours = ramp(BLUE_ORANGE[dark() ? "dark" : "light"]);
         scale.low = -most;
         scale.high = most;
@@ -222,7 +225,7 @@ function colourBar(scale, title) {
                      ticks[i].x !== 0 && Math.abs(ticks[i].x) < 1e-3 || Math.abs(ticks[i].x) >= 1e5
                          ? number(ticks[i].x) : trimmed(ticks[i].x)));
     }
-    return h("li", {}, bar);
+    return h("li", {}, bar, scale.cut ? `up to ${number(Math.max(-scale.sorted[0], scale.sorted[scale.sorted.length - 1]))} in the last colour` : "");
 }
 
 /* ---- the tooltip ---- */

@@ -14,9 +14,13 @@ function tiles(page) {
                 + (page.axes.experts.size ? `, ${number(Math.max(...page.axes.experts.values()))} experts` : ""), who]);
         }
         const final = r.final && (r.final.report || r.final.selection), base = r.baseline && (r.baseline.report || r.baseline.selection);
-        if (final && base)
+        if (base && r.strategy === "sweep")
+            list.push(["perplexity", Number(value(base.ppl).toPrecision(5)), "the model is unchanged", who]);
+        else if (final && base)
             list.push(["perplexity after", Number(value(final.ppl).toPrecision(5)), `before ${Number(value(base.ppl).toPrecision(5))}, `
                 + (r.final.report ? "report windows" : "selection windows"), who]);
+        if (run.measured.length)
+            list.push(["edits measured", number(run.measured.length), "each alone", who]);
         if (run.decisions.length) {
             const kept = run.decisions.filter(d => d.kept).length;
             list.push(["edits", number(kept), `kept of ${number(run.decisions.length)} tried`, who]);
@@ -48,6 +52,7 @@ function build(data) {
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [
         beforeAfter(page), perplexities(page),
+        runs.map((r, k) => r.results.sweep_table ? gainsFigure(page, r, k ? "gains-2" : "gains") : null),
         runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
         runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,
         any && Object.keys(runs[0].metrics).length ? mapFigure(page) : null,

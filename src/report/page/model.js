@@ -111,7 +111,7 @@ function readDecisions(run) {
     const base = run.results.baseline && run.results.baseline.selection;
     let best = base ? value(base.nll) : NaN;
     const sweep = run.results.sweep || [], list = [];
-    for (const d of [...sweep, ...(run.results.decisions || [])]) {
+    for (const d of [...sweep, ...(run.results.decisions || [])].filter(d => d && typeof d === "object")) {
         const difference = value(d.difference), error = value(d.difference_stderr);
         const nll = Number.isNaN(difference) || Number.isNaN(best) ? value(d.nll) : best + difference;
         list.push({...d, difference, error, nll, before: best, ppl: Math.exp(nll), index: run.index.get(d.tensor),
@@ -119,9 +119,10 @@ function readDecisions(run) {
         if (d.kept && Number.isFinite(nll))
             best = nll;
     }
-    run.decisions = list;
+    run.measured = list.filter(d => d.measured);
+    run.decisions = list.filter(d => !d.measured);
     run.base = base ? {nll: value(base.nll), ppl: Math.exp(value(base.nll)), error: value(base.stderr)} : null;
-    if (list.length === 0 || run.n === 0)
+    if (list.length === 0 || run.n === 0) /* nothing that the maps could show */
         return;
     const after = run.metrics.kept_share ? run.short.map(() => 1) : null, change = run.short.map(() => NaN);
     for (const d of list) {

@@ -1,7 +1,7 @@
 /* The way of a reduction: every candidate in its order, what it would do to perplexity, and what became of it. */
 
 function pathFigure(page, run, id) {
-    const list = run.decisions, measured = list.every(d => d.measured);
+    const list = run.decisions;
     const shown = list.map((d, k) => ({...d, k})).filter(d => Number.isFinite(d.ppl));
     const draw = (plot, width) => {
         const height = width < 500 ? 260 : 330, left = 58, right = width - 14, top = 24, bottom = height - 40;
@@ -16,11 +16,11 @@ function pathFigure(page, run, id) {
         if (run.base)
             node.append(g("line", {x1: left, x2: right, y1: y(run.base.ppl), y2: y(run.base.ppl), stroke: "var(--muted)",
                                    "stroke-width": 1.4, "stroke-dasharray": "5 4"}));
-        if (!measured && run.base)
+        if (run.base)
             node.append(bestLine(run, list, x, y, right));
         const inside = v => Math.min(bottom, Math.max(top - 8, v));
         for (const d of shown) {
-            const at = x(d.k + 1), colour = d.kept ? "var(--kept)" : d.measured ? "var(--muted)" : "var(--reverted)";
+            const at = x(d.k + 1), colour = d.kept ? "var(--kept)" : "var(--reverted)";
             if (Number.isFinite(d.error) && y(d.ppl) > top - 8 && y(d.ppl) < bottom + 1) {
                 const ends = [-1, 1].map(sign => inside(y(d.ppl * Math.exp(sign * d.error)))), cap = r > 3 ? 3 : 0;
                 node.append(g("path", {stroke: colour, "stroke-width": r > 2.5 ? 1.2 : 0.7, opacity: 0.75, fill: "none",
@@ -30,20 +30,17 @@ function pathFigure(page, run, id) {
         }
         pathTip(node, shown, x, run);
         plot.append(legend([
-            measured ? [swatch("dot", "var(--muted)"), "measured, the others in place"] : [swatch("dot", "var(--kept)"), "kept"],
-            measured ? null : [swatch("ring", "var(--reverted)"), "reverted"],
+            [swatch("dot", "var(--kept)"), "kept"], [swatch("ring", "var(--reverted)"), "reverted"],
             list.some(d => d.early) ? [swatch("cross", "var(--reverted)"), "given up early"] : null,
             run.base ? [swatch("line", "var(--muted)", "5 4"), "before ", h("b", {}, number(run.base.ppl))] : null,
-            measured || !run.base ? null : [swatch("line", "var(--kept)"), "best so far"]]), node);
+            !run.base ? null : [swatch("line", "var(--kept)"), "best so far"]]), node);
     };
     const numbers = () => ({head: ["candidate", "tensor", "edit", "rank", "of", "kept", "reason", "windows", "perplexity",
                                    "difference_nats", "standard_error_nats", "seconds"],
-        rows: list.map((d, k) => [k + 1, d.tensor, d.edit, d.rank, d.of, d.kept ? "kept" : d.measured ? "measured" : "reverted", d.reason,
+        rows: list.map((d, k) => [k + 1, d.tensor, d.edit, d.rank, d.of, d.kept ? "kept" : "reverted", d.reason,
                                   d.windows, plain(d.ppl), plain(d.difference), plain(d.error), d.seconds])});
-    return figure(id, page.runs.length > 1 ? `Path of the reduction: ${run.label}` : "Path of the reduction", measured
-        ? "Each edit alone on the unchanged model. Bars: one standard error of the paired difference."
-        : "Each candidate in the order in which it was decided: the perplexity with the edit in place on top of those kept before. "
-          + "Bars: one standard error of the paired difference to the best so far.", {draw, numbers});
+    return figure(id, page.runs.length > 1 ? `Path of the reduction: ${run.label}` : "Path of the reduction", "Each candidate in the order in which it was decided: the perplexity with the edit in place on top of those kept before. "
+        + "Bars: one standard error of the paired difference to the best so far.", {draw, numbers});
 }
 
 /* The range of what matters: kept ones and the base always; a few very bad candidates stand at the rim. */
@@ -79,14 +76,14 @@ function pathMark(d, x, y, r, colour, top, bottom) {
         return g("path", {d: `M${x - s} ${y - s}l${2 * s} ${2 * s}m0 ${-2 * s}l${-2 * s} ${2 * s}`, stroke: colour, "stroke-width": 1.4,
                           fill: "none"});
     }
-    return g("circle", {cx: x, cy: y, r: d.kept ? r + 0.6 : r, fill: d.kept || d.measured ? colour : "var(--bg)", stroke: colour,
+    return g("circle", {cx: x, cy: y, r: d.kept ? r + 0.6 : r, fill: d.kept ? colour : "var(--bg)", stroke: colour,
                         "stroke-width": 1.5});
 }
 
 function pathTip(node, shown, x, run) {
     const show = (d, px, py) => tip.show(d.tensor, [["edit", d.edit], ["rank", `${number(d.rank)} of ${number(d.of)}`],
         ["perplexity", Number(d.ppl.toPrecision(7)).toString()], ["change", `${signed(d.difference, number(d.difference))} ± ${number(d.error)} nats`],
-        ["windows", number(d.windows)], [d.kept ? "kept" : d.measured ? "measured" : "reverted", d.kept || d.measured ? "" : d.reason || ""]], px, py);
+        ["windows", number(d.windows)], [d.kept ? "kept" : "reverted", d.kept ? "" : d.reason || ""]], px, py);
     let k = -1;
     const line = g("line", {y1: 16, y2: node.viewBox.baseVal.height - 40, stroke: "var(--faint)", "stroke-width": 1, visibility: "hidden"});
     const stand = (next, py) => {
@@ -115,6 +112,32 @@ function pathTip(node, shown, x, run) {
     const away = () => { tip.hide(); line.setAttribute("visibility", "hidden"); };
     node.addEventListener("pointerleave", away);
     node.addEventListener("blur", away);
+}
+
+/* ---- gains of a sweep ---- */
+
+function gainsFigure(page, run, id) {
+    const map = run.results.sweep_table, layers = map.layers.map(y => y === null ? "–" : String(y)), unit = map.unit || "nats";
+    const edits = (r, c) => run.measured.filter(d => d.type === map.types[r] && String(d.layer === null ? "–" : d.layer) === layers[c]);
+    const cell = (r, c) => {
+        const x = value((map.gain[c] || [])[r]);
+        return Number.isNaN(x) ? null : {x, title: `layer ${layers[c]}, ${map.types[r]}`, pairs: () => [["best kept share", number(value(map.fraction[c][r]))],
+            ...edits(r, c).map(d => [d.edit, `${signed(-d.difference, number(-d.difference))} ± ${number(d.error)}`])]};
+    };
+    const draw = (plot, width) => {
+        const scale = colourScale(map.gain.flat().map(value), "linear", true);
+        const winner = run.results.sweep_winner, seen = winner && winner.report;
+        if (winner)
+            plot.append(h("p", {class: "fine"}, `Best single edit: ${winner.edit} on ${winner.tensor}, gain ${number(-value(winner.difference))} ± ${number(value(winner.difference_stderr))}`,
+                seen ? `; on the report windows, which chose nothing, ${number(-value(seen.difference))} ± ${number(value(seen.difference_stderr))}: ${seen.verdict}` : "", "."));
+        plot.append(legend([scale.empty ? null : colourBar(scale, "gains")]));
+        heatMap(plot, width, {rows: map.types, columns: layers, rowTitle: "type", columnTitle: "layer", label: "gains of a sweep, layers by types", cell}, scale,
+                x => minus(x.toPrecision(2)), page.state);
+    };
+    return figure(id, page.runs.length > 1 ? `Gains of the sweep: ${run.label}` : "Gains of the sweep",
+        `The best gain over the kept shares that were tried, of each edit alone on the unchanged model, in ${unit}; above 0 the edit makes the model better.`, {draw,
+        numbers: () => ({head: ["tensor", "layer", "type", "edit", "rank", "of", "gain", "standard_error"],
+            rows: run.measured.map(d => [d.tensor, d.layer, d.type, d.edit, d.rank, d.of, plain(-d.difference), plain(d.error)])})});
 }
 
 /* ---- losses of the windows of an evaluation ---- */

@@ -72,40 +72,39 @@ function meanShare(run, type) {
 
 /* ---- times ---- */
 
-/* [{name, min, mean, max}] of a run's results. */
-function phasesOf(run) {
-    const list = run.results.phases;
-    if (!Array.isArray(list))
-        return [];
-    return list.map(p => ({...p, name: p.name || p.phase, min: value(p.min_s !== undefined ? p.min_s : p.min),
-        mean: value(p.mean_s !== undefined ? p.mean_s : p.mean), max: value(p.max_s !== undefined ? p.max_s : p.max)}))
-        .filter(p => p.name && Number.isFinite(p.max));
-}
+const phasesOf = run => Array.isArray(run.results.phases) ? run.results.phases.filter(p => p && p.name && value(p.seconds) >= 0) : [];
+
+/* Seconds that the working ranks computed in a phase: {min, mean, max}. */
+const workOf = p => ({min: value((p.work_seconds || {}).min), mean: value((p.work_seconds || {}).mean), max: value((p.work_seconds || {}).max)});
 
 function timesFigure(page) {
     const runs = page.runs.filter(r => phasesOf(r).length > 0);
     const draw = (plot, width) => {
-        const most = Math.max(...runs.flatMap(r => phasesOf(r).map(p => p.max))) || 1;
+        const most = Math.max(...runs.flatMap(r => phasesOf(r).map(p => value(p.seconds)))) || 1;
+        plot.append(legend([[swatch("square", "var(--a)"), "work of a rank, mean"], [swatch("square", "var(--noise)"), "waiting, files, messages"]]));
         for (const run of runs) {
-            const list = phasesOf(run), left = Math.max(...list.map(p => p.name.length)) * 7 + 14, right = width - 150;
-            const node = svg(width, list.length * 26 + 6, "seconds of the phases of " + run.label), x = linear(0, most, left, Math.max(right, left + 40));
+            const list = phasesOf(run), left = Math.max(...list.map(p => p.name.length)) * 7.4 + 12, right = Math.max(width - 120, left + 40);
+            const node = svg(width, list.length * 26 + 6, "seconds of the phases of " + run.label), x = linear(0, most, left, right);
             list.forEach((p, k) => {
-                const y = 3 + k * 26;
+                const y = 3 + k * 26, work = workOf(p).mean || 0;
                 add(node, [g("text", {x: left - 9, y: y + 17, "text-anchor": "end", class: "label"}, p.name),
-                    g("rect", {x: left, y: y + 4, width: Math.max(1, x(p.max) - left), height: 18, fill: "var(--noise)"}),
-                    g("rect", {x: left, y: y + 4, width: Math.max(1, x(p.mean) - left), height: 18, fill: "var(--a)"}),
-                    g("text", {x: x(p.max) + 8, y: y + 17, class: "label num"}, time(p.mean),
-                      p.max - p.min > 0.02 * p.max ? g("tspan", {style: "fill:var(--muted)"}, `  (${time(p.min)} to ${time(p.max)})`) : "")]);
+                    g("rect", {x: left, y: y + 4, width: Math.max(1, x(value(p.seconds)) - left), height: 18, fill: "var(--noise)"}),
+                    g("rect", {x: left, y: y + 4, width: Math.max(0, x(Math.min(work, value(p.seconds))) - left), height: 18, fill: "var(--a)"}),
+                    g("text", {x: x(value(p.seconds)) + 8, y: y + 17, class: "label num"}, time(value(p.seconds)), " ",
+                      g("tspan", {style: "fill:var(--muted)"}, Number.isFinite(value(p.share)) ? percent(p.share) : ""))]);
             });
-            if (runs.length > 1)
-                plot.append(h("h3", {}, run.label));
-            plot.append(node);
+            add(plot, [runs.length > 1 ? h("h3", {}, run.label) : null, node]);
+            const orDash = (x, text) => x > 0 ? text(x) : "–";
+            plot.append(h("div", {style: "margin-top:12px"}, table(
+                [["phase", true], ["time"], ["work: least"], ["mean"], ["most"], ["GFLOP/s"], ["read"], ["written"], ["memory: rank"], ["node"]],
+                list.map(p => [p.name, time(value(p.seconds)), ...["min", "mean", "max"].map(k => orDash(workOf(p)[k], time)), orDash(p.gflops_per_second, number),
+                    ...["read_bytes", "written_bytes", "rank_peak_bytes", "node_peak_bytes"].map(k => orDash(p[k], bytes))]), "phases of " + run.label)));
         }
-        plot.prepend(legend([[swatch("square", "var(--a)"), "mean over the ranks"], [swatch("square", "var(--noise)"), "slowest rank"]]));
     };
-    return figure("times", "Time", "Wall-clock time of each phase.", {draw,
-        numbers: () => ({head: ["run", "phase", "min_s", "mean_s", "max_s"],
-                         rows: runs.flatMap(r => phasesOf(r).map(p => [r.label, p.name, plain(p.min), plain(p.mean), plain(p.max)]))})});
+    const keys = ["seconds", "share", "flops", "gflops_per_second", "read_bytes", "written_bytes", "rank_peak_bytes", "node_peak_bytes"];
+    return figure("times", "Time", "Wall-clock time of each phase, and how much of it the working ranks computed.", {draw,
+        numbers: () => ({head: ["run", "phase", "work_min_s", "work_mean_s", "work_max_s", ...keys], rows: runs.flatMap(r => phasesOf(r).map(
+            p => [r.label, p.name, plain(workOf(p).min), plain(workOf(p).mean), plain(workOf(p).max), ...keys.map(k => plain(value(p[k])))]))})});
 }
 
 /* ---- tables ---- */
@@ -128,7 +127,7 @@ function beforeAfter(page) {
     const rows = [];
     for (const run of page.runs) {
         const {baseline, final, report_difference: pair} = run.results;
-        if (!baseline || !final)
+        if (!baseline || !final || run.results.strategy === "sweep")
             continue;
         for (const [key, what] of [["selection", "selection: decided what is kept"], ["report", "report: seen by no decision"]]) {
             const a = baseline[key], b = final[key];
@@ -142,9 +141,10 @@ function beforeAfter(page) {
     }
     if (rows.length === 0)
         return null;
-    const saved = page.runs.map(r => r.results.saved).filter(Boolean);
+    const saved = page.runs.map(r => r.results.saved).filter(Boolean), verdicts = page.runs.map(r => r.results.verdict).filter(x => typeof x === "string");
     return section("result", "Before and after", "Perplexity of the model as it was and with the kept edits, ± one standard error over the windows.",
         table([...(page.runs.length > 1 ? [["run", true]] : []), ["windows", true], ["before"], ["after"], ["change, nats"], ["change"]], rows, "before and after"),
+        verdicts.map(text => h("p", {class: "fine", style: "margin-top:10px"}, "On the report windows: " + text + ".")),
         saved.map(s => h("p", {class: "fine", style: "margin-top:10px"}, s.matrices > 0
             ? `As two thin matrices ${number(s.matrices)} of the edited ones have ${number(s.parameters)} parameters less and take ${number(s.flops_per_token)} flops less a token.`
             : "No parameters are saved: none of the edited matrices is smaller as two thin ones.")));
@@ -171,7 +171,7 @@ function perplexities(page) {
 }
 
 function decisionTable(page, run) {
-    const rows = run.decisions.map((d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : d.measured ? "measured" : "reverted", d.tensor, d.edit,
+    const rows = run.decisions.map((d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : "reverted", d.tensor, d.edit,
         `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.ppl) ? d.ppl.toPrecision(7) : "–", signed(d.difference, number(d.difference)) + " ± " + number(d.error), d.reason || ""]);
     const text = page.runs.length > 1 ? "Decisions of " + run.label : "Decisions";
     return h("details", {class: "noprint"}, h("summary", {}, `${text}: all ${rows.length} in a table`),
@@ -231,6 +231,6 @@ function settings(page) {
 
 function provenance(page) {
     return section("provenance", "Provenance", null, page.runs.map(r => [page.runs.length > 1 ? h("h3", {}, r.label) : null,
-        h("div", {class: "scroll"}, h("table", {}, h("tbody", {}, r.raw.provenance.map(([name, text]) => h("tr", {}, h("th", {class: "text", scope: "row"}, name),
+        h("div", {class: "scroll"}, h("table", {}, h("tbody", {}, r.raw.provenance.map(([name, text]) => h("tr", {}, h("th", {class: "text name", scope: "row"}, name),
                                                                                     h("td", {class: "text wrap"}, text))))))]));
 }

@@ -173,8 +173,8 @@ function spectrumFigure(page) {
         choice("Type", types.map(t => [t, t]), state.type, t => go({type: t})),
         axes.experts.has(state.type) ? choice("Expert", Array.from({length: axes.experts.get(state.type)}, (x, k) => [k, String(k)]),
                                               state.expert, k => go({expert: Number(k)})) : null,
-        h("button", {type: "button", "aria-label": "one layer down", onclick: () => step(-1)}, "‹ layer"),
-        h("button", {type: "button", "aria-label": "one layer up", onclick: () => step(1)}, "layer ›")];
+        h("button", {type: "button", "aria-label": "previous layer", onclick: () => step(-1)}, "‹"),
+        h("button", {type: "button", "aria-label": "next layer", onclick: () => step(1)}, "›")];
     const draw = (plot, width) => {
         const i = at(run), s = i === undefined ? null : run.sketches[i];
         if (i !== undefined)
@@ -190,7 +190,7 @@ function spectrumFigure(page) {
                 other ? [swatch("line", "var(--b)"), runs[1].label] : null,
                 s.curve ? [swatch("line", "var(--curve)", other ? "3 2" : null), "Marchenko–Pastur density of the noise"] : null,
                 ...marksOf(s).map(([key, text, colour, dash]) => [swatch("line", colour, dash), text, " ", h("b", {}, number(s[key]))])]));
-            const columns = width >= 760 ? 2 : 1, w = Math.floor((width - (columns - 1) * 28) / columns), hh = width < 500 ? 240 : 290;
+            const columns = width >= 700 ? 2 : 1, w = Math.floor((width - (columns - 1) * 28) / columns), hh = width < 500 ? 240 : 290;
             plot.append(h("div", {class: "two"}, h("div", {}, densityPlot(w, hh, run, i, s, other, false)),
                           h("div", {}, rankPlot(w, hh, run, i, s, other, runs[1]))));
         }

@@ -1,0 +1,355 @@
+/* Task files, the scores of a question, figures and pairs, objectives. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mcnemar.h"
+#include "task/objective.h"
+#include "task/score.h"
+#include "task/task.h"
+#include "testing.h"
+
+static char path[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "task-XXXXXX");
+    close(mkstemp(path));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    return 0;
+}
+
+static int read_text(const char *text, struct laser_task *task, struct laser_error *err)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    return laser_task_read("t", path, task, err);
+}
+
+static void three_kinds_are_read(void **state)
+{
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(
+        read_text("\xef\xbb\xbf{\"prompt\": \"p\", \"choices\": [\" a\", \" b\"], \"answer\": 1}\n"
+                  "\r\n{\"id\": 7, \"kind\": \"choice\", \"prompt\": \"\", \"choices\": [\"x\", "
+                  "\"y\", \"z\"], \"answer\": 0}\n",
+                  &task, &err),
+        LASER_OK);
+    assert_int_equal(task.kind, LASER_TASK_CHOICE);
+    assert_int_equal(task.n_questions, 2);
+    assert_int_equal(task.questions[0].answer, 1);
+    assert_string_equal(task.questions[1].options[2], "z");
+    assert_int_equal(task.questions[1].line, 3);
+    laser_task_free(&task);
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \" x\"}\n"
+                               "{\"prompt\": \"q\", \"answers\": [\" x\", \" y\"]}",
+                               &task, &err),
+                     LASER_OK);
+    assert_int_equal(task.kind, LASER_TASK_COMPLETION);
+    assert_int_equal(task.questions[1].n_options, 2);
+    laser_task_free(&task);
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"chosen\": \"c\", \"rejected\": \"r\"}", &task, &err),
+                     LASER_OK);
+    assert_int_equal(task.kind, LASER_TASK_PREFERENCE);
+    assert_string_equal(task.questions[0].options[1], "r");
+    laser_task_free(&task);
+}
+
+static void a_bad_line_is_named_with_its_field(void **state)
+{
+    static const struct {
+        const char *line, *where, *text;
+    } bad[] = {
+        {"{\"prompt\": \"p\"", ":2", "not JSON"},
+        {"[1]", ":2", "a JSON object was expected, found a list"},
+        {"{\"prompt\": 3, \"choices\": [\"a\", \"b\"], \"answer\": 0}", ":2", "\"prompt\" is a number"},
+        {"{\"choices\": [\"a\", \"b\"], \"answer\": 0}", ":2", "\"prompt\" is missing"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"]}", ":2", "\"answer\" is missing"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", ":2", "an index from 0 to 1"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": -1}", ":2", "an index from 0 to 1"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": \"a\"}", ":2",
+         "\"answer\" is a string"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\"], \"answer\": 0}", ":2", "one item, two are needed"},
+        {"{\"prompt\": \"\", \"choices\": [], \"answer\": 0}", ":2", "has 0 items"},
+        {"{\"prompt\": \"\", \"choices\": \"ab\", \"answer\": 0}", ":2", "a list of strings was expected"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", 1], \"answer\": 0}", ":2", "item 1 of field \"choices\""},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \" \"], \"answer\": 0}", ":2",
+         "item 1 of field \"choices\" is "
+         "empty"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\", \"a\"], \"answer\": 0}", ":2", "items 0 and 2"},
+        {"{\"kind\": \"essay\", \"prompt\": \"\"}", ":2", "\"kind\" is \"essay\""},
+        {"{\"prompt\": \"\", \"answer\": \"x\"}", ":2", "a file holds one kind"},
+        {"{\"prompt\": \"\", \"chosen\": \"x\", \"rejected\": \"x\"}", ":2", "are the same"},
+        {"{\"prompt\": \"\", \"chosen\": \"x\"}", ":2", "\"rejected\" is missing"},
+        {"{\"prompt\": \"\", \"prompt\": \"\"}", ":2", "not JSON: duplicate"},
+    };
+    char text[400];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        struct laser_task task;
+        struct laser_error err;
+        snprintf(text, sizeof text, "{\"prompt\": \"p\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n%s\n",
+                 bad[i].line);
+        assert_int_equal(read_text(text, &task, &err), LASER_EINPUT);
+        assert_non_null(strstr(err.where, bad[i].where));
+        if (strstr(err.text, bad[i].text) == NULL)
+            fail_msg("\"%s\" lacks \"%s\"", err.text, bad[i].text);
+        laser_task_free(&task);
+    }
+}
+
+static void a_file_without_a_question_is_refused(void **state)
+{
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("\n \n", &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "no question"));
+    laser_task_free(&task);
+    assert_int_equal(laser_task_read("t", "no-such-file.jsonl", &task, &err), LASER_EINPUT);
+    laser_task_free(&task);
+}
+
+static void near(double a, double b)
+{
+    if (!(fabs(a - b) <= 1e-12 * fmax(1, fabs(b))))
+        fail_msg("%.17g is not %.17g", a, b);
+}
+
+static void a_choice_is_scored_by_sum_and_by_token(void **state)
+{
+    /* The right one has more tokens: best a token, not by sum. */
+    const struct laser_option_score o[] = {{.log_probability = log(0.2), .n_tokens = 1},
+                                           {.log_probability = log(0.1), .n_tokens = 4},
+                                           {.log_probability = log(0.1), .n_tokens = 2}};
+    struct laser_task_score s;
+
+    (void)state;
+    laser_task_score(LASER_TASK_CHOICE, o, 3, 1, &s);
+    near(s.values[LASER_METRIC_ACCURACY], 0);
+    near(s.values[LASER_METRIC_ACCURACY_NORM], 1);
+    near(s.values[LASER_METRIC_LOG_LOSS], -log(0.25));
+    near(s.values[LASER_METRIC_BRIER], 0.5 * 0.5 + 0.75 * 0.75 + 0.25 * 0.25);
+    assert_true(isnan(s.values[LASER_METRIC_PREFERENCE]));
+    laser_task_score(LASER_TASK_CHOICE, o, 3, 0, &s);
+    near(s.values[LASER_METRIC_ACCURACY], 1);
+}
+
+static void a_tie_is_no_hit(void **state)
+{
+    const struct laser_option_score o[] = {{.log_probability = -1, .n_tokens = 1},
+                                           {.log_probability = -1, .n_tokens = 1}};
+    struct laser_task_score s;
+
+    (void)state;
+    laser_task_score(LASER_TASK_CHOICE, o, 2, 0, &s);
+    near(s.values[LASER_METRIC_ACCURACY], 0);
+    laser_task_score(LASER_TASK_PREFERENCE, o, 2, 0, &s);
+    near(s.values[LASER_METRIC_PREFERENCE], 0);
+}
+
+static void the_best_accepted_answer_counts(void **state)
+{
+    const struct laser_option_score o[] = {
+        {.log_probability = -4, .n_tokens = 2, .is_greedy = false, .best_rank = 3},
+        {.log_probability = -3, .n_tokens = 1, .is_greedy = false, .best_rank = 7},
+        {.log_probability = -9, .n_tokens = 1, .is_greedy = true, .best_rank = 9}};
+    struct laser_task_score s;
+
+    (void)state;
+    laser_task_score(LASER_TASK_COMPLETION, o, 3, 0, &s);
+    near(s.values[LASER_METRIC_LOG_LOSS], 3);
+    near(s.values[LASER_METRIC_LOG_LOSS_SUM], 3);
+    near(s.values[LASER_METRIC_ACCURACY], 1);
+    near(s.values[LASER_METRIC_TOP_1], 0);
+    near(s.values[LASER_METRIC_TOP_5], 1);
+    laser_task_score(LASER_TASK_COMPLETION, o, 1, 0, &s);
+    near(s.values[LASER_METRIC_LOG_LOSS], 2);
+    near(s.values[LASER_METRIC_LOG_LOSS_SUM], 4);
+    near(s.values[LASER_METRIC_ACCURACY], 0);
+}
+
+static void a_preference_has_a_margin(void **state)
+{
+    const struct laser_option_score o[] = {{.log_probability = -6, .n_tokens = 6},
+                                           {.log_probability = -4, .n_tokens = 2}};
+    struct laser_task_score s;
+
+    (void)state;
+    laser_task_score(LASER_TASK_PREFERENCE, o, 2, 0, &s);
+    near(s.values[LASER_METRIC_MARGIN], -2);
+    near(s.values[LASER_METRIC_PREFERENCE], 0);
+    near(s.values[LASER_METRIC_MARGIN_NORM], 1);
+    near(s.values[LASER_METRIC_PREFERENCE_NORM], 1);
+}
+
+static void what_is_not_finite_is_no_score(void **state)
+{
+    const struct laser_option_score o[] = {{.log_probability = NAN, .n_tokens = 1},
+                                           {.log_probability = -4, .n_tokens = 2}};
+    struct laser_task_score s;
+
+    (void)state;
+    for (int k = 0; k < LASER_TASK_KINDS; ++k) {
+        laser_task_score((enum laser_task_kind)k, o, 2, 0, &s);
+        for (int m = 0; m < LASER_METRICS; ++m)
+            assert_true(isnan(s.values[m]));
+    }
+}
+
+static void differences_are_paired(void **state)
+{
+    struct laser_task_score a[10], b[10];
+    struct laser_task_figure f;
+    struct laser_task_pair p;
+
+    (void)state;
+    for (int i = 0; i < 10; ++i)
+        for (int m = 0; m < LASER_METRICS; ++m)
+            a[i].values[m] = b[i].values[m] = NAN;
+    for (int i = 0; i < 8; ++i) { /* two questions are of another kind */
+        a[i].values[LASER_METRIC_ACCURACY] = i < 3;
+        b[i].values[LASER_METRIC_ACCURACY] = i > 0 && i < 7;
+    }
+    f = laser_task_figure(a, 10, LASER_METRIC_ACCURACY);
+    assert_int_equal(f.n, 8);
+    near(f.mean, 0.375);
+    near(f.stderr_, sqrt(0.375 * 0.625 / 7));
+    p = laser_task_pair(a, b, 10, LASER_METRIC_ACCURACY);
+    assert_int_equal(p.better, 4);
+    assert_int_equal(p.worse, 1);
+    near(p.difference, 0.375);
+    near(p.p_better, 6.0 / 32);
+    near(p.stderr_, sqrt((4 * 0.625 * 0.625 + 1.375 * 1.375 + 3 * 0.375 * 0.375) / 7 / 8));
+}
+
+static void mcnemar_is_the_binomial_tail(void **state)
+{
+    (void)state;
+    near(laser_mcnemar_p(0, 0), 1);
+    near(laser_mcnemar_p(5, 0), 1.0 / 32);
+    near(laser_mcnemar_p(0, 5), 1);
+    near(laser_mcnemar_p(8, 2), 56.0 / 1024);
+    assert_true(fabs(laser_mcnemar_p(600, 500) - 0.00140) < 2e-5); /* scipy.stats.binom.sf(599, 1100, 0.5) */
+    near(laser_mcnemar_p(1, 3000), 1);
+    assert_true(fabs(laser_normal_tail(2) - 0.02275013194817921) < 1e-15);
+}
+
+static void an_objective_is_a_metric_or_a_sum(void **state)
+{
+    struct laser_objective o;
+    struct laser_error err;
+    struct laser_text text = {0};
+
+    (void)state;
+    assert_int_equal(laser_objective_parse("accuracy", &o, &err), LASER_OK);
+    assert_int_equal(laser_objective_share(&o), LASER_METRIC_ACCURACY);
+    assert_string_equal(laser_objective_label(&o), "accuracy");
+    near(laser_objective_shown(&o, 0.25), 0.75);
+    assert_int_equal(laser_objective_parse(" 0.5*accuracy + 2e+0 * log_loss+perplexity", &o, &err), LASER_OK);
+    near(o.weight[LASER_METRIC_ACCURACY], 0.5);
+    near(o.weight[LASER_METRIC_LOG_LOSS], 2);
+    near(o.weight[LASER_TERM_PERPLEXITY], 1);
+    assert_int_equal(laser_objective_share(&o), -1);
+    laser_objective_describe(&o, &text);
+    assert_string_equal(text.data, "0.5*accuracy + 2.0*log_loss + 1.0*perplexity");
+    laser_text_free(&text);
+    assert_int_equal(laser_objective_parse("accurcy", &o, &err), LASER_EUSAGE);
+    assert_non_null(strstr(err.text, "accuracy_norm"));
+    assert_int_equal(laser_objective_parse("-1*accuracy", &o, &err), LASER_EUSAGE);
+    assert_int_equal(laser_objective_parse("x*accuracy", &o, &err), LASER_EUSAGE);
+    assert_int_equal(laser_objective_parse("accuracy+accuracy", &o, &err), LASER_EUSAGE);
+    assert_int_equal(laser_objective_parse("accuracy+", &o, &err), LASER_EUSAGE);
+    assert_int_equal(laser_objective_parse("", &o, &err), LASER_EUSAGE);
+}
+
+static void an_objective_that_the_tasks_lack_is_refused(void **state)
+{
+    struct laser_objective o;
+    struct laser_error err;
+
+    (void)state;
+    laser_objective_parse("brier", &o, &err);
+    assert_int_equal(laser_objective_check(&o, true, 1u << LASER_TASK_PREFERENCE, &err), LASER_EUSAGE);
+    assert_non_null(strstr(err.text, "kind choice"));
+    assert_int_equal(laser_objective_check(&o, false, 1u << LASER_TASK_CHOICE, &err), LASER_OK);
+    laser_objective_parse("perplexity", &o, &err);
+    assert_int_equal(laser_objective_check(&o, false, 1u << LASER_TASK_CHOICE, &err), LASER_EUSAGE);
+    laser_objective_default(false, 1u << LASER_TASK_PREFERENCE, &o);
+    assert_int_equal(laser_objective_share(&o), LASER_METRIC_PREFERENCE);
+    laser_objective_default(true, 1u << LASER_TASK_PREFERENCE, &o);
+    assert_true(laser_objective_has_text(&o));
+}
+
+/* The weighted mean of the items' numbers is the sum of the weighted means of the losses. */
+static void an_objective_is_the_mean_of_its_items(void **state)
+{
+    const int64_t questions[LASER_TASK_KINDS] = {3, 0, 2};
+    const double nll[2] = {1.5, 2.5}, tokens[2] = {10, 30};
+    struct laser_objective_part part;
+    struct laser_task_score s[5];
+    struct laser_objective o;
+    struct laser_error err;
+    double sum = 0, weight = 0;
+
+    (void)state;
+    for (int i = 0; i < 5; ++i)
+        for (int m = 0; m < LASER_METRICS; ++m)
+            s[i].values[m] = NAN;
+    for (int i = 0; i < 3; ++i)
+        s[i].values[LASER_METRIC_ACCURACY] = i == 1;
+    s[3].values[LASER_METRIC_MARGIN] = 1;
+    s[4].values[LASER_METRIC_MARGIN] = -4;
+    laser_objective_parse("0.5*perplexity + 2*accuracy + 0.1*margin", &o, &err);
+    laser_objective_prepare(&o, 40, questions, &part);
+    for (int i = 0; i < 2; ++i) {
+        sum += part.text_weight * tokens[i] * laser_objective_window(&part, nll[i]);
+        weight += part.text_weight * tokens[i];
+    }
+    for (int i = 0; i < 5; ++i) {
+        sum += part.question_weight *
+               laser_objective_question(&part, i < 3 ? LASER_TASK_CHOICE : LASER_TASK_PREFERENCE, &s[i]);
+        weight += part.question_weight;
+    }
+    near(sum / weight, 0.5 * 2.25 + 2 * (1 - 1.0 / 3) + 0.1 * 1.5);
+    s[0].values[LASER_METRIC_ACCURACY] = NAN;
+    assert_true(isnan(laser_objective_question(&part, LASER_TASK_CHOICE, &s[0])));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(three_kinds_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_field, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_without_a_question_is_refused, setup, teardown),
+        cmocka_unit_test(a_choice_is_scored_by_sum_and_by_token),
+        cmocka_unit_test(a_tie_is_no_hit),
+        cmocka_unit_test(the_best_accepted_answer_counts),
+        cmocka_unit_test(a_preference_has_a_margin),
+        cmocka_unit_test(what_is_not_finite_is_no_score),
+        cmocka_unit_test(differences_are_paired),
+        cmocka_unit_test(mcnemar_is_the_binomial_tail),
+        cmocka_unit_test(an_objective_is_a_metric_or_a_sum),
+        cmocka_unit_test(an_objective_that_the_tasks_lack_is_refused),
+        cmocka_unit_test(an_objective_is_the_mean_of_its_items),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

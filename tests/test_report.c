@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "report/pick.h"
 #include "report/progress.h"
 #include "report/scan_report.h"
 
@@ -114,12 +115,23 @@ static void test_the_sorted_scan_has_the_bytes_of_python(void **state)
     assert_golden(&text, "report_sorted.json");
 }
 
+static void render_unfrozen(struct laser_text *text, const struct laser_scan_meta *about,
+                            const struct laser_scan_row *list, size_t count)
+{
+    struct laser_pick_rule rule = {.percent = about->top_percent};
+    struct laser_pick pick;
+
+    assert_true(laser_pick_make(&pick, list, count, &rule));
+    laser_scan_unfrozen_yaml(text, about, list, &pick);
+    laser_pick_free(&pick);
+}
+
 static void test_the_unfrozen_parameters_have_the_layout_of_axolotl(void **state)
 {
     struct laser_text text = {0};
 
     (void)state;
-    laser_scan_unfrozen_yaml(&text, &meta, rows, nrows);
+    render_unfrozen(&text, &meta, rows, nrows);
     assert_golden(&text, "report_unfrozen.yaml");
 }
 
@@ -130,7 +142,7 @@ static void test_a_tied_model_has_no_line_for_its_head(void **state)
 
     (void)state;
     tied.lm_head = NULL;
-    laser_scan_unfrozen_yaml(&text, &tied, rows, 0);
+    render_unfrozen(&text, &tied, rows, 0);
     assert_string_equal(text.data, "unfrozen_parameters:\n- ^model.embed_tokens.weight$\n");
     laser_text_free(&text);
 }
@@ -144,7 +156,7 @@ static void test_a_name_that_yaml_would_misread_is_quoted(void **state)
     (void)state;
     all.lm_head = all.embedding = NULL;
     all.top_percent = 100;
-    laser_scan_unfrozen_yaml(&text, &all, &row, 1);
+    render_unfrozen(&text, &all, &row, 1);
     assert_string_equal(text.data, "unfrozen_parameters:\n# x?y layers\n- \"a: b #c\\n\"\n");
     laser_text_free(&text);
 }

@@ -13,6 +13,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},
     {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
     {LASER_COMMAND_REPORT, false, laser_mpi_command_report},
+    {LASER_COMMAND_EXPORT, false, laser_mpi_command_export},
 };
 
 const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command)

@@ -22,6 +22,7 @@ int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_derive(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_perplexity(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_compare(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_show(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_report(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err);

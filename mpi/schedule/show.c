@@ -11,17 +11,19 @@
 #include "report/sweep_map.h"
 #include "schedule/commands.h"
 #include "schedule/results.h"
-#include "store/spectra.h"
+#include "schedule/scan_load.h"
 
-static void show_map(struct laser_mpi_run *run, const struct laser_spectra *s,
-                     const struct laser_scan_row *rows)
+static void show_map(struct laser_mpi_run *run, const struct laser_mpi_scan_input *in)
 {
     struct laser_heat_style style = {.width = laser_mpi_style().width, .colours = laser_mpi_log_terminal()};
     struct laser_text text = {0};
 
-    laser_text_printf(&text, "%s: %s of each matrix under the rule %s\n\n", s->model != NULL ? s->model : "?",
-                      s->score != NULL ? s->score : "snr", s->rule != NULL ? s->rule : "?");
-    laser_heat_map(&text, rows, (size_t)s->n, &style);
+    if (in->program != NULL)
+        laser_text_printf(&text, "%s: %s of each matrix, a scan of %s\n\n", in->path, in->score, in->program);
+    else
+        laser_text_printf(&text, "%s: %s of each matrix under the rule %s\n\n",
+                          in->model != NULL ? in->model : "?", in->score, in->rule != NULL ? in->rule : "?");
+    laser_heat_map(&text, in->rows, in->n, &style);
     if (text.data != NULL && !text.failed)
         laser_mpi_log_block(run->log, text.data);
     laser_text_free(&text);
@@ -74,33 +76,14 @@ static void show_decisions(struct laser_mpi_run *run, const json_t *results)
 
 static int show(struct laser_mpi_run *run, struct laser_error *err)
 {
-    struct laser_spectra s;
-    struct laser_scan_row *rows;
+    struct laser_mpi_scan_input in;
     json_t *results = NULL;
-    char path[4200];
-    enum laser_score score;
-    int code;
+    char path[4300];
+    int code = laser_mpi_scan_load(run->arguments[0], &in, err);
 
-    snprintf(path, sizeof path, "%s/spectra.h5", run->arguments[0]);
-    code = laser_spectra_read(path, &s, err);
-    if (code != LASER_OK)
-        return code;
-    score = s.score != NULL && strcmp(s.score, "snr-normalized") == 0 ? LASER_SCORE_SNR_NORMALIZED
-                                                                      : LASER_SCORE_SNR;
-    rows = calloc((size_t)s.n + 1, sizeof *rows);
-    if (rows == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, path, "no memory for its matrices");
-    for (int64_t i = 0; code == LASER_OK && i < s.n; ++i)
-        rows[i] = (struct laser_scan_row){.name = s.matrices[i].name,
-                                          .type = s.matrices[i].type,
-                                          .layer = s.matrices[i].layer,
-                                          .score = laser_score_of(score, &s.matrices[i].outcome.metrics.cut),
-                                          .status = s.matrices[i].outcome.status == LASER_OUTCOME_SCANNED
-                                                        ? LASER_SCAN_SCANNED
-                                                        : LASER_SCAN_FAILED};
     if (code == LASER_OK) {
-        show_map(run, &s, rows);
-        snprintf(path, sizeof path, "%s/results.json", run->arguments[0]);
+        show_map(run, &in);
+        snprintf(path, sizeof path, "%.4200s/results.json", run->arguments[0]);
         if (access(path, F_OK) == 0)
             code = laser_json_load(path, 0, &results, err);
         if (json_object_get(results, "sweep_table") != NULL)
@@ -108,8 +91,7 @@ static int show(struct laser_mpi_run *run, struct laser_error *err)
         show_decisions(run, results);
     }
     json_decref(results);
-    free(rows);
-    laser_spectra_free(&s);
+    laser_mpi_scan_input_free(&in);
     return code;
 }
 

@@ -47,9 +47,14 @@ int laser_spectra_finish(struct laser_spectra_writer *writer, int commit, struct
 
 /* Reads a whole file: *n matrices in the order of their names, with their values and metrics as stored, and a
  * root attribute by name (text; NULL where missing).  Free with laser_spectra_free. */
+struct laser_spectra_tensor {
+    char *name, *status, *reason;
+};
 struct laser_spectra {
     struct laser_spectra_matrix *matrices;
     int64_t n;
+    struct laser_spectra_tensor *tensors; /* the account of all of them; none in a file without one */
+    int64_t n_tensors;
     char *model, *rule, *score, *deck, *version, *content, *libraries;
 };
 int laser_spectra_read(const char *path, struct laser_spectra *spectra, struct laser_error *err);

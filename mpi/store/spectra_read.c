@@ -138,6 +138,87 @@ static herr_t visit(hid_t matrices, const char *key, const H5L_info_t *info, voi
     return r->code == LASER_OK ? 0 : 1;
 }
 
+/* A data set of n texts; *texts is NULL where there is none of that length. */
+static int get_texts(struct reading *r, hid_t group, const char *name, int64_t n, char ***texts)
+{
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space, type;
+    int bad;
+
+    *texts = NULL;
+    if (set < 0)
+        return laser_error_set(r->err, LASER_EINPUT, r->path, "/tensors/%s is missing", name);
+    space = H5Dget_space(set);
+    type = H5Dget_type(set);
+    bad = H5Sget_simple_extent_npoints(space) != n || H5Tis_variable_str(type) <= 0;
+    *texts = bad ? NULL : calloc((size_t)n + 1, sizeof **texts);
+    if (*texts != NULL && n > 0)
+        bad = H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *texts) < 0;
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Dclose(set);
+    if (bad)
+        return laser_error_set(r->err, LASER_EINPUT, r->path, "/tensors/%s is torn: %lld texts were expected",
+                               name, (long long)n);
+    return *texts != NULL ? LASER_OK : laser_error_set(r->err, LASER_ENOMEM, r->path, "no memory");
+}
+
+static int64_t count_texts(hid_t group, const char *name)
+{
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space;
+    int64_t n = -1;
+
+    if (set < 0)
+        return -1;
+    space = H5Dget_space(set);
+    n = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    H5Dclose(set);
+    return n;
+}
+
+/* HDF5 has allocated the texts. */
+static int keep_texts(struct reading *r, char **texts[3], int64_t n)
+{
+    struct laser_spectra *s = r->spectra;
+    int bad;
+
+    s->tensors = calloc((size_t)n + 1, sizeof *s->tensors);
+    bad = s->tensors == NULL;
+    for (int64_t i = 0; i < n && !bad; ++i) {
+        struct laser_spectra_tensor *t = &s->tensors[s->n_tensors++];
+        t->name = strdup(texts[0][i] != NULL ? texts[0][i] : "");
+        t->status = strdup(texts[1][i] != NULL ? texts[1][i] : "");
+        t->reason = strdup(texts[2][i] != NULL ? texts[2][i] : "");
+        bad = t->name == NULL || t->status == NULL || t->reason == NULL;
+    }
+    return bad ? laser_error_set(r->err, LASER_ENOMEM, r->path, "no memory for %lld tensors", (long long)n)
+               : LASER_OK;
+}
+
+static int read_account(struct reading *r, hid_t file)
+{
+    static const char *const names[] = {"name", "status", "reason"};
+    char **texts[3] = {NULL, NULL, NULL};
+    hid_t group = H5Gopen2(file, "tensors", H5P_DEFAULT);
+    int64_t n;
+    int code = LASER_OK;
+
+    if (group < 0)
+        return LASER_OK;
+    n = count_texts(group, names[0]);
+    for (int i = 0; i < 3 && code == LASER_OK; ++i)
+        code = get_texts(r, group, names[i], n, &texts[i]);
+    if (code == LASER_OK)
+        code = keep_texts(r, texts, n);
+    for (int i = 0; i < 3; ++i) {
+        for (int64_t j = 0; texts[i] != NULL && j < n; ++j)
+            H5free_memory(texts[i][j]);
+        free(texts[i]);
+    }
+    H5Gclose(group);
+    return code;
+}
+
 int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_error *err)
 {
     struct reading r = {.path = path, .spectra = s, .err = err};
@@ -174,6 +255,8 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
             r.code = laser_error_set(err, LASER_EINPUT, path, "the group /matrices is torn");
         H5Gclose(matrices);
     }
+    if (r.code == LASER_OK)
+        r.code = read_account(&r, file);
     H5Fclose(file);
     if (r.code != LASER_OK)
         laser_spectra_free(s);
@@ -188,6 +271,12 @@ void laser_spectra_free(struct laser_spectra *s)
         free(s->matrices[i].dtype);
         free(s->matrices[i].sigma);
     }
+    for (int64_t i = 0; i < s->n_tensors; ++i) {
+        free(s->tensors[i].name);
+        free(s->tensors[i].status);
+        free(s->tensors[i].reason);
+    }
+    free(s->tensors);
     free(s->matrices);
     free(s->model);
     free(s->rule);

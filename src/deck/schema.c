@@ -7,11 +7,12 @@
 #define EVALUATES  (LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_PLAN)
 #define REDUCES    (LASER_IN_REDUCE | LASER_IN_PLAN)
 #define WORKS      (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_APPLY)
-#define WITH_MODEL (WORKS)
+#define WITH_MODEL (WORKS | LASER_IN_EXPORT)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
-     LASER_IN_COMPARE | LASER_IN_REPORT)
-#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT)
+     LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT)
+#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT)
+#define EXPORTS  (LASER_IN_DERIVE | LASER_IN_EXPORT)
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
@@ -32,11 +33,11 @@ static const struct laser_deck_key keys[] = {
     {"scan.exclude", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "exclude", "GLOB,...", 0,
      "tensors that scan.matrices shall not select, as globs or re:REGEX"},
     {"scan.threshold", LASER_TYPE_STRING, "marchenko-pastur", NULL, NO_RANGE, laser_check_threshold,
-     "laserrmt", 1, SELECTS, "threshold", "RULE", 't',
+     "laserrmt", 1, SELECTS | LASER_IN_EXPORT, "threshold", "RULE", 't',
      "which singular values are signal: marchenko-pastur, gavish-donoho, laserrmt, rank:SHARE or "
      "energy:SHARE"},
-    {"scan.score", LASER_TYPE_ENUM, "snr", "snr|snr-normalized", NO_RANGE, NULL, "snr", 1, SELECTS, "score",
-     "NAME", 0,
+    {"scan.score", LASER_TYPE_ENUM, "snr", "snr|snr-normalized", NO_RANGE, NULL, "snr", 1,
+     SELECTS | LASER_IN_EXPORT, "score", "NAME", 0,
      "what matrices are ranked by; snr-normalized divides by the largest singular value, as Spectrum does"},
     {"scan.solver", LASER_TYPE_ENUM, "auto", "auto|gram|gesvd", NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "solver",
      "NAME", 0,
@@ -44,10 +45,10 @@ static const struct laser_deck_key keys[] = {
      "matrix"},
     {"scan.split_fused", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, NULL, NULL, 0,
      "scan the parts of fused tensors (query, key and value; gate and up) one by one"},
-    {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | LASER_IN_DERIVE,
+    {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
      "top-percent", "P", 0,
-     "share of the best matrices per type in the file of unfrozen parameters; 0 = no file"},
-    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | LASER_IN_DERIVE,
+     "share of the best matrices per type in the file of unfrozen parameters (0 = no file) and in exports"},
+    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
      "model-id", "ID", 0, "name of the model in file names; default: org/name or the model directory's name"},
 
     {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
@@ -115,6 +116,19 @@ static const struct laser_deck_key keys[] = {
     {"reduce.max_kept", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "stop after so many kept edits; 0 = the strategy's own (5 for backward, else no limit)"},
 
+    {"export.formats", LASER_TYPE_LIST, "axolotl,llama-factory,ms-swift,peft,weightwatcher,spectrum",
+     "axolotl|llama-factory|ms-swift|peft|weightwatcher|spectrum|pissa|milora", NO_RANGE, NULL, NULL, 0,
+     EXPORTS, "format", "NAME,...", 0,
+     "files to write for these tools (derive: only where set); pissa and milora: adapters, from --model"},
+    {"export.bottom_percent", LASER_TYPE_INT, "0", NULL, 0, 100, NULL, NULL, 0, EXPORTS, "bottom-percent",
+     "P", 0, "share of the matrices of lowest score to train, instead of scan.top_percent; 0 = those"},
+    {"export.per", LASER_TYPE_ENUM, "type", "type|overall", NO_RANGE, NULL, NULL, 0, EXPORTS, "per", "WHAT",
+     0, "the percentage is of each type of matrices, or of all together"},
+    {"export.metric", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, EXPORTS, "metric", "NAME", 0,
+     "number to pick by, as results.json names it (alpha, stable_rank, ...); default: the score"},
+    {"export.rank", LASER_TYPE_INT, "16", NULL, 1, 65536, NULL, NULL, 0, EXPORTS, "rank", "R", 0,
+     "rank of adapters: the mean over their modules, shared out by the ranks of the spectra"},
+
     {"report.compare", LASER_TYPE_PATH, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_REPORT, "compare", "DIR",
      0, "a second run, to be set beside the first with the differences"},
 
@@ -176,7 +190,7 @@ static const struct laser_deck_command commands[] = {
     {LASER_COMMAND_APPLY, "apply", "PLAN.yaml --model DIR [OPTIONS]", 1, 1, 0,
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
-    {LASER_COMMAND_SHOW, "show", "DIR [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
+    {LASER_COMMAND_SHOW, "show", "SCAN [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
      "Prints the results of a finished run: a map of the scores, layers by types, and the list of "
      "decisions."},
     {LASER_COMMAND_REPORT, "report", "DIR [OPTIONS]", 1, 1, 0,
@@ -187,6 +201,13 @@ static const struct laser_deck_command commands[] = {
      "comparison.html.  It goes into DIR, or where --output says.  DIR and DIR2 may also be a spectra.h5, or "
      "a "
      "scan that Spectrum (JSON) or WeightWatcher (CSV) wrote."},
+    {LASER_COMMAND_EXPORT, "export", "SCAN [OPTIONS]", 1, 1, 0,
+     "files for fine-tuning tools from a scan, also of Spectrum or WeightWatcher",
+     "Picks the matrices that are worth training from a scan (an output directory, spectra.h5, Spectrum's "
+     "JSON or "
+     "WeightWatcher's CSV) and writes that as files for Axolotl, LLaMA-Factory, ms-swift, PEFT and TRL, "
+     "WeightWatcher and Spectrum. With --format pissa or milora and --model, adapters are taken out of the "
+     "weights, too."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",
@@ -197,14 +218,9 @@ static const struct laser_deck_command commands[] = {
 static const struct {
     const char *section, *title;
 } sections[] = {
-    {"", "What to do"},
-    {"scan", "Scan"},
-    {"parallel", "Ranks and memory"},
-    {"evaluate", "Evaluation"},
-    {"reduce", "Reduction"},
-    {"report", "Report"},
-    {"run", "Run"},
-    {"log", "Log"},
+    {"", "What to do"},         {"scan", "Scan"},        {"parallel", "Ranks and memory"},
+    {"evaluate", "Evaluation"}, {"reduce", "Reduction"}, {"export", "Exports"},
+    {"report", "Report"},       {"run", "Run"},          {"log", "Log"},
 };
 
 const struct laser_deck_key *laser_schema_keys(size_t *count)

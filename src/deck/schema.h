@@ -34,7 +34,8 @@ enum {
     LASER_IN_REDUCE = 1 << LASER_COMMAND_REDUCE,
     LASER_IN_APPLY = 1 << LASER_COMMAND_APPLY,
     LASER_IN_SHOW = 1 << LASER_COMMAND_SHOW,
-    LASER_IN_REPORT = 1 << LASER_COMMAND_REPORT
+    LASER_IN_REPORT = 1 << LASER_COMMAND_REPORT,
+    LASER_IN_EXPORT = 1 << LASER_COMMAND_EXPORT
 };
 
 /* A key.  Where the words of an enum or list are limited, words names them, separated by '|'. */

@@ -27,9 +27,25 @@ static char *full_name(const char *module, size_t length)
         return NULL;
     memcpy(name, module, length);
     name[length] = '\0';
-    if (length <= n || memcmp(module + length - n, suffix, n) != 0)
+    /* A part of a tensor ("experts.down_proj[3]") is no module. */
+    if ((length <= n || memcmp(module + length - n, suffix, n) != 0) &&
+        (length == 0 || module[length - 1] != ']'))
         memcpy(name + length, suffix, n + 1);
     return name;
+}
+
+/* What the name says: "mlp.down_proj". */
+static char *type_of(const char *name, const char *rest)
+{
+    static const char suffix[] = ".weight";
+    size_t n;
+
+    if (strcmp(rest, suffix + 1) == 0) /* "0.weight" */
+        rest = name;
+    n = strlen(rest);
+    if (n > sizeof suffix - 1 && strcmp(rest + n - (sizeof suffix - 1), suffix) == 0)
+        n -= sizeof suffix - 1;
+    return strndup(rest, n);
 }
 
 /* Two texts a row. */
@@ -61,9 +77,7 @@ struct laser_scan_row *laser_foreign_add(struct laser_foreign_scan *scan, const 
     if (!make_room(scan) || (name = keep(scan, full_name(module, length))) == NULL)
         return NULL;
     layer = laser_name_layer(name, &rest);
-    if (strlen(rest) <= strlen(".weight")) /* "0.weight" */
-        rest = name;
-    own_type = keep(scan, type != NULL ? strdup(type) : strndup(rest, strlen(rest) - strlen(".weight")));
+    own_type = keep(scan, type != NULL ? strdup(type) : type_of(name, rest));
     if (own_type == NULL)
         return NULL;
     scan->rows[scan->n] =

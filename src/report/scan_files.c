@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/json_text.h"
 #include "base/number.h"
-#include "report/groups.h"
+#include "report/pick.h"
 #include "report/scan_report.h"
 
 char *laser_scan_model_id(const char *model)
@@ -93,46 +93,31 @@ void laser_scan_json_flat(struct laser_text *out, const struct laser_scan_row *r
     laser_text_puts(out, *separator != '\0' ? "\n}" : "}");
 }
 
-/* The scanned rows by type, each type's best first. */
-static int ranked_types(struct laser_row_groups *groups, const struct laser_scan_row *rows, size_t count)
-{
-    const char **keys = calloc(count + 1, sizeof *keys);
-    int good = keys != NULL;
-
-    for (size_t i = 0; good && i < count; i++)
-        keys[i] = rows[i].status == LASER_SCAN_SCANNED ? rows[i].type : NULL;
-    good = good && laser_row_groups_make(groups, keys, count);
-    free(keys);
-    for (size_t g = 0; good && g < groups->count; g++)
-        good =
-            laser_rows_sort(rows, groups->order + groups->start[g], groups->start[g + 1] - groups->start[g]);
-    return good;
-}
-
 void laser_scan_json_sorted(struct laser_text *out, const struct laser_scan_row *rows, size_t count)
 {
-    struct laser_row_groups groups = {0};
+    struct laser_pick ranking = {0};
     char number[LASER_NUMBER_SIZE];
 
-    if (!ranked_types(&groups, rows, count)) {
+    if (!laser_pick_make(&ranking, rows, count, &(struct laser_pick_rule){.percent = 100})) {
         out->failed = 1;
-        laser_row_groups_free(&groups);
         return;
     }
     laser_text_fill(out, '{', 1);
-    for (size_t g = 0; g < groups.count; g++) {
+    for (size_t g = 0; g < ranking.n_types; g++) {
         laser_text_puts(out, g > 0 ? ",\n    " : "\n    ");
-        laser_json_quote(out, rows[groups.order[groups.start[g]]].type, 1);
+        laser_json_quote(out, ranking.types[g], 1);
         laser_text_puts(out, ": {");
-        for (size_t i = groups.start[g]; i < groups.start[g + 1]; i++) {
-            laser_text_puts(out, i > groups.start[g] ? ",\n        " : "\n        ");
-            quote_layer(out, rows[groups.order[i]].name);
-            laser_text_printf(out, ": %s", laser_number_shortest(rows[groups.order[i]].score, number));
+        for (size_t i = ranking.start[g]; i < ranking.start[g + 1]; i++) {
+            const struct laser_scan_row *row = &rows[ranking.order[i]];
+
+            laser_text_puts(out, i > ranking.start[g] ? ",\n        " : "\n        ");
+            quote_layer(out, row->name);
+            laser_text_printf(out, ": %s", laser_number_shortest(row->score, number));
         }
         laser_text_puts(out, "\n    }");
     }
-    laser_text_puts(out, groups.count > 0 ? "\n}" : "}");
-    laser_row_groups_free(&groups);
+    laser_text_puts(out, ranking.n_types > 0 ? "\n}" : "}");
+    laser_pick_free(&ranking);
 }
 
 /* A list item that YAML reads back as the same name; ordinary names stand bare. */
@@ -159,28 +144,27 @@ static void put_comment(struct laser_text *out, const char *type)
 }
 
 void laser_scan_unfrozen_yaml(struct laser_text *out, const struct laser_scan_meta *meta,
-                              const struct laser_scan_row *rows, size_t count)
+                              const struct laser_scan_row *rows, const struct laser_pick *pick)
 {
-    struct laser_row_groups groups = {0};
-
-    if (!ranked_types(&groups, rows, count)) {
-        out->failed = 1;
-        laser_row_groups_free(&groups);
-        return;
-    }
     laser_text_puts(out, "unfrozen_parameters:\n");
     if (meta->lm_head != NULL)
         laser_text_printf(out, "- ^%s$\n", meta->lm_head);
     if (meta->embedding != NULL)
         laser_text_printf(out, "- ^%s$\n", meta->embedding);
-    for (size_t g = 0; g < groups.count; g++) {
-        size_t n = groups.start[g + 1] - groups.start[g], top = n * (size_t)meta->top_percent / 100;
-
-        put_comment(out, rows[groups.order[groups.start[g]]].type);
-        for (size_t i = 0; i < top; i++)
-            put_yaml_layer(out, rows[groups.order[groups.start[g] + i]].name);
+    for (size_t g = 0; g < pick->n_types; g++) {
+        put_comment(out, pick->types[g]);
+        for (size_t i = pick->start[g]; i < pick->start[g + 1]; i++)
+            if (pick->picked[pick->order[i]])
+                put_yaml_layer(out, rows[pick->order[i]].name);
     }
-    laser_row_groups_free(&groups);
+}
+
+/* "_unfrozenparameters_50percent.yaml"; what is not the best of each type says so. */
+static void put_unfrozen_ending(struct laser_text *out, const struct laser_pick_rule *rule)
+{
+    laser_text_printf(out, "_unfrozenparameters_%s%dpercent%s%s%s.yaml", rule->bottom ? "bottom" : "",
+                      rule->percent, rule->overall ? "_overall" : "", rule->metric != NULL ? "_" : "",
+                      rule->metric != NULL ? rule->metric : "");
 }
 
 /* One text under dir/name, where name is snr_results_<slug><ending>. */
@@ -206,10 +190,31 @@ static int write_text(const char *dir, const struct laser_scan_meta *meta, const
     return rc;
 }
 
+int laser_scan_write_unfrozen(const char *dir, const struct laser_scan_meta *meta,
+                              const struct laser_scan_row *rows, size_t count,
+                              const struct laser_pick_rule *rule, struct laser_error *err)
+{
+    struct laser_text text = {0}, ending = {0};
+    struct laser_pick pick = {0};
+    int code;
+
+    put_unfrozen_ending(&ending, rule);
+    if (laser_pick_make(&pick, rows, count, rule))
+        laser_scan_unfrozen_yaml(&text, meta, rows, &pick);
+    else
+        text.failed = 1;
+    code = ending.failed ? laser_error_set(err, LASER_ENOMEM, dir, "no memory for the scan files")
+                         : write_text(dir, meta, ending.data, &text, err);
+    laser_pick_free(&pick);
+    laser_text_free(&ending);
+    return code;
+}
+
 int laser_scan_write_files(const char *dir, const struct laser_scan_meta *meta,
                            const struct laser_scan_row *rows, size_t count, struct laser_error *err)
 {
-    struct laser_text text = {0}, ending = {0};
+    struct laser_pick_rule rule = {.percent = meta->top_percent};
+    struct laser_text text = {0};
     int rc;
 
     laser_scan_json_flat(&text, rows, count);
@@ -220,11 +225,5 @@ int laser_scan_write_files(const char *dir, const struct laser_scan_meta *meta,
     rc = write_text(dir, meta, "_sorted.json", &text, err);
     if (rc != LASER_OK || meta->top_percent <= 0)
         return rc;
-    laser_text_printf(&ending, "_unfrozenparameters_%dpercent.yaml", meta->top_percent);
-    if (ending.failed)
-        return laser_error_set(err, LASER_ENOMEM, dir, "no memory for the scan files");
-    laser_scan_unfrozen_yaml(&text, meta, rows, count);
-    rc = write_text(dir, meta, ending.data, &text, err);
-    laser_text_free(&ending);
-    return rc;
+    return laser_scan_write_unfrozen(dir, meta, rows, count, &rule, err);
 }

@@ -81,9 +81,11 @@ void laser_scan_json_flat(struct laser_text *out, const struct laser_scan_row *r
 /* Per type in order of appearance, best score first, equals in the order of the rows, NaN last. */
 void laser_scan_json_sorted(struct laser_text *out, const struct laser_scan_row *rows, size_t count);
 
-/* The best int(n * P / 100) of each type, as Axolotl's unfrozen_parameters. */
+/* The picked rows by type, as Axolotl's unfrozen_parameters. */
+struct laser_pick;
+struct laser_pick_rule;
 void laser_scan_unfrozen_yaml(struct laser_text *out, const struct laser_scan_meta *meta,
-                              const struct laser_scan_row *rows, size_t count);
+                              const struct laser_scan_row *rows, const struct laser_pick *pick);
 
 /* ---- results.json (doc/results.md) ---- */
 
@@ -97,6 +99,11 @@ int laser_results_write(const char *dir, const json_t *results, struct laser_err
 /* The three (two when top_percent is 0) scan files in dir, each atomically.  LASER_EIO, LASER_ENOMEM. */
 int laser_scan_write_files(const char *dir, const struct laser_scan_meta *meta,
                            const struct laser_scan_row *rows, size_t count, struct laser_error *err);
+
+/* The file of unfrozen parameters for any pick (report/pick.h).  LASER_EIO, LASER_ENOMEM. */
+int laser_scan_write_unfrozen(const char *dir, const struct laser_scan_meta *meta,
+                              const struct laser_scan_row *rows, size_t count,
+                              const struct laser_pick_rule *rule, struct laser_error *err);
 
 /* ---- terminal ---- */
 

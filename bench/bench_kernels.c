@@ -13,13 +13,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
+
 #include <unistd.h>
 
 #ifdef HAVE_ONEDNN
 #include <oneapi/dnnl/dnnl.h>
 #endif
 
+#include "benching.h"
 #include "kernels/linear.h"
 
 void sgemm_(const char *transa, const char *transb, const int *m, const int *n, const int *k,
@@ -37,38 +38,6 @@ struct work {
     double limit_s;
     float *x, *y, *weights;
 };
-
-/* Time of this thread on a processor: what other programs take does not count. */
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *allocate(int64_t size_bytes)
-{
-    void *data = aligned_alloc(64, (size_t)((size_bytes + 63) / 64 * 64));
-
-    if (!data) {
-        fprintf(stderr, "no memory\n");
-        exit(1);
-    }
-    return data;
-}
-
-static float *random_floats(int64_t n)
-{
-    float *values = allocate(n * (int64_t)sizeof *values);
-    uint32_t state = 12345;
-
-    for (int64_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        values[i] = (float)(state >> 8) * 0x1p-24f - 0.5f;
-    }
-    return values;
-}
 
 enum { FLOAT_OWN, FLOAT_SGEMM, FLOAT_ONEDNN, BF16_FMA, BF16_DOT, BF16_ONEDNN, COLUMNS };
 static const char *const columns[COLUMNS] = {"f32 avx512",  "f32 sgemm", "f32 oneDNN",
@@ -254,9 +223,9 @@ static void measure_shape(const struct shape *shape, int64_t tokens, int process
             struct work w = {*shape, tokens, limit_s, NULL, NULL, NULL};
 
             laser_kernels_set_threads(1);
-            w.x = random_floats(tokens * shape->in);
-            w.y = random_floats(tokens * shape->out);
-            w.weights = random_floats(shape->out * shape->in);
+            w.x = random_floats(tokens * shape->in, 1);
+            w.y = random_floats(tokens * shape->out, 1);
+            w.weights = random_floats(shape->out * shape->in, 1);
             measure(&w, rates + p * COLUMNS);
             _exit(0);
         }

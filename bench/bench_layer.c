@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "benching.h"
 #include "kernels/act.h"
 #include "kernels/attention.h"
 #include "kernels/head.h"
@@ -36,38 +36,6 @@ struct layer {
     float *stream, *normed, *projected, *attended, *widened, *weight, *cosines, *sines;
 };
 
-/* Time of this thread on a processor: what other programs take does not count. */
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *allocate(int64_t size_bytes)
-{
-    void *data = aligned_alloc(64, (size_t)((size_bytes + 63) / 64 * 64));
-
-    if (!data) {
-        fprintf(stderr, "no memory\n");
-        exit(1);
-    }
-    return data;
-}
-
-static float *floats(int64_t n)
-{
-    float *values = allocate(n * (int64_t)sizeof *values);
-    uint32_t state = 99;
-
-    for (int64_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        values[i] = ((float)(state >> 8) * 0x1p-24f - 0.5f) * 0.1f;
-    }
-    return values;
-}
-
 static void reserve(struct laser_scratch *scratch, int64_t size_bytes)
 {
     if (laser_scratch_reserve(scratch, size_bytes, NULL) != LASER_OK)
@@ -77,7 +45,7 @@ static void reserve(struct laser_scratch *scratch, int64_t size_bytes)
 static void make_linear(struct layer *layer, struct laser_linear *linear, enum laser_precision precision,
                         int64_t out, int64_t in)
 {
-    float *values = floats(in);
+    float *values = random_floats(in, 0.1f);
 
     if (laser_linear_init(linear, precision, LASER_STORED_BF16, out, in,
                           allocate(laser_linear_size(precision, LASER_STORED_BF16, out, in)), NULL, NULL))
@@ -96,7 +64,7 @@ static void make(struct layer *l, enum laser_precision precision)
 {
     const struct shape *s = l->shape;
     int q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-    float *inverse = floats(s->head_dim / 2);
+    float *inverse = random_floats(s->head_dim / 2, 0.1f);
 
     make_linear(l, &l->qkv, precision, q + 2 * kv, s->hidden);
     make_linear(l, &l->out, precision, s->hidden, q);
@@ -121,14 +89,14 @@ static void make(struct layer *l, enum laser_precision precision)
     for (int64_t t = 0; t < l->rows; t++)
         l->targets[t] = t * 37 % s->vocabulary;
     l->tokens = allocate(l->rows * (int64_t)sizeof *l->tokens);
-    l->stream = floats(l->rows * s->hidden);
-    l->normed = floats(l->rows * s->hidden);
-    l->projected = floats(l->rows * (q + 2 * kv));
-    l->attended = floats(l->rows * q);
-    l->widened = floats(l->rows * 2 * s->wide);
-    l->weight = floats(s->hidden);
-    l->cosines = floats(l->window * s->head_dim / 2);
-    l->sines = floats(l->window * s->head_dim / 2);
+    l->stream = random_floats(l->rows * s->hidden, 0.1f);
+    l->normed = random_floats(l->rows * s->hidden, 0.1f);
+    l->projected = random_floats(l->rows * (q + 2 * kv), 0.1f);
+    l->attended = random_floats(l->rows * q, 0.1f);
+    l->widened = random_floats(l->rows * 2 * s->wide, 0.1f);
+    l->weight = random_floats(s->hidden, 0.1f);
+    l->cosines = random_floats(l->window * s->head_dim / 2, 0.1f);
+    l->sines = random_floats(l->window * s->head_dim / 2, 0.1f);
     for (int j = 0; j < s->head_dim / 2; j++)
         inverse[j] = powf(10000, -2 * (float)j / (float)s->head_dim);
     laser_rope_table(0, l->window, s->head_dim / 2, inverse, 1, l->cosines, l->sines);

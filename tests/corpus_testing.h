@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "corpus/dataset.h"
+#include "corpus/window.h"
 #include "testing.h"
 
 static inline json_t *golden_corpus(void)
@@ -63,5 +64,33 @@ static inline double made_up_nll(int64_t target)
         if (!(off_ <= (relative) * (size_ > 0 ? size_ : 1)))                                                 \
             fail_msg("%s is %.17g, expected %.17g", #value, value_, expected_);                              \
     } while (0)
+
+/* The convention, lengths and BOS of a golden case. */
+static inline struct laser_window_options golden_options(const json_t *item)
+{
+    struct laser_window_options options = {.seqlen = golden_int(item, "seqlen", 0),
+                                           .stride = golden_int(item, "stride", 0),
+                                           .bos = (int32_t)golden_int(item, "bos", -1)};
+    struct laser_error err = {0};
+    const char *name = json_string_value(json_object_get(item, "convention"));
+    assert_int_equal(laser_convention_parse(name, &options.convention, &err), LASER_OK);
+    return options;
+}
+
+/* Every golden case of a convention through check. */
+static inline void check_golden_windows(const char *convention, void (*check)(const json_t *item))
+{
+    json_t *golden = golden_corpus(), *item;
+    size_t i, checked = 0;
+    json_array_foreach(json_object_get(golden, "windows"), i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "convention")), convention) == 0) {
+            check(item);
+            checked++;
+        }
+    }
+    assert_true(checked > 3);
+    json_decref(golden);
+}
 
 #endif

@@ -25,11 +25,7 @@ static struct laser_window_nll *score(const struct laser_dataset *datasets,
 static void check_case(const json_t *item)
 {
     struct laser_error err = {0};
-    struct laser_window_options options = {.seqlen = golden_int(item, "seqlen", 0),
-                                           .stride = golden_int(item, "stride", 0),
-                                           .bos = (int32_t)golden_int(item, "bos", -1)};
-    const char *name = json_string_value(json_object_get(item, "convention"));
-    assert_int_equal(laser_convention_parse(name, &options.convention, &err), LASER_OK);
+    struct laser_window_options options = golden_options(item);
     struct laser_dataset dataset = counting_dataset(json_object_get(item, "lengths"));
     dataset.n_words = golden_int(item, "words", 0);
     dataset.n_bytes = golden_int(item, "bytes", 0);
@@ -63,43 +59,28 @@ static void check_case(const json_t *item)
     laser_dataset_free(&dataset);
 }
 
-static void check_convention(const char *name)
-{
-    json_t *golden = golden_corpus(), *item;
-    size_t i, checked = 0;
-    json_array_foreach(json_object_get(golden, "windows"), i, item)
-    {
-        if (strcmp(json_string_value(json_object_get(item, "convention")), name) == 0) {
-            check_case(item);
-            checked++;
-        }
-    }
-    assert_true(checked > 3);
-    json_decref(golden);
-}
-
 static void laserrmt_perplexity_is_that_of_its_loop(void **state)
 {
     (void)state;
-    check_convention("laserrmt");
+    check_golden_windows("laserrmt", check_case);
 }
 
 static void strided_perplexity_weights_every_scored_token_once(void **state)
 {
     (void)state;
-    check_convention("hf-strided");
+    check_golden_windows("hf-strided", check_case);
 }
 
 static void llama_cpp_perplexity_has_its_error_over_tokens(void **state)
 {
     (void)state;
-    check_convention("llama.cpp");
+    check_golden_windows("llama.cpp", check_case);
 }
 
 static void lm_eval_perplexity_is_by_word_and_by_byte_too(void **state)
 {
     (void)state;
-    check_convention("lm-eval");
+    check_golden_windows("lm-eval", check_case);
 }
 
 static void data_sets_are_pooled_by_window(void **state)

@@ -3,23 +3,11 @@
 #include "corpus/window.h"
 #include "corpus_testing.h"
 
-static struct laser_window_options options_of(const json_t *item)
-{
-    struct laser_window_options options = {0};
-    struct laser_error err = {0};
-    const char *name = json_string_value(json_object_get(item, "convention"));
-    assert_int_equal(laser_convention_parse(name, &options.convention, &err), LASER_OK);
-    options.seqlen = golden_int(item, "seqlen", 0);
-    options.stride = golden_int(item, "stride", 0);
-    options.bos = (int32_t)golden_int(item, "bos", -1);
-    return options;
-}
-
 static void check_case(const json_t *item)
 {
     struct laser_error err = {0};
     struct laser_dataset dataset = counting_dataset(json_object_get(item, "lengths"));
-    struct laser_window_options options = options_of(item);
+    struct laser_window_options options = golden_options(item);
     struct laser_window *windows;
     int64_t n;
     assert_int_equal(laser_windows_make(&dataset, 1, &options, &windows, &n, &err), LASER_OK);
@@ -45,43 +33,28 @@ static void check_case(const json_t *item)
     laser_dataset_free(&dataset);
 }
 
-static void check_convention(const char *name)
-{
-    json_t *golden = golden_corpus(), *item;
-    size_t i, checked = 0;
-    json_array_foreach(json_object_get(golden, "windows"), i, item)
-    {
-        if (strcmp(json_string_value(json_object_get(item, "convention")), name) == 0) {
-            check_case(item);
-            checked++;
-        }
-    }
-    assert_true(checked > 3);
-    json_decref(golden);
-}
-
 static void laserrmt_windows_are_those_of_its_loop(void **state)
 {
     (void)state;
-    check_convention("laserrmt");
+    check_golden_windows("laserrmt", check_case);
 }
 
 static void strided_windows_are_those_of_the_transformers_page(void **state)
 {
     (void)state;
-    check_convention("hf-strided");
+    check_golden_windows("hf-strided", check_case);
 }
 
 static void llama_cpp_windows_are_those_of_llama_perplexity(void **state)
 {
     (void)state;
-    check_convention("llama.cpp");
+    check_golden_windows("llama.cpp", check_case);
 }
 
 static void rolling_windows_are_those_of_lm_eval(void **state)
 {
     (void)state;
-    check_convention("lm-eval");
+    check_golden_windows("lm-eval", check_case);
 }
 
 /* As many windows and scored tokens as transformers evaluated (tools/golden/make_demo_perplexity.py). */

@@ -13,11 +13,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-
 #include <unistd.h>
 
 #ifdef HAVE_ONEDNN
-#include <oneapi/dnnl/dnnl.h>
+#include "kernels/onednn.h"
 #endif
 
 #include "benching.h"
@@ -142,8 +141,8 @@ static void run_library(void *context)
     must(dnnl_stream_wait(l->stream));
 }
 
-static dnnl_memory_t typed_copy(struct library *l, const dnnl_memory_desc_t *desc, dnnl_dim_t rows,
-                                dnnl_dim_t width, dnnl_format_tag_t tag, float *values)
+static dnnl_memory_t typed_copy(struct library *l, laser_onednn_lent desc, dnnl_dim_t rows, dnnl_dim_t width,
+                                dnnl_format_tag_t tag, float *values)
 {
     dnnl_dims_t dims = {rows, width};
     dnnl_memory_desc_t plain;
@@ -151,10 +150,11 @@ static dnnl_memory_t typed_copy(struct library *l, const dnnl_memory_desc_t *des
     dnnl_primitive_desc_t reorder;
     dnnl_primitive_t primitive;
 
-    must(dnnl_memory_desc_init_by_tag(&plain, 2, dims, dnnl_f32, tag));
-    must(dnnl_memory_create(&from, &plain, l->engine, values));
+    must(laser_onednn_tagged(&plain, dims, dnnl_f32, tag));
+    must(dnnl_memory_create(&from, laser_onednn_lend(&plain), l->engine, values));
     must(dnnl_memory_create(&to, desc, l->engine, DNNL_MEMORY_ALLOCATE));
-    must(dnnl_reorder_primitive_desc_create(&reorder, &plain, l->engine, desc, l->engine, NULL));
+    must(dnnl_reorder_primitive_desc_create(&reorder, laser_onednn_lend(&plain), l->engine, desc, l->engine,
+                                            NULL));
     must(dnnl_primitive_create(&primitive, reorder));
     must(dnnl_primitive_execute(primitive, l->stream, 2,
                                 (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}));
@@ -162,6 +162,7 @@ static dnnl_memory_t typed_copy(struct library *l, const dnnl_memory_desc_t *des
     dnnl_primitive_destroy(primitive);
     dnnl_primitive_desc_destroy(reorder);
     dnnl_memory_destroy(from);
+    laser_onednn_forget(&plain);
     return to;
 }
 
@@ -171,23 +172,25 @@ static struct candidate make_library(const struct work *w, dnnl_data_type_t type
     dnnl_dims_t x_dims = {w->tokens, w->shape.in}, w_dims = {w->shape.in, w->shape.out},
                 y_dims = {w->tokens, w->shape.out};
     dnnl_memory_desc_t x, weights, y;
-    dnnl_matmul_desc_t matmul;
     dnnl_primitive_desc_t desc;
 
     must(dnnl_engine_create(&l->engine, dnnl_cpu, 0));
     must(dnnl_stream_create(&l->stream, l->engine, dnnl_stream_default_flags));
-    must(dnnl_memory_desc_init_by_tag(&x, 2, x_dims, type, dnnl_ab));
-    must(dnnl_memory_desc_init_by_tag(&weights, 2, w_dims, type, dnnl_format_tag_any));
-    must(dnnl_memory_desc_init_by_tag(&y, 2, y_dims, dnnl_f32, dnnl_ab));
-    must(dnnl_matmul_desc_init(&matmul, &x, &weights, NULL, &y));
-    if (dnnl_primitive_desc_create(&desc, &matmul, NULL, l->engine, NULL) != dnnl_success)
+    must(laser_onednn_tagged(&x, x_dims, type, dnnl_ab));
+    must(laser_onednn_tagged(&weights, w_dims, type, dnnl_format_tag_any));
+    must(laser_onednn_tagged(&y, y_dims, dnnl_f32, dnnl_ab));
+    if (laser_onednn_matmul(&desc, l->engine, laser_onednn_lend(&x), laser_onednn_lend(&weights),
+                            laser_onednn_lend(&y), NULL) != dnnl_success)
         return (struct candidate){0};
     must(dnnl_primitive_create(&l->matmul, desc));
-    l->x = typed_copy(l, &x, w->tokens, w->shape.in, dnnl_ab, w->x);
+    l->x = typed_copy(l, laser_onednn_lend(&x), w->tokens, w->shape.in, dnnl_ab, w->x);
     l->w = typed_copy(l, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0), w->shape.in,
                       w->shape.out, dnnl_ba, w->weights);
-    must(dnnl_memory_create(&l->y, &y, l->engine, w->y));
+    must(dnnl_memory_create(&l->y, laser_onednn_lend(&y), l->engine, w->y));
     dnnl_primitive_desc_destroy(desc);
+    laser_onednn_forget(&x);
+    laser_onednn_forget(&weights);
+    laser_onednn_forget(&y);
     return (struct candidate){run_library, l, 0};
 }
 #endif

@@ -3,10 +3,12 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "kernels/linear_layout.h"
 
 #ifdef HAVE_ONEDNN
-#include <oneapi/dnnl/dnnl.h>
+#include "kernels/onednn.h"
 
 enum { OUTPUTS = 256, TOKENS = 1024, SLOTS = 32 };
 
@@ -58,33 +60,42 @@ static void empty_slot(struct slot *slot)
     *slot = (struct slot){0};
 }
 
-static bool describe(const struct key *key, dnnl_memory_desc_t *x, dnnl_memory_desc_t *weights,
-                     dnnl_memory_desc_t *y)
+/* What one key describes: x, weights, y. */
+struct description {
+    dnnl_memory_desc_t x, weights, y;
+};
+
+static void forget(struct description *d)
+{
+    laser_onednn_forget(&d->x);
+    laser_onednn_forget(&d->weights);
+    laser_onednn_forget(&d->y);
+}
+
+static bool describe(const struct key *key, struct description *d)
 {
     dnnl_dims_t x_dims = {key->tokens, key->inputs}, x_strides = {key->x_stride, 1};
     dnnl_dims_t w_dims = {key->inputs, key->outputs}, w_strides = {OUTPUTS, 1};
     dnnl_dims_t y_dims = {key->tokens, key->outputs}, y_strides = {key->y_stride, 1};
 
-    return dnnl_memory_desc_init_by_strides(x, 2, x_dims, key->type, x_strides) == dnnl_success &&
-           dnnl_memory_desc_init_by_strides(weights, 2, w_dims, key->type, w_strides) == dnnl_success &&
-           dnnl_memory_desc_init_by_strides(y, 2, y_dims, dnnl_f32, y_strides) == dnnl_success;
+    return laser_onednn_strided(&d->x, x_dims, key->type, x_strides) == dnnl_success &&
+           laser_onednn_strided(&d->weights, w_dims, key->type, w_strides) == dnnl_success &&
+           laser_onednn_strided(&d->y, y_dims, dnnl_f32, y_strides) == dnnl_success;
 }
 
-static dnnl_primitive_t make_matmul(const struct key *key, const dnnl_memory_desc_t *x,
-                                    const dnnl_memory_desc_t *weights, const dnnl_memory_desc_t *y)
+static dnnl_primitive_t make_matmul(const struct key *key, const struct description *d)
 {
-    dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_post_ops_t sum = NULL;
     dnnl_primitive_desc_t desc = NULL;
     dnnl_primitive_t primitive = NULL;
 
-    if (dnnl_matmul_desc_init(&matmul, x, weights, NULL, y) == dnnl_success &&
-        dnnl_primitive_attr_create(&attributes) == dnnl_success &&
+    if (dnnl_primitive_attr_create(&attributes) == dnnl_success &&
         dnnl_post_ops_create(&sum) == dnnl_success &&
-        (!key->add || dnnl_post_ops_append_sum(sum, 1) == dnnl_success) &&
+        (!key->add || laser_onednn_add_to(sum) == dnnl_success) &&
         dnnl_primitive_attr_set_post_ops(attributes, sum) == dnnl_success &&
-        dnnl_primitive_desc_create(&desc, &matmul, attributes, engine, NULL) == dnnl_success &&
+        laser_onednn_matmul(&desc, engine, laser_onednn_lend(&d->x), laser_onednn_lend(&d->weights),
+                            laser_onednn_lend(&d->y), attributes) == dnnl_success &&
         dnnl_primitive_create(&primitive, desc) != dnnl_success)
         primitive = NULL;
     if (desc)
@@ -96,16 +107,22 @@ static dnnl_primitive_t make_matmul(const struct key *key, const dnnl_memory_des
     return primitive;
 }
 
+static bool make_memory(dnnl_memory_t *memory, const dnnl_memory_desc_t *desc)
+{
+    return dnnl_memory_create(memory, laser_onednn_lend(desc), engine, DNNL_MEMORY_NONE) == dnnl_success;
+}
+
 static bool fill_slot(struct slot *slot, const struct key *key)
 {
-    dnnl_memory_desc_t x, weights, y;
+    struct description d;
+    bool filled;
 
+    memset(&d, 0, sizeof d);
     slot->key = *key;
-    if (!describe(key, &x, &weights, &y) || !(slot->matmul = make_matmul(key, &x, &weights, &y)))
-        return false;
-    return dnnl_memory_create(&slot->x, &x, engine, DNNL_MEMORY_NONE) == dnnl_success &&
-           dnnl_memory_create(&slot->weights, &weights, engine, DNNL_MEMORY_NONE) == dnnl_success &&
-           dnnl_memory_create(&slot->y, &y, engine, DNNL_MEMORY_NONE) == dnnl_success;
+    filled = describe(key, &d) && (slot->matmul = make_matmul(key, &d)) && make_memory(&slot->x, &d.x) &&
+             make_memory(&slot->weights, &d.weights) && make_memory(&slot->y, &d.y);
+    forget(&d);
+    return filled;
 }
 
 static bool same_key(const struct key *a, const struct key *b)

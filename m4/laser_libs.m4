@@ -132,6 +132,17 @@ AC_DEFUN([LASER_CHECK_ONEDNN], [
   AC_SUBST([ONEDNN_LIBS])
 ])
 
+# LASER_CHECK_CAIRO: optional figures in PDF and PNG.
+AC_DEFUN([LASER_CHECK_CAIRO], [
+  AC_ARG_WITH([cairo], [AS_HELP_STRING([--without-cairo], [figures in SVG only])], [], [with_cairo=check])
+  laser_cairo=no
+  AS_IF([test "x$with_cairo" != xno], [
+    PKG_CHECK_MODULES([CAIRO], [cairo-pdf cairo-png], [laser_cairo=yes
+       AC_DEFINE([HAVE_CAIRO], [1], [Define to 1 if cairo is used.])],
+      [AS_IF([test "x$with_cairo" = xyes], [LASER_MISSING([cairo], [libcairo2-dev], [cairo-devel], [cairo])])])
+  ])
+])
+
 # LASER_CHECK_CMOCKA: needed by make check only.
 AC_DEFUN([LASER_CHECK_CMOCKA], [
   PKG_CHECK_MODULES([CMOCKA], [cmocka], [laser_cmocka=yes],

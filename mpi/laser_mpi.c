@@ -18,6 +18,7 @@
 #include "linalg/blas.h"
 #include "schedule/commands.h"
 #include "schedule/header.h"
+#include "schedule/report.h"
 #include "schedule/results.h"
 #include "schedule/run.h"
 
@@ -160,7 +161,9 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
     set_threads(deck);
     if (command->is_job)
         laser_mpi_header(&run);
-    code = command->run(&run, err);
+    code = laser_mpi_report_check(deck, err);
+    if (code == LASER_OK)
+        code = command->run(&run, err);
     if (code == LASER_OK && command->is_job)
         laser_mpi_log_phases(log, run.world);
     laser_mpi_run_close(&run);

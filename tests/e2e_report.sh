@@ -29,6 +29,16 @@ check "... in a file of their own" holds "$out/scan/comparison.html" '"label":"d
 
 printf '{"model.layers.0.mlp.up_proj": {"snr": 1.5, "type": "mlp.up_proj"}, "model.layers.1.mlp.up_proj": {"snr": Infinity, "type":
 "mlp.up_proj"}}' >"$scratch/spectrum.json"
+check "figures" report "$out/reduce" --figures svg
+for f in map spectra ranks path; do
+    check "... $f" grep -q '</svg>' "$out/reduce/figures/$f.svg"
+done
+if grep -q 'define HAVE_CAIRO' "$BUILDDIR/config.h"; then
+    check "figures as a scan ends" run 1 scan --model "$demo" --output "$out/scan2" --figures pdf,png
+    check "... in both formats" test -s "$out/scan2/figures/spectra.pdf" -a -s "$out/scan2/figures/map.png"
+else
+    check "figures that need cairo" refuses 2 'without cairo' 2 scan --model "$demo" --output "$out/scan2" --figures png
+fi
 check "a scan that another program wrote" report "$scratch/spectrum.json"
 check "... beside the file" holds "$scratch/spectrum.json.html" '"score":[1.5,"Infinity"]'
 check "... beside a run's" report "$out/scan" --compare "$scratch/spectrum.json" --output "$out/both"

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "comm/agree.h"
+#include "report/draw.h"
 #include "schedule/commands.h"
 #include "schedule/report_load.h"
 
@@ -39,6 +40,38 @@ static int write_page(const struct laser_mpi_report_source *sources, int n, cons
     return code;
 }
 
+int laser_mpi_report_check(const struct laser_deck *deck, struct laser_error *err)
+{
+    int n;
+    const char *const *formats = laser_deck_list(deck, "report.figures", &n);
+
+    for (int i = 0; i < n; ++i)
+        if (!laser_figure_has_format(formats[i]))
+            return laser_error_set(
+                err, LASER_EUSAGE, laser_deck_origin(deck, "report.figures"),
+                "this program was built without cairo (libcairo2-dev), so that figures can be svg only");
+    return LASER_OK;
+}
+
+/* directory/figures/NAME.FORMAT, if asked for. */
+static int write_figures(struct laser_mpi_run *run, const char *directory, const struct laser_page_run *page,
+                         struct laser_error *err)
+{
+    int n_formats, n = 0, code = LASER_OK;
+    const char *const *formats = laser_deck_list(run->deck, "report.figures", &n_formats);
+    char path[4200];
+
+    if (n_formats == 0)
+        return LASER_OK;
+    snprintf(path, sizeof path, "%.4096s/figures", directory);
+    code = laser_directory_make(path, err);
+    for (int i = 0; code == LASER_OK && i < n_formats; ++i)
+        code = laser_figures_write(path, formats[i], page, &n, err);
+    if (code == LASER_OK)
+        laser_mpi_log_line(run->log, "REPORT", "%s: %d files", path, n);
+    return code;
+}
+
 void laser_mpi_report_make(struct laser_mpi_run *run)
 {
     struct laser_mpi_report_source source;
@@ -49,11 +82,13 @@ void laser_mpi_report_make(struct laser_mpi_run *run)
     snprintf(path, sizeof path, "%.4096s/report.html", run->output);
     if (code == LASER_OK)
         code = write_page(&source, 1, path, &err);
+    if (code == LASER_OK)
+        code = write_figures(run, run->output, &source.page, &err);
     laser_mpi_report_free(&source);
     if (code == LASER_OK)
         laser_mpi_log_line(run->log, "REPORT", "%s", path);
     else
-        laser_mpi_log_line(run->log, "WARNING", "no report.html: %s: %s", err.where, err.text);
+        laser_mpi_log_line(run->log, "WARNING", "the report could not be made: %s: %s", err.where, err.text);
 }
 
 /* Where the page goes: into the run's directory, or, for a single file, beside it under its name, unless
@@ -66,17 +101,15 @@ static int choose_path(struct laser_mpi_run *run, bool two, char path[4200], str
     struct stat info;
 
     is_directory = stat(first, &info) == 0 && S_ISDIR(info.st_mode);
-    if (!asked && !is_directory && !two) {
-        snprintf(path, 4200, "%.4096s.html", first);
-        return LASER_OK;
-    }
     directory = asked          ? strdup(laser_deck_string(run->deck, "output"))
                 : is_directory ? strdup(first)
                                : laser_file_directory(first);
     if (directory == NULL)
         return laser_error_set(err, LASER_ENOMEM, first, "no memory");
-    snprintf(path, 4200, "%.4000s/%s", directory, name);
     snprintf(run->output, sizeof run->output, "%.4000s", directory);
+    snprintf(path, 4200, "%.4000s/%s", directory, name);
+    if (!asked && !is_directory && !two)
+        snprintf(path, 4200, "%.4096s.html", first);
     free(directory);
     return laser_directory_make(run->output, err);
 }
@@ -98,6 +131,8 @@ static int report(struct laser_mpi_run *run, struct laser_error *err)
         code = choose_path(run, n == 2, path, err);
     if (code == LASER_OK)
         code = write_page(sources, n, path, err);
+    if (code == LASER_OK)
+        code = write_figures(run, run->output, &sources[0].page, err);
     for (int i = 0; code == LASER_OK && i < n; ++i)
         for (size_t k = 0; k < sources[i].page.n_notices; ++k)
             laser_mpi_log_line(run->log, "WARNING", "%s: %s", sources[i].notices[k].name,

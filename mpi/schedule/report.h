@@ -8,4 +8,7 @@
  * computed is safe by then, so a report that cannot be made is a warning in the log and no error. */
 void laser_mpi_report_make(struct laser_mpi_run *run);
 
+/* Every rank, before the work: has this program the formats that report.figures asks for?  LASER_EUSAGE. */
+int laser_mpi_report_check(const struct laser_deck *deck, struct laser_error *err);
+
 #endif

@@ -7,6 +7,7 @@
 #define EVALUATES  (LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_PLAN)
 #define REDUCES    (LASER_IN_REDUCE | LASER_IN_PLAN)
 #define WORKS      (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_APPLY)
+#define REPORTS    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_REPORT)
 #define WITH_MODEL (WORKS | LASER_IN_EXPORT)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
@@ -129,6 +130,9 @@ static const struct laser_deck_key keys[] = {
     {"export.rank", LASER_TYPE_INT, "16", NULL, 1, 65536, NULL, NULL, 0, EXPORTS, "rank", "R", 0,
      "rank of adapters: the mean over their modules, shared out by the ranks of the spectra"},
 
+    {"report.figures", LASER_TYPE_LIST, "", "svg|pdf|png", NO_RANGE, NULL, NULL, 0, REPORTS, "figures",
+     "FORMAT,...", 0,
+     "write the figures of the report into figures/, too; pdf and png need a program built with cairo"},
     {"report.compare", LASER_TYPE_PATH, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_REPORT, "compare", "DIR",
      0, "a second run, to be set beside the first with the differences"},
 

@@ -5,6 +5,7 @@
 
 #include "base/number.h"
 #include "report/groups.h"
+#include "report/layer_grid.h"
 #include "report/scan_report.h"
 
 enum { SHOWN = 5, MOST_REASONS = 8, NARROWEST = 66 };
@@ -176,26 +177,6 @@ static void put_type(const struct pen *pen, const struct laser_scan_meta *meta, 
     laser_text_free(&verdict);
 }
 
-/* "mlp.experts.17.up_proj" as "mlp.experts.*.up_proj": numbers between dots become stars. */
-static char *display_type(const char *type)
-{
-    char *text = strdup(type), *to = text;
-
-    for (const char *from = text; text != NULL && *from != '\0';) {
-        size_t n = from == text || from[-1] == '.' ? strspn(from, "0123456789") : 0;
-
-        if (n > 0 && from[n] == '.' && from != text) {
-            *to++ = '*';
-            from += n;
-        } else {
-            *to++ = *from++;
-        }
-    }
-    if (text != NULL)
-        *to = '\0';
-    return text;
-}
-
 static void put_types(const struct pen *pen, const struct laser_scan_meta *meta,
                       const struct laser_scan_row *rows, char *const *types,
                       const struct laser_row_groups *groups)
@@ -329,7 +310,7 @@ static int prepare(const struct laser_scan_row *rows, size_t count, char ***type
     for (size_t i = 0; i < count; i++) {
         if (rows[i].status != LASER_SCAN_SCANNED)
             continue;
-        (*types)[i] = display_type(rows[i].type);
+        (*types)[i] = laser_type_display(rows[i].type);
         if ((*types)[i] == NULL)
             return 0;
         (*order)[(*n)++] = i;

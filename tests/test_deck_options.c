@@ -184,6 +184,23 @@ static void test_lists_replace_the_deck_and_then_grow(void **state)
     assert_int_equal(count, 0);
 }
 
+static void test_a_prompt_is_not_cut_at_its_commas(void **state)
+{
+    const char *const *items;
+    int count;
+
+    (void)state;
+    accept("generate --model m --prompt one,two -p three --set generate.max_tokens=5");
+    items = laser_deck_list(deck, "generate.prompt", &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(items[0], "one,two");
+    assert_string_equal(items[1], "three");
+    accept("generate --model m --set generate.prompt=a,b");
+    items = laser_deck_list(deck, "generate.prompt", &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(items[0], "a,b");
+}
+
 static void test_texts_have_names(void **state)
 {
     const struct laser_deck_pair *pairs;
@@ -398,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_an_option_that_the_command_would_ignore_is_refused),
         cmocka_unit_test(test_no_command_and_no_deck_is_the_demo),
         cmocka_unit_test(test_lists_replace_the_deck_and_then_grow),
+        cmocka_unit_test(test_a_prompt_is_not_cut_at_its_commas),
         cmocka_unit_test(test_texts_have_names),
         cmocka_unit_test(test_the_environment_stands_between_deck_and_options),
         cmocka_unit_test(test_openmp_threads_stand_below_the_deck),

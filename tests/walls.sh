@@ -26,13 +26,14 @@ allowed() {
     src/exchange) echo "base checkpoint report" ;;
     src/task) echo "base checkpoint corpus kernels model" ;;
     src/model) echo "base checkpoint kernels" ;;
+    src/generate) echo "base checkpoint tokenizer" ;;
     mpi/comm) echo "base report" ;;
     mpi/grid) echo "base comm layout" ;;
     mpi/svd) echo "base comm grid layout linalg" ;;
     mpi/forward) echo "base comm model" ;;
     mpi/store) echo "base checkpoint corpus search" ;;
     mpi/schedule)
-        echo "base checkpoint comm corpus deck forward kernels layout linalg model report search spectrum store svd task \
+        echo "base checkpoint comm corpus deck forward generate kernels layout linalg model report search spectrum store svd task \
 tokenizer grid exchange" ;;
     *) echo "" ;;
     esac

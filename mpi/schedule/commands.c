@@ -14,6 +14,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
     {LASER_COMMAND_REPORT, false, laser_mpi_command_report},
     {LASER_COMMAND_EXPORT, false, laser_mpi_command_export},
+    {LASER_COMMAND_GENERATE, false, laser_mpi_command_generate},
 };
 
 const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command)

@@ -26,6 +26,7 @@ int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err)
 int laser_mpi_command_show(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_report(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_generate(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_apply(struct laser_mpi_run *run, struct laser_error *err);
 
 #endif

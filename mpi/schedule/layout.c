@@ -46,8 +46,7 @@ static double product_rate(enum laser_precision precision)
     }
 }
 
-/* The type that most of the weights have. */
-static enum laser_storage stored_type(const struct laser_checkpoint *c)
+enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *c)
 {
     const struct {
         enum laser_dtype dtype;
@@ -180,7 +179,7 @@ int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_
         return code;
     need.precision =
         laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
-    need.stored = stored_type(run->checkpoint);
+    need.stored = laser_mpi_stored_type(run->checkpoint);
     code = choose(&need, layout, err);
     laser_arch_free(&need.arch);
     return code;

@@ -2,6 +2,7 @@
 #ifndef LASER_MPI_SCHEDULE_LAYOUT_H
 #define LASER_MPI_SCHEDULE_LAYOUT_H
 
+#include "kernels/storage.h"
 #include "schedule/run.h"
 
 /* The work that a layout is for. */
@@ -27,6 +28,9 @@ struct laser_mpi_layout {
  * LASER_ENOMEM: nothing fits; says how many ranks would do.  LASER_EINPUT: config.json. */
 int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_mpi_work *work,
                             struct laser_mpi_layout *layout, struct laser_error *err);
+
+/* The type that most of the weights have. */
+enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *checkpoint);
 
 /* Collective over run->world: says what the evaluation would take (the command `plan`).  Silent for a model
  * without config.json or of an architecture that cannot be evaluated, unless a text is given. */

@@ -104,27 +104,27 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
     return LASER_OK;
 }
 
-/* Rank 0 reads the catalogue, the others get it. */
-static int share_checkpoint(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
+                               struct laser_error *err)
 {
     void *data = NULL;
     size_t n = 0;
-    int code = LASER_OK;
+    int rank, code = LASER_OK;
 
-    if (run->rank == 0) {
-        const char *model = laser_deck_string(run->deck, "model");
-        code = laser_h5_is_file(model) ? laser_h5_matrices_open(model, &run->checkpoint, err)
-                                       : laser_checkpoint_open(model, &run->checkpoint, err);
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0) {
+        code = laser_h5_is_file(model) ? laser_h5_matrices_open(model, checkpoint, err)
+                                       : laser_checkpoint_open(model, checkpoint, err);
         if (code == LASER_OK)
-            code = laser_checkpoint_pack(run->checkpoint, &data, &n, err);
+            code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(comm, code, err);
     if (code == LASER_OK)
-        code = laser_mpi_share(run->world, &data, &n, err);
+        code = laser_mpi_share(comm, &data, &n, err);
     if (code == LASER_OK) {
-        if (run->rank != 0)
-            code = laser_checkpoint_unpack(data, n, &run->checkpoint, err);
-        code = laser_mpi_agree(run->world, code, err);
+        if (rank != 0)
+            code = laser_checkpoint_unpack(data, n, checkpoint, err);
+        code = laser_mpi_agree(comm, code, err);
     }
     free(data);
     return code;
@@ -180,7 +180,8 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = share_checkpoint(run, err);
+    code =
+        laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"), &run->checkpoint, err);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

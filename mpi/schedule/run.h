@@ -59,6 +59,10 @@ int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err);
 /* Collective.  Only the model and its matrices (plan). */
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err);
 
+/* Collective over comm: rank 0 opens a model's catalogue, the others get it.  *checkpoint is the caller's. */
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
+                               struct laser_error *err);
+
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);
 

@@ -23,8 +23,7 @@ static int set_defaults(struct laser_deck *deck, int laserrmt, struct laser_erro
 
         if (initial == NULL || deck->values[i].kind != LASER_DECK_DEFAULT)
             continue;
-        if (laser_value_is_list(keys[i].type) ? !laser_texts_split(&items, initial)
-                                              : !laser_texts_add(&items, initial, strlen(initial)))
+        if (!laser_texts_read(&items, keys[i].type, initial))
             rc = no_memory(err);
         /* An unset string passes no check of its syntax. */
         if (rc == LASER_OK)
@@ -167,9 +166,7 @@ int laser_deck_set(struct laser_deck *deck, const char *key, const char *text,
 
     if (index < 0)
         return laser_deck_unknown_key(key, where, err);
-    if (laser_value_is_list(laser_schema_keys(&count)[index].type)
-            ? !laser_texts_split(&items, text)
-            : !laser_texts_add(&items, text, strlen(text)))
+    if (!laser_texts_read(&items, laser_schema_keys(&count)[index].type, text))
         rc = no_memory(err);
     else
         rc = laser_deck_assign(deck, index, items.items, items.count, NULL, 0, kind, where, err);

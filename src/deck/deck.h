@@ -31,6 +31,7 @@ enum laser_command {
     LASER_COMMAND_SHOW,
     LASER_COMMAND_REPORT,
     LASER_COMMAND_EXPORT,
+    LASER_COMMAND_GENERATE,
     LASER_COMMAND_RUN,
     LASER_COMMAND_VERSION,
     LASER_COMMAND_HELP
@@ -85,8 +86,8 @@ int laser_deck_read_text(struct laser_deck *deck, const char *name, const char *
                          struct laser_error *err);
 int laser_deck_read_file(struct laser_deck *deck, const char *path, struct laser_error *err);
 
-/* One key from text as --set takes it: lists are comma-separated ("\," is a comma); where as in an error.
- * A relative path stays as it is.  LASER_EUSAGE, LASER_ENOMEM. */
+/* One key from text as --set takes it: lists (but of texts) are comma-separated ("\," is a comma); where as
+ * in an error. A relative path stays as it is.  LASER_EUSAGE, LASER_ENOMEM. */
 int laser_deck_set(struct laser_deck *deck, const char *key, const char *text,
                    enum laser_deck_origin_kind kind, const char *where, struct laser_error *err);
 

@@ -30,8 +30,8 @@ static const struct laser_deck_value *value_of(const struct laser_deck *deck, co
 
 const char *laser_deck_string(const struct laser_deck *deck, const char *key)
 {
-    const struct laser_deck_value *v =
-        value_of(deck, key, ~(1u << LASER_TYPE_LIST | 1u << LASER_TYPE_PAIRS), "a string");
+    const struct laser_deck_value *v = value_of(
+        deck, key, ~(1u << LASER_TYPE_LIST | 1u << LASER_TYPE_PAIRS | 1u << LASER_TYPE_TEXTS), "a string");
 
     return v != NULL ? v->items[0] : "";
 }
@@ -74,7 +74,8 @@ int laser_deck_is(const struct laser_deck *deck, const char *key, const char *wo
 const char *const *laser_deck_list(const struct laser_deck *deck, const char *key, int *count)
 {
     static const char *const none[] = {NULL};
-    const struct laser_deck_value *v = value_of(deck, key, 1u << LASER_TYPE_LIST, "a list");
+    const struct laser_deck_value *v =
+        value_of(deck, key, 1u << LASER_TYPE_LIST | 1u << LASER_TYPE_TEXTS, "a list");
 
     *count = v != NULL ? v->count : 0;
     return v != NULL ? (const char *const *)v->items : none;

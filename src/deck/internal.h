@@ -33,6 +33,9 @@ struct laser_texts {
 };
 
 int laser_texts_add(struct laser_texts *list, const char *text, size_t size); /* 0 without memory */
+/* What text means as the value of a key: items between commas, or itself.  0 without memory. */
+int laser_texts_read(struct laser_texts *list, enum laser_deck_type type, const char *text);
+
 void laser_texts_free(struct laser_texts *list);
 
 /* Items between commas; "\," is a comma, "" is no item.  0 without memory. */

@@ -304,11 +304,9 @@ static int apply_sets(struct laser_deck *deck, const struct command_line *c, str
     for (size_t i = 0; rc == LASER_OK && i < c->nsets; i++) {
         const struct set_value *s = &c->sets[i];
         struct laser_texts items = {0};
-        int is_list = laser_value_is_list(keys[s->index].type);
         int append = deck->values[s->index].kind == LASER_DECK_COMMAND_LINE;
 
-        if (is_list ? !laser_texts_split(&items, s->text)
-                    : !laser_texts_add(&items, s->text, strlen(s->text)))
+        if (!laser_texts_read(&items, keys[s->index].type, s->text))
             rc = laser_error_set(err, LASER_ENOMEM, NULL, "no memory for options");
         else
             rc = laser_deck_assign(deck, s->index, items.items, items.count, NULL, append,

@@ -181,6 +181,7 @@ static json_t *value_json(const struct laser_deck_key *key, const struct laser_d
         return json_real(value->real);
     case LASER_TYPE_LIST:
     case LASER_TYPE_PAIRS:
+    case LASER_TYPE_TEXTS:
         list = json_array();
         for (int i = 0; i < value->count; i++)
             if (json_array_append_new(list,

@@ -62,6 +62,7 @@ static const char *type_name(const struct laser_deck_key *key)
         [LASER_TYPE_MODEL] = "path or hub id",
         [LASER_TYPE_LIST] = "list",
         [LASER_TYPE_PAIRS] = "names with paths",
+        [LASER_TYPE_TEXTS] = "texts",
     };
 
     return names[key->type];

@@ -8,17 +8,20 @@
 #define REDUCES    (LASER_IN_REDUCE | LASER_IN_PLAN)
 #define WORKS      (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_APPLY)
 #define REPORTS    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_REPORT)
-#define WITH_MODEL (WORKS | LASER_IN_EXPORT)
+#define WITH_MODEL (WORKS | LASER_IN_EXPORT | LASER_IN_GENERATE)
+#define RUNS_MODEL (EVALUATES | LASER_IN_GENERATE)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
      LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT)
-#define ALL      (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT)
+#define ALL                                                                                                  \
+    (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT |        \
+     LASER_IN_GENERATE)
 #define EXPORTS  (LASER_IN_DERIVE | LASER_IN_EXPORT)
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
-    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|reduce", NO_RANGE, NULL, NULL, 0, ALL, NULL, NULL,
-     0, "what to do when the command line does not say"},
+    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|reduce|generate", NO_RANGE, NULL, NULL, 0, ALL,
+     NULL, NULL, 0, "what to do when the command line does not say"},
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
      "model directory, one .safetensors or HDF5 file, or org/name in the local hub cache"},
     {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
@@ -54,11 +57,13 @@ static const struct laser_deck_key keys[] = {
 
     {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
      "group-size", "N", 'g', "ranks that work on one matrix together; 0 = from memory and cost"},
-    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0, WORKS, "memory-per-rank",
-     "SIZE", 0, "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
-    {"parallel.shards", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, EVALUATES, "shards", "N", 0,
+    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0,
+     WORKS | LASER_IN_GENERATE, "memory-per-rank", "SIZE", 0,
+     "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
+    {"parallel.shards", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, RUNS_MODEL, "shards", "N", 0,
      "ranks that hold one copy of the model together in evaluation; 0 = from memory and speed"},
-    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, WORKS, "threads", "N", 0,
+    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, WORKS | LASER_IN_GENERATE,
+     "threads", "N", 0,
      "threads of a rank; OMP_NUM_THREADS sets it where neither deck nor command line does"},
 
     {"evaluate.text", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, EVALUATES, "text", "NAME=PATH", 0,
@@ -71,7 +76,7 @@ static const struct laser_deck_key keys[] = {
     {"evaluate.stride", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
      "tokens between the starts of windows (hf-strided); 0 = seqlen"},
     {"evaluate.precision", LASER_TYPE_ENUM, "float32", "float32|bfloat16", NO_RANGE, NULL, "float32", 1,
-     EVALUATES, "precision", "NAME", 0, "arithmetic of the forward pass"},
+     RUNS_MODEL, "precision", "NAME", 0, "arithmetic of the forward pass"},
     {"evaluate.max_tokens", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
      "tokens used of each text; 0 = all"},
     {"evaluate.max_bytes", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 1, EVALUATES, NULL, NULL, 0,
@@ -135,6 +140,22 @@ static const struct laser_deck_key keys[] = {
      "write the figures of the report into figures/, too; pdf and png need a program built with cairo"},
     {"report.compare", LASER_TYPE_PATH, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_REPORT, "compare", "DIR",
      0, "a second run, to be set beside the first with the differences"},
+
+    {"generate.prompt", LASER_TYPE_TEXTS, "", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_GENERATE, "prompt",
+     "TEXT", 'p', "a text to go on from, may be repeated"},
+    {"generate.against", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_GENERATE, "against",
+     "DIR", 0, "a second model, whose texts stand beside those of the first"},
+    {"generate.max_tokens", LASER_TYPE_INT, "64", NULL, 1, 1000000, NULL, NULL, 1, LASER_IN_GENERATE,
+     "max-tokens", "N", 0, "tokens at most for each prompt; an end-of-text token ends it earlier"},
+    {"generate.temperature", LASER_TYPE_REAL, "0", NULL, 0, 100, NULL, NULL, 1, LASER_IN_GENERATE,
+     "temperature", "T", 0,
+     "0 = always the likeliest token; above, tokens are drawn, the more freely the higher"},
+    {"generate.top_k", LASER_TYPE_INT, "0", NULL, 0, 1 << 24, NULL, NULL, 1, LASER_IN_GENERATE, "top-k", "K",
+     0, "draw from the K likeliest tokens; 0 = from all"},
+    {"generate.top_p", LASER_TYPE_REAL, "1", NULL, 0, 1, NULL, NULL, 1, LASER_IN_GENERATE, "top-p", "P", 0,
+     "draw from the fewest likeliest tokens that together have this probability"},
+    {"generate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, LASER_IN_GENERATE, "seed", "N", 0,
+     "seed of the draws; both models draw with the same random numbers"},
 
     {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, WORKS, "max-time", "TIME", 0,
      "stop, resumable, at the last safe point before this time (2h30m); 0 = no limit"},
@@ -212,6 +233,11 @@ static const struct laser_deck_command commands[] = {
      "WeightWatcher's CSV) and writes that as files for Axolotl, LLaMA-Factory, ms-swift, PEFT and TRL, "
      "WeightWatcher and Spectrum. With --format pissa or milora and --model, adapters are taken out of the "
      "weights, too."},
+    {LASER_COMMAND_GENERATE, "generate", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "texts that a model goes on with, or two models side by side",
+     "Lets a causal language model go on from each prompt, by its likeliest tokens or by drawing with a "
+     "seed, "
+     "and with --against a second one beside it: for looking at what a reduction did."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",
@@ -222,9 +248,16 @@ static const struct laser_deck_command commands[] = {
 static const struct {
     const char *section, *title;
 } sections[] = {
-    {"", "What to do"},         {"scan", "Scan"},        {"parallel", "Ranks and memory"},
-    {"evaluate", "Evaluation"}, {"reduce", "Reduction"}, {"export", "Exports"},
-    {"report", "Report"},       {"run", "Run"},          {"log", "Log"},
+    {"", "What to do"},
+    {"scan", "Scan"},
+    {"parallel", "Ranks and memory"},
+    {"evaluate", "Evaluation"},
+    {"reduce", "Reduction"},
+    {"export", "Exports"},
+    {"report", "Report"},
+    {"generate", "Generation"},
+    {"run", "Run"},
+    {"log", "Log"},
 };
 
 const struct laser_deck_key *laser_schema_keys(size_t *count)

@@ -19,7 +19,8 @@ enum laser_deck_type {
     LASER_TYPE_PATH,
     LASER_TYPE_MODEL, /* a path if there is something at it, else a hub id */
     LASER_TYPE_LIST,  /* of strings */
-    LASER_TYPE_PAIRS  /* of name=path */
+    LASER_TYPE_PAIRS, /* of name=path */
+    LASER_TYPE_TEXTS  /* a list of strings that commas do not cut: one for each option */
 };
 
 enum { LASER_DECK_VERSION = 1 };
@@ -35,7 +36,8 @@ enum {
     LASER_IN_APPLY = 1 << LASER_COMMAND_APPLY,
     LASER_IN_SHOW = 1 << LASER_COMMAND_SHOW,
     LASER_IN_REPORT = 1 << LASER_COMMAND_REPORT,
-    LASER_IN_EXPORT = 1 << LASER_COMMAND_EXPORT
+    LASER_IN_EXPORT = 1 << LASER_COMMAND_EXPORT,
+    LASER_IN_GENERATE = 1 << LASER_COMMAND_GENERATE
 };
 
 /* A key.  Where the words of an enum or list are limited, words names them, separated by '|'. */

@@ -60,6 +60,13 @@ int laser_texts_split(struct laser_texts *list, const char *text)
     return good;
 }
 
+int laser_texts_read(struct laser_texts *list, enum laser_deck_type type, const char *text)
+{
+    if (type == LASER_TYPE_LIST || type == LASER_TYPE_PAIRS)
+        return laser_texts_split(list, text);
+    return (type == LASER_TYPE_TEXTS && *text == '\0') || laser_texts_add(list, text, strlen(text));
+}
+
 int laser_words_have(const char *words, const char *word)
 {
     size_t n = strlen(word);

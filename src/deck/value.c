@@ -13,7 +13,7 @@
 
 int laser_value_is_list(enum laser_deck_type type)
 {
-    return type == LASER_TYPE_LIST || type == LASER_TYPE_PAIRS;
+    return type == LASER_TYPE_LIST || type == LASER_TYPE_PAIRS || type == LASER_TYPE_TEXTS;
 }
 
 void laser_value_free(struct laser_deck_value *value)

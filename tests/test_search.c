@@ -37,7 +37,8 @@ static int write_down(void *context, const struct laser_search_decision *d, stru
     struct record *r = context;
 
     (void)err;
-    r->decisions[r->n++] = *d;
+    r->decisions[r->n] = *d;
+    r->decisions[r->n++].windows = NULL; /* valid in here only */
     return LASER_OK;
 }
 

@@ -16,7 +16,7 @@
 #include "schedule/evaluate.h"
 #include "schedule/report.h"
 #include "schedule/results.h"
-#include "store/windows.h"
+#include "schedule/windows_file.h"
 
 /* What is reported of a data set, or of all. */
 struct figures {
@@ -124,34 +124,6 @@ static int write_results(const struct laser_mpi_evaluation *e, const struct figu
     return code;
 }
 
-static int write_windows(const struct laser_mpi_evaluation *e, const struct laser_window_nll *nll,
-                         struct laser_error *err)
-{
-    const struct laser_mpi_run *run = e->run;
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
-    char content[20], seqlen[24], stride[24], *deck = laser_deck_print(run->deck, run->command);
-    const struct laser_windows_note notes[] = {
-        {"laser_mpi_version", PACKAGE_VERSION},
-        {"model", run->checkpoint->model},
-        {"model_content_hash", content},
-        {"convention", laser_convention_name(e->convention)},
-        {"seqlen", seqlen},
-        {"stride", stride},
-        {"precision", laser_deck_string(run->deck, "evaluate.precision")},
-        {"kernels", laser_kernels_name(laser_kernels_current(e->precision))},
-        {"libraries", laser_mpi_libraries()},
-        {"deck", deck != NULL ? deck : ""}};
-    int code;
-
-    snprintf(content, sizeof content, "%016" PRIx64, print.content);
-    snprintf(seqlen, sizeof seqlen, "%" PRId64, laser_deck_int(run->deck, "evaluate.seqlen"));
-    snprintf(stride, sizeof stride, "%" PRId64, laser_deck_int(run->deck, "evaluate.stride"));
-    code = laser_windows_write(laser_mpi_run_path(run, "windows.h5"), notes, sizeof notes / sizeof *notes,
-                               e->datasets, e->n_datasets, e->windows, nll, e->n_windows, err);
-    free(deck);
-    return code;
-}
-
 /* Rank 0. */
 static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll *nll, double evaluation_s,
                   json_t *phases, struct laser_error *err)
@@ -173,7 +145,7 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
     if (code == LASER_OK) {
         pooled.tokens_per_second = evaluation_s > 0 ? (double)tokens_of(e, -1) / evaluation_s : 0;
         say(e, "pooled", &pooled);
-        code = write_windows(e, nll, err);
+        code = laser_mpi_windows_write(e, "windows.h5", e->windows, nll, err);
     }
     if (code == LASER_OK)
         code = write_results(e, figures, &pooled, evaluation_s, phases, err);

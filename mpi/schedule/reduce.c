@@ -115,6 +115,7 @@ void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
     json_decref(r->table);
     laser_sweep_free(&r->cells);
     free(r->weights);
+    free(r->final);
     free(r->ranks);
     free(r->trial_means);
 }

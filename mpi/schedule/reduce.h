@@ -36,6 +36,7 @@ struct laser_mpi_reduction {
     const struct laser_strategy_plan *now; /* the plan that is searched */
     struct laser_search *search;
     double *weights;     /* scored tokens of every window */
+    double *final;       /* mean nats of every window in the end: selection, then report */
     int64_t *ranks;      /* of each edit: singular values above 0 */
     double *trial_means; /* of r->plan: nats, NaN where unknown */
     json_t *decisions;
@@ -49,7 +50,7 @@ struct laser_mpi_reduction {
     double base_mean; /* of the whole search, also when it goes on from the ledger */
     double base_se;
     int n_kept;
-    double report_base, report_base_se, report_final, report_difference, report_se;
+    double report_base, report_base_se, report_final, report_final_se, report_difference, report_se;
 };
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */

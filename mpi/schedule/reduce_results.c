@@ -3,10 +3,12 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "comm/agree.h"
 #include "schedule/report.h"
 #include "schedule/results.h"
+#include "schedule/windows_file.h"
 #include "store/decisions.h"
 
 static json_t *mean_json(double nll, double se)
@@ -65,7 +67,7 @@ static int fill_results(const struct laser_mpi_reduction *r, json_t *results, do
                         const struct saving *saving, json_t *phases, struct laser_error *err)
 {
     json_t *base_report = r->has_report ? mean_json(r->report_base, r->report_base_se) : NULL;
-    json_t *final_report = r->has_report ? mean_json(r->report_final, NAN) : NULL;
+    json_t *final_report = r->has_report ? mean_json(r->report_final, r->report_final_se) : NULL;
     int bad = json_object_set_new(results, "strategy",
                                   json_string(laser_deck_string(r->run->deck, "reduce.strategy"))) |
               json_object_set_new(results, "baseline",
@@ -154,8 +156,10 @@ static void say(const struct laser_mpi_reduction *r, double final, double final_
                        r->e.n_selected);
     if (r->has_report)
         laser_mpi_log_line(log, "RESULT",
-                           "report:    perplexity %.6f -> %.6f on %" PRId64 " windows (%+.6f +- %.6f nats)",
-                           exp(r->report_base), exp(r->report_final), r->e.n_windows - r->e.n_selected,
+                           "report:    perplexity %.6f +- %.6f -> %.6f +- %.6f on %" PRId64
+                           " windows (%+.6f +- %.6f nats)",
+                           exp(r->report_base), r->report_base_se * exp(r->report_base), exp(r->report_final),
+                           r->report_final_se * exp(r->report_final), r->e.n_windows - r->e.n_selected,
                            r->report_difference, r->report_se);
     if (laser_deck_is(r->run->deck, "reduce.strategy", "sweep"))
         laser_mpi_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
@@ -177,7 +181,10 @@ int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, 
         double final, final_se;
         const double *windows = laser_search_best(r->search, &final);
         final_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.n_selected, final);
+        memcpy(r->final, windows, (size_t)r->e.n_selected * sizeof *r->final);
         code = write_decisions(r, err);
+        if (code == LASER_OK)
+            code = laser_mpi_windows_write_means(&r->e, "windows.h5", r->final, err);
         if (code == LASER_OK)
             code = fill_results(r, results, final, final_se, &saving, phases, err);
         if (code == LASER_OK && laser_mpi_sweep_is(r))

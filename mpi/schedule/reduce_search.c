@@ -61,8 +61,9 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
 static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     r->weights = malloc((size_t)r->e.n_windows * sizeof *r->weights);
+    r->final = malloc((size_t)r->e.n_windows * sizeof *r->final);
     r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
-    if (r->weights == NULL || r->trial_means == NULL)
+    if (r->weights == NULL || r->final == NULL || r->trial_means == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " windows",
                                r->e.n_windows);
     for (int64_t i = 0; i < r->e.n_windows; ++i)
@@ -131,6 +132,7 @@ static int report_decided(void *context, const struct laser_search_decision *d, 
         r->report_winner_se = d->difference_se;
         return LASER_OK;
     }
+    memcpy(r->final + r->e.n_selected, d->windows, (size_t)d->n_windows * sizeof *r->final);
     r->report_final = d->nll;
     r->report_difference = d->difference;
     r->report_se = d->difference_se;
@@ -189,6 +191,8 @@ int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error
         const double *windows = laser_search_base(search, &r->report_base);
         r->report_base_se =
             laser_mpi_reduction_error(windows, plan.window_weights, plan.n_windows, r->report_base);
+        r->report_final_se = laser_mpi_reduction_error(r->final + r->e.n_selected, plan.window_weights,
+                                                       plan.n_windows, r->report_final);
     }
     laser_search_free(search);
     free((void *)(uintptr_t)plan.edits);

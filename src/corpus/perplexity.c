@@ -58,11 +58,12 @@ static double window_variance(double sum_of_squares, int64_t windows, int64_t to
     return windows > 1 ? w / (w - 1) * sum_of_squares / (n * n) : nan_value;
 }
 
+/* Without data sets only the sums matter: a pair of evaluations. */
 static int check_finite(const struct laser_dataset *datasets, const struct laser_window *windows,
                         const struct laser_window_nll *nll, int64_t n_windows, struct laser_error *err)
 {
     for (int64_t i = 0; i < n_windows; i++)
-        if (!isfinite(nll[i].sum_nats) || !isfinite(nll[i].sum_squares_nats2))
+        if (!isfinite(nll[i].sum_nats) || (datasets != NULL && !isfinite(nll[i].sum_squares_nats2)))
             return laser_error_set(err, LASER_ENUMERIC, datasets ? datasets[windows[i].dataset].name : NULL,
                                    "window %lld (tokens from %lld of its data set) has a NLL of %g",
                                    (long long)i, (long long)windows[i].first, nll[i].sum_nats);

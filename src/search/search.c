@@ -383,10 +383,11 @@ static bool decidable(struct laser_search *s, struct laser_search_decision *d)
     return true;
 }
 
-static int settle(struct laser_search *s, const struct laser_search_decision *d, struct laser_error *err)
+/* The decision is told before anything of the candidate is forgotten. */
+static int settle(struct laser_search *s, struct laser_search_decision *d, struct laser_error *err)
 {
     const struct laser_search_candidate *c = &s->plan.candidates[s->current];
-    int code = LASER_OK;
+    int code;
 
     if (d->kept) {
         struct evaluation taken = s->trials[d->trial];
@@ -395,15 +396,15 @@ static int settle(struct laser_search *s, const struct laser_search_decision *d,
         forget(&s->base);
         s->base = taken;
         s->best_mean = d->nll;
-        /* What was computed ahead stood on the state before. */
+    }
+    d->windows = d->kept ? s->base.nll : s->trials[d->trial].nll;
+    code = s->decided != NULL ? s->decided(s->context, d, err) : LASER_OK;
+    if (d->kept) /* what was computed ahead stood on the state before */
         for (int t = 0; t < s->plan.n_trials; ++t)
             forget(&s->trials[t]);
-    }
     for (int t = c->first_trial; t < c->first_trial + c->n_trials; ++t)
         forget(&s->trials[t]);
     ++s->current;
-    if (code == LASER_OK && s->decided != NULL)
-        code = s->decided(s->context, d, err);
     return code;
 }
 

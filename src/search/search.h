@@ -99,10 +99,11 @@ struct laser_search_decision {
     int trial; /* the one taken, or the best of those that were not */
     bool kept;
     enum laser_search_reason reason;
-    double nll;           /* mean nats of the trial, over n_windows */
-    double difference;    /* to the best state before, mean over the same windows; negative is better */
-    double difference_se; /* its standard error (0 with one window) */
-    int n_windows;        /* evaluated: all of them unless given up early */
+    double nll;            /* mean nats of the trial, over n_windows */
+    double difference;     /* to the best state before, mean over the same windows; negative is better */
+    double difference_se;  /* its standard error (0 with one window) */
+    int n_windows;         /* evaluated: all of them unless given up early */
+    const double *windows; /* the trial's nats of each of them; during laser_search_decided only */
 };
 
 const char *laser_search_reason_name(enum laser_search_reason reason);

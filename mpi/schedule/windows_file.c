@@ -1,0 +1,85 @@
+#include "config.h"
+
+#include "schedule/windows_file.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/dispatch.h"
+#include "schedule/results.h"
+#include "store/windows.h"
+
+int laser_mpi_windows_write(const struct laser_mpi_evaluation *e, const char *name,
+                            const struct laser_window *windows, const struct laser_window_nll *nll,
+                            struct laser_error *err)
+{
+    const struct laser_mpi_run *run = e->run;
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    char content[20], seqlen[24], stride[24], *deck = laser_deck_print(run->deck, run->command);
+    const struct laser_windows_note notes[] = {
+        {"laser_mpi_version", PACKAGE_VERSION},
+        {"model", run->checkpoint->model},
+        {"model_content_hash", content},
+        {"convention", laser_convention_name(e->convention)},
+        {"seqlen", seqlen},
+        {"stride", stride},
+        {"precision", laser_deck_string(run->deck, "evaluate.precision")},
+        {"kernels", laser_kernels_name(laser_kernels_current(e->precision))},
+        {"libraries", laser_mpi_libraries()},
+        {"deck", deck != NULL ? deck : ""}};
+    int code;
+
+    snprintf(content, sizeof content, "%016" PRIx64, print.content);
+    snprintf(seqlen, sizeof seqlen, "%" PRId64, laser_deck_int(run->deck, "evaluate.seqlen"));
+    snprintf(stride, sizeof stride, "%" PRId64, laser_deck_int(run->deck, "evaluate.stride"));
+    code = laser_windows_write(laser_mpi_run_path(run, name), notes, sizeof notes / sizeof *notes,
+                               e->datasets, e->n_datasets, windows, nll, e->n_windows, err);
+    free(deck);
+    return code;
+}
+
+/* A window on its way back to the order of the texts. */
+struct place {
+    struct laser_window window;
+    struct laser_window_nll nll;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct laser_window *x = &((const struct place *)a)->window,
+                              *y = &((const struct place *)b)->window;
+
+    if (x->dataset != y->dataset)
+        return x->dataset < y->dataset ? -1 : 1;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+int laser_mpi_windows_write_means(const struct laser_mpi_evaluation *e, const char *name, const double *means,
+                                  struct laser_error *err)
+{
+    size_t n = (size_t)e->n_windows;
+    struct place *places = calloc(n + 1, sizeof *places);
+    struct laser_window *windows = calloc(n + 1, sizeof *windows);
+    struct laser_window_nll *nll = calloc(n + 1, sizeof *nll);
+    int code;
+
+    if (places == NULL || windows == NULL || nll == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, name, "no memory for %zu windows", n);
+    } else {
+        for (size_t i = 0; i < n; ++i)
+            places[i] = (struct place){e->windows[i], {means[i] * e->windows[i].n_scored, NAN}};
+        qsort(places, n, sizeof *places, by_text);
+        for (size_t i = 0; i < n; ++i) {
+            windows[i] = places[i].window;
+            nll[i] = places[i].nll;
+        }
+        code = laser_mpi_windows_write(e, name, windows, nll, err);
+    }
+    free(places);
+    free(windows);
+    free(nll);
+    return code;
+}

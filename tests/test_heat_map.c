@@ -1,9 +1,11 @@
 #include "testing.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/decision_list.h"
 #include "report/heat_map.h"
 #include "report/layer_grid.h"
 
@@ -23,16 +25,16 @@ static void test_layers_go_down_in_order_and_what_failed_says_so(void **state)
 
     (void)state;
     laser_heat_map(&text, rows, sizeof rows / sizeof *rows, &style);
-    assert_string_equal(text.data, " layer          b          a    lm_head\n"
-                                   "     2        inf       1.25          .\n"
-                                   "    10          3     failed          .\n"
-                                   "     -          .          .          7\n");
+    assert_string_equal(text.data, " layer         b         a   lm_head\n"
+                                   "     2       inf      1.25         .\n"
+                                   "    10         3    failed         .\n"
+                                   "     -         .         .         7\n");
     laser_text_free(&text);
 }
 
 static void test_types_that_do_not_fit_go_into_further_blocks(void **state)
 {
-    struct laser_heat_style style = {.width = 6 + 2 * 11};
+    struct laser_heat_style style = {.width = 6 + 2 * 10};
     struct laser_text text = {0};
     size_t longest = 0;
 
@@ -41,7 +43,7 @@ static void test_types_that_do_not_fit_go_into_further_blocks(void **state)
     for (const char *line = text.data; *line != '\0'; line += strcspn(line, "\n") + 1)
         if (strcspn(line, "\n") > longest)
             longest = strcspn(line, "\n");
-    assert_in_range(longest, 1, 28);
+    assert_in_range(longest, 1, 26);
     assert_non_null(strstr(text.data, "lm_head"));
     laser_text_free(&text);
 }
@@ -53,7 +55,7 @@ static void test_colours_are_only_there_when_asked_for(void **state)
 
     (void)state;
     laser_heat_map(&text, rows, sizeof rows / sizeof *rows, &style);
-    assert_non_null(strstr(text.data, "\033[38;5;21m       1.25\033[0m")); /* the lowest */
+    assert_non_null(strstr(text.data, "\033[38;5;21m      1.25\033[0m")); /* the lowest */
     laser_text_free(&text);
 }
 
@@ -70,10 +72,10 @@ static void test_experts_of_one_kind_share_a_cell(void **state)
 
     (void)state;
     laser_heat_map(&text, experts, sizeof experts / sizeof *experts, &style);
-    assert_string_equal(text.data, " layer    up_proj\n"
-                                   "     0        1.5\n"
-                                   "     1        nan\n"
-                                   "     2     failed\n");
+    assert_string_equal(text.data, " layer   up_proj\n"
+                                   "     0       1.5\n"
+                                   "     1       nan\n"
+                                   "     2    failed\n");
     laser_text_free(&text);
 }
 
@@ -91,6 +93,57 @@ static void test_types_stand_as_a_layer_has_them(void **state)
         assert_string_equal(types[i], wanted[i]);
 }
 
+/* ---- decisions ---- */
+
+static json_t *decision(const char *tensor, int kept, const char *reason, json_t *ppl)
+{
+    return json_pack("{s:s, s:s, s:i, s:i, s:b, s:s, s:o, s:f, s:f}", "tensor", tensor, "edit", "wiener:0.25",
+                     "rank", 11, "of", 64, "kept", kept, "reason", reason, "ppl", ppl, "difference", -0.00338,
+                     "difference_stderr", 0.0013);
+}
+
+static void test_decisions_keep_to_the_width(void **state)
+{
+    json_t *list = json_pack(
+        "[o, o, o, o]",
+        decision("model.layers.10.mlp.experts.127.down_proj.weight", 1, "accepted", json_real(18.25)),
+        decision("a\xc3\xa9.weight", 0, "given up early", json_real(17.25)),
+        decision("b.weight", 0, "worse", json_null()),
+        decision("c.weight", 0, "worse", json_string("Infinity")));
+
+    (void)state;
+    for (int width = 40; width <= 140; width += 10) {
+        struct laser_heat_style style = {.width = width};
+        struct laser_text text = {0};
+        laser_decision_list(&text, list, &style);
+        for (const char *line = text.data; *line != '\0'; line += strcspn(line, "\n") + 1) {
+            char copy[400];
+            snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
+            assert_in_range(laser_text_columns(copy), 1, width > 60 ? width : 60);
+        }
+        assert_non_null(strstr(text.data, "4 decisions: 1 kept, 3 reverted\n"));
+        assert_non_null(strstr(text.data, "18.250000"));
+        assert_null(strstr(text.data, "17.250000")); /* given up early */
+        assert_null(strstr(text.data, "nan"));
+        assert_non_null(strstr(text.data, "inf"));
+        laser_text_free(&text);
+    }
+    json_decref(list);
+}
+
+static void test_a_sweep_says_that_nothing_was_decided(void **state)
+{
+    json_t *list = json_pack("[o]", decision("a.weight", 0, "measured", json_real(18.25)));
+    struct laser_heat_style style = {.width = 110};
+    struct laser_text text = {0};
+
+    (void)state;
+    laser_decision_list(&text, list, &style);
+    assert_non_null(strstr(text.data, "1 edit measured, each alone\nmeasured  a.weight"));
+    laser_text_free(&text);
+    json_decref(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +152,8 @@ int main(void)
         cmocka_unit_test(test_colours_are_only_there_when_asked_for),
         cmocka_unit_test(test_experts_of_one_kind_share_a_cell),
         cmocka_unit_test(test_types_stand_as_a_layer_has_them),
+        cmocka_unit_test(test_decisions_keep_to_the_width),
+        cmocka_unit_test(test_a_sweep_says_that_nothing_was_decided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

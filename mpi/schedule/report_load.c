@@ -10,7 +10,6 @@
 #include "checkpoint/json.h"
 #include "schedule/results.h"
 #include "search/outcome.h"
-#include "store/h5matrices.h"
 
 /* ---- notices and provenance ---- */
 
@@ -40,7 +39,7 @@ static const char *either(const char *a, const char *b)
 
 static void fill_provenance(struct laser_mpi_report_source *s)
 {
-    const struct laser_spectra *h = &s->spectra;
+    const struct laser_spectra *h = &s->scan.spectra;
     const struct laser_windows *w = &s->windows;
 
     add_provenance(s, "program", either(text_of(s, "version"), h->version));
@@ -102,8 +101,10 @@ static void load_spectra(const char *dir, struct laser_mpi_report_source *s, str
         snprintf(path, sizeof path, "%.4096s", derived);
     if (access(path, F_OK) != 0)
         return;
-    if (laser_spectra_read(path, &s->spectra, &found) != LASER_OK)
+    if (laser_mpi_scan_load(path, &s->scan, &found) != LASER_OK) {
+        laser_mpi_scan_input_free(&s->scan);
         refuse(s, "spectra.h5", &found, err);
+    }
 }
 
 static int load_windows(const char *dir, struct laser_mpi_report_source *s, struct laser_error *err)
@@ -185,20 +186,6 @@ static bool row_from_json(const json_t *o, struct laser_scan_row *row, struct la
     return true;
 }
 
-static void row_from_spectra(const struct laser_spectra_matrix *m, enum laser_score score,
-                             struct laser_scan_row *row, struct laser_scan_number *numbers)
-{
-    const struct laser_outcome *o = &m->outcome;
-
-    *row = (struct laser_scan_row){.name = m->name,
-                                   .type = m->type,
-                                   .layer = m->layer,
-                                   .rows = o->metrics.rows,
-                                   .columns = o->metrics.columns,
-                                   .dtype = m->dtype};
-    laser_mpi_row_fill(row, o, score, numbers);
-}
-
 static int by_name(const void *a, const void *b)
 {
     const struct laser_spectra_matrix *const *x = a, *const *y = b;
@@ -209,13 +196,13 @@ static int by_name(const void *a, const void *b)
 /* Gives the rows their singular values. */
 static int attach_values(struct laser_mpi_report_source *s, struct laser_error *err)
 {
-    size_t n = (size_t)s->spectra.n;
+    size_t n = (size_t)s->scan.spectra.n;
     const struct laser_spectra_matrix **sorted = calloc(n + 1, sizeof *sorted);
 
     if (sorted == NULL)
         return laser_error_set(err, LASER_ENOMEM, "spectra.h5", "no memory for its matrices");
     for (size_t i = 0; i < n; ++i)
-        sorted[i] = &s->spectra.matrices[i];
+        sorted[i] = &s->scan.spectra.matrices[i];
     qsort(sorted, n, sizeof *sorted, by_name);
     for (size_t i = 0; i < s->page.n_rows; ++i) {
         struct laser_spectra_matrix key = {.name = (char *)(uintptr_t)s->rows[i].name};
@@ -229,19 +216,16 @@ static int attach_values(struct laser_mpi_report_source *s, struct laser_error *
     return LASER_OK;
 }
 
-static int make_rows(struct laser_mpi_report_source *s, struct laser_error *err)
+static int rows_from_json(struct laser_mpi_report_source *s, const json_t *list, struct laser_error *err)
 {
-    const json_t *list = json_object_get(s->results, "matrices"), *o;
-    size_t n = json_array_size(list), torn = 0, i, fields = (size_t)laser_n_metric_fields;
-    size_t room = (n > 0 ? n : (size_t)s->spectra.n) + 1;
-    enum laser_score score = s->spectra.score != NULL && strcmp(s->spectra.score, "snr-normalized") == 0
-                                 ? LASER_SCORE_SNR_NORMALIZED
-                                 : LASER_SCORE_SNR;
+    size_t n = json_array_size(list), torn = 0, fields = (size_t)laser_n_metric_fields, i;
+    char text[100];
+    const json_t *o;
 
-    s->rows = calloc(room, sizeof *s->rows);
-    s->numbers = calloc(room, fields * sizeof *s->numbers);
+    s->rows = calloc(n + 1, sizeof *s->rows);
+    s->numbers = calloc(n + 1, fields * sizeof *s->numbers);
     if (s->rows == NULL || s->numbers == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "report", "no memory for %zu matrices", room);
+        return laser_error_set(err, LASER_ENOMEM, "report", "no memory for %zu matrices", n);
     json_array_foreach(list, i, o)
     {
         size_t at = s->page.n_rows;
@@ -250,13 +234,8 @@ static int make_rows(struct laser_mpi_report_source *s, struct laser_error *err)
         else
             ++torn;
     }
-    if (n == 0)
-        for (; s->page.n_rows < (size_t)s->spectra.n; ++s->page.n_rows)
-            row_from_spectra(&s->spectra.matrices[s->page.n_rows], score, &s->rows[s->page.n_rows],
-                             s->numbers + s->page.n_rows * fields);
     s->page.rows = s->rows;
     if (torn > 0) {
-        char text[100];
         snprintf(text, sizeof text, "%zu of its %zu matrices have no name, status or shape and are left out",
                  torn, n);
         add_notice(s, "results.json", text);
@@ -264,9 +243,21 @@ static int make_rows(struct laser_mpi_report_source *s, struct laser_error *err)
     return attach_values(s, err);
 }
 
+/* Those of results.json, with the values of spectra.h5; where there are none, those of the scan alone. */
+static int make_rows(struct laser_mpi_report_source *s, struct laser_error *err)
+{
+    const json_t *list = json_object_get(s->results, "matrices");
+
+    if (json_array_size(list) > 0)
+        return rows_from_json(s, list, err);
+    s->page.rows = s->scan.rows;
+    s->page.n_rows = s->scan.n;
+    return LASER_OK;
+}
+
 static int fill_names(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
 {
-    const char *model = either(text_of(s, "model"), either(s->spectra.model, s->windows.model));
+    const char *model = either(text_of(s, "model"), either(s->scan.spectra.model, s->windows.model));
     const char *end = path + strlen(path), *start;
 
     while (end > path + 1 && end[-1] == '/')
@@ -281,9 +272,9 @@ static int fill_names(const char *path, struct laser_mpi_report_source *s, struc
     s->page.label = s->label;
     s->page.model = s->model_id;
     s->page.command = either(text_of(s, "command"), "spectra.h5");
-    s->page.rule = either(text_of(s, "threshold"), s->spectra.rule);
-    s->page.score = either(text_of(s, "score"), s->spectra.score);
-    s->page.deck = either(s->spectra.deck, s->windows.deck);
+    s->page.rule = either(text_of(s, "threshold"), s->scan.rule);
+    s->page.score = either(text_of(s, "score"), s->scan.score);
+    s->page.deck = either(s->scan.spectra.deck, s->windows.deck);
     if (strcmp(s->page.command, "perplexity") == 0 && s->windows.deck != NULL)
         s->page.deck = s->windows.deck;
     s->page.results = s->results;
@@ -292,23 +283,26 @@ static int fill_names(const char *path, struct laser_mpi_report_source *s, struc
     return LASER_OK;
 }
 
-/* A scan that another program wrote. */
-static int load_foreign(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
+/* spectra.h5 alone, or a scan that another program wrote. */
+static int load_file(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
 {
-    int code = laser_foreign_read(path, &s->foreign, err);
+    int code = laser_mpi_scan_load(path, &s->scan, err);
 
+    if (code == LASER_OK)
+        code = make_rows(s, err);
+    if (code == LASER_OK)
+        code = fill_names(path, s, err);
     if (code != LASER_OK)
         return code;
-    s->page.rows = s->foreign.rows;
-    s->page.n_rows = s->foreign.n;
-    code = fill_names(path, s, err);
-    s->page.command = s->foreign.kind == LASER_FOREIGN_WEIGHTWATCHER ? "analysis by WeightWatcher"
-                                                                     : "scan in Spectrum's format";
-    s->page.score = s->foreign.score;
-    add_provenance(s, "file", path);
-    if (s->foreign.ignored != NULL)
-        add_notice(s, "columns that are not shown:", s->foreign.ignored);
-    return code;
+    if (s->scan.program != NULL) {
+        snprintf(s->texts[s->n_texts], sizeof s->texts[0], "a scan by %s", s->scan.program);
+        s->page.command = s->texts[s->n_texts++];
+        add_provenance(s, "file", path);
+    }
+    if (s->scan.foreign.ignored != NULL)
+        add_notice(s, "columns that are not shown:", s->scan.foreign.ignored);
+    fill_provenance(s);
+    return LASER_OK;
 }
 
 static int load_directory(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
@@ -320,7 +314,7 @@ static int load_directory(const char *path, struct laser_mpi_report_source *s, s
     code = load_windows(path, s, err);
     if (code != LASER_OK)
         return code;
-    if (s->results == NULL && s->spectra.n == 0 && s->windows.n_windows == 0)
+    if (s->results == NULL && s->scan.spectra.n == 0 && s->windows.n_windows == 0)
         return err->code != LASER_OK
                    ? err->code
                    : laser_error_set(err, LASER_EINPUT, path,
@@ -337,7 +331,6 @@ static int load_directory(const char *path, struct laser_mpi_report_source *s, s
 int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *s, struct laser_error *err)
 {
     struct stat info;
-    int code;
 
     memset(s, 0, sizeof *s);
     laser_error_clear(err);
@@ -345,24 +338,14 @@ int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *s, s
         return laser_error_set(err, LASER_EINPUT, path, "there is no such directory or file");
     if (S_ISDIR(info.st_mode))
         return load_directory(path, s, err);
-    if (!laser_h5_is_file(path))
-        return load_foreign(path, s, err);
-    code = laser_spectra_read(path, &s->spectra, err);
-    if (code == LASER_OK)
-        code = make_rows(s, err);
-    if (code == LASER_OK)
-        code = fill_names(path, s, err);
-    if (code == LASER_OK)
-        fill_provenance(s);
-    return code;
+    return load_file(path, s, err);
 }
 
 void laser_mpi_report_free(struct laser_mpi_report_source *s)
 {
     json_decref(s->results);
-    laser_spectra_free(&s->spectra);
+    laser_mpi_scan_input_free(&s->scan);
     laser_windows_free(&s->windows);
-    laser_foreign_free(&s->foreign);
     free(s->rows);
     free(s->numbers);
     free(s->losses);

@@ -2,10 +2,9 @@
 #ifndef LASER_MPI_SCHEDULE_REPORT_LOAD_H
 #define LASER_MPI_SCHEDULE_REPORT_LOAD_H
 
-#include "exchange/foreign.h"
 #include "report/page.h"
 #include "report/scan_report.h"
-#include "store/spectra.h"
+#include "schedule/scan_load.h"
 #include "store/windows.h"
 
 enum { LASER_REPORT_NOTES = 16 };
@@ -13,9 +12,8 @@ enum { LASER_REPORT_NOTES = 16 };
 struct laser_mpi_report_source {
     struct laser_page_run page; /* points into what follows */
     json_t *results;
-    struct laser_spectra spectra;
+    struct laser_mpi_scan_input scan; /* spectra.h5, or a scan of another program */
     struct laser_windows windows;
-    struct laser_foreign_scan foreign;
     struct laser_scan_row *rows;
     struct laser_scan_number *numbers;
     struct laser_page_window *losses;
@@ -26,7 +24,7 @@ struct laser_mpi_report_source {
     char *model_id, *label;
 };
 
-/* Local.  path: an output directory, a spectra file (.h5), or a scan that another program wrote
+/* Local.  path: an output directory, a spectra file, or a scan that another program wrote
  * (exchange/foreign.h).  A file that is torn or of another version becomes a notice on the page
  * and is left out; LASER_EINPUT (the first such error) when nothing remains.  Free with
  * laser_mpi_report_free, also after an error. */

@@ -1,12 +1,10 @@
 /* The command `show`: the results of a run in a terminal, without the model. */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "checkpoint/json.h"
 #include "comm/agree.h"
+#include "report/decision_list.h"
 #include "report/heat_map.h"
 #include "report/sweep_map.h"
 #include "schedule/commands.h"
@@ -41,37 +39,22 @@ static void show_sweep(struct laser_mpi_run *run, const json_t *results)
     laser_text_free(&text);
 }
 
-static double real_or_nan(const json_t *value)
-{
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-static const char *text_or_empty(const json_t *value)
-{
-    const char *text = json_string_value(value);
-
-    return text != NULL ? text : "";
-}
-
 static void show_decisions(struct laser_mpi_run *run, const json_t *results)
 {
-    const json_t *list = json_object_get(results, "decisions"), *d;
-    struct laser_text text = {0};
-    size_t i;
+    static const char *const keys[] = {"sweep", "decisions"};
+    struct laser_heat_style style = {.width = laser_mpi_style().width, .colours = laser_mpi_log_terminal()};
 
-    if (!json_is_array(list))
-        return;
-    laser_text_printf(&text, "\n%zu decisions\n", json_array_size(list));
-    json_array_foreach(list, i, d) laser_text_printf(
-        &text, "%-9s %-44s %-18s rank %6lld of %6lld  ppl %.6f  %s\n",
-        json_is_true(json_object_get(d, "kept")) ? "kept" : "reverted",
-        text_or_empty(json_object_get(d, "tensor")), text_or_empty(json_object_get(d, "edit")),
-        (long long)json_integer_value(json_object_get(d, "rank")),
-        (long long)json_integer_value(json_object_get(d, "of")), real_or_nan(json_object_get(d, "ppl")),
-        text_or_empty(json_object_get(d, "reason")));
-    if (text.data != NULL && !text.failed)
-        laser_mpi_log_block(run->log, text.data);
-    laser_text_free(&text);
+    for (int i = 0; i < 2; ++i) {
+        const json_t *list = json_object_get(results, keys[i]);
+        struct laser_text text = {0};
+        if (!json_is_array(list))
+            continue;
+        laser_text_puts(&text, "\n");
+        laser_decision_list(&text, list, &style);
+        if (text.data != NULL && !text.failed)
+            laser_mpi_log_block(run->log, text.data);
+        laser_text_free(&text);
+    }
 }
 
 static int show(struct laser_mpi_run *run, struct laser_error *err)

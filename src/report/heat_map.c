@@ -7,7 +7,7 @@
 
 #include "report/layer_grid.h"
 
-#define CELL 11
+#define CELL 10
 
 /* Colour by rank, so that one outlier does not grey out the rest. */
 static int colour(const struct laser_layer_grid *m, double value)

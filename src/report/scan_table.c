@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "report/fit.h"
 #include "report/groups.h"
 #include "report/layer_grid.h"
 #include "report/scan_report.h"
@@ -17,26 +18,9 @@ struct pen {
     const char *times, *beta, *cut;
 };
 
-/* A name in at most width columns, its middle cut out. */
 static void put_name(const struct pen *pen, const char *name, size_t width, int pad)
 {
-    size_t columns = laser_text_columns(name), ncut = laser_text_columns(pen->cut), head, tail, i = 0,
-           column = 0;
-
-    if (columns <= width) {
-        laser_text_puts(pen->out, name);
-        laser_text_fill(pen->out, ' ', pad ? width - columns : 0);
-        return;
-    }
-    tail = (width - ncut) * 2 / 3;
-    head = width - ncut - tail;
-    for (; name[i] != '\0' && (column < head || ((unsigned char)name[i] & 0xC0) == 0x80); i++)
-        column += ((unsigned char)name[i + 1] & 0xC0) != 0x80;
-    laser_text_add(pen->out, name, i);
-    laser_text_puts(pen->out, pen->cut);
-    for (i = strlen(name), column = 0; column < tail; i--)
-        column += ((unsigned char)name[i - 1] & 0xC0) != 0x80;
-    laser_text_puts(pen->out, name + i);
+    laser_text_fit(pen->out, name, width, pen->cut, pad);
 }
 
 static void put_number(struct laser_text *out, double value, int width)

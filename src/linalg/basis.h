@@ -29,8 +29,8 @@ struct laser_basis {
 void laser_basis_range(const double *s, const double *s_new, int64_t n, int64_t *first, int64_t *end);
 
 /* Vectors first ... end - 1 and all values from a complete Gram matrix, which is destroyed and freed, also
- * after an error.  Memory beside G: 8 n (end - first) bytes; another 8 n^2 where more than half of all are
- * asked for. LASER_ENOMEM, LASER_ENUMERIC (no convergence), LASER_EINTERNAL (an incomplete G). */
+ * after an error.  Memory beside G: 8 n (end - first) bytes; another 16 n^2 where more than a quarter of all
+ * are asked for. LASER_ENOMEM, LASER_ENUMERIC (no convergence), LASER_EINTERNAL (an incomplete G). */
 int laser_basis_init(struct laser_basis *basis, struct laser_gram *gram, int64_t first, int64_t end,
                      struct laser_error *err);
 void laser_basis_free(struct laser_basis *basis);

@@ -6,7 +6,7 @@
 
 /* a: n x n, lower triangle in Fortran's order; destroyed.  w: n eigenvalues, smallest first.  vectors: n x
  * (end - first), the eigenvectors of the first-largest ... to (end - 1)-largest eigenvalue, 0 = the largest.
- * Up to half of all by dstemr (n x count memory), more by dstedc, which needs another 16 n^2 bytes.
+ * Up to a quarter of all by dstemr (n x count memory), more by dstedc, which needs another 16 n^2 bytes.
  * LASER_ENOMEM, LASER_ENUMERIC. */
 int laser_symmetric_vectors(double *a, int n, int first, int end, double *w, double *vectors,
                             struct laser_error *err);

@@ -322,6 +322,12 @@ static void an_edited_weight_is_read_again(void **state)
         {"gpt_neox", "gpt_neox.layers.1.attention.query_key_value.weight"},
         {"mixtral", "model.layers.0.block_sparse_moe.experts.3.w2.weight"},
         {"qwen2_moe", "model.layers.0.mlp.shared_expert.up_proj.weight"},
+        {"qwen2_moe-stacked", "model.layers.0.mlp.experts.gate_up_proj"},
+        {"roberta", "roberta.embeddings.word_embeddings.weight"},
+        {"roberta", "roberta.embeddings.token_type_embeddings.weight"},
+        {"roberta", "roberta.encoder.layer.1.output.dense.weight"},
+        {"roberta", "lm_head.dense.weight"},
+        {"roberta", "lm_head.bias"},
     };
     char path[512];
 
@@ -351,6 +357,39 @@ static void an_edited_weight_is_read_again(void **state)
         remove(path);
         tear_down(&f);
     }
+}
+
+/* A stack of experts, read again one expert after another, is the whole stack read again. */
+static void a_part_of_an_edited_stack_is_read_again(void **state)
+{
+    static const char name[] = "model.layers.0.mlp.experts.down_proj";
+    enum { EXPERTS = 5, SIZE = 16 * 6 };
+    char path[512];
+    struct fixture f;
+    double before, last, whole;
+
+    (void)state;
+    overlay_path(path, sizeof path);
+    set_up(&f, "qwen2_moe-stacked", LASER_FLOAT32);
+    before = last = mean_nll(&f);
+    write_overlay(&f, name, 0.5, 0, path);
+    check(&f, laser_checkpoint_redirect(f.g.checkpoint, name, path, -1, &f.err));
+    for (int64_t e = 0; e < EXPERTS; e++) {
+        double now;
+
+        check(&f, laser_model_reload_part(f.model, name, e * SIZE, SIZE, LASER_RELOAD_PRIVATE, &f.err));
+        now = again(&f);
+        assert_true(now != last);
+        last = now;
+    }
+    check(&f, laser_model_reload(f.model, name, LASER_RELOAD_PRIVATE, &f.err));
+    whole = again(&f);
+    assert_true(whole == last && whole != before);
+    check(&f, laser_checkpoint_redirect(f.g.checkpoint, name, NULL, 0, &f.err));
+    check(&f, laser_model_reload_part(f.model, name, 0, EXPERTS * SIZE, LASER_RELOAD_PRIVATE, &f.err));
+    assert_true(again(&f) == before);
+    remove(path);
+    tear_down(&f);
 }
 
 /* Memory that belongs to somebody else. */
@@ -547,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused),
         cmocka_unit_test(bfloat16_is_close_to_float32),
         cmocka_unit_test(an_edited_weight_is_read_again),
+        cmocka_unit_test(a_part_of_an_edited_stack_is_read_again),
         cmocka_unit_test(a_private_edit_leaves_shared_weights_alone),
         cmocka_unit_test(the_layer_of_a_tensor_is_known),
         cmocka_unit_test(a_value_that_is_not_finite_is_traced_to_its_layer),

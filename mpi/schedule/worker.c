@@ -111,6 +111,19 @@ static int32_t edit_of(const struct laser_mpi_worker *w, const int32_t *edits, i
     return -1;
 }
 
+/* Of a stack, only the expert. */
+static int reload(struct laser_mpi_worker *w, const struct laser_mpi_edit *edit, struct laser_error *err)
+{
+    const struct laser_tensor *tensor = &w->e->run->checkpoint->tensors[edit->matrix->tensor];
+    int64_t first = 0, count = INT64_MAX;
+
+    if (edit->matrix->expert >= 0 && tensor->n_dims == 3) {
+        count = tensor->shape[1] * tensor->shape[2];
+        first = edit->matrix->expert * count;
+    }
+    return laser_model_reload_part(w->e->model, edit->tensor, first, count, LASER_RELOAD_PRIVATE, err);
+}
+
 /* Puts the matrix of one edit into the state that the new list asks for. */
 static int switch_matrix(struct laser_mpi_worker *w, int32_t edit, const int32_t *edits, int n,
                          struct laser_error *err)
@@ -123,16 +136,14 @@ static int switch_matrix(struct laser_mpi_worker *w, int32_t edit, const int32_t
         return LASER_OK;
     code =
         laser_matrix_redirect(w->e->run->checkpoint, matrix, shall < 0 ? NULL : w->e->edits[shall].path, err);
-    return code == LASER_OK
-               ? laser_model_reload(w->e->model, w->e->edits[edit].tensor, LASER_RELOAD_PRIVATE, err)
-               : code;
+    return code == LASER_OK ? reload(w, &w->e->edits[edit], err) : code;
 }
 
 static int place(struct laser_mpi_worker *w, const int32_t *edits, int n, struct laser_error *err)
 {
     int code = LASER_OK;
 
-    if (n == w->n_placed && memcmp(edits, w->placed, (size_t)n * sizeof *edits) == 0)
+    if (n == w->n_placed && (n == 0 || memcmp(edits, w->placed, (size_t)n * sizeof *edits) == 0))
         return LASER_OK;
     for (int i = 0; code == LASER_OK && i < w->n_placed; ++i)
         code = switch_matrix(w, w->placed[i], edits, n, err);
@@ -142,7 +153,8 @@ static int place(struct laser_mpi_worker *w, const int32_t *edits, int n, struct
             code = switch_matrix(w, edits[i], edits, n, err);
     code = w->e->team.group_size > 1 ? laser_mpi_agree(w->e->team.group_comm, code, err) : code;
     if (code == LASER_OK) {
-        memcpy(w->placed, edits, (size_t)n * sizeof *edits);
+        if (n > 0)
+            memcpy(w->placed, edits, (size_t)n * sizeof *edits);
         w->n_placed = n;
     }
     return code;

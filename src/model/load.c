@@ -294,7 +294,22 @@ static void reconnect(struct laser_model *m, struct laser_part *part, struct las
         point_part(part, part->own ? part->own : (void *)(m->arena + part->offset_bytes));
 }
 
-static int reload_here(struct laser_model *m, int64_t tensor, bool make_private, struct laser_error *err)
+/* Elements of a tensor that changed. */
+struct change {
+    int64_t tensor, first, count;
+};
+
+static bool touches(const struct laser_binding *b, const struct change *change)
+{
+    int64_t in = b->part->in ? b->part->in : 1;
+    int64_t end = b->transposed ? b->origin + (in - 1) * b->stride + b->count
+                                : b->origin + (b->count - 1) * b->stride + in;
+
+    return b->tensor == change->tensor && b->origin - change->first < change->count && end > change->first;
+}
+
+static int reload_here(struct laser_model *m, const struct change *change, bool make_private,
+                       struct laser_error *err)
 {
     int result = LASER_OK;
     unsigned char *stage = new_stage(m, err, &result);
@@ -302,7 +317,7 @@ static int reload_here(struct laser_model *m, int64_t tensor, bool make_private,
     for (int64_t i = 0; i < m->binding_count && result == LASER_OK; i++) {
         const struct laser_binding *b = &m->bindings[i];
 
-        if (b->tensor != tensor)
+        if (!touches(b, change))
             continue;
         if (make_private)
             result = make_own(m, b->part, err);
@@ -316,26 +331,32 @@ static int reload_here(struct laser_model *m, int64_t tensor, bool make_private,
 int laser_model_reload(struct laser_model *model, const char *name, enum laser_model_reload how,
                        struct laser_error *err)
 {
+    return laser_model_reload_part(model, name, 0, INT64_MAX, how, err);
+}
+
+int laser_model_reload_part(struct laser_model *model, const char *name, int64_t first, int64_t count,
+                            enum laser_model_reload how, struct laser_error *err)
+{
     const struct laser_model_group *g = &model->group;
-    int64_t tensor = laser_checkpoint_find_index(model->checkpoint, name);
+    const struct change change = {laser_checkpoint_find_index(model->checkpoint, name), first, count};
     int result = LASER_OK;
 
-    if (tensor < 0 || model->tensor_layer[tensor] == -2)
+    if (change.tensor < 0 || model->tensor_layer[change.tensor] == -2)
         return laser_error_set(err, LASER_EINPUT, name, "the model has no such weight");
     if (model->arena_is_ours)
-        return reload_here(model, tensor, false, err);
+        return reload_here(model, &change, false, err);
     if (how == LASER_RELOAD_PRIVATE) {
-        result = reload_here(model, tensor, true, err);
+        result = reload_here(model, &change, true, err);
         visit_parts(model, reconnect);
         return result;
     }
     g->weights_ready(g->context); /* nobody computes with the shared weights any more */
     for (int64_t i = 0; i < model->binding_count; i++)
-        if (model->bindings[i].tensor == tensor)
+        if (touches(&model->bindings[i], &change))
             drop_own(model, model->bindings[i].part);
     visit_parts(model, reconnect);
     if (model->fills)
-        result = reload_here(model, tensor, false, err);
+        result = reload_here(model, &change, false, err);
     g->weights_ready(g->context);
     return result;
 }

@@ -102,6 +102,11 @@ enum laser_model_reload {
 int laser_model_reload(struct laser_model *model, const char *tensor, enum laser_model_reload how,
                        struct laser_error *err);
 
+/* The same where only elements first .. first + count - 1 of the tensor changed (one expert of a stack):
+ * weights that take nothing from them are left alone. */
+int laser_model_reload_part(struct laser_model *model, const char *tensor, int64_t first, int64_t count,
+                            enum laser_model_reload how, struct laser_error *err);
+
 /* Memory for calls of up to max_tokens (N) at a time: nothing is allocated afterwards. */
 int laser_model_workspace_create(const struct laser_model *model, int64_t max_tokens,
                                  struct laser_model_workspace **workspace, struct laser_error *err);

@@ -212,6 +212,70 @@ static void test_early_giving_up_changes_no_decision(void **state)
     }
 }
 
+/* One edit on 200 windows whose difference to the base has this mean, in standard deviations of a window. */
+static int windows_until_decided(double shift, unsigned seed, enum laser_search_reason *reason)
+{
+    enum { WINDOWS = 200 };
+    static double equal[WINDOWS];
+    const struct laser_search_candidate only = {.n_trials = 1};
+    const struct laser_search_trial trial = {.n_edits = 1};
+    const int32_t edit = 0;
+    struct record record = {0};
+    struct laser_search_plan plan = {.candidates = &only,
+                                     .n_candidates = 1,
+                                     .trials = &trial,
+                                     .n_trials = 1,
+                                     .edits = &edit,
+                                     .n_edits = 1,
+                                     .window_weights = equal,
+                                     .n_windows = WINDOWS,
+                                     .batch_windows = 4,
+                                     .accept = LASER_ACCEPT_PAIRED,
+                                     .z = 2,
+                                     .give_up_early = true};
+    struct laser_search_order order;
+    struct laser_search *s;
+    struct laser_error err = {0};
+
+    for (int i = 0; i < WINDOWS; ++i)
+        equal[i] = 1;
+    assert_int_equal(laser_search_create(&plan, write_down, &record, &s, &err), LASER_OK);
+    srand(seed);
+    while (laser_search_next(s, 0, &order) == LASER_SEARCH_ORDER) {
+        struct laser_search_result result = {.n_windows = 4};
+        for (int i = 0; i < 4; ++i) {
+            double noise = -6; /* of variance 1: twelve uniform draws */
+            for (int k = 0; k < 12; ++k)
+                noise += (double)rand() / RAND_MAX;
+            result.nll[i] = 3 + (order.trial < 0 ? 0 : 0.01 * (noise + shift));
+        }
+        assert_int_equal(laser_search_done(s, 0, &order, &result, &err), LASER_OK);
+    }
+    laser_search_free(s);
+    assert_int_equal(record.n, 1);
+    *reason = record.decisions[0].reason;
+    return record.decisions[0].n_windows;
+}
+
+/* 200 windows: a shift of 0.35 is five standard errors. */
+static void test_trials_without_effect_are_left_and_good_ones_kept(void **state)
+{
+    enum laser_search_reason reason;
+    int nothing = 0, worse = 0, kept = 0;
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 100; ++seed) {
+        nothing += windows_until_decided(0, seed, &reason);
+        worse += windows_until_decided(0.35, seed, &reason);
+        assert_int_equal(reason, LASER_REASON_GIVEN_UP);
+        windows_until_decided(-0.35, seed, &reason);
+        kept += reason == LASER_REASON_ACCEPTED;
+    }
+    assert_in_range(nothing, 100 * 20, 100 * 120); /* of 100 * 200 */
+    assert_in_range(worse, 100 * 8, 100 * 30);
+    assert_in_range(kept, 92, 100);
+}
+
 static void test_a_base_that_is_not_finite_is_an_error(void **state)
 {
     struct laser_search_plan plan = make_plan(LASER_ACCEPT_BETTER);
@@ -249,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_the_search_stops_after_max_kept),
         cmocka_unit_test(test_without_candidates_only_the_base_is_evaluated),
         cmocka_unit_test(test_early_giving_up_changes_no_decision),
+        cmocka_unit_test(test_trials_without_effect_are_left_and_good_ones_kept),
         cmocka_unit_test(test_a_base_that_is_not_finite_is_an_error),
         cmocka_unit_test(test_paired_difference_and_its_standard_error),
     };

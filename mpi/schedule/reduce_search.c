@@ -30,8 +30,8 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
                                     .z = 2,
                                     .tolerance = laser_deck_real(deck, "reduce.tolerance"),
                                     .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
-                                    .give_up_early = !compat,
-                                    .lookahead = 4};
+                                    .give_up_early = laser_deck_bool(deck, "reduce.early_stop"),
+                                    .lookahead = (int)laser_deck_int(deck, "reduce.lookahead")};
     if (strategy_is(r, LASER_STRATEGY_BACKWARD)) {
         if (compat)
             p->accept = LASER_ACCEPT_BETTER;
@@ -42,7 +42,8 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
         p->accept = LASER_ACCEPT_NEVER;
         p->give_up_early = false;
         p->max_kept = 0;
-        p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
+        if (p->lookahead > 0)
+            p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
     } else if (strategy_is(r, LASER_STRATEGY_COMPOSE)) {
         p->z = laser_sweep_z(r->plan.n_candidates);
     } else if (strategy_is(r, LASER_STRATEGY_BUDGET)) {

@@ -121,6 +121,10 @@ static const struct laser_deck_key keys[] = {
      "write this too: factored = two thin matrices, lora = the change as a PEFT adapter"},
     {"reduce.max_kept", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "stop after so many kept edits; 0 = the strategy's own (5 for backward, else no limit)"},
+    {"reduce.early_stop", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
+     "leave an edit as soon as it can hardly be accepted any more"},
+    {"reduce.lookahead", LASER_TYPE_INT, "4", NULL, 0, 1000, NULL, NULL, 0, REDUCES, NULL, NULL, 0,
+     "candidates that idle groups evaluate ahead of their turn; changes no decision"},
 
     {"export.formats", LASER_TYPE_LIST, "axolotl,llama-factory,ms-swift,peft,weightwatcher,spectrum",
      "axolotl|llama-factory|ms-swift|peft|weightwatcher|spectrum|pissa|milora", NO_RANGE, NULL, NULL, 0,

@@ -142,9 +142,9 @@ enum laser_search_next laser_search_next(struct laser_search *search, int group,
 /* A result.  Results of states that are no longer of interest are ignored.  A base that is not finite is
  * LASER_ENUMERIC.
  *
- * Giving up early: under LASER_ACCEPT_PAIRED as soon as the difference over the first windows (8 at least) is
- * more than z + 2 standard errors above zero, z from 16 windows on, z / 2 from half of them on; under the
- * others as soon as the sum over the first windows is more than the best state's sum over all.  Looked at
+ * Giving up early: under LASER_ACCEPT_PAIRED, from 8 windows on, as soon as the trial would be accepted in
+ * the end with a probability below 5 %, going by the drift seen so far bettered by its standard error; under
+ * the others as soon as the sum over the first windows is more than the best state's sum over all.  Looked at
  * batch by batch in order, so it does not depend on who came first. */
 int laser_search_done(struct laser_search *search, int group, const struct laser_search_order *order,
                       const struct laser_search_result *result, struct laser_error *err);

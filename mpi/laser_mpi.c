@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "comm/agree.h"
 #include "comm/log.h"
+#include "comm/watch.h"
 #include "deck/deck.h"
 #include "linalg/blas.h"
 #include "schedule/commands.h"
@@ -161,12 +162,15 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
     set_threads(deck);
     if (command->is_job)
         laser_mpi_header(&run);
+    if (run.rank == 0 && run.size > 1)
+        laser_mpi_watch_start(log, laser_deck_real(deck, "run.stall_time"));
     code = laser_mpi_report_check(deck, err);
     if (code == LASER_OK)
         code = command->run(&run, err);
     if (code == LASER_OK && command->is_job)
         laser_mpi_log_phases(log, run.world);
     laser_mpi_run_close(&run);
+    laser_mpi_watch_stop();
     if (code == LASER_OK && command->is_job)
         say_done(log, request->command);
     return code;

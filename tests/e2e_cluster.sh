@@ -34,4 +34,124 @@ check "... leaves the phases out" says_not "^(PHASE|BEGIN|NODE|BUILD)"
 check "... but not the end" test "$(last_line)" = "JOB DONE"
 check "a job that fails" refuses 3 "no such file or directory" 2 perplexity --model "$scratch/none" --text "a=$text"
 check "... is not done" says_not "JOB DONE"
+
+# Time limits: what cannot be finished is not begun, every start comes further, and the end is that of an unbroken run.
+starts() { # name ranks time arguments...: the same command again and again while it stops with 75
+    starts_dir=$out/$1 starts_ranks=$2 starts_time=$3
+    shift 3
+    for starts_n in $(seq 60); do
+        expect=75
+        if run "$starts_ranks" "$@" --output "$starts_dir" --max-time "$starts_time"; then
+            expect=0
+            says "stopped (after|: the next piece)|stopped: the next piece" || return 1
+            continue
+        fi
+        expect=0
+        run "$starts_ranks" "$@" --output "$starts_dir" --max-time "$starts_time" && return 0
+        return 1
+    done
+    echo "not done after $starts_n starts"
+    return 1
+}
+evaluate="perplexity --model $demo --text demo=$text --set evaluate.max_tokens=16000 --set evaluate.batch_tokens=512"
+reduce="reduce --compat laserrmt --model $demo --text demo=$text --set evaluate.max_tokens=2000 --set reduce.candidates=4 --shards 1"
+check "an unbroken evaluation" run 3 $evaluate --output "$out/ppl"
+same_windows() { # A B: the pooled loss, to the last bit or within a tolerance
+    same_a=$("$tool" get "$1/results.json" perplexity pooled nll) same_b=$("$tool" get "$2/results.json" perplexity pooled nll)
+    awk -v a="$same_a" -v b="$same_b" -v t="${3:-0}" 'BEGIN { d = a - b; if (d < 0) d = -d; print a, b; exit !(a > 0 && d <= t) }'
+}
+check "an unbroken reduction" run 3 $reduce --output "$out/reduce"
+check "an unbroken scan" run 3 scan --model "$demo" --output "$out/scan"
+for n in 0 $(ranks_of 3); do
+    check "$n ranks: an evaluation in many starts" starts "ppl-$n" "$n" 0.2s $evaluate
+    check "... was stopped" test "$starts_n" -gt 1
+    check "... has the same results" same_windows "$out/ppl" "$out/ppl-$n"
+    check "$n ranks: a scan that has no time at all" starts "scan-$n" "$n" 0.01s scan --model "$demo"
+    check "... has the same results" same_results "$out/scan" "$out/scan-$n"
+    check "$n ranks: a reduction in many starts" starts "reduce-$n" "$n" 0.1s $reduce
+    check "... was stopped" test "$starts_n" -gt 1
+    check "... has the same results" same_results "$out/reduce" "$out/reduce-$n"
+    check "... and the same model" same_model "$out/reduce" "$out/reduce-$n"
+done
+
+# A rank that hangs: at an order of the coordinator's, or in a step that all take together.
+hang() { # name kind: until the ledger has a line of the kind, then one worker is stopped
+    hang_dir=$out/stall-$1
+    timeout 100 "$launcher" -n 3 "$laser" $reduce --output "$hang_dir" --set run.stall_time=2s \
+        --set evaluate.max_tokens=0 >"$scratch/last.log" 2>&1 </dev/null &
+    hang_job=$!
+    for hang_step in $(seq 1000); do
+        [ "$(grep -c "^$2" "$hang_dir/ledger.txt" 2>/dev/null)" -gt 0 ] 2>/dev/null && break
+        sleep 0.01
+    done
+    hang_victim=$(for entry in $(grep -lzxF -- "$hang_dir" /proc/[0-9]*/cmdline 2>/dev/null); do
+        entry=${entry%/cmdline}
+        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$(readlink -f "$laser")" ] && echo "${entry#/proc/}"
+    done | sort -n | tail -1)
+    kill -STOP "$hang_victim"
+    wait "$hang_job"
+    hang_code=$?
+    kill -KILL "$hang_victim" 2>/dev/null
+    [ $hang_code = 75 ] || { echo "exit code $hang_code"; return 1; }
+}
+for kind in decision search; do
+    check "a rank that hangs at $kind ends the job" hang $kind $kind
+    check "... the message says so" says "(has not answered|nothing has moved) for .*the same command goes on"
+    [ $kind = decision ] && check "... with rank and host" says "rank [12] on $(hostname -s) has not answered"
+    check "... and it does" run 3 $reduce --output "$out/stall-$kind"
+    check "... to the same results" same_results "$out/reduce" "$out/stall-$kind"
+done
+
+# The allocation is not what the command wants.
+SLURM_MEM_PER_NODE=64
+export SLURM_MEM_PER_NODE
+check "a job without enough memory" refuses 6 "needs about .* on each of .*a rank may use" 3 $evaluate --output "$out/small"
+unset SLURM_MEM_PER_NODE
+check "... goes on with more" run 3 $evaluate --output "$out/small"
+check "more shards than ranks" run 3 $evaluate --output "$out/shards" --shards 99
+check "... the same results" same_windows "$out/ppl" "$out/shards" 1e-5
+if [ -z "${LASER_TEST_RANKS:-}" ]; then
+    check "more shards than heads" run 14 $evaluate --output "$out/heads" --shards 13 --set evaluate.max_tokens=2000
+    check "... fewer" run 3 $evaluate --output "$out/few" --shards 1 --set evaluate.max_tokens=2000
+    check "... the same results" same_windows "$out/few" "$out/heads" 1e-5
+fi
+
+# A clock that is set while the job runs: a day back, then two on.
+cat >"$scratch/clock.c" <<'CLOCK'
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static long jump(void)
+{
+    static int calls;
+    ++calls;
+    return calls % 3 == 0 ? -86400 : calls % 3 == 1 ? 172800 : 0;
+}
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, t);
+    if (id == CLOCK_REALTIME)
+        t->tv_sec += jump();
+    return rc;
+}
+int gettimeofday(struct timeval *restrict t, void *restrict zone)
+{
+    struct timespec now;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    t->tv_sec = now.tv_sec;
+    t->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+CLOCK
+if ${CC:-cc} -shared -fPIC -o "$scratch/clock.so" "$scratch/clock.c" 2>/dev/null && [ -z "${LASER_TEST_RANKS:-}" ]; then
+    as="env LD_PRELOAD=$scratch/clock.so"
+    check "a clock that jumps" run 3 $evaluate --output "$out/clock" --max-time 1h --set run.stall_time=30s
+    as=
+    check "... changes nothing" same_results "$out/ppl" "$out/clock"
+else
+    skip "a clock that jumps" "no compiler, or a sanitized build"
+fi
 finish

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "comm/watch.h"
+
 #define BAR_COLUMNS 79
 
 void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress,
@@ -162,6 +164,7 @@ void laser_mpi_log_phase(struct laser_mpi_log *log, const char *phase)
 {
     laser_mpi_log_phase_end(log);
     laser_mpi_phases_enter(&log->phases, phase);
+    laser_mpi_watch_tick();
     log->phase = phase;
     log->phase_start_s = MPI_Wtime();
     log->last_progress_s = -1;

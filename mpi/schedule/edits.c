@@ -43,6 +43,17 @@ static enum laser_mpi_next next(void *context, int group, void *order)
     return LASER_MPI_ORDER;
 }
 
+static double expected(void *context, const void *order)
+{
+    const struct making *m = context;
+    int64_t matrix = ((const struct order *)order)->matrix, n = 0;
+
+    for (int e = 0; e < m->list->n; ++e)
+        n += m->list->edits[e].matrix == matrix;
+    return (double)n * laser_cost_flops(LASER_ROUTE_SERIAL_REBUILD, m->run->matrices.matrices[matrix].rows,
+                                        m->run->matrices.matrices[matrix].cols);
+}
+
 static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
 {
     struct making *m = context;
@@ -342,6 +353,8 @@ int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct result),
                                   .log = run->log,
+                                  .pace = &run->pace,
+                                  .expected = expected,
                                   .depth = 1,
                                   .next = next,
                                   .done = done,

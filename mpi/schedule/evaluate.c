@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "schedule/batches.h"
 #include "schedule/farm.h"
 #include "schedule/layout.h"
 #include "schedule/worker.h"
+
+/* A rank reads and prepares its weights about as fast. */
+#define LOAD_BYTES_S 300e6
 
 int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error *err)
 {
@@ -26,6 +30,9 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
         (e->dataset_work_s = calloc((size_t)e->n_datasets, sizeof *e->dataset_work_s)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
     code = laser_mpi_agree(run->world, code, err);
+    if (code != LASER_OK)
+        return code;
+    code = laser_mpi_run_safe_point(run, layout.weights_bytes / LOAD_BYTES_S, err);
     if (code != LASER_OK)
         return code;
     laser_mpi_shards_create(&e->team, &e->shards);
@@ -72,6 +79,7 @@ struct all_result {
 struct all {
     struct laser_mpi_evaluation *e;
     struct laser_window_nll *nll;
+    struct laser_mpi_batches batches;
     int64_t n_handed_out, n_done;
 };
 
@@ -80,6 +88,8 @@ static enum laser_mpi_next all_next(void *context, int group, void *order)
     struct all *all = context;
 
     (void)group;
+    while (all->n_handed_out < all->e->n_batches && all->batches.done[all->n_handed_out])
+        ++all->n_handed_out;
     if (all->n_handed_out == all->e->n_batches)
         return LASER_MPI_END;
     ((struct all_order *)order)->batch = all->n_handed_out++;
@@ -109,6 +119,9 @@ static int all_done(void *context, int group, const void *order, const void *res
     memcpy(all->nll + first, r->nll, (size_t)n * sizeof *r->nll);
     share_time(all->e, first, n, r->work_s);
     all->n_done += n;
+    if (laser_mpi_batches_record(all->e, &all->batches, ((const struct all_order *)order)->batch, r->nll, n,
+                                 err) != LASER_OK)
+        return err->code;
     return laser_mpi_run_asked(r->stop_asked, err);
 }
 
@@ -155,18 +168,27 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, st
                                   .order_bytes = sizeof(struct all_order),
                                   .result_bytes = sizeof(struct all_result),
                                   .log = e->run->log,
+                                  .pace = &e->run->pace,
+                                  .counts_itself = true,
                                   .depth = 2,
                                   .next = all_next,
                                   .done = all_done,
                                   .tick = all_tick,
                                   .work = all_work};
-    int code;
+    int code = LASER_OK;
 
+    if (e->run->rank == 0)
+        code = laser_mpi_batches_open(e, nll, &all.batches, err);
+    code = laser_mpi_agree(e->run->world, code, err);
+    all.n_done = all.batches.n_windows;
     if (e->dataset_work_s != NULL)
         memset(e->dataset_work_s, 0, (size_t)e->n_datasets * sizeof *e->dataset_work_s);
-    laser_mpi_log_phase(e->run->log, phase);
-    code = laser_mpi_farm_run(&e->team, &farm, err);
-    laser_mpi_log_phase_end(e->run->log);
+    if (code == LASER_OK) {
+        laser_mpi_log_phase(e->run->log, phase);
+        code = laser_mpi_farm_run(&e->team, &farm, err);
+        laser_mpi_log_phase_end(e->run->log);
+    }
+    laser_mpi_batches_free(&all.batches);
     return code;
 }
 
@@ -242,6 +264,8 @@ int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase,
                                   .order_bytes = sizeof(struct laser_search_order),
                                   .result_bytes = sizeof(struct laser_search_result),
                                   .log = e->run->log,
+                                  .pace = &e->run->pace,
+                                  .counts_itself = true,
                                   .depth = 2,
                                   .next = search_next,
                                   .done = search_done,

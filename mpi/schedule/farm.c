@@ -1,11 +1,15 @@
 #include "schedule/farm.h"
 
+#include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "comm/agree.h"
 #include "comm/wait.h"
+#include "comm/watch.h"
 
 enum { TAG_ORDER = 1, TAG_END, TAG_RESULT, TAG_FAILURE };
 
@@ -13,7 +17,11 @@ enum { TAG_ORDER = 1, TAG_END, TAG_RESULT, TAG_FAILURE };
 struct desk {
     int held;
     bool ended;
-    unsigned char *orders; /* depth x order_bytes, oldest first */
+    int oldest;            /* slot of the oldest one */
+    unsigned char *orders; /* a ring of depth slots: what is sent stays where it is until it is answered */
+    MPI_Request *sends;    /* of each slot.  A large order is received only when its group is free: the
+                              coordinator does not wait for that */
+    double since_s;        /* when the oldest one was begun */
 };
 
 struct coordinator {
@@ -24,11 +32,61 @@ struct coordinator {
     unsigned char *result; /* one result, or a struct laser_error */
     int open;              /* groups that were not sent the end */
     int code;
+    int64_t n_results;
+    double taken_s, expected; /* of the results so far */
+    struct laser_error late;  /* an order was not begun for lack of time */
 };
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
+}
+
+/* The order that a group holds at a place of its queue, 0 being the one that it works on. */
+static int slot_at(const struct coordinator *c, const struct desk *desk, int place)
+{
+    return (desk->oldest + place) % c->farm->depth;
+}
+
+static unsigned char *order_at(const struct coordinator *c, const struct desk *desk, int place)
+{
+    return desk->orders + (size_t)slot_at(c, desk, place) * c->farm->order_bytes;
+}
+
+static double expected_of(const struct coordinator *c, const void *order)
+{
+    double units = c->farm->expected != NULL ? c->farm->expected(c->farm->context, order) : 1;
+
+    return units > 0 ? units : 1e-9;
+}
+
+/* Seconds that an order will take, a little on the safe side; 0 where nothing is known yet. */
+static double predict(const struct coordinator *c, const void *order)
+{
+    if (c->n_results == 0)
+        return 0;
+    return 1.2 * expected_of(c, order) * c->taken_s / c->expected;
+}
+
+/* Is there time for one more order in this group? */
+static bool has_time(struct coordinator *c, const struct desk *desk, const void *order)
+{
+    const struct laser_mpi_pace *pace = c->farm->pace;
+    double now_s = MPI_Wtime(), end_s, next_s = predict(c, order);
+    char takes[LASER_NUMBER_SIZE], left[LASER_NUMBER_SIZE];
+
+    if (pace == NULL || !isfinite(pace->deadline_s))
+        return true;
+    end_s = (desk->held > 0 ? desk->since_s : now_s) + next_s;
+    for (int i = 0; i < desk->held; ++i)
+        end_s += predict(c, order_at(c, desk, i));
+    if (end_s <= pace->deadline_s || (pace->n_durable == 0 && (desk->held == 0 || c->farm->counts_itself)))
+        return true;
+    laser_error_set(&c->late, LASER_ESTOPPED, "run.max_time",
+                    "stopped: the next piece takes about %s, %s are left; the same command goes on from here",
+                    laser_number_time(next_s, takes),
+                    laser_number_time(pace->deadline_s > now_s ? pace->deadline_s - now_s : 0, left));
+    return false;
 }
 
 /* Gives a group orders until it holds `most`, or the end. */
@@ -40,18 +98,23 @@ static void serve(struct coordinator *c, int group, int most)
     while (!desk->ended && desk->held < most) {
         enum laser_mpi_next next = LASER_MPI_END;
 
-        if (c->code == LASER_OK)
+        if (c->code == LASER_OK && c->late.code == LASER_OK)
             next = c->farm->next(c->farm->context, group, c->order);
         if (next == LASER_MPI_WAIT)
             return;
+        if (next == LASER_MPI_ORDER && !has_time(c, desk, c->order))
+            next = LASER_MPI_END; /* the order is lost, but so is every other one: the farm ends */
         if (next == LASER_MPI_END) {
             MPI_Send(NULL, 0, MPI_BYTE, leader, TAG_END, c->team->world);
             desk->ended = true;
             --c->open;
             return;
         }
-        MPI_Send(c->order, (int)c->farm->order_bytes, MPI_BYTE, leader, TAG_ORDER, c->team->world);
-        memcpy(desk->orders + (size_t)desk->held * c->farm->order_bytes, c->order, c->farm->order_bytes);
+        memcpy(order_at(c, desk, desk->held), c->order, c->farm->order_bytes);
+        MPI_Isend(order_at(c, desk, desk->held), (int)c->farm->order_bytes, MPI_BYTE, leader, TAG_ORDER,
+                  c->team->world, &desk->sends[slot_at(c, desk, desk->held)]);
+        if (desk->held == 0)
+            desk->since_s = MPI_Wtime();
         ++desk->held;
     }
 }
@@ -64,12 +127,23 @@ static void serve_all(struct coordinator *c)
             serve(c, group, most);
 }
 
+/* What an order has taken, for those to come. */
+static void learn(struct coordinator *c, const void *order, double taken_s)
+{
+    ++c->n_results;
+    c->taken_s += taken_s;
+    c->expected += expected_of(c, order);
+    if (c->farm->pace != NULL && !c->farm->counts_itself)
+        ++c->farm->pace->n_durable;
+}
+
 static void receive(struct coordinator *c, const MPI_Status *probe, struct laser_error *err)
 {
     int group = c->team->size == 1 ? 0 : (probe->MPI_SOURCE - 1) / c->team->group_size;
     struct desk *desk = &c->desks[group];
-    size_t order_bytes = c->farm->order_bytes;
+    const unsigned char *order = order_at(c, desk, 0);
 
+    MPI_Wait(&desk->sends[desk->oldest], MPI_STATUS_IGNORE); /* it was answered, so it has arrived */
     if (probe->MPI_TAG == TAG_FAILURE) {
         struct laser_error theirs;
         MPI_Recv(&theirs, (int)sizeof theirs, MPI_BYTE, probe->MPI_SOURCE, TAG_FAILURE, c->team->world,
@@ -82,10 +156,12 @@ static void receive(struct coordinator *c, const MPI_Status *probe, struct laser
         MPI_Recv(c->result, (int)c->farm->result_bytes, MPI_BYTE, probe->MPI_SOURCE, TAG_RESULT,
                  c->team->world, MPI_STATUS_IGNORE);
         if (c->code == LASER_OK)
-            c->code = c->farm->done(c->farm->context, group, desk->orders, c->result, err);
+            c->code = c->farm->done(c->farm->context, group, order, c->result, err);
+        learn(c, order, MPI_Wtime() - desk->since_s);
     }
+    desk->since_s = MPI_Wtime();
     --desk->held;
-    memmove(desk->orders, desk->orders + order_bytes, (size_t)desk->held * order_bytes);
+    desk->oldest = slot_at(c, desk, 1);
 }
 
 static int holding(const struct coordinator *c)
@@ -95,6 +171,52 @@ static int holding(const struct coordinator *c)
     for (int group = 0; group < c->team->n_groups; ++group)
         held += c->desks[group].held;
     return held;
+}
+
+/* "rank 3 on n2", "ranks 3 (n2) to 6 (n3)" */
+static void name_group(const struct coordinator *c, int group, char *text, size_t size)
+{
+    int first = laser_mpi_team_leader(c->team, group), last = first + c->team->group_size - 1;
+    const char *a = "", *b = "";
+
+    if (c->farm->log != NULL) {
+        a = laser_mpi_log_host(c->farm->log, first);
+        b = laser_mpi_log_host(c->farm->log, last);
+    }
+    if (first == last)
+        snprintf(text, size, "rank %d%s%s", first, a[0] != '\0' ? " on " : "", a);
+    else
+        snprintf(text, size, "a rank of %d (%s) to %d (%s)", first, a, last, b);
+}
+
+/* A group that is silent for too long.  Nobody can be waited for any more: the job ends here. */
+static void look_for_lost(const struct coordinator *c)
+{
+    const struct laser_mpi_pace *pace = c->farm->pace;
+    double now_s = MPI_Wtime();
+
+    for (int group = 0; pace != NULL && pace->stall_s > 0 && group < c->team->n_groups; ++group) {
+        const struct desk *desk = &c->desks[group];
+        struct laser_error err;
+        char who[256], time[LASER_NUMBER_SIZE];
+        double patience_s;
+
+        if (desk->held == 0 || now_s - desk->since_s < pace->stall_s)
+            continue;
+        patience_s = 20 * predict(c, order_at(c, desk, 0));
+        if (now_s - desk->since_s < patience_s)
+            continue;
+        name_group(c, group, who, sizeof who);
+        laser_error_set(
+            &err, LASER_ESTOPPED, "",
+            "%s has not answered for %s (run.stall_time) and is taken for lost; what is done is safe, "
+            "the same command goes on from here",
+            who, laser_number_time(now_s - desk->since_s, time));
+        err.rank = 0;
+        if (c->farm->log != NULL)
+            laser_mpi_log_error(c->farm->log, &err);
+        MPI_Abort(c->team->world, LASER_ESTOPPED);
+    }
 }
 
 static int coordinate(struct coordinator *c, struct laser_error *err)
@@ -107,6 +229,7 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
         MPI_Status status;
         int there = 0;
 
+        laser_mpi_watch_tick();
         MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, c->team->world, &there, &status);
         if (there) {
             receive(c, &status, err);
@@ -114,12 +237,17 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
             serve_all(c); /* a result may set others free, too */
         } else {
             laser_mpi_pause(&pause);
+            look_for_lost(c);
         }
         if (c->code == LASER_OK && c->farm->tick != NULL) {
             c->code = c->farm->tick(c->farm->context, err);
             if (c->code != LASER_OK)
                 serve_all(c);
         }
+    }
+    if (c->code == LASER_OK && c->late.code != LASER_OK) {
+        *err = c->late;
+        c->code = c->late.code;
     }
     return c->code;
 }
@@ -140,11 +268,19 @@ static int carry_out(const struct laser_mpi_team *team, const struct laser_mpi_f
 static int run_alone(struct coordinator *c, struct laser_error *err)
 {
     const struct laser_mpi_farm *farm = c->farm;
+    const struct desk none = {0};
 
     while (c->code == LASER_OK && farm->next(farm->context, 0, c->order) == LASER_MPI_ORDER) {
+        double start_s = MPI_Wtime();
+        if (!has_time(c, &none, c->order)) {
+            *err = c->late;
+            return c->late.code;
+        }
         c->code = carry_out(c->team, farm, c->order, c->result, err);
         if (c->code == LASER_OK)
             c->code = farm->done(farm->context, 0, c->order, c->result, err);
+        if (c->code == LASER_OK)
+            learn(c, c->order, MPI_Wtime() - start_s);
         if (c->code == LASER_OK && farm->tick != NULL)
             c->code = farm->tick(farm->context, err);
     }
@@ -205,7 +341,8 @@ static int allocate(struct coordinator *c)
         return LASER_ENOMEM;
     for (int group = 0; group < c->team->n_groups; ++group) {
         c->desks[group].orders = malloc(depth_bytes);
-        if (c->desks[group].orders == NULL)
+        c->desks[group].sends = malloc((size_t)c->farm->depth * sizeof(MPI_Request));
+        if (c->desks[group].orders == NULL || c->desks[group].sends == NULL)
             return LASER_ENOMEM;
     }
     return LASER_OK;
@@ -230,8 +367,10 @@ int laser_mpi_farm_run(const struct laser_mpi_team *team, const struct laser_mpi
         laser_mpi_barrier(team->world);
         code = laser_mpi_agree(team->world, code, err);
     }
-    for (int group = 0; c.desks != NULL && group < team->n_groups; ++group)
+    for (int group = 0; c.desks != NULL && group < team->n_groups; ++group) {
         free(c.desks[group].orders);
+        free(c.desks[group].sends);
+    }
     free(c.desks);
     free(c.order);
     free(c.result);

@@ -7,7 +7,9 @@
 #ifndef LASER_MPI_SCHEDULE_FARM_H
 #define LASER_MPI_SCHEDULE_FARM_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "comm/log.h"
@@ -19,11 +21,21 @@ enum laser_mpi_next {
     LASER_MPI_END    /* nothing any more for this group */
 };
 
+/* How long a run may take; rank 0's.  Shared by the farms of a run. */
+struct laser_mpi_pace {
+    double deadline_s; /* MPI_Wtime() at which the run is to have stopped; INFINITY: never */
+    double stall_s;    /* a group that gives no result for so long, and for 20 times as long as expected, is
+                          taken for lost; <= 0: never */
+    int64_t n_durable; /* pieces that this start has brought to the disk */
+};
+
 struct laser_mpi_farm {
     void *context;
     size_t order_bytes;
     size_t result_bytes;
-    struct laser_mpi_log *log; /* gets the seconds of every rank's work; may be NULL */
+    struct laser_mpi_log *log;   /* gets the seconds of every rank's work; may be NULL */
+    struct laser_mpi_pace *pace; /* may be NULL: no limits */
+    bool counts_itself;          /* not every result is durable: done() counts pace->n_durable */
     int depth; /* orders that a group may hold at once: 2 hides the coordinator's answer, 1 decides as late as
                   can be */
 
@@ -33,6 +45,9 @@ struct laser_mpi_farm {
     /* Rank 0: a result has come.  A code other than LASER_OK ends the farm: no new orders, running ones
      * finish. */
     int (*done)(void *context, int group, const void *order, const void *result, struct laser_error *err);
+
+    /* Rank 0: about how many seconds an order takes, in any unit (results set the scale); NULL: all alike. */
+    double (*expected)(void *context, const void *order);
 
     /* Rank 0: called between polls, for progress and requests to stop; may be NULL.  As done. */
     int (*tick)(void *context, struct laser_error *err);
@@ -44,7 +59,12 @@ struct laser_mpi_farm {
                 struct laser_error *err);
 };
 
-/* Collective over team->world.  Returns the same code on every rank, the text of the first failing rank in
+/* An order that would not be finished before pace->deadline_s is not begun: the farm ends with LASER_ESTOPPED
+ * - unless nothing has become durable in this start, for then the next start would not come further either. A
+ * group that is lost (a rank hangs, its node is gone and nobody tells) ends the job by MPI_Abort with a
+ * message that names ranks and hosts: no collective would come to an end.
+ *
+ * Collective over team->world.  Returns the same code on every rank, the text of the first failing rank in
  * *err. */
 int laser_mpi_farm_run(const struct laser_mpi_team *team, const struct laser_mpi_farm *farm,
                        struct laser_error *err);

@@ -111,6 +111,7 @@ int laser_mpi_reduction_decided(void *context, const struct laser_search_decisio
     laser_ledger_line_real(&line, "seconds", seconds);
     code = laser_ledger_append(r->run->ledger, &line, true, err);
     r->last_decision_s = now;
+    ++r->run->pace.n_durable;
     return code == LASER_OK ? add_decision(r, d, seconds, err) : code;
 }
 

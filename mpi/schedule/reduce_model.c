@@ -13,6 +13,9 @@
 
 #define PIECE_BYTES (4 << 20)
 
+/* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
+#define WRITE_BYTES_S 200e6
+
 /* ---- plan.yaml ---- */
 
 int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *t, uint64_t *hash,
@@ -130,6 +133,15 @@ static int write_files(struct laser_mpi_run *run, struct laser_error *err)
     return laser_mpi_agree(run->world, code, err);
 }
 
+static double model_bytes(const struct laser_mpi_run *run)
+{
+    double bytes = 0;
+
+    for (int64_t i = 0; i < run->checkpoint->n_tensors; ++i)
+        bytes += (double)run->checkpoint->tensors[i].size_bytes;
+    return bytes;
+}
+
 int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err)
 {
@@ -142,6 +154,8 @@ int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edit
     if (kept == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "model", "no memory for %d edits", n);
     code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_run_safe_point(run, model_bytes(run) / WRITE_BYTES_S / run->size, err);
     if (code == LASER_OK) {
         laser_mpi_log_phase(run->log, "write");
         if (run->rank == 0 && n > 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,13 @@
 
 #include <xxhash.h>
 
+#include "base/node.h"
+#include "base/number.h"
 #include "comm/agree.h"
 #include "schedule/header.h"
 #include "store/h5matrices.h"
 
+/* The first signal that asks to stop; later ones change nothing. */
 static volatile sig_atomic_t signal_seen;
 
 static void remember_signal(int number)
@@ -37,6 +41,26 @@ void laser_mpi_catch_signals(void)
 bool laser_mpi_signalled(void)
 {
     return signal_seen != 0;
+}
+
+int laser_mpi_run_safe_point(struct laser_mpi_run *run, double expected_s, struct laser_error *err)
+{
+    int seen = laser_mpi_signalled(), any = 0, code = LASER_OK;
+    double left_s = run->pace.deadline_s - MPI_Wtime();
+    char takes[LASER_NUMBER_SIZE], left[LASER_NUMBER_SIZE];
+
+    MPI_Allreduce(&seen, &any, 1, MPI_INT, MPI_MAX, run->world);
+    if (run->rank == 0) {
+        code = laser_mpi_run_asked(any, err);
+        if (code == LASER_OK && run->pace.n_durable > 0 && expected_s > left_s)
+            code = laser_error_set(
+                err, LASER_ESTOPPED, "run.max_time",
+                "stopped: the next piece takes about %s, %s are left; the same command goes on from here",
+                laser_number_time(expected_s, takes), laser_number_time(left_s > 0 ? left_s : 0, left));
+        if (code == LASER_OK)
+            code = laser_mpi_run_stop(run, err);
+    }
+    return laser_mpi_agree(run->world, code, err);
 }
 
 int laser_mpi_run_asked(int asked, struct laser_error *err)
@@ -68,7 +92,7 @@ int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err)
     if ((double)(now.tv_sec - last.tv_sec) + 1e-9 * (double)(now.tv_nsec - last.tv_nsec) < 0.1)
         return LASER_OK;
     last = now;
-    if (limit_s > 0 && MPI_Wtime() - run->start_s > limit_s)
+    if (limit_s > 0 && MPI_Wtime() > run->pace.deadline_s && run->pace.n_durable > 0)
         return laser_error_set(err, LASER_ESTOPPED, "run.max_time",
                                "stopped after %.0f s, as asked; the same command goes on from here", limit_s);
     if (access(laser_mpi_run_path(run, "STOP"), F_OK) == 0)
@@ -165,10 +189,18 @@ static void set_memory_limit(struct laser_mpi_run *run)
     MPI_Allreduce(MPI_IN_PLACE, &workers, 1, MPI_INT, MPI_SUM, node);
     MPI_Comm_free(&node);
     if (limit <= 0)
-        limit = 0.9 * (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / ranks;
+        limit = 0.9 * laser_node_memory() / ranks;
     MPI_Allreduce(&limit, &run->memory_limit_bytes, 1, MPI_DOUBLE, MPI_MIN, run->world);
     workers = workers > 0 ? workers : INT_MAX; /* a node that has only the coordinator */
     MPI_Allreduce(&workers, &run->node_workers, 1, MPI_INT, MPI_MIN, run->world);
+}
+
+static void set_pace(struct laser_mpi_run *run)
+{
+    double limit_s = laser_deck_real(run->deck, "run.max_time");
+
+    run->pace = (struct laser_mpi_pace){.deadline_s = limit_s > 0 ? run->start_s + limit_s : INFINITY,
+                                        .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
@@ -177,6 +209,7 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
 
     run->dir.lock_fd = -1;
     run->start_s = MPI_Wtime();
+    set_pace(run);
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
@@ -292,6 +325,8 @@ static int visit(void *context, const struct laser_ledger_entry *entry, struct l
             ++v->not_reused;
         }
     }
+    if (strcmp(entry->kind, "batch") == 0 && v->same_model && !v->changed)
+        return keep_entry(&v->run->batches, entry, err);
     if (strcmp(entry->kind, "search") == 0)
         forget_entries(&v->run->decisions);
     if (v->same_values && (strcmp(entry->kind, "search") == 0 || strcmp(entry->kind, "base") == 0 ||
@@ -392,6 +427,7 @@ void laser_mpi_run_close(struct laser_mpi_run *run)
     laser_ledger_close(run->ledger, &ignored);
     run->ledger = NULL;
     forget_entries(&run->decisions);
+    forget_entries(&run->batches);
     free(run->outcomes);
     run->outcomes = NULL;
     laser_rundir_close(&run->dir);

@@ -12,6 +12,7 @@
 #include "checkpoint/matrix.h"
 #include "comm/log.h"
 #include "deck/deck.h"
+#include "schedule/farm.h"
 #include "search/ledger.h"
 #include "search/outcome.h"
 #include "search/rundir.h"
@@ -47,8 +48,10 @@ struct laser_mpi_run {
     struct laser_ledger *ledger;
     struct laser_outcome *outcomes;     /* of each matrix */
     struct laser_mpi_entries decisions; /* kinds `base` and `decision` of the same search, in order */
+    struct laser_mpi_entries batches;   /* kind `batch`, of the same unchanged model */
     char search_hash[20];               /* identity of model, deck and texts that decisions depend on */
     double start_s;
+    struct laser_mpi_pace pace;
 };
 
 /* Collective.  Opens model, output directory and ledger for a run that writes (scan, reduce, perplexity).
@@ -69,6 +72,11 @@ void laser_mpi_run_close(struct laser_mpi_run *run);
 /* Rank 0.  Is the run to stop: a signal (SIGUSR1, SIGTERM, SIGINT), a file STOP in the output directory, or
  * the end of run.max_time.  LASER_OK or LASER_ESTOPPED with the reason.  Looks at most ten times a second. */
 int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err);
+
+/* Collective: a safe point between two phases.  LASER_ESTOPPED, agreed, if the run is to stop, if any rank
+ * was signalled, or if what follows (about expected_s) would not be finished in time while something else is.
+ */
+int laser_mpi_run_safe_point(struct laser_mpi_run *run, double expected_s, struct laser_error *err);
 
 /* LASER_ESTOPPED with its text if a worker was asked to stop by a signal, else LASER_OK. */
 int laser_mpi_run_asked(int asked, struct laser_error *err);

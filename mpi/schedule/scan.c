@@ -56,6 +56,16 @@ static int record(struct laser_mpi_run *run, int64_t matrix, const struct laser_
     return laser_ledger_append(run->ledger, &line, false, err);
 }
 
+static double expected(void *context, const void *order)
+{
+    const struct scan *scan = context;
+
+    for (int64_t i = 0; i < scan->n_jobs; ++i)
+        if (scan->jobs[i].matrix == ((const struct order *)order)->matrix)
+            return scan->jobs[i].seconds;
+    return 0;
+}
+
 static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
 {
     struct scan *scan = context;
@@ -171,6 +181,8 @@ static int run_phase(struct scan *scan, const struct laser_plan *plan, const str
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct laser_outcome),
                                   .log = run->log,
+                                  .pace = &run->pace,
+                                  .expected = expected,
                                   .depth = 2,
                                   .next = next,
                                   .done = done,

@@ -163,6 +163,10 @@ static const struct laser_deck_key keys[] = {
 
     {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, WORKS, "max-time", "TIME", 0,
      "stop, resumable, at the last safe point before this time (2h30m); 0 = no limit"},
+    {"run.stall_time", LASER_TYPE_DURATION, "1h", NULL, 0, 1e9, NULL, NULL, 0, WORKS, NULL, NULL, 0,
+     "a rank that gives no result for so long, and for 20 times as long as expected, is taken for lost and "
+     "the "
+     "job ended, resumable; 0 = wait for ever"},
     {"run.force", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "force", NULL, 'f',
      "start afresh in an output directory that holds another run"},
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,10 +84,12 @@ static void describe_holder(int fd, char *text, size_t size)
 static int write_holder(int fd)
 {
     char text[512], host[256] = "";
+    const char *job = getenv("SLURM_JOB_ID");
     int n;
 
     gethostname(host, sizeof host - 1);
-    n = snprintf(text, sizeof text, "host %s process %ld\n", host, (long)getpid());
+    n = snprintf(text, sizeof text, "host %s process %ld%s%.64s\n", host, (long)getpid(),
+                 job != NULL ? " job " : "", job != NULL ? job : "");
     return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n ? 0 : -1;
 }
 
@@ -98,11 +101,25 @@ static int held(const char *path, const char *holder, struct laser_error *err)
         holder[0] != '\0' ? holder : "unknown process");
 }
 
+/* Was the lock file left by a run that is no more: a process of this host, or an earlier start of this very
+ * job (whose node may have been lost)? */
+static bool left_behind(const char *holder)
+{
+    char host[256] = "", theirs[256] = "", job[65] = "";
+    const char *mine = getenv("SLURM_JOB_ID");
+    long process = 0;
+    int n = sscanf(holder, "host %255s process %ld job %64s", theirs, &process, job);
+
+    gethostname(host, sizeof host - 1);
+    if (n >= 2 && strcmp(host, theirs) == 0)
+        return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    return n == 3 && mine != NULL && strcmp(job, mine) == 0;
+}
+
 /* A file system without locks: the file itself is the lock. */
 static int lock_by_file(struct laser_rundir *dir, struct laser_error *err)
 {
-    char holder[512] = "", host[256] = "", theirs[256] = "";
-    long process = 0;
+    char holder[512] = "", where[4300];
     int fd;
 
     snprintf(dir->lock_file, sizeof dir->lock_file, "%s/lock.held", dir->path);
@@ -120,14 +137,17 @@ static int lock_by_file(struct laser_rundir *dir, struct laser_error *err)
             continue;
         describe_holder(fd, holder, sizeof holder);
         close(fd);
-        gethostname(host, sizeof host - 1);
-        if (sscanf(holder, "host %255s process %ld", theirs, &process) != 2 || strcmp(host, theirs) != 0 ||
-            kill((pid_t)process, 0) == 0 || errno != ESRCH)
+        if (!left_behind(holder))
             break;
         unlink(dir->lock_file); /* left behind by a process that is no more */
     }
+    snprintf(where, sizeof where, "%s", dir->lock_file);
     dir->lock_file[0] = '\0';
-    return held(dir->path, holder, err);
+    return laser_error_set(err, LASER_EUSAGE, dir->path,
+                           "another run works in this output directory (%s); wait for it or choose another "
+                           "one, or remove %s if that "
+                           "run is no more",
+                           holder[0] != '\0' ? holder : "unknown process", where);
 }
 
 static int lock(struct laser_rundir *dir, struct laser_error *err)

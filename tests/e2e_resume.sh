@@ -160,7 +160,7 @@ check "a file STOP: exit code 75 on every rank" refuses 75 "stopped because this
 rm "$dir/STOP"
 check "... the same command goes on" run 3 $(scan_job "$dir")
 check "... the same files" same_scan "$dir"
-check "run.max_time: exit code 75" refuses 75 "stopped after" 2 $(reduce_job "$out/time") --max-time 0.01s
+check "run.max_time: exit code 75" refuses 75 "stopped(: the next piece| after)" 2 $(reduce_job "$out/time") --max-time 0.01s
 
 # A torn ledger.
 cp -R "$out/scan" "$out/tail"

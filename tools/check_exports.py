@@ -4,8 +4,8 @@
 
 SCAN_DIR: output of `laser_mpi scan --model MODEL_DIR`; EXPORT_DIR: of `laser_mpi export SCAN_DIR --model MODEL_DIR
 --format axolotl,llama-factory,ms-swift,peft,weightwatcher,spectrum,pissa,milora`.  Checked is what is installed of peft,
-transformers, weightwatcher, axolotl, llamafactory and ms-swift; of the last three the sources are enough
-(PYTHONPATH=unpacked wheels).  The others are skipped by name.  Ends with 1 if a check fails.
+transformers, weightwatcher, axolotl (addict is all that it needs for this), llamafactory and ms-swift; of the last two
+the sources are enough (PYTHONPATH=unpacked wheels).  The others are skipped by name.  Ends with 1 if a check fails.
 """
 import ast
 import csv
@@ -17,7 +17,6 @@ import math
 import os
 import re
 import sys
-import types
 import warnings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -67,37 +66,38 @@ def load_model(path):
     return transformers.AutoModelForCausalLM.from_pretrained(path, dtype="auto")
 
 
+def module_name(parameter):
+    return parameter.rsplit(".", 1)[0]
+
+
 def modules_of(export):
     return json.load(open(export + "/peft/adapter_config.json"))["target_modules"]
 
 
 def check_axolotl(scan, export, model):
     import yaml
+    from axolotl.integrations.spectrum import SpectrumPlugin
+    from axolotl.utils.freeze import freeze_layers_except
 
-    module = source_of("axolotl", "integrations/spectrum/__init__.py")
-    freeze = source_of("axolotl", "utils/freeze.py")
-    if module is None or freeze is None:
-        return skip("axolotl", "not installed")
-    rank, = functions(module, ["_generate_unfrozen_params_yaml"], {})
-    data = json.load(open(only(export + "/model_snr_results/snr_results_*.json")))
-    ours = yaml.safe_load(open(only(export + "/snr_results_*_unfrozenparameters_*percent.yaml")))["unfrozen_parameters"]
-    percent = int(re.search(r"_(\d+)percent", only(export + "/snr_results_*_unfrozenparameters_*percent.yaml")).group(1))
-    theirs = [n for n in rank(data, top_fraction=percent / 100) if n[0] != "^"]
-    check("axolotl: its plugin picks the same layers from our file", theirs == [n for n in ours if n[0] != "^"],
-          "%d layers" % len(theirs))
-    scope = {"re": re, "Callable": object, "List": list, "Tuple": tuple, "Union": __import__("typing").Union,
-             "is_main_process": lambda: False, "LOG": logging.getLogger()}
-    scope["List"], scope["Tuple"], scope["Callable"] = (__import__("typing").List, __import__("typing").Tuple,
-                                                      __import__("typing").Callable)
-    freeze_except, = functions(freeze, ["freeze_layers_except"], dict(scope, **{
-        name: value for name, value in zip(["LayerNamePattern", "_merge_ranges", "_invert_ranges"],
-                                           functions(freeze, ["LayerNamePattern", "_merge_ranges", "_invert_ranges"],
-                                                     scope))}))
-    net = load_model(model)
-    freeze_except(net, ours)
-    trained = {n[:-len(".weight")] for n, p in net.named_parameters() if p.requires_grad}
-    extra = trained - set(n for n in ours if n[0] != "^") - {n.strip("^$")[:-len(".weight")] for n in ours if n[0] == "^"}
-    check("axolotl: unfrozen_parameters unfreeze these and no others", not extra and set(theirs) <= trained, sorted(extra) or "")
+    file = only(export + "/snr_results_*_unfrozenparameters_*percent.yaml")
+    ours = yaml.safe_load(open(file))["unfrozen_parameters"]
+    slug, percent = re.search(r"/snr_results_(.*)_unfrozenparameters_(\d+)percent", file).groups()
+    cfg = {"base_model": slug, "spectrum_top_fraction": int(percent) / 100}
+    here = os.getcwd()
+    os.chdir(export)  # the plugin reads ./model_snr_results/
+    SpectrumPlugin().pre_model_load(cfg)
+    os.chdir(here)
+    theirs = cfg.get("unfrozen_parameters", [])
+    layers = [n for n in theirs if n[0] != "^"]
+    check("axolotl: its Spectrum plugin picks the same layers from our file", layers == [n for n in ours if n[0] != "^"],
+          "%d layers" % len(layers))
+    for name, patterns in (("unfrozen_parameters", ours), ("the plugin's list", theirs)):
+        net = load_model(model)
+        freeze_layers_except(net, patterns)
+        trained = {module_name(n) for n, p in net.named_parameters() if p.requires_grad}
+        wanted = {n if n[0] != "^" else module_name(n[1:-1]) for n in patterns}
+        present = {module_name(n) for n, _ in net.named_parameters()}
+        check("axolotl: %s: exactly these are trained" % name, trained == wanted & present, "%d modules" % len(trained))
 
 
 def check_llama_factory(scan, export, model):
@@ -146,7 +146,7 @@ def check_ms_swift(scan, export, model):
     freeze(net, float(argv[argv.index("--freeze_parameters_ratio") + 1]), [])
     frozen = not any(p.requires_grad for p in net.parameters())
     activate(net, names)
-    trained = {n[:-len(".weight")] for n, p in net.named_parameters() if p.requires_grad}
+    trained = {module_name(n) for n, p in net.named_parameters() if p.requires_grad}
     check("ms-swift: the file trains exactly the picked modules", frozen and trained == set(modules_of(export)),
           "%d modules" % len(trained))
 
@@ -243,8 +243,8 @@ def check_weightwatcher(scan, export, model):
         worst = max(abs(a - b) / max(1.0, abs(b)) for a, b in zip(both[column], both[column + "_ww"]))
         check("weightwatcher: column %s" % column, worst < 1e-6, "%.2g" % worst)
     for column in ("name", "status", "warning", "layer_type"):
-        check("weightwatcher: column %s" % column,
-              list(both[column].fillna("")) == list(both[column + "_ww"].fillna("")))
+        check("weightwatcher: column %s" % column, list(both[column].fillna("")) ==
+              list(both[column + "_ww"].fillna("").replace("conv1d", "dense")))  # a checkpoint does not tell them apart
     worst = 0.0
     with h5py.File(scan + "/spectra.h5") as file:
         for group in file["matrices"].values():

@@ -1,6 +1,8 @@
 /* PiSSA and MiLoRA: adapters whose first step is on the model as it was, and the model without them. */
 #include "schedule/export.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,10 +295,13 @@ static int write_config(const struct inits *x, const struct laser_export *all, s
     struct laser_scan_meta meta = *all->meta;
     struct laser_export e = *all;
     struct laser_text text = {0};
-    char base[4300], path[4400];
+    char base[PATH_MAX + 8], path[4400];
     int code;
 
-    snprintf(base, sizeof base, "%s/base", x->dir);
+    /* For whoever loads it from anywhere. */
+    if (realpath(x->dir, base) == NULL)
+        return laser_error_set(err, LASER_EIO, x->dir, "cannot be resolved: %s", strerror(errno));
+    strcat(base, "/base");
     snprintf(path, sizeof path, "%s/adapter_config.json", x->dir);
     meta.model = base;
     e.meta = &meta;

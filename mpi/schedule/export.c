@@ -155,8 +155,6 @@ static int export_texts(struct laser_mpi_run *run, struct laser_mpi_scan_input *
         laser_deck_string(deck, "model")[0] == '\0')
         code = laser_error_set(err, LASER_EUSAGE, "model",
                                "pissa and milora take the weights apart: give --model DIR");
-    if (code == LASER_OK)
-        laser_mpi_log_line(run->log, "OUTPUT", "%s", run->output);
     return code;
 }
 
@@ -179,6 +177,8 @@ int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err)
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK)
         code = laser_mpi_export_inits(run, formats, &e, err);
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_log_line(run->log, "OUTPUT", "%s", run->output);
     laser_pick_free(&pick);
     free(model_id);
     laser_mpi_scan_input_free(&in);

@@ -1,12 +1,17 @@
 /* What the end-to-end scripts need beside the program: checkpoints with known contents, and a look into the
  * JSON files that it writes.
  *
- *   e2e_tool checkpoint DIR NAME:ROWS:COLUMNS:FILL...   model.safetensors in float32; FILL: normal, zero,
- * nan, inf, lowrank, tiny, huge, graded e2e_tool many DIR COUNT ROWS COLUMNS                COUNT matrices of
- * decoder layers, normal e2e_tool compare A B TOLERANCE                      two results.json: the same
- * matrices and decisions, numbers within the tolerance e2e_tool canonical FILE its JSON with neither times
- * nor numbers of ranks e2e_tool get FILE KEY...                            the value at a path of keys and
- * indices
+ *   e2e_tool checkpoint DIR NAME:ROWS:COLUMNS:FILL...   model.safetensors in float32
+ *
+ *       FILL: normal, zero, nan, inf, lowrank, tiny, huge, graded
+ *
+ *   e2e_tool many DIR COUNT ROWS COLUMNS                COUNT matrices of decoder layers, normal
+ *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of
+ * DIR/model.safetensors
+ *
+ *   e2e_tool compare A B TOLERANCE                      two results.json: the same matrices and decisions
+ *   e2e_tool canonical FILE                             its JSON with neither times nor numbers of ranks
+ *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
  */
 #include <inttypes.h>
 #include <math.h>
@@ -120,6 +125,41 @@ static int make_many(const char *dir, int n, int64_t rows, int64_t columns)
     bad = write_items(dir, items, n);
     free(names);
     return bad;
+}
+
+/* Gaussian noise of a standard deviation, added to one tensor of DIR/model.safetensors. */
+static int plant(const char *dir, const char *tensor, double deviation)
+{
+    struct laser_safetensors_header header;
+    struct laser_error err = {0};
+    char path[4096];
+    FILE *file;
+    int bad = 1;
+
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    if (laser_safetensors_read_header(path, &header, NULL, NULL, &err) != LASER_OK)
+        return fail(err.where, err.text);
+    file = fopen(path, "r+b");
+    for (int64_t t = 0; file != NULL && t < header.n_tensors; ++t) {
+        const struct laser_tensor *here = &header.tensors[t];
+        size_t bytes = (size_t)here->size_bytes, n = bytes / laser_dtype_size(here->dtype);
+        double *x = malloc(n * sizeof *x);
+        void *data = malloc(bytes);
+        if (strcmp(here->name, tensor) == 0 && x != NULL && data != NULL &&
+            fseek(file, (long)here->offset, SEEK_SET) == 0 && fread(data, 1, bytes, file) == bytes) {
+            laser_dtype_to_f64(here->dtype, data, (int64_t)n, x);
+            for (size_t i = 0; i < n; ++i)
+                x[i] += deviation * normal();
+            laser_dtype_from_f64(here->dtype, x, (int64_t)n, data);
+            bad = fseek(file, (long)here->offset, SEEK_SET) != 0 || fwrite(data, 1, bytes, file) != bytes;
+        }
+        free(x);
+        free(data);
+    }
+    laser_safetensors_header_free(&header);
+    if (file != NULL && fclose(file) != 0)
+        bad = 1;
+    return bad ? fail(path, "no such tensor, or the file cannot be changed") : 0;
 }
 
 /* ---- results ---- */
@@ -256,11 +296,13 @@ int main(int argc, char **argv)
         return make_checkpoint(argv[2], argv + 3, argc - 3);
     if (strcmp(what, "many") == 0 && argc == 6)
         return make_many(argv[2], atoi(argv[3]), atoll(argv[4]), atoll(argv[5]));
+    if (strcmp(what, "plant") == 0 && argc == 5)
+        return plant(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "compare") == 0 && argc == 5)
         return compare(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "canonical") == 0 && argc == 3)
         return canonical(argv[2]);
     if (strcmp(what, "get") == 0 && argc > 3)
         return get(argv[2], argv + 3, argc - 3);
-    return fail("usage", "checkpoint | many | compare | canonical | get");
+    return fail("usage", "checkpoint | many | plant | compare | canonical | get");
 }

@@ -101,6 +101,9 @@ static void test_each_architecture_has_its_types_under_the_papers_names(void **s
         {"attention.self.key", false, LASER_PAPER_K},
         {"attention.output.dense", false, LASER_PAPER_OUT},
         {"output.dense", false, LASER_PAPER_FC_OUT},
+        {"attn.c_attn[k]", false, LASER_PAPER_K},
+        {"mlp.experts.gate_up_proj[3][up]", false, LASER_PAPER_FC_UP},
+        {"mlp.experts.down_proj[3]", false, LASER_PAPER_FC_OUT},
         {"mlp.gate", true, 0},
         {"lm_head", false, 0},
     };

@@ -81,22 +81,58 @@ unsigned laser_paper_parse(const char *name)
     return 0;
 }
 
-static bool ends_with(const char *type, const char *end)
+/* Do the first n characters of a type end with this? */
+static bool ends_with(const char *type, size_t n, const char *end)
 {
-    size_t n = strlen(type), m = strlen(end);
+    size_t m = strlen(end);
 
-    return n >= m && strcmp(type + n - m, end) == 0 && (n == m || type[n - m - 1] == '.');
+    return n >= m && memcmp(type + n - m, end, m) == 0 && (n == m || type[n - m - 1] == '.');
+}
+
+/* The length of a type without what stands in brackets at its end: an expert's number, the part of a fused
+ * tensor, whose parts are then *part (0: none). */
+static size_t without_brackets(const char *type, unsigned *part)
+{
+    static const struct {
+        const char *text;
+        unsigned parts;
+    } known[] = {{"[q]", LASER_PAPER_Q},
+                 {"[k]", LASER_PAPER_K},
+                 {"[v]", LASER_PAPER_V},
+                 {"[gate]", LASER_PAPER_FC_IN},
+                 {"[up]", LASER_PAPER_FC_UP}};
+    size_t n = strlen(type);
+
+    *part = 0;
+    while (n > 0 && type[n - 1] == ']') {
+        size_t open = n - 1;
+        while (open > 0 && type[open] != '[')
+            --open;
+        for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
+            if (n - open == strlen(known[i].text) && memcmp(type + open, known[i].text, n - open) == 0)
+                *part = known[i].parts;
+        n = open;
+    }
+    return n;
 }
 
 bool laser_paper_is_gate(const char *type)
 {
-    return ends_with(type, "gate_proj") || ends_with(type, "w1");
+    unsigned part;
+    size_t n = without_brackets(type, &part);
+
+    return ends_with(type, n, "gate_proj") || ends_with(type, n, "w1");
 }
 
 unsigned laser_paper_parts(const char *type, bool gated)
 {
+    unsigned part;
+    size_t n = without_brackets(type, &part);
+
+    if (part != 0)
+        return part;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; ++i)
-        if (ends_with(type, ends[i].end))
+        if (ends_with(type, n, ends[i].end))
             return ends[i].parts == LASER_PAPER_FC_UP && !gated ? LASER_PAPER_FC_IN : ends[i].parts;
     return 0;
 }

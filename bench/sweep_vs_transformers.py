@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Time a sweep of the LASER protocol beside evaluating every edit from scratch with transformers, on the same cores.
+
+    tools/make_random_model.py --shape 135m --dtype bf16 --output DIR
+    bench/sweep_vs_transformers.py --program ./laser_mpi --launcher 'mpirun -n 3' --model DIR --work DIR
+
+7 types x 5 fractions x all layers on 200 questions with four choices each.  Both sides are measured on a sample and
+extrapolated:
+- laser_mpi runs the sweep over a few layers, evenly spread (an edit in layer L recomputes L to the end, so the layers must
+  be), and its phases `edits` and `sweep` are multiplied by layers / sample; the scan of all matrices counts in full;
+- transformers makes some of the edits, one at a time, as the paper's program does (torch.svd_lowrank with two power
+  iterations, in float32), and evaluates all questions in padded batches sorted by length; the mean second of an edit is
+  multiplied by their number.  Loading the model is not counted.
+The questions are drawn from a text with a seed, tokens by --tokenizer (any tokenizer.json whose ids the model has).
+Needs torch and transformers; prints Markdown.
+"""
+import argparse
+import json
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+TYPES = ["q", "k", "v", "out", "fc_in", "fc_up", "fc_out"]
+MODULES = {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "out": "self_attn.o_proj",
+           "fc_in": "mlp.gate_proj", "fc_up": "mlp.up_proj", "fc_out": "mlp.down_proj"}
+FRACTIONS = [0.4, 0.2, 0.1, 0.05, 0.01]
+CHOICES = 4
+
+
+def make_questions(text, count, words, seed):
+    source, rng = re.sub(r"\s+", " ", text).split(" "), random.Random(seed)
+    for _ in range(count):
+        at = rng.randrange(words, len(source) - 3)
+        length = rng.randrange(words // 2, words)
+        choices = [" " + " ".join(source[at:at + 3])]
+        while len(choices) < CHOICES:
+            other = rng.randrange(len(source) - 3)
+            choice = " " + " ".join(source[other:other + 3])
+            if choice not in choices:
+                choices.append(choice)
+        answer = choices[0]
+        rng.shuffle(choices)
+        yield {"kind": "choice", "prompt": " ".join(source[at - length:at]), "choices": choices,
+               "answer": choices.index(answer)}
+
+
+def prepare(args):
+    """The model with a tokenizer, and the questions."""
+    model = args.work / "model"
+    model.mkdir(parents=True, exist_ok=True)
+    for path in args.model.iterdir():
+        target = model / path.name
+        if path.suffix == ".safetensors" and not target.exists():
+            target.symlink_to(path.resolve())
+        elif path.suffix == ".json":
+            shutil.copyfile(path, target)
+    shutil.copyfile(args.tokenizer, model / "tokenizer.json")
+    questions = list(make_questions(args.text.read_text(encoding="utf-8"), args.questions, args.words, 7))
+    (args.work / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions), encoding="utf-8")
+    return model, questions
+
+
+def ours(args, model, layers):
+    out = args.work / "ours"
+    command = args.launcher.split() + [
+        args.program, "reduce", "--model", str(model), "--task", f"bench={args.work / 'questions.jsonl'}",
+        "--strategy", "sweep", "--output", str(out), "--force", "--set", "log.progress=off",
+        "--set", "evaluate.objective=log_loss", "--set", "evaluate.validation_share=1",
+        "--set", "reduce.types=" + ",".join(TYPES), "--set", "reduce.layers=" + ",".join(map(str, layers)),
+        "--set", "reduce.fractions=" + ",".join(map(str, FRACTIONS))]
+    for item in args.set:
+        command += ["--set", item]
+    begin = time.time()
+    done = subprocess.run(command, capture_output=True, text=True)
+    wall = time.time() - begin
+    if done.returncode != 0:
+        sys.exit(done.stderr or done.stdout)
+    phases = {m[1]: float(m[2]) for m in re.finditer(r"PHASE +(\w+): ([0-9.]+) s", done.stdout)}
+    (args.work / "ours.log").write_text(done.stdout, encoding="utf-8")
+    return wall, phases, json.loads((out / "results.json").read_text())
+
+
+class Theirs:
+    def __init__(self, args, path, questions):
+        torch.set_num_threads(args.threads)
+        self.model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(path / "tokenizer.json"))
+        encode = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
+        self.answers = torch.tensor([q["answer"] for q in questions])
+        self.rows = []
+        for i, q in enumerate(questions):
+            n = len(encode(q["prompt"]))
+            self.rows += [(i, c, n, encode(q["prompt"] + choice)) for c, choice in enumerate(q["choices"])]
+        self.rows.sort(key=lambda row: len(row[3]))
+        self.batch = args.batch
+
+    def evaluate(self):
+        """Mean log loss of the right choice among the choices."""
+        scores = torch.zeros(len(self.answers), CHOICES)
+        with torch.inference_mode():
+            for at in range(0, len(self.rows), self.batch):
+                part = self.rows[at:at + self.batch]
+                width = max(len(ids) for *_, ids in part)
+                tokens = torch.zeros(len(part), width, dtype=torch.long)
+                mask = torch.zeros(len(part), width, dtype=torch.long)
+                for r, (*_, ids) in enumerate(part):
+                    tokens[r, :len(ids)] = torch.tensor(ids)
+                    mask[r, :len(ids)] = 1
+                logits = self.model(input_ids=tokens, attention_mask=mask).logits
+                for r, (i, c, n, ids) in enumerate(part):
+                    log_p = logits[r, n - 1:len(ids) - 1].log_softmax(-1)
+                    scores[i, c] = log_p.gather(1, torch.tensor(ids[n:])[:, None]).sum()
+        return -scores.log_softmax(-1).gather(1, self.answers[:, None]).mean().item()
+
+    def edit(self, layer, name, fraction):
+        """Seconds of decomposition and of evaluation, and the loss."""
+        weight = self.model.get_parameter(f"model.layers.{layer}.{MODULES[name]}.weight")
+        before = weight.detach().clone()
+        begin = time.time()
+        with torch.no_grad():
+            u, s, v = torch.svd_lowrank(weight.float(), q=max(1, int(min(weight.shape) * fraction)), niter=2)
+            weight.copy_(u @ torch.diag(s) @ v.T)
+        middle = time.time()
+        loss = self.evaluate()
+        end = time.time()
+        with torch.no_grad():
+            weight.copy_(before)
+        return middle - begin, end - middle, loss
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--program", required=True)
+    p.add_argument("--launcher", default="", help="e.g. 'mpirun -n 3': two workers and a coordinator that sleeps")
+    p.add_argument("--model", type=pathlib.Path, required=True)
+    p.add_argument("--work", type=pathlib.Path, required=True)
+    here = pathlib.Path(__file__).resolve().parent.parent
+    p.add_argument("--tokenizer", type=pathlib.Path, default=here / "inputs/demo-model/tokenizer.json")
+    p.add_argument("--text", type=pathlib.Path, default=here / "inputs/demo-text/report.txt")
+    p.add_argument("--questions", type=int, default=200)
+    p.add_argument("--words", type=int, default=40, help="of the longest prompt")
+    p.add_argument("--layers", default="0,7,14,22,29", help="the sample of our sweep")
+    p.add_argument("--edits", type=int, default=3, help="the sample of transformers")
+    p.add_argument("--threads", type=int, default=2, help="of torch")
+    p.add_argument("--batch", type=int, default=32, help="sequences of a batch of transformers")
+    p.add_argument("--set", action="append", default=[], help="for laser_mpi")
+    args = p.parse_args()
+    model, questions = prepare(args)
+    n_layers = json.loads((model / "config.json").read_text())["num_hidden_layers"]
+    sample = [int(x) for x in args.layers.split(",")]
+    n_edits = n_layers * len(TYPES) * len(FRACTIONS)
+
+    wall, phases, results = ours(args, model, sample)
+    scale = n_layers / len(sample)
+    fixed = wall - phases["edits"] - phases["sweep"]
+    total = fixed + scale * (phases["edits"] + phases["sweep"])
+    print(f"laser_mpi ({args.launcher}): {len(sample) * len(TYPES) * len(FRACTIONS)} of {n_edits} edits in {wall:.1f} s: "
+          f"edits {phases['edits']:.1f} s, sweep {phases['sweep']:.1f} s, the rest {fixed:.1f} s; "
+          f"all: {total:.0f} s", flush=True)
+
+    theirs = Theirs(args, model, questions)
+    base = theirs.evaluate()
+    tokens = sum(len(row[3]) for row in theirs.rows)
+    spent = []
+    for e in range(args.edits):
+        layer, name = sample[e * 2 % len(sample)], TYPES[(2 * e + 6) % len(TYPES)]
+        spent.append(theirs.edit(layer, name, FRACTIONS[e % len(FRACTIONS)]))
+    svd, forward = (sum(s[i] for s in spent) / len(spent) for i in (0, 1))
+    print(f"transformers ({args.threads} threads, float32, batches of {args.batch}): {len(spent)} edits, each "
+          f"{svd:.2f} s for torch.svd_lowrank and {forward:.1f} s for {len(questions)} questions ({tokens} tokens); all: "
+          f"{n_edits * (svd + forward):.0f} s")
+    print(f"ratio {n_edits * (svd + forward) / total:.1f}; log loss of the base: transformers {base:.6f}, laser_mpi "
+          f"{results['baseline']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Noise planted in one known matrix of a model that knows 400 facts hides answers (tools/train_facts.py): the sweep must
+# find the matrix, the composition must bring answers back on the test part, and both must report no gain where nothing was
+# planted.
+. "$SRCDIR/tests/e2e_lib.sh"
+out=$scratch/out
+facts=$SRCDIR/tests/data/facts
+matrix=model.layers.0.mlp.down_proj.weight
+
+cp -r "$facts/model" "$scratch/noisy"
+chmod -R u+w "$scratch/noisy"
+"$tool" plant "$scratch/noisy" $matrix 0.085 || exit 1
+
+compose() { # name model ranks options...
+    compose_name=$1 compose_model=$2 compose_ranks=$3
+    shift 3
+    run "$compose_ranks" reduce --model "$compose_model" --strategy compose --output "$out/$compose_name" \
+        --set reduce.types=fc_in,fc_up,fc_out,q,k,v,out --set reduce.fractions=rate:8,rate:9,rate:9.3 "$@"
+}
+of() { # name key...
+    of_name=$1
+    shift
+    "$tool" get "$out/$of_name/results.json" "$@"
+}
+is_less() { awk -v a="$1" -v b="$2" 'BEGIN { print a, b; exit !(a < b) }'; }
+
+# By the loss of the text.
+by_text() { # name model ranks
+    by_text_name=$1 by_text_model=$2 by_text_ranks=$3
+    shift 3
+    compose "$by_text_name" "$by_text_model" "$by_text_ranks" --text "facts=$facts/facts.txt" --seqlen 30 \
+        --set evaluate.selection_share=0.2 "$@"
+}
+check "log loss: compose" by_text loss "$scratch/noisy" 2
+check "log loss: the sweep finds the matrix" test "$(of loss sweep_winner tensor)" = $matrix
+check "log loss: the first that is kept is it" test "$(of loss decisions 0 tensor)$(of loss decisions 0 kept)" = ${matrix}true
+check "log loss: 0.6 nats better on the test part" is_less "$(of loss report_difference nll)" -0.6
+check "log loss: that is said" says "composition on the report part: .*: a gain"
+check "log loss, control: compose" by_text control "$facts/model" 2
+check "log loss, control: nothing is kept" says "0 candidates kept"
+check "log loss, control: the winner is no gain" says "best single edit on the report part: .*no difference beyond"
+for n in $(ranks_of 1 4); do
+    check "log loss, $n ranks" by_text "loss-$n" "$scratch/noisy" "$n"
+    check "log loss, $n ranks: the same results" near_results "$out/loss" "$out/loss-$n" 1e-3
+done
+finish

@@ -11,6 +11,13 @@
 #include "base/file.h"
 #include "report/draw.h"
 
+/* cairo's fonts: fontconfig keeps what it once read. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig\n";
+}
+
 static char directory[] = "/tmp/laser-figures-XXXXXX";
 
 static int make_directory(void **state)

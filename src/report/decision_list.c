@@ -35,8 +35,8 @@ static void put_number(struct laser_text *out, const char *format, double value,
 {
     char text[40];
 
-    snprintf(text, sizeof text, isnan(value) ? "-" : format, value);
-    laser_text_printf(out, " %*s", width - 1, text);
+    snprintf(text, sizeof text, format, value);
+    laser_text_printf(out, " %*s", width - 1, isnan(value) ? "-" : text);
 }
 
 /* Bytes that all names begin with, up to a dot: "model.layers." tells nothing. */

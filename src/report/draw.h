@@ -60,8 +60,8 @@ void laser_draw_ranks(struct laser_figure *f, const struct laser_page_run *run);
 /* Perplexity over the candidates of results.json; nothing is drawn (width 0) where there are none. */
 void laser_draw_path(struct laser_figure *f, const struct laser_page_run *run);
 
-/* dir/map.FORMAT, spectra, ranks, path: those for which the run has numbers.  The directory must be there.
- * *n: files written.  Errors as of laser_figure_write. */
+/* dir/map.FORMAT, spectra, ranks, path, gains: those for which the run has numbers.  The directory must be
+ * there. *n: files written.  Errors as of laser_figure_write. */
 int laser_figures_write(const char *dir, const char *format, const struct laser_page_run *run, int *n,
                         struct laser_error *err);
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "report/draw.h"
+#include "report/sweep_map.h"
 
 static void draw_scores(struct laser_figure *f, const struct laser_page_run *run)
 {
@@ -18,6 +19,23 @@ static void draw_scores(struct laser_figure *f, const struct laser_page_run *run
     laser_layer_grid_free(&g);
 }
 
+static void draw_gains(struct laser_figure *f, const struct laser_page_run *run)
+{
+    const json_t *table = json_object_get(run->results, "sweep_table");
+    size_t n =
+        json_array_size(json_object_get(table, "layers")) * json_array_size(json_object_get(table, "types"));
+    const char *unit = json_string_value(json_object_get(table, "unit"));
+    struct laser_scan_row *rows = calloc(n + 1, sizeof *rows);
+    struct laser_layer_grid g = {0};
+
+    if (rows == NULL || !laser_layer_grid_make(&g, rows, laser_sweep_rows(table, rows), 0))
+        f->failed = 1;
+    else if (g.n_types > 0)
+        laser_draw_map(f, &g, "Best gain of each layer and type", unit != NULL ? unit : "gain");
+    laser_layer_grid_free(&g);
+    free(rows);
+}
+
 int laser_figures_write(const char *dir, const char *format, const struct laser_page_run *run, int *n,
                         struct laser_error *err)
 {
@@ -27,7 +45,8 @@ int laser_figures_write(const char *dir, const char *format, const struct laser_
     } figures[] = {{"map", draw_scores},
                    {"spectra", laser_draw_spectra},
                    {"ranks", laser_draw_ranks},
-                   {"path", laser_draw_path}};
+                   {"path", laser_draw_path},
+                   {"gains", draw_gains}};
     int code = LASER_OK;
 
     for (size_t i = 0; code == LASER_OK && i < sizeof figures / sizeof *figures; i++) {

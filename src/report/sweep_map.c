@@ -10,8 +10,7 @@ static int64_t layer_of(const json_t *layer)
     return json_is_string(layer) ? -2 : -1;
 }
 
-/* One row of the map for each cell that was measured. */
-static size_t fill_rows(const json_t *table, struct laser_scan_row *rows)
+size_t laser_sweep_rows(const json_t *table, struct laser_scan_row *rows)
 {
     const json_t *layers = json_object_get(table, "layers"), *types = json_object_get(table, "types");
     const json_t *gains = json_object_get(table, "gain");
@@ -42,7 +41,7 @@ void laser_sweep_map(struct laser_text *out, const json_t *table, const struct l
         out->failed = 1;
         return;
     }
-    n = fill_rows(table, rows);
+    n = laser_sweep_rows(table, rows);
     if (n > 0) {
         laser_text_printf(out,
                           "Best gain of each layer and type over the kept fractions, %s (more is better)\n\n",

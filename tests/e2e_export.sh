@@ -72,6 +72,19 @@ echo '{"t": {"model.layers.0.t": 1}}' >"$scratch/single.json"
 check "a single matrix" run 0 export "$scratch/single.json" --top-percent 100 --output "$out/single"
 check "... is picked" says "1 of 1 matrices"
 
+# Failed matrices are shown as such and exported to nobody.
+mkdir "$scratch/mixed"
+m=model.layers
+"$tool" checkpoint "$scratch/mixed" $m.0.mlp.up_proj.weight:40:30:normal $m.1.mlp.up_proj.weight:40:30:nan \
+    $m.2.mlp.up_proj.weight:40:30:normal
+check "a scan with a failed matrix" refuses 4 "1 of 3 matrices failed" 0 scan --model "$scratch/mixed" \
+    --output "$out/mixed"
+check "show" run 0 show "$out/mixed"
+check "... says so" says "^ +1 +failed"
+check "export" run 0 export "$out/mixed" --top-percent 100 --output "$out/mixed-export"
+check "... counts what was scanned" says "2 of 2 matrices"
+check "... leaves it out" sh -c "! grep -rq 'layers.1.mlp' '$out/mixed-export'"
+
 # What is broken.
 head -c 300 "$out/all/snr_results_$slug.json" >"$scratch/torn.json"
 check "torn JSON" refuses 3 "torn.json.*line" 0 export "$scratch/torn.json"

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include <fcntl.h>
+#include <hdf5.h>
 #include <math.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -192,6 +193,10 @@ static void test_spectra_come_back_to_the_bit(void **state)
     assert_string_equal(s.matrices[1].outcome.reason, "row 1, column 0 is NaN");
     assert_int_equal(s.matrices[1].layer, -1);
     assert_null(s.matrices[1].sigma);
+    assert_int_equal(s.n_tensors, 2);
+    assert_string_equal(s.tensors[0].name, "a/b%c");
+    assert_string_equal(s.tensors[1].status, "failed");
+    assert_string_equal(s.tensors[1].reason, "NaN");
     laser_spectra_free(&s);
 }
 
@@ -241,6 +246,69 @@ static void test_files_that_are_no_spectra_are_refused(void **state)
     unreadable("short.h5", "HDF5");
 }
 
+/* Opens a good file to spoil it. */
+static hid_t spoil(const char *name)
+{
+    hid_t file;
+
+    write_file(in_output(name));
+    file = H5Fopen(in_output(name), H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(file >= 0);
+    return file;
+}
+
+static void test_spectra_of_another_version_are_refused(void **state)
+{
+    hid_t file, attribute;
+    int64_t version = 9;
+
+    (void)state;
+    if (rank != 0)
+        return;
+    file = spoil("version.h5");
+    attribute = H5Aopen(file, "format_version", H5P_DEFAULT);
+    assert_true(H5Awrite(attribute, H5T_NATIVE_INT64, &version) >= 0);
+    H5Aclose(attribute);
+    H5Fclose(file);
+    unreadable("version.h5", "format version 9 found, 1 expected");
+}
+
+static void test_a_torn_account_of_the_tensors_is_refused(void **state)
+{
+    hid_t file;
+
+    (void)state;
+    if (rank != 0)
+        return;
+    file = spoil("account.h5");
+    assert_true(H5Ldelete(file, "tensors/reason", H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    unreadable("account.h5", "/tensors/reason is missing");
+    file = spoil("texts.h5");
+    assert_true(H5Ldelete(file, "tensors/status", H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_hard(file, "matrices/a%2Fb%25c/singular_values", file, "tensors/status",
+                               H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    unreadable("texts.h5", "/tensors/status is torn: 2 texts were expected");
+}
+
+static void test_a_file_without_an_account_is_read(void **state)
+{
+    struct laser_spectra s;
+    struct laser_error err = {0};
+    hid_t file;
+
+    (void)state;
+    if (rank != 0)
+        return;
+    file = spoil("plain.h5");
+    assert_true(H5Ldelete(file, "tensors", H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    assert_int_equal(laser_spectra_read(in_output("plain.h5"), &s, &err), LASER_OK);
+    assert_int_equal(s.n_tensors, 0);
+    laser_spectra_free(&s);
+}
+
 static void test_a_file_that_cannot_be_made_is_an_error(void **state)
 {
     struct laser_spectra_writer *w;
@@ -262,6 +330,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_spectra_come_back_to_the_bit),
         cmocka_unit_test(test_spectra_that_are_thrown_away_leave_the_old_file),
         cmocka_unit_test(test_files_that_are_no_spectra_are_refused),
+        cmocka_unit_test(test_spectra_of_another_version_are_refused),
+        cmocka_unit_test(test_a_torn_account_of_the_tensors_is_refused),
+        cmocka_unit_test(test_a_file_without_an_account_is_read),
         cmocka_unit_test(test_a_file_that_cannot_be_made_is_an_error),
     };
     int failures;

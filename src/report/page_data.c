@@ -2,70 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_text.h"
 #include "report/page.h"
-#include "report/sketch.h"
-
-/* Beyond so many matrices each is drawn from fewer points. */
-enum { MANY = 2000 };
-
-/* ---- JSON into a script element: `<` must not occur in it ---- */
-
-static void put_string(struct laser_text *out, const char *string)
-{
-    struct laser_text quoted = {0};
-
-    if (string == NULL) {
-        laser_text_puts(out, "null");
-        return;
-    }
-    laser_json_quote(&quoted, string, 0);
-    if (quoted.failed)
-        out->failed = 1;
-    for (size_t i = 0; !quoted.failed && i < quoted.size; i++) {
-        if (quoted.data[i] == '<')
-            laser_text_puts(out, "\\u003c");
-        else
-            laser_text_add(out, quoted.data + i, 1);
-    }
-    laser_text_free(&quoted);
-}
-
-static void put_tree(struct laser_text *out, const json_t *tree)
-{
-    struct laser_text text = {0};
-    const char *p, *bracket;
-
-    laser_json_render(&text, tree, 0);
-    out->failed |= text.failed;
-    p = text.data;
-    while (!text.failed && (bracket = strchr(p, '<')) != NULL) {
-        laser_text_add(out, p, (size_t)(bracket - p));
-        laser_text_puts(out, "\\u003c");
-        p = bracket + 1;
-    }
-    if (!text.failed)
-        laser_text_puts(out, p);
-    laser_text_free(&text);
-}
-
-/* Enough digits for a picture and for a table beside it. */
-static void put_real(struct laser_text *out, double value, int digits)
-{
-    if (isnan(value))
-        laser_text_puts(out, "null");
-    else if (isinf(value))
-        laser_text_puts(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-    else
-        laser_text_printf(out, "%.*g", digits, value);
-}
-
-static void put_key(struct laser_text *out, const char *key)
-{
-    laser_text_puts(out, ",\n");
-    put_string(out, key);
-    laser_text_fill(out, ':', 1);
-}
+#include "report/page_json.h"
 
 /* ---- columns ---- */
 
@@ -78,10 +16,10 @@ struct columns {
 static void put_texts(const struct columns *c, const char *key,
                       const char *(*of)(const struct laser_scan_row *))
 {
-    put_key(c->out, key);
+    laser_page_key(c->out, key);
     for (size_t i = 0; i < c->n; i++) {
         laser_text_fill(c->out, i > 0 ? ',' : '[', 1);
-        put_string(c->out, of(c->rows[i]));
+        laser_page_string(c->out, of(c->rows[i]));
     }
     laser_text_puts(c->out, c->n > 0 ? "]" : "[]");
 }
@@ -110,13 +48,13 @@ static void put_indexed(const struct columns *c, const char *names, const char *
         index[i] = at;
         next = at + 1 < n ? at + 1 : 0;
     }
-    put_key(c->out, names);
+    laser_page_key(c->out, names);
     for (size_t k = 0; k < n; k++) {
         laser_text_fill(c->out, k > 0 ? ',' : '[', 1);
-        put_string(c->out, list[k]);
+        laser_page_string(c->out, list[k]);
     }
     laser_text_puts(c->out, n > 0 ? "]" : "[]");
-    put_key(c->out, key);
+    laser_page_key(c->out, key);
     for (size_t i = 0; i < c->n; i++)
         laser_text_printf(c->out, i > 0 ? ",%zu" : "[%zu", index[i]);
     laser_text_puts(c->out, c->n > 0 ? "]" : "[]");
@@ -145,7 +83,7 @@ static void put_numbers(const struct columns *c, double (*of)(const struct laser
 {
     for (size_t i = 0; i < c->n; i++) {
         laser_text_fill(c->out, i > 0 ? ',' : '[', 1);
-        put_real(c->out, of(c->rows[i]), 6);
+        laser_page_real(c->out, of(c->rows[i]), 6);
     }
     laser_text_puts(c->out, c->n > 0 ? "]" : "[]");
 }
@@ -192,95 +130,21 @@ static void put_metrics(const struct columns *c)
             model = c->rows[i];
     laser_text_puts(c->out, ",\n\"metrics\":{\"score\":");
     put_numbers(c, score_of);
-    put_key(c->out, "seconds");
+    laser_page_key(c->out, "seconds");
     put_numbers(c, seconds_of);
     for (int k = 0; model != NULL && k < model->nnumbers; k++) {
         if (strcmp(model->numbers[k].name, "rows") == 0 || strcmp(model->numbers[k].name, "columns") == 0)
             continue;
-        put_key(c->out, model->numbers[k].name);
+        laser_page_key(c->out, model->numbers[k].name);
         for (size_t i = 0; i < c->n; i++) {
             const struct laser_scan_number *x = find_number(c->rows[i], model->numbers[k].name, k);
             laser_text_fill(c->out, i > 0 ? ',' : '[', 1);
-            put_real(c->out, x != NULL && c->rows[i]->status == LASER_SCAN_SCANNED ? x->value : (double)NAN,
-                     6);
+            laser_page_real(
+                c->out, x != NULL && c->rows[i]->status == LASER_SCAN_SCANNED ? x->value : (double)NAN, 6);
         }
         laser_text_fill(c->out, ']', 1);
     }
     laser_text_fill(c->out, '}', 1);
-}
-
-/* ---- spectra ---- */
-
-static int has_spectrum(const struct laser_scan_row *row)
-{
-    return row->status == LASER_SCAN_SCANNED && row->sigma != NULL && row->rows > 0 && row->columns > 0;
-}
-
-static void put_sketch(struct laser_text *out, const struct laser_sketch *k)
-{
-    const double heads[] = {k->low, k->high, k->level, k->edge, k->compat, k->threshold};
-
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        laser_text_fill(out, i > 0 ? ',' : '[', 1);
-        put_real(out, heads[i], 6);
-    }
-    laser_text_printf(out, ",%lld,[", (long long)k->above);
-    for (int i = 0; i < k->n_bins; i++)
-        laser_text_printf(out, i > 0 ? ",%lld" : "%lld", (long long)k->counts[i]);
-    laser_text_puts(out, "],[");
-    for (int i = 0; i < k->n_points; i++) {
-        laser_text_puts(out, i > 0 ? "," : "");
-        put_real(out, k->values[i], 5);
-    }
-    laser_text_puts(out, "]]");
-}
-
-/* What the sketches of n values have in common: the ranks at which values are given. */
-static void put_ranks(const struct columns *c, int points)
-{
-    int64_t seen[64], ranks[LASER_SKETCH_POINTS];
-    int n_seen = 0;
-
-    laser_text_puts(c->out, ",\n\"ranks\":{");
-    for (size_t i = 0; i < c->n && n_seen < 64; i++) {
-        const struct laser_scan_row *row = c->rows[i];
-        int64_t n = row->rows < row->columns ? row->rows : row->columns;
-        int known = !has_spectrum(row), count;
-
-        for (int j = 0; j < n_seen; j++)
-            known |= seen[j] == n;
-        if (known)
-            continue;
-        seen[n_seen++] = n;
-        count = laser_sketch_ranks(n, points, ranks);
-        laser_text_printf(c->out, "%s\"%lld\":[", n_seen > 1 ? "," : "", (long long)n);
-        for (int j = 0; j < count; j++)
-            laser_text_printf(c->out, j > 0 ? ",%lld" : "%lld", (long long)ranks[j] + 1);
-        laser_text_fill(c->out, ']', 1);
-    }
-    laser_text_fill(c->out, '}', 1);
-}
-
-static void put_spectra(const struct columns *c)
-{
-    int many = c->n > MANY, bins = many ? LASER_SKETCH_BINS / 2 : LASER_SKETCH_BINS;
-    int points = many ? LASER_SKETCH_POINTS / 2 : LASER_SKETCH_POINTS;
-    struct laser_sketch sketch;
-
-    put_ranks(c, points);
-    laser_text_puts(c->out, ",\n\"spectra\":[");
-    for (size_t i = 0; i < c->n; i++) {
-        const struct laser_scan_row *row = c->rows[i];
-
-        laser_text_puts(c->out, i > 0 ? ",\n" : "\n");
-        if (!has_spectrum(row)) {
-            laser_text_puts(c->out, "null");
-            continue;
-        }
-        laser_sketch_make(row->sigma, row->rows, row->columns, row->threshold, bins, points, &sketch);
-        put_sketch(c->out, &sketch);
-    }
-    laser_text_fill(c->out, ']', 1);
 }
 
 /* ---- a run ---- */
@@ -294,9 +158,9 @@ static void put_skipped(struct laser_text *out, const struct laser_page_run *run
         if (run->rows[i].status != LASER_SCAN_SKIPPED)
             continue;
         laser_text_printf(out, "%s\n[", separator);
-        put_string(out, run->rows[i].name);
+        laser_page_string(out, run->rows[i].name);
         laser_text_fill(out, ',', 1);
-        put_string(out, run->rows[i].reason);
+        laser_page_string(out, run->rows[i].reason);
         laser_text_printf(out, ",%lld,%lld]", (long long)run->rows[i].rows, (long long)run->rows[i].columns);
         separator = ",";
     }
@@ -305,13 +169,13 @@ static void put_skipped(struct laser_text *out, const struct laser_page_run *run
 
 static void put_notes(struct laser_text *out, const char *key, const struct laser_page_note *notes, size_t n)
 {
-    put_key(out, key);
+    laser_page_key(out, key);
     laser_text_fill(out, '[', 1);
     for (size_t i = 0; i < n; i++) {
         laser_text_puts(out, i > 0 ? ",[" : "[");
-        put_string(out, notes[i].name);
+        laser_page_string(out, notes[i].name);
         laser_text_fill(out, ',', 1);
-        put_string(out, notes[i].text);
+        laser_page_string(out, notes[i].text);
         laser_text_fill(out, ']', 1);
     }
     laser_text_fill(out, ']', 1);
@@ -322,13 +186,13 @@ static void put_windows(struct laser_text *out, const struct laser_page_run *run
     laser_text_puts(out, ",\n\"datasets\":[");
     for (size_t i = 0; i < run->n_datasets; i++) {
         laser_text_puts(out, i > 0 ? "," : "");
-        put_string(out, run->datasets[i]);
+        laser_page_string(out, run->datasets[i]);
     }
     laser_text_puts(out, "],\n\"windows\":[");
     for (size_t i = 0; i < run->n_windows; i++) {
         const struct laser_page_window *w = &run->windows[i];
         laser_text_printf(out, "%s[%d,%d,", i > 0 ? "," : "", (int)w->dataset, (int)w->scored);
-        put_real(out, w->nll_nats, 7);
+        laser_page_real(out, w->nll_nats, 7);
         laser_text_fill(out, ']', 1);
     }
     laser_text_fill(out, ']', 1);
@@ -345,7 +209,7 @@ static void put_results(struct laser_text *out, const json_t *results)
         return;
     }
     json_object_del(copy, "matrices");
-    put_tree(out, copy);
+    laser_page_tree(out, copy);
     json_decref(copy);
 }
 
@@ -361,29 +225,29 @@ static void put_run(struct laser_text *out, const struct laser_page_run *run)
         if (run->rows[i].status != LASER_SCAN_SKIPPED)
             c.rows[c.n++] = &run->rows[i];
     laser_text_puts(out, "\n{\"label\":");
-    put_string(out, run->label);
-    put_key(out, "model");
-    put_string(out, run->model);
-    put_key(out, "command");
-    put_string(out, run->command);
-    put_key(out, "rule");
-    put_string(out, run->rule);
-    put_key(out, "score");
-    put_string(out, run->score);
-    put_key(out, "deck");
-    put_string(out, run->deck);
+    laser_page_string(out, run->label);
+    laser_page_key(out, "model");
+    laser_page_string(out, run->model);
+    laser_page_key(out, "command");
+    laser_page_string(out, run->command);
+    laser_page_key(out, "rule");
+    laser_page_string(out, run->rule);
+    laser_page_key(out, "score");
+    laser_page_string(out, run->score);
+    laser_page_key(out, "deck");
+    laser_page_string(out, run->deck);
     put_texts(&c, "names", name_of);
     put_indexed(&c, "typeNames", "types", type_of);
     put_indexed(&c, "dtypeNames", "dtypes", dtype_of);
     put_texts(&c, "failures", reason_of);
-    put_key(out, "layers");
+    laser_page_key(out, "layers");
     put_numbers(&c, layer_of);
-    put_key(out, "rows");
+    laser_page_key(out, "rows");
     put_numbers(&c, rows_of);
-    put_key(out, "columns");
+    laser_page_key(out, "columns");
     put_numbers(&c, columns_of);
     put_metrics(&c);
-    put_spectra(&c);
+    laser_page_spectra(out, c.rows, c.n);
     put_skipped(out, run);
     put_notes(out, "provenance", run->provenance, run->n_provenance);
     put_notes(out, "notices", run->notices, run->n_notices);
@@ -393,54 +257,10 @@ static void put_run(struct laser_text *out, const struct laser_page_run *run)
     free(c.rows);
 }
 
-/* ---- the Marchenko-Pastur curves, one for each shape of spectrum that occurs ---- */
-
-struct betas {
-    double list[256];
-    int n;
-};
-
-static void add_betas(struct betas *betas, const struct laser_page_run *run)
-{
-    for (size_t i = 0; i < run->n_rows; i++) {
-        const struct laser_scan_row *row = &run->rows[i];
-        int64_t a = row->rows, b = row->columns;
-        double beta = a < b ? (double)a / (double)b : (double)b / (double)a;
-        int known = !has_spectrum(row);
-
-        for (int j = 0; j < betas->n; j++)
-            known |= betas->list[j] == beta;
-        if (!known && betas->n < 256)
-            betas->list[betas->n++] = beta;
-    }
-}
-
-static void put_curves(struct laser_text *out, const struct betas *betas)
-{
-    double u[LASER_SKETCH_CURVE], f[LASER_SKETCH_CURVE];
-
-    laser_text_puts(out, "\"curves\":[");
-    for (int i = 0; i < betas->n; i++) {
-        laser_sketch_curve(betas->list[i], u, f);
-        laser_text_printf(out, "%s\n{\"beta\":%.9g,\"u\":[", i > 0 ? "," : "", betas->list[i]);
-        for (int j = 0; j < LASER_SKETCH_CURVE; j++)
-            laser_text_printf(out, j > 0 ? ",%.6g" : "%.6g", u[j]);
-        laser_text_puts(out, "],\"f\":[");
-        for (int j = 0; j < LASER_SKETCH_CURVE; j++)
-            laser_text_printf(out, j > 0 ? ",%.6g" : "%.6g", f[j]);
-        laser_text_puts(out, "]}");
-    }
-    laser_text_fill(out, ']', 1);
-}
-
 void laser_page_data(struct laser_text *out, const struct laser_page_run *runs, int n_runs)
 {
-    struct betas betas = {.n = 0};
-
-    for (int i = 0; i < n_runs; i++)
-        add_betas(&betas, &runs[i]);
     laser_text_puts(out, "{\"format\":1,\n");
-    put_curves(out, &betas);
+    laser_page_curves(out, runs, n_runs);
     laser_text_puts(out, ",\n\"runs\":[");
     for (int i = 0; i < n_runs; i++) {
         laser_text_puts(out, i > 0 ? "," : "");

@@ -283,6 +283,8 @@ function swatch(kind, colour, dash) {
         node.append(g("circle", {cx: 11, cy: 6, r: 4, fill: "none", stroke: colour, "stroke-width": 1.6}));
     else if (kind === "cross")
         node.append(g("path", {d: "M7.5 2.5l7 7m0 -7l-7 7", stroke: colour, "stroke-width": 1.6}));
+    else if (kind === "up")
+        node.append(g("path", {d: "M7 10h8l-4 -7z", fill: colour}));
     else if (kind === "hatch")
         add(node, [g("rect", {x: 5, y: 0, width: 12, height: 12, class: "hole"}),
                    g("path", {d: "M7 2l8 8m0 -8l-8 8", stroke: colour, "stroke-width": 1.3})]);

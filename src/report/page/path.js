@@ -19,19 +19,22 @@ function pathFigure(page, run, id) {
         if (run.base)
             node.append(bestLine(run, list, x, y, right));
         const inside = v => Math.min(bottom, Math.max(top - 8, v));
-        for (const d of shown) {
+        /* Where there are many, the kept ones stand before the others. */
+        const dense = r < 2.5;
+        for (const d of [...shown.filter(c => !c.kept), ...shown.filter(c => c.kept)]) {
             const at = x(d.k + 1), colour = d.kept ? "var(--kept)" : "var(--reverted)";
             if (Number.isFinite(d.error) && y(d.ppl) > top - 8 && y(d.ppl) < bottom + 1) {
                 const ends = [-1, 1].map(sign => inside(y(d.ppl * Math.exp(sign * d.error)))), cap = r > 3 ? 3 : 0;
                 node.append(g("path", {stroke: colour, "stroke-width": r > 2.5 ? 1.2 : 0.7, opacity: 0.75, fill: "none",
                     d: `M${at} ${ends[0]}V${ends[1]}M${at - cap} ${ends[0]}h${2 * cap}M${at - cap} ${ends[1]}h${2 * cap}`}));
             }
-            node.append(pathMark(d, at, y(d.ppl), r, colour, top, bottom));
+            node.append(pathMark(d, at, y(d.ppl), dense && d.kept ? 2.4 : r, colour, top, bottom, dense));
         }
         pathTip(node, shown, x, run);
         plot.append(legend([
             [swatch("dot", "var(--kept)"), "kept"], [swatch("ring", "var(--reverted)"), "reverted"],
             list.some(d => d.early) ? [swatch("cross", "var(--reverted)"), "given up early"] : null,
+            shown.some(d => y(d.ppl) < top - 8 || y(d.ppl) > bottom) ? [swatch("up", "var(--reverted)"), "beyond the axis"] : null,
             run.base ? [swatch("line", "var(--muted)", "5 4"), "before ", h("b", {}, number(run.base.ppl))] : null,
             !run.base ? null : [swatch("line", "var(--kept)"), "best so far"]]), node);
     };
@@ -46,11 +49,9 @@ function pathFigure(page, run, id) {
 /* The range of what matters: kept ones and the base always; a few very bad candidates stand at the rim. */
 function pathLimits(shown, base) {
     const must = [...(base ? [base.ppl] : []), ...shown.filter(d => d.kept).map(d => d.ppl)];
-    const all = ascending(shown.map(d => d.ppl)), bars = shown.flatMap(d => Number.isFinite(d.error)
-        ? [d.ppl * Math.exp(-d.error), d.ppl * Math.exp(d.error)] : [d.ppl]);
-    const middle = quantile(all, 0.5), spread = quantile(all, 0.75) - quantile(all, 0.25);
-    const far = middle + 4 * Math.max(spread, 0.002 * middle), near = middle - 4 * Math.max(spread, 0.002 * middle);
-    const used = [...must, ...bars.filter(v => v < far && v > near)];
+    const sizes = ascending(finite(shown.map(d => Math.abs(d.difference)))), far = 5 * Math.max(quantile(sizes, 0.75) || 0, 0.0005);
+    const used = [...must, ...shown.filter(d => !(Math.abs(d.difference) > far)).flatMap(d => Number.isFinite(d.error)
+        ? [d.ppl * Math.exp(-d.error), d.ppl * Math.exp(d.error)] : [d.ppl])];
     const low = Math.min(...used), high = Math.max(...used), pad = (high - low) * 0.06 || high * 0.01 || 1;
     return [low - pad, high + pad];
 }
@@ -66,7 +67,7 @@ function bestLine(run, list, x, y, right) {
     return g("path", {d: d + `H${right}`, fill: "none", stroke: "var(--kept)", "stroke-width": 1.6, opacity: 0.8});
 }
 
-function pathMark(d, x, y, r, colour, top, bottom) {
+function pathMark(d, x, y, r, colour, top, bottom, dense) {
     if (y < top - 8 || y > bottom) {
         const up = y < top, tipY = up ? top - 8 : bottom;
         return g("path", {d: `M${x - 4} ${tipY + (up ? 7 : -7)}h8l-4 ${up ? -7 : 7}z`, fill: colour});
@@ -76,6 +77,8 @@ function pathMark(d, x, y, r, colour, top, bottom) {
         return g("path", {d: `M${x - s} ${y - s}l${2 * s} ${2 * s}m0 ${-2 * s}l${-2 * s} ${2 * s}`, stroke: colour, "stroke-width": 1.4,
                           fill: "none"});
     }
+    if (dense && !d.kept)
+        return g("circle", {cx: x, cy: y, r: 1.3, fill: colour, opacity: 0.6});
     return g("circle", {cx: x, cy: y, r: d.kept ? r + 0.6 : r, fill: d.kept ? colour : "var(--bg)", stroke: colour,
                         "stroke-width": 1.5});
 }

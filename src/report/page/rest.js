@@ -171,11 +171,14 @@ function perplexities(page) {
 }
 
 function decisionTable(page, run) {
-    const rows = run.decisions.map((d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : "reverted", d.tensor, d.edit,
-        `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.ppl) ? d.ppl.toPrecision(7) : "–", signed(d.difference, number(d.difference)) + " ± " + number(d.error), d.reason || ""]);
-    const text = page.runs.length > 1 ? "Decisions of " + run.label : "Decisions";
-    return h("details", {class: "noprint"}, h("summary", {}, `${text}: all ${rows.length} in a table`),
-             table([["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"], ["perplexity"], ["change, nats"], ["reason", true]], rows, text));
+    const row = (d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : "reverted", d.tensor, d.edit,
+        `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.ppl) ? d.ppl.toPrecision(7) : "–", signed(d.difference, number(d.difference)) + " ± " + number(d.error), d.reason || ""];
+    const text = page.runs.length > 1 ? "Decisions of " + run.label : "Decisions", details = h("details", {class: "noprint"},
+        h("summary", {}, `${text}: all ${run.decisions.length} in a table`));
+    /* Only when it is wanted. */
+    details.addEventListener("toggle", () => details.append(table([["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"],
+        ["perplexity"], ["change, nats"], ["reason", true]], run.decisions.map(row), text)), {once: true});
+    return details;
 }
 
 /* The largest differences between two runs. */

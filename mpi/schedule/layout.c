@@ -10,8 +10,8 @@
 #include "model/estimate.h"
 #include "schedule/evaluate.h"
 
-/* A process with MPI and the libraries, before it has any weight. */
-#define BASE_BYTES 150e6
+/* Tokens, windows, buffers for reading and the scratch of the kernels, beside weights and working arrays. */
+#define OTHER_BYTES 8e6
 
 /* Sums over shards: start of one, and bytes a second through one rank (shared memory of one node). */
 #define SUM_LATENCY_S 20e-6
@@ -87,8 +87,8 @@ static int measure(const struct need *need, int shards, int sharers, struct lase
     l->flops_per_token = e.flops_per_token;
     l->replicas = need->workers / shards;
     l->weights_bytes = (double)e.weights_bytes;
-    l->memory_bytes =
-        (double)e.weights_bytes / sharers + (double)e.hidden_bytes + (double)e.working_bytes + BASE_BYTES;
+    l->memory_bytes = (double)e.weights_bytes / sharers + (double)e.hidden_bytes + (double)e.working_bytes +
+                      need->run->base_bytes + OTHER_BYTES;
     if (l->replicas < 1)
         return LASER_OK;
     if (batches == 0)
@@ -181,6 +181,22 @@ int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_
         laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
     need.stored = laser_mpi_stored_type(run->checkpoint);
     code = choose(&need, layout, err);
+    laser_arch_free(&need.arch);
+    return code;
+}
+
+int laser_mpi_layout_of(const struct laser_mpi_run *run, const struct laser_mpi_work *work, int shards,
+                        struct laser_mpi_layout *layout, struct laser_error *err)
+{
+    struct need need = {.run = run, .work = work, .workers = run->size > 1 ? run->size - 1 : 1};
+    int code = laser_arch_read(run->checkpoint->config, "config.json", &need.arch, err);
+
+    if (code != LASER_OK)
+        return code;
+    need.precision =
+        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    need.stored = laser_mpi_stored_type(run->checkpoint);
+    code = measure(&need, shards, sharers_of(&need, shards), layout, err);
     laser_arch_free(&need.arch);
     return code;
 }

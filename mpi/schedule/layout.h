@@ -32,6 +32,11 @@ int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_
 /* The type that most of the weights have. */
 enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *checkpoint);
 
+/* Local.  One layout's figures: no more than run->size, node_workers and base_bytes are looked at of the run,
+ * and the model.  LASER_EINPUT: config.json. */
+int laser_mpi_layout_of(const struct laser_mpi_run *run, const struct laser_mpi_work *work, int shards,
+                        struct laser_mpi_layout *layout, struct laser_error *err);
+
 /* Collective over run->world: says what the evaluation would take (the command `plan`).  Silent for a model
  * without config.json or of an architecture that cannot be evaluated, unless a text is given. */
 int laser_mpi_plan_evaluation(struct laser_mpi_run *run, struct laser_error *err);

@@ -8,6 +8,7 @@
 #include "layout/schedule.h"
 #include "schedule/commands.h"
 #include "schedule/layout.h"
+#include "schedule/plan_cluster.h"
 
 static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
 {
@@ -123,5 +124,9 @@ int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
     if (run->rank == 0)
         code = plan_scan(run, err);
     code = laser_mpi_agree(run->world, code, err);
-    return code == LASER_OK ? laser_mpi_plan_evaluation(run, err) : code;
+    if (code == LASER_OK)
+        code = laser_mpi_plan_evaluation(run, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_mpi_plan_cluster(run, err);
+    return laser_mpi_agree(run->world, code, err);
 }

@@ -18,6 +18,7 @@
 #include "base/node.h"
 #include "base/number.h"
 #include "comm/agree.h"
+#include "model/absent.h"
 #include "schedule/header.h"
 #include "store/h5matrices.h"
 
@@ -128,8 +129,8 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
     return LASER_OK;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
-                               struct laser_error *err)
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
     size_t n = 0;
@@ -137,8 +138,9 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_ch
 
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
-        code = laser_h5_is_file(model) ? laser_h5_matrices_open(model, checkpoint, err)
-                                       : laser_checkpoint_open(model, checkpoint, err);
+        code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
+               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
+                                                       : laser_checkpoint_open(model, checkpoint, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
@@ -181,6 +183,7 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
 static void set_memory_limit(struct laser_mpi_run *run)
 {
     double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
+    double base;
     int ranks, workers = run->size > 1 && run->rank == 0 ? 0 : 1;
     MPI_Comm node;
 
@@ -190,6 +193,8 @@ static void set_memory_limit(struct laser_mpi_run *run)
     MPI_Comm_free(&node);
     if (limit <= 0)
         limit = 0.9 * laser_node_memory() / ranks;
+    base = laser_resident_memory();
+    MPI_Allreduce(&base, &run->base_bytes, 1, MPI_DOUBLE, MPI_MAX, run->world);
     MPI_Allreduce(&limit, &run->memory_limit_bytes, 1, MPI_DOUBLE, MPI_MIN, run->world);
     workers = workers > 0 ? workers : INT_MAX; /* a node that has only the coordinator */
     MPI_Allreduce(&workers, &run->node_workers, 1, MPI_INT, MPI_MIN, run->world);
@@ -213,8 +218,8 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code =
-        laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"), &run->checkpoint, err);
+    code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
+                                      run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

@@ -41,6 +41,7 @@ struct laser_mpi_run {
     struct laser_matrix_list matrices;   /* every rank, the same */
     char output[4096];                   /* every rank; absolute */
     double memory_limit_bytes;           /* of this rank: the same on every rank */
+    double base_bytes;                   /* what a rank holds before it works: the same on every rank */
     int node_workers; /* workers of the node that has fewest, 1 or more: the same everywhere */
 
     /* Rank 0 only. */
@@ -62,9 +63,10 @@ int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err);
 /* Collective.  Only the model and its matrices (plan). */
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err);
 
-/* Collective over comm: rank 0 opens a model's catalogue, the others get it.  *checkpoint is the caller's. */
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
-                               struct laser_error *err);
+/* Collective over comm: rank 0 opens a model's catalogue, the others get it.  plans: a model whose
+ * weights are not here will do (model/absent.h).  *checkpoint is the caller's. */
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err);
 
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);

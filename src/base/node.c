@@ -76,3 +76,16 @@ double laser_node_memory(void)
     lower(&limit, setting("SLURM_MEM_PER_CPU") * setting("SLURM_CPUS_ON_NODE") * mebibyte);
     return limit;
 }
+
+double laser_resident_memory(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    double pages = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*f %lf", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (double)sysconf(_SC_PAGESIZE);
+}

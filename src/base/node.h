@@ -7,4 +7,7 @@
  * (SLURM_MEM_PER_NODE; SLURM_MEM_PER_CPU times SLURM_CPUS_ON_NODE). */
 double laser_node_memory(void);
 
+/* Bytes of this process that are resident at this moment; 0 where that cannot be told. */
+double laser_resident_memory(void);
+
 #endif

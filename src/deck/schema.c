@@ -66,6 +66,16 @@ static const struct laser_deck_key keys[] = {
      "threads", "N", 0,
      "threads of a rank; OMP_NUM_THREADS sets it where neither deck nor command line does"},
 
+    {"plan.nodes", LASER_TYPE_INT, "0", NULL, 0, 100000, NULL, NULL, 0, LASER_IN_PLAN, "nodes", "N", 0,
+     "plan for up to so many nodes of a cluster and give the #SBATCH lines; 0 = only for the ranks that are "
+     "here"},
+    {"plan.cores_per_node", LASER_TYPE_INT, "0", NULL, 0, 65536, NULL, NULL, 0, LASER_IN_PLAN,
+     "cores-per-node", "N", 0, "cores of a node of that cluster; 0 = as many as here"},
+    {"plan.core_gflops", LASER_TYPE_REAL, "0", NULL, 0, 1e6, NULL, NULL, 0, LASER_IN_PLAN, "core-gflops", "R",
+     0, "float64 GFLOP/s of a core of that cluster in a matrix product; 0 = measured here"},
+    {"plan.memory_per_node", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0, LASER_IN_PLAN,
+     "memory-per-node", "SIZE", 0, "memory of a node of that cluster (512GiB); 0 = as much as here"},
+
     {"evaluate.text", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, EVALUATES, "text", "NAME=PATH", 0,
      "a text to evaluate on, may be repeated; wikitext2, ptb, c4 and gsm8k are joined as their users do"},
     {"evaluate.seqlen", LASER_TYPE_INT, "128", NULL, 2, 1048576, NULL, "128", 1, EVALUATES, "seqlen", "N", 0,
@@ -259,6 +269,7 @@ static const struct {
     {"", "What to do"},
     {"scan", "Scan"},
     {"parallel", "Ranks and memory"},
+    {"plan", "Plan for a cluster"},
     {"evaluate", "Evaluation"},
     {"reduce", "Reduction"},
     {"export", "Exports"},

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Plans for models that are not there, and for clusters: from config.json and the shard index alone.
+. "$SRCDIR/tests/e2e_lib.sh"
+models=$scratch/models
+mkdir "$models"
+
+config() { # name hidden intermediate layers heads
+    mkdir "$models/$1"
+    printf '{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":%s,"intermediate_size":%s,
+"num_hidden_layers":%s,"num_attention_heads":%s,"num_key_value_heads":8,"vocab_size":128256,"rms_norm_eps":1e-05,
+"max_position_embeddings":8192,"rope_theta":500000.0,"hidden_act":"silu","tie_word_embeddings":false,
+"torch_dtype":"bfloat16"}\n' "$2" "$3" "$4" "$5" >"$models/$1/config.json"
+}
+index() { # name layers total_size
+    {
+        printf '{"metadata":{"total_size":%s},"weight_map":{' "$3"
+        for layer in $(seq 0 $(($2 - 1))); do
+            for part in input_layernorm post_attention_layernorm self_attn.q_proj self_attn.k_proj self_attn.v_proj \
+                self_attn.o_proj mlp.gate_proj mlp.up_proj mlp.down_proj; do
+                printf '"model.layers.%s.%s.weight":"model-00001-of-00030.safetensors",' "$layer" $part
+            done
+        done
+        printf '"lm_head.weight":"a","model.embed_tokens.weight":"a","model.norm.weight":"a"}}'
+    } >"$models/$1/model.safetensors.index.json"
+}
+cluster="--nodes 64 --cores-per-node 96 --memory-per-node 512GiB --core-gflops 42"
+
+# The sizes are those of 70,553,706,496 and 405,853,388,800 parameters in bfloat16, as published.
+config 70b 8192 28672 80 64
+check "Llama-3 70B from config.json alone" run 1 plan --model "$models/70b" $cluster
+check "... has 560 matrices" says "560 matrices, 163 tensors skipped"
+check "... its operations for a token" says "evaluation 1\\.[34][0-9]*e\\+11 a token"
+check "... a line for each number of nodes" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9]' "$scratch/last.log")" = 7
+check "... the lines of the job" says "#SBATCH --nodes=64"
+check "... its tasks" says "#SBATCH --ntasks-per-node=[0-9]+"
+check "... its memory" says "#SBATCH --mem=[0-9]+G"
+check "... its time" says "#SBATCH --time=[0-9]+:[0-9]+:00"
+index 70b 80 141107412992
+check "with its shard index" run 1 plan --model "$models/70b"
+index 70b 80 141107412990
+check "an index of another size" refuses 3 "total_size is 141107412990 in the index; .* have 141107412992 bytes" 1 plan --model "$models/70b"
+index 70b 79 141107412992
+check "an index of fewer layers" refuses 3 "wants model.layers.79.* does not name" 1 plan --model "$models/70b"
+index 70b 81 141107412992
+check "an index of more" refuses 3 "names model.layers.80.*knows nothing of" 1 plan --model "$models/70b"
+config 405b 16384 53248 126 128
+index 405b 126 811706777600
+check "Llama-3 405B, on 3 ranks" run 3 plan --model "$models/405b" $cluster
+check "... does not fit on one node" says "^ +1 +.*does not fit into memory"
+check "... but on 64" says "#SBATCH --nodes=64"
+check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expected a .safetensors file)" 1 scan --model "$models/70b" --output "$scratch/x"
+
+# What is there: the estimate of the memory is that of the run, within 15 %.
+check "the demo's plan" run 1 plan --model "$demo"
+estimate=$(sed -n 's/^MEMORY .*scan \([0-9.]*\) MiB.*/\1/p' "$scratch/last.log")
+check "the demo's scan" run 1 scan --model "$demo" --output "$scratch/scan"
+peak=$(sed -n 's/^total .* \([0-9.]*\) MiB  *[0-9.]* MiB$/\1/p' "$scratch/last.log")
+within() { awk -v a="$1" -v b="$2" 'BEGIN { print a, b; exit !(b > 0 && a / b > 0.85 && a / b < 1.15) }'; }
+if [ -z "${LASER_TEST_RANKS:-}" ]; then
+    check "the memory of the demo's scan is within 15 % of the plan" within "${estimate:-0}" "${peak:-0}"
+else
+    skip "the memory of the demo's scan" "a sanitizer has memory of its own"
+fi
+finish

@@ -6,6 +6,7 @@
 
 #include "model_testing.h"
 #include "testing.h"
+#include "tokenizer/tokenizer.h"
 
 enum { MASK = 46 };
 
@@ -132,6 +133,76 @@ static void a_prompt_needs_one_mask(void **state)
     assert_string_equal(err.where, "answer");
 }
 
+/* Log probability of an answer, summed over its tokens. */
+static double answered(const struct laser_model *model, struct laser_model_workspace *ws,
+                       const struct laser_tokenizer *t, const char *prompt, const char *answer,
+                       int64_t *n_answer)
+{
+    struct laser_model_score scores[16];
+    struct laser_error err;
+    int32_t *prompt_ids, *answer_ids, tokens[64];
+    int64_t n_prompt, n, rows[16];
+    float hidden[64 * 16];
+    double sum = 0;
+
+    assert_int_equal(laser_tokenizer_encode(t, prompt, strlen(prompt), true, &prompt_ids, &n_prompt, &err),
+                     LASER_OK);
+    assert_int_equal(laser_tokenizer_encode(t, answer, strlen(answer), false, &answer_ids, n_answer, &err),
+                     LASER_OK);
+    assert_true(n_prompt + *n_answer <= 64 && *n_answer <= 16);
+    assert_int_equal(laser_model_question(laser_model_arch(model),
+                                          laser_tokenizer_role_id(t, LASER_TOKEN_MASK), prompt_ids, n_prompt,
+                                          answer_ids, *n_answer, tokens, &n, rows, &err),
+                     LASER_OK);
+    const struct laser_model_batch batch = {.sequences = 1, .length = n};
+    assert_int_equal(laser_model_embed(model, ws, tokens, &batch, hidden, &err), LASER_OK);
+    assert_int_equal(laser_model_layers(model, ws, 0, 2, &batch, hidden, &err), LASER_OK);
+    assert_int_equal(laser_model_scores(model, ws, *n_answer, hidden, rows, answer_ids, scores, &err),
+                     LASER_OK);
+    for (int64_t i = 0; i < *n_answer; i++)
+        sum += scores[i].log_probability;
+    free(prompt_ids);
+    free(answer_ids);
+    return sum;
+}
+
+/* tools/golden/make_masked_task.py */
+static void answers_to_texts_are_scored_as_by_transformers(void **state)
+{
+    static const char dir[] = SRCDIR "/tests/golden/masked_task";
+    json_t *root = json_load_file(SRCDIR "/tests/golden/masked_task/metrics.json", 0, NULL), *row;
+    struct laser_checkpoint *checkpoint;
+    struct laser_tokenizer *tokenizer;
+    struct laser_model *model;
+    struct laser_model_workspace *ws;
+    struct laser_error err;
+    size_t i;
+
+    (void)state;
+    assert_true(json_array_size(json_object_get(root, "answers")) > 20);
+    assert_int_equal(laser_checkpoint_open(dir, &checkpoint, &err), LASER_OK);
+    assert_int_equal(laser_tokenizer_load(dir, &tokenizer, &err), LASER_OK);
+    assert_int_equal(laser_model_open(checkpoint, LASER_FLOAT32, &model, &err), LASER_OK);
+    assert_int_equal(laser_model_workspace_create(model, 64, &ws, &err), LASER_OK);
+    json_array_foreach(json_object_get(root, "answers"), i, row)
+    {
+        const char *prompt = json_string_value(json_array_get(row, 0));
+        const char *answer = json_string_value(json_array_get(row, 1));
+        double expected = json_number_value(json_array_get(row, 2));
+        int64_t n;
+        double found = answered(model, ws, tokenizer, prompt, answer, &n);
+
+        assert_int_equal(n, json_integer_value(json_array_get(row, 3)));
+        if (!(fabs(found / expected - 1) < 1e-5))
+            fail_msg("%s with%s: %.9g, expected %.9g", prompt, answer, found, expected);
+    }
+    laser_model_workspace_free(ws);
+    laser_model_free(model);
+    laser_tokenizer_free(tokenizer);
+    laser_checkpoint_close(checkpoint);
+    json_decref(root);
+}
+
 /* 40 positions, of which 0 .. padding are for no token. */
 static void a_sequence_ends_where_the_positions_end(void **state)
 {
@@ -200,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_mask_becomes_one_for_each_token_of_the_answer),
         cmocka_unit_test(a_causal_answer_follows_the_prompt_and_is_predicted_one_row_earlier),
         cmocka_unit_test(a_prompt_needs_one_mask),
+        cmocka_unit_test(answers_to_texts_are_scored_as_by_transformers),
         cmocka_unit_test(a_sequence_ends_where_the_positions_end),
         cmocka_unit_test(what_is_no_masked_model_is_refused),
     };

@@ -267,6 +267,8 @@ static int generate(struct generation *g, int prompt, struct laser_error *err)
     }
     if (root && code == LASER_OK)
         show_end(g, prompt);
+    else if (root)
+        laser_mpi_log_block(g->run->log, "\n");
     for (int i = 0; i < g->n_voices; ++i)
         laser_text_free(&g->texts[i]);
     laser_columns_free(&g->columns);

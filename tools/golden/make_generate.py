@@ -4,7 +4,7 @@
 usage: make_generate.py OUTPUT
 
 Each case: logits (float32), temperature, top_k (0: none), top_p, and "kept": [[id, probability], ...] by falling
-logit, of equal ones the lower id first.  The committed file was made with transformers 5.23.0 and torch 2.13.0.
+logit, of equal ones the lower id first.  The committed file was made with transformers 5.23.0 and torch 2.15.0.
 """
 
 import json

@@ -4,7 +4,7 @@
 usage: make_greedy.py OUTPUT DEMO_MODEL STORIES260K
 
 A line each: demo or stories260K, prompt, the 64 new token ids.  Float32, one thread; nothing ends a text earlier.
-The committed file was made with transformers 5.23.0 and torch 2.13.0 (CPU).
+The committed file was made with transformers 5.23.0 and torch 2.15.0 (CPU).
 """
 
 import sys

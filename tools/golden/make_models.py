@@ -10,7 +10,7 @@ Every case is a directory with config.json, model.safetensors and golden.json:
 A masked model's text has masks and paddings in it, and the file has
   targets [B][T-1] token ids       nll   [B][T-1] -log p(target t at position t | all tokens)
 The weights are stored in the dtype of the case and widened to float32 for the forward pass.
-The committed files were made with transformers 5.23.0 and torch 2.13.0 (CPU).
+The committed files were made with transformers 5.23.0 and torch 2.15.0 (CPU).
 """
 
 import json

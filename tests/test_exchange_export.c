@@ -198,6 +198,21 @@ static void a_part_of_a_tensor_is_no_module(void **state)
     laser_pick_free(&pick);
 }
 
+static void norms_have_no_adapters(void **state)
+{
+    const struct laser_scan_row linear = {.name = "model.norms.0.proj.weight"},
+                                norm = {.name = "model.layers.0.input_layernorm.weight"},
+                                ln = {.name = "h.0.ln_1.weight"}, vector = {.name = "a.b.weight", .rows = 1},
+                                part = {.name = "a.b[0]"};
+
+    (void)state;
+    assert_true(laser_export_adaptable(&linear));
+    assert_false(laser_export_adaptable(&norm));
+    assert_false(laser_export_adaptable(&ln));
+    assert_false(laser_export_adaptable(&vector));
+    assert_false(laser_export_adaptable(&part));
+}
+
 static void pefts_configuration_is_strict_json(void **state)
 {
     struct laser_pick pick;
@@ -279,6 +294,7 @@ int main(void)
         cmocka_unit_test(two_stems_keep_their_full_names),
         cmocka_unit_test(ms_swift_gets_prefixes_with_a_dot),
         cmocka_unit_test(a_part_of_a_tensor_is_no_module),
+        cmocka_unit_test(norms_have_no_adapters),
         cmocka_unit_test(pefts_configuration_is_strict_json),
         cmocka_unit_test(axolotls_file_has_no_nan),
         cmocka_unit_test(weightwatchers_frame_says_what_failed),

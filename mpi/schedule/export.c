@@ -79,12 +79,14 @@ static void log_lines(const struct laser_mpi_run *run, char *text)
 static void say_pick(const struct laser_mpi_run *run, const struct laser_mpi_scan_input *in,
                      const struct laser_export *e, const struct laser_pick *pick)
 {
-    size_t n_nan = 0, n_parts = 0, n_scanned = 0;
+    size_t n_nan = 0, n_parts = 0, n_norms = 0, n_scanned = 0;
 
     for (size_t i = 0; i < in->n; ++i) {
         n_scanned += in->rows[i].status == LASER_SCAN_SCANNED;
         n_nan += in->rows[i].status == LASER_SCAN_SCANNED && isnan(in->rows[i].score);
         n_parts += pick->picked[i] && laser_export_module(&in->rows[i]) == 0;
+        n_norms +=
+            pick->picked[i] && laser_export_module(&in->rows[i]) > 0 && !laser_export_adaptable(&in->rows[i]);
     }
     laser_mpi_log_line(run->log, "PICKED", "%zu of %zu matrices: the %s %d %% by %s, %s", pick->n_picked,
                        n_scanned, e->rule.bottom ? "bottom" : "top", e->rule.percent,
@@ -95,6 +97,9 @@ static void say_pick(const struct laser_mpi_run *run, const struct laser_mpi_sca
     if (n_parts > 0)
         laser_mpi_log_line(run->log, "NOTE",
                            "%zu of them are parts of tensors, which no tool takes as modules", n_parts);
+    if (n_norms > 0)
+        laser_mpi_log_line(run->log, "NOTE",
+                           "%zu of them are norms, which have no adapters (LLaMA-Factory, PEFT)", n_norms);
     if (in->foreign.ignored != NULL)
         laser_mpi_log_line(run->log, "NOTE", "columns that are not known and not read: %s",
                            in->foreign.ignored);

@@ -37,6 +37,24 @@ size_t laser_export_module(const struct laser_scan_row *row)
     return n > cut && strcmp(row->name + n - cut, suffix) == 0 ? n - cut : 0;
 }
 
+int laser_export_adaptable(const struct laser_scan_row *row)
+{
+    size_t n = laser_export_module(row), start = n;
+    const char *found;
+
+    while (start > 0 && row->name[start - 1] != '.')
+        start--;
+    found = strstr(row->name + start, "norm");
+    return n > 0 && (found == NULL || found >= row->name + n) && strncmp(row->name + start, "ln_", 3) != 0 &&
+           row->rows != 1 && row->columns != 1;
+}
+
+/* Is the row picked, and can it have an adapter? */
+static size_t picked_adaptable(const struct laser_export *e, size_t i)
+{
+    return e->pick->picked[i] && laser_export_adaptable(&e->rows[i]) ? laser_export_module(&e->rows[i]) : 0;
+}
+
 /* Is the row picked, and a module? */
 static size_t picked_module(const struct laser_export *e, size_t i)
 {
@@ -50,7 +68,7 @@ int laser_export_ranks(const struct laser_export *e, int *ranks)
     int known = 1, differ = 0;
 
     for (size_t i = 0; i < e->count; i++) {
-        if (picked_module(e, i) == 0)
+        if (picked_adaptable(e, i) == 0)
             continue;
         known &= e->rows[i].sigma != NULL || e->rows[i].rank > 0;
         kept += (double)e->rows[i].rank;
@@ -62,7 +80,7 @@ int laser_export_ranks(const struct laser_export *e, int *ranks)
         double side = (double)(row->rows < row->columns ? row->rows : row->columns), rank = e->rank;
 
         ranks[i] = 0;
-        if (picked_module(e, i) == 0)
+        if (picked_adaptable(e, i) == 0)
             continue;
         if (known)
             rank = fmax(1.0, floor(e->rank * (double)row->rank / (kept / (double)n) + 0.5));
@@ -139,7 +157,7 @@ void laser_export_llama_factory(struct laser_text *out, const struct laser_expor
     size_t stem = common_stem(e);
 
     for (size_t i = 0; i < e->count; i++) {
-        size_t n = picked_module(e, i), cut = e->rows[i].layer >= 0 ? stem : 0;
+        size_t n = picked_adaptable(e, i), cut = e->rows[i].layer >= 0 ? stem : 0;
 
         if (n > cut)
             laser_text_printf(&list, "%s%.*s", list.size > 0 ? "," : "", (int)(n - cut),

@@ -39,7 +39,10 @@ struct laser_export {
 /* Length of a row's module name (its name without ".weight"), 0 if it names no module. */
 size_t laser_export_module(const struct laser_scan_row *row);
 
-/* Ranks of the picked modules, ranks[count]; 0 for the others.  In proportion to the number of singular
+/* Can the module have an adapter: it is a module, and no norm (Spectrum scans those, too). */
+int laser_export_adaptable(const struct laser_scan_row *row);
+
+/* Ranks of the picked modules that can have adapters, ranks[count]; 0 for the others.  In proportion to the number of singular
  * values above the threshold, e->rank on average, from 1 to min(rows, columns); all e->rank where the scan
  * does not know that number.  The result says if they differ. */
 int laser_export_ranks(const struct laser_export *e, int *ranks);
@@ -48,7 +51,7 @@ int laser_export_ranks(const struct laser_export *e, int *ranks);
  * laser_scan_json_flat, but without NaN. */
 void laser_export_axolotl(struct laser_text *out, const struct laser_export *e);
 
-/* LLaMA-Factory: lora_target of the picked modules, from the layer list on (layers.0.mlp.up_proj) where all
+/* LLaMA-Factory: lora_target of the picked modules that can have adapters, from the layer list on (layers.0.mlp.up_proj) where all
  * layers hang on one stem. */
 void laser_export_llama_factory(struct laser_text *out, const struct laser_export *e);
 

@@ -8,7 +8,7 @@
  * Scale does not matter: G is kept times a power of two, changed exactly when a larger entry arrives, so that
  * neither entries of 1e-170 nor of 1e300 leave the range of a double when squared.
  *
- * Memory: 8 n^2 bytes, and about 2200 n bytes more during laser_gram_values; slabs belong to the caller.
+ * Memory: 8 n^2 bytes, and about 3700 n bytes more during laser_gram_values; slabs belong to the caller.
  */
 #ifndef LASER_LINALG_GRAM_H
 #define LASER_LINALG_GRAM_H

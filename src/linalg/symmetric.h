@@ -16,7 +16,7 @@ enum laser_stages { LASER_STAGES_AUTO, LASER_STAGES_ONE, LASER_STAGES_TWO };
 
 /* a: n x n, leading dimension n, the lower triangle in Fortran's (column) order is read; destroyed.  w: n
  * eigenvalues, smallest first.  Entries should be of moderate size (laser_gram scales them to about 1).
- * Workspace beside a: 2.3 MB for 1000 columns (about 2200 n bytes).  LASER_ENOMEM. */
+ * Workspace beside a: 4 MB for 1000 columns (about 3700 n bytes).  LASER_ENOMEM. */
 int laser_symmetric_values(double *a, int n, enum laser_stages stages, double *w, struct laser_error *err);
 
 #endif

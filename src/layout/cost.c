@@ -143,7 +143,7 @@ double laser_cost_memory(const struct laser_cost_rates *rates, enum laser_route 
     whole = local_elements(m, n, &shape);
     switch (route) {
     case LASER_ROUTE_SERIAL_GRAM: /* Gram matrix, panels and band; the long side is streamed */
-        return rates->base_bytes + 8 * s * s + 2200 * s;
+        return rates->base_bytes + 8 * s * s + 3700 * s;
     case LASER_ROUTE_SERIAL_GESVD:
         return rates->base_bytes + 8 * (l * s + s * s + 64 * (l + s));
     case LASER_ROUTE_GRAM: /* matrix, Gram matrix, workspace of the reduction on its own (square) grid */

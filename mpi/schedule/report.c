@@ -53,8 +53,8 @@ int laser_mpi_report_check(const struct laser_deck *deck, struct laser_error *er
     return LASER_OK;
 }
 
-/* directory/figures/NAME.FORMAT, if asked for. */
-static int write_figures(struct laser_mpi_run *run, const char *directory, const struct laser_page_run *page,
+/* run->output/FOLDER/NAME.FORMAT, if asked for. */
+static int write_figures(struct laser_mpi_run *run, const char *folder, const struct laser_page_run *page,
                          struct laser_error *err)
 {
     int n_formats, n = 0, code = LASER_OK;
@@ -63,7 +63,7 @@ static int write_figures(struct laser_mpi_run *run, const char *directory, const
 
     if (n_formats == 0)
         return LASER_OK;
-    snprintf(path, sizeof path, "%.4096s/figures", directory);
+    snprintf(path, sizeof path, "%.4096s/%.60s", run->output, folder);
     code = laser_directory_make(path, err);
     for (int i = 0; code == LASER_OK && i < n_formats; ++i)
         code = laser_figures_write(path, formats[i], page, &n, err);
@@ -83,7 +83,7 @@ void laser_mpi_report_make(struct laser_mpi_run *run)
     if (code == LASER_OK)
         code = write_page(&source, 1, path, &err);
     if (code == LASER_OK)
-        code = write_figures(run, run->output, &source.page, &err);
+        code = write_figures(run, "figures", &source.page, &err);
     laser_mpi_report_free(&source);
     if (code == LASER_OK)
         laser_mpi_log_line(run->log, "REPORT", "%s", path);
@@ -117,6 +117,7 @@ static int choose_path(struct laser_mpi_run *run, bool two, char path[4200], str
 /* Rank 0. */
 static int report(struct laser_mpi_run *run, struct laser_error *err)
 {
+    static const char *const folders[] = {"figures", "figures-1", "figures-2"};
     const char *second = laser_deck_string(run->deck, "report.compare");
     struct laser_mpi_report_source sources[2] = {{.n_texts = 0}, {.n_texts = 0}};
     int n = second[0] != '\0' ? 2 : 1, code = laser_mpi_report_load(run->arguments[0], &sources[0], err);
@@ -131,8 +132,8 @@ static int report(struct laser_mpi_run *run, struct laser_error *err)
         code = choose_path(run, n == 2, path, err);
     if (code == LASER_OK)
         code = write_page(sources, n, path, err);
-    if (code == LASER_OK)
-        code = write_figures(run, run->output, &sources[0].page, err);
+    for (int i = 0; code == LASER_OK && i < n; ++i)
+        code = write_figures(run, folders[n == 1 ? 0 : 1 + i], &sources[i].page, err);
     for (int i = 0; code == LASER_OK && i < n; ++i)
         for (size_t k = 0; k < sources[i].page.n_notices; ++k)
             laser_mpi_log_line(run->log, "WARNING", "%s: %s", sources[i].notices[k].name,

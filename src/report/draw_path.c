@@ -77,7 +77,7 @@ void laser_draw_ranks(struct laser_figure *f, const struct laser_page_run *run)
 /* ---- the path of a reduction ---- */
 
 struct candidate {
-    double ppl, error;
+    double ppl, difference, error;
     int kept, early;
 };
 
@@ -105,6 +105,7 @@ static int read_candidates(const json_t *results, double base, struct candidate 
             continue;
         list[n] =
             (struct candidate){.ppl = isnan(difference) ? exp(real_of(d, "nll")) : best * exp(difference),
+                               .difference = difference,
                                .error = real_of(d, "difference_stderr"),
                                .kept = json_is_true(json_object_get(d, "kept")),
                                .early = reason != NULL && strstr(reason, "early") != NULL};
@@ -115,13 +116,38 @@ static int read_candidates(const json_t *results, double base, struct candidate 
     return n;
 }
 
-/* All kept ones and the base, and what lies within four of their ranges around it. */
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* How far a candidate may be from the best before it for the axis to reach it: five times what three of four
+ * keep within. */
+static double farthest(const struct candidate *list, int n)
+{
+    double *sizes = malloc(((size_t)n + 1) * sizeof *sizes), far = 0.0025;
+    size_t known = 0;
+
+    for (int i = 0; sizes != NULL && i < n; i++)
+        if (isfinite(list[i].difference))
+            sizes[known++] = fabs(list[i].difference);
+    if (known > 0) {
+        qsort(sizes, known, sizeof *sizes, by_size);
+        far = fmax(far, 5 * sizes[(known - 1) * 3 / 4]);
+    }
+    free(sizes);
+    return far;
+}
+
+/* All kept ones, the base, and the others but for a few very bad ones. */
 static void find_limits(const struct candidate *list, int n, double base, struct laser_axis *y)
 {
-    double low = base, high = base, range;
+    double low = base, high = base, far = farthest(list, n), range;
 
     for (int i = 0; i < n; i++)
-        if (list[i].kept || fabs(list[i].ppl / base - 1) < 0.02) {
+        if (list[i].kept || fabs(list[i].difference) <= far) {
             low = fmin(low, list[i].ppl);
             high = fmax(high, list[i].ppl);
         }
@@ -146,7 +172,7 @@ static void put_candidate(struct laser_figure *f, const struct candidate *c, dou
         laser_figure_line(f, x - s, at - s, x + s, at + s, colour, 1, 0);
         laser_figure_line(f, x - s, at + s, x + s, at - s, colour, 1, 0);
     } else {
-        laser_figure_dot(f, x, at, r, colour, c->kept ? 0 : 1);
+        laser_figure_dot(f, x, at, r < 2 ? c->kept ? 1.8 : 0.8 : r, colour, c->kept || r < 2 ? 0 : 1);
     }
 }
 
@@ -199,8 +225,11 @@ static void put_path(struct laser_figure *f, const struct candidate *list, int n
     at = laser_axis_place(&y, base);
     laser_figure_line(f, x.start, at, x.end, at, LASER_INK_MUTED, 1, 3);
     put_best(f, list, n, base, &x, &y);
-    for (int i = 0; i < n; i++)
-        put_candidate(f, &list[i], laser_axis_place(&x, i + 1), &y, r);
+    /* The kept ones before the others. */
+    for (int kept = 0; kept < 2; kept++)
+        for (int i = 0; i < n; i++)
+            if (!list[i].kept == !kept)
+                put_candidate(f, &list[i], laser_axis_place(&x, i + 1), &y, r);
 }
 
 void laser_draw_path(struct laser_figure *f, const struct laser_page_run *run)

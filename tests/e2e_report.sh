@@ -47,6 +47,12 @@ check "a sweep" run 2 reduce --model "$demo" --text "t=$text" --output "$out/swe
     --set evaluate.max_tokens=1000 --set reduce.fractions=0.5 --set reduce.layers=0-1
 check "... has its gains in its report" holds "$out/sweep/report.html" '"sweep_table":{'
 
+# As many matrices as the largest models have.
+mkdir "$scratch/many"
+check "126 layers of 7 matrices" "$tool" many "$scratch/many" 882 96 128
+check "... are scanned" run 2 scan --model "$scratch/many" --output "$out/many"
+check "... on a page of less than 3 MB" test "$(wc -c <"$out/many/report.html")" -lt 3000000
+
 # Bad input.
 check "one matrix" "$tool" checkpoint "$scratch/one" model.layers.0.mlp.up_proj.weight:20:30:normal
 check "... is scanned" run 1 scan --model "$scratch/one" --output "$out/one"
@@ -123,6 +129,7 @@ else
     inspect "390/dark 1280/light" "$out/scan/comparison.html" map changes spectra ranks deck provenance
     inspect "390/light 1280/dark" "$out/perplexity/report.html" perplexity windows deck provenance
     inspect "390/light" "$out/sweep/report.html" gains map spectra ranks times deck provenance
+    inspect "390/dark 1280/light" "$out/many/report.html" map spectra ranks
     inspect "390/dark 1280/light" "$out/odd/report.html" map spectra ranks left
 fi
 finish

@@ -5,19 +5,21 @@
 #include "schedule/evaluate.h"
 
 struct laser_mpi_batches {
-    char identity[20];   /* model, texts, windows, arithmetic: what the bits of a batch depend on */
+    char identity[20];   /* model, edits, items, arithmetic: what the bits of a batch depend on */
     unsigned char *done; /* of each batch */
     int64_t n_done;      /* batches */
-    int64_t n_windows;   /* of those */
+    int64_t n_items;     /* of those */
 };
 
-/* Rank 0.  Takes over into nll what an earlier start has finished of the same evaluation. */
-int laser_mpi_batches_open(struct laser_mpi_evaluation *evaluation, struct laser_window_nll *nll,
-                           struct laser_mpi_batches *batches, struct laser_error *err);
+/* Rank 0.  Takes over into scores what an earlier start has finished of the same evaluation with these edits.
+ */
+int laser_mpi_batches_open(struct laser_mpi_evaluation *evaluation, const int32_t *edits, int n_edits,
+                           struct laser_mpi_item_score *scores, struct laser_mpi_batches *batches,
+                           struct laser_error *err);
 
-/* Rank 0.  One batch into the ledger. */
+/* Rank 0.  The scores of one batch into the ledger. */
 int laser_mpi_batches_record(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_batches *batches,
-                             int64_t batch, const struct laser_window_nll *nll, int n,
+                             int64_t batch, const struct laser_mpi_item_score *scores,
                              struct laser_error *err);
 
 void laser_mpi_batches_free(struct laser_mpi_batches *batches);

@@ -26,8 +26,8 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     if (code != LASER_OK)
         return code;
     e->flops_per_token = layout.flops_per_token;
-    if (run->rank == 0 &&
-        (e->dataset_work_s = calloc((size_t)e->n_datasets, sizeof *e->dataset_work_s)) == NULL)
+    if (run->rank == 0 && (e->dataset_work_s = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1,
+                                                      sizeof *e->dataset_work_s)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
     code = laser_mpi_agree(run->world, code, err);
     if (code != LASER_OK)
@@ -57,13 +57,16 @@ void laser_mpi_evaluation_close(struct laser_mpi_evaluation *e)
         laser_dataset_free(&e->datasets[i]);
     free(e->datasets);
     free(e->windows);
+    free(e->items);
+    free(e->batches);
+    laser_set_free(&e->set);
     free(e->dataset_work_s);
     memset(e, 0, sizeof *e);
     e->shards.sharers = MPI_COMM_NULL;
     e->team.group_comm = MPI_COMM_NULL;
 }
 
-/* ---- every window, as the model is ---- */
+/* ---- every item ---- */
 
 struct all_order {
     int64_t batch;
@@ -73,12 +76,14 @@ struct all_result {
     int32_t n;
     int32_t stop_asked;
     double work_s;
-    struct laser_window_nll nll[LASER_SEARCH_MAX_BATCH];
+    struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
 };
 
 struct all {
     struct laser_mpi_evaluation *e;
-    struct laser_window_nll *nll;
+    struct laser_mpi_item_score *scores;
+    const int32_t *edits;
+    int n_edits;
     struct laser_mpi_batches batches;
     int64_t n_handed_out, n_done;
 };
@@ -96,30 +101,35 @@ static enum laser_mpi_next all_next(void *context, int group, void *order)
     return LASER_MPI_ORDER;
 }
 
-/* The time of a batch goes to the data sets of its windows, by tokens. */
-static void share_time(struct laser_mpi_evaluation *e, int64_t first, int n, double work_s)
+/* The time of a batch goes to the data sets and tasks of its items, by tokens. */
+static void share_time(struct laser_mpi_evaluation *e, const struct laser_mpi_batch *b, double work_s)
 {
-    int64_t tokens = 0;
+    int64_t total = 0, index;
 
-    for (int i = 0; i < n; ++i)
-        tokens += e->windows[first + i].n_tokens;
-    for (int i = 0; i < n; ++i)
-        e->dataset_work_s[e->windows[first + i].dataset] +=
-            work_s * e->windows[first + i].n_tokens / (double)tokens;
+    for (int pass = 0; pass < 2; ++pass)
+        for (int64_t i = b->first; i < b->first + b->n; ++i) {
+            bool question = laser_mpi_item_is_question(e, i, &index);
+            int64_t tokens = question ? e->set.questions[index].tokens : e->windows[index].n_tokens;
+            int64_t where =
+                question ? e->n_datasets + e->set.questions[index].task : e->windows[index].dataset;
+            if (pass == 0)
+                total += tokens;
+            else
+                e->dataset_work_s[where] += work_s * (double)tokens / (double)total;
+        }
 }
 
 static int all_done(void *context, int group, const void *order, const void *result, struct laser_error *err)
 {
     struct all *all = context;
     const struct all_result *r = result;
-    int64_t first;
-    int n = laser_mpi_batch_windows(all->e, ((const struct all_order *)order)->batch, &first);
+    const struct laser_mpi_batch *b = &all->e->batches[((const struct all_order *)order)->batch];
 
     (void)group;
-    memcpy(all->nll + first, r->nll, (size_t)n * sizeof *r->nll);
-    share_time(all->e, first, n, r->work_s);
-    all->n_done += n;
-    if (laser_mpi_batches_record(all->e, &all->batches, ((const struct all_order *)order)->batch, r->nll, n,
+    memcpy(all->scores + b->first, r->scores, (size_t)b->n * sizeof *r->scores);
+    share_time(all->e, b, r->work_s);
+    all->n_done += b->n;
+    if (laser_mpi_batches_record(all->e, &all->batches, ((const struct all_order *)order)->batch, r->scores,
                                  err) != LASER_OK)
         return err->code;
     return laser_mpi_run_asked(r->stop_asked, err);
@@ -129,16 +139,29 @@ static int all_tick(void *context, struct laser_error *err)
 {
     struct all *all = context;
 
-    laser_mpi_log_progress(all->e->run->log, all->n_done, all->e->n_windows, "windows");
+    laser_mpi_log_progress(all->e->run->log, all->n_done, all->e->n_items,
+                           all->e->set.n_questions > 0 ? "items" : "windows");
     return laser_mpi_run_stop(all->e->run, err);
 }
 
-/* The base model must be finite: where it is not, says where that begins. */
-static int check_finite(struct laser_mpi_evaluation *e, int64_t batch, const struct laser_window_nll *nll,
-                        int n, struct laser_error *err)
+/* Is all that was computed finite? */
+static bool is_finite(const struct laser_mpi_evaluation *e, int64_t item,
+                      const struct laser_mpi_item_score *score)
 {
-    for (int i = 0; i < n; ++i)
-        if (!isfinite(nll[i].sum_nats))
+    int64_t index;
+
+    if (!laser_mpi_item_is_question(e, item, &index))
+        return isfinite(score->window.sum_nats);
+    return isfinite(score->question.values[LASER_METRIC_LOG_LOSS]) ||
+           isfinite(score->question.values[LASER_METRIC_MARGIN]);
+}
+
+/* The base model must be finite: where it is not, says where that begins. */
+static int check_finite(struct laser_mpi_evaluation *e, int64_t batch,
+                        const struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    for (int i = 0; i < e->batches[batch].n; ++i)
+        if (!is_finite(e, e->batches[batch].first + i, &scores[i]))
             return laser_mpi_blame(e, batch, err);
     return LASER_OK;
 }
@@ -148,22 +171,41 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
 {
     struct all *all = context;
     struct all_result *r = result;
-    int64_t batch = ((const struct all_order *)order)->batch, first;
+    int64_t batch = ((const struct all_order *)order)->batch;
     double start_s = MPI_Wtime();
     int code;
 
     (void)team;
-    r->n = laser_mpi_batch_windows(all->e, batch, &first);
+    r->n = all->e->batches[batch].n;
     r->stop_asked = laser_mpi_signalled();
-    code = laser_mpi_evaluate_batch(all->e, batch, NULL, 0, 0, r->nll, err);
+    code = laser_mpi_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
     r->work_s = MPI_Wtime() - start_s;
-    return code == LASER_OK ? check_finite(all->e, batch, r->nll, r->n, err) : code;
+    return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
 }
 
-int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, struct laser_window_nll *nll,
-                           struct laser_error *err)
+/* The edits of rank 0 on every rank; the caller frees them. */
+static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, int *n, int32_t **all,
+                       struct laser_error *err)
 {
-    struct all all = {.e = e, .nll = nll};
+    int code = LASER_OK;
+
+    MPI_Bcast(n, 1, MPI_INT, 0, run->world);
+    *all = malloc((size_t)*n * sizeof **all + 1);
+    if (*all == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %d edits", *n);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            memcpy(*all, edits, (size_t)*n * sizeof **all);
+        MPI_Bcast(*all, *n, MPI_INT32_T, 0, run->world);
+    }
+    return code;
+}
+
+int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, const int32_t *edits,
+                           int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    struct all all = {.e = e, .scores = scores};
     struct laser_mpi_farm farm = {.context = &all,
                                   .order_bytes = sizeof(struct all_order),
                                   .result_bytes = sizeof(struct all_result),
@@ -175,20 +217,24 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, st
                                   .done = all_done,
                                   .tick = all_tick,
                                   .work = all_work};
-    int code = LASER_OK;
+    int32_t *mine;
+    int code = share_edits(e->run, edits, &n_edits, &mine, err);
 
-    if (e->run->rank == 0)
-        code = laser_mpi_batches_open(e, nll, &all.batches, err);
+    if (code == LASER_OK && e->run->rank == 0)
+        code = laser_mpi_batches_open(e, mine, n_edits, scores, &all.batches, err);
     code = laser_mpi_agree(e->run->world, code, err);
-    all.n_done = all.batches.n_windows;
+    all.n_done = all.batches.n_items;
+    all.edits = mine;
+    all.n_edits = n_edits;
     if (e->dataset_work_s != NULL)
-        memset(e->dataset_work_s, 0, (size_t)e->n_datasets * sizeof *e->dataset_work_s);
+        memset(e->dataset_work_s, 0, (size_t)(e->n_datasets + e->set.n_tasks) * sizeof *e->dataset_work_s);
     if (code == LASER_OK) {
         laser_mpi_log_phase(e->run->log, phase);
         code = laser_mpi_farm_run(&e->team, &farm, err);
         laser_mpi_log_phase_end(e->run->log);
     }
     laser_mpi_batches_free(&all.batches);
+    free(mine);
     return code;
 }
 
@@ -241,25 +287,25 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
     struct searching *s = context;
     const struct laser_search_order *o = order;
     struct laser_search_result *r = result;
-    struct laser_window_nll nll[LASER_SEARCH_MAX_BATCH];
-    int64_t first, batch = s->first_batch + o->batch;
+    struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
+    int64_t batch = s->first_batch + o->batch;
     int code;
 
     (void)team;
-    r->n_windows = laser_mpi_batch_windows(s->e, batch, &first);
+    r->n_windows = s->e->batches[batch].n;
     r->stop_asked = laser_mpi_signalled();
-    code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, nll, err);
+    code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
-        code = check_finite(s->e, batch, nll, r->n_windows, err);
+        code = check_finite(s->e, batch, scores, err);
     for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
-        r->nll[i] = nll[i].sum_nats / s->e->windows[first + i].n_scored;
+        r->nll[i] = laser_mpi_item_value(s->e, s->e->batches[batch].first + i, &scores[i]);
     return code;
 }
 
 int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase, struct laser_search *search,
-                              int64_t first_batch, struct laser_error *err)
+                              enum laser_mpi_part part, struct laser_error *err)
 {
-    struct searching s = {.e = e, .search = search, .first_batch = first_batch};
+    struct searching s = {.e = e, .search = search, .first_batch = e->part_batch[part]};
     struct laser_mpi_farm farm = {.context = &s,
                                   .order_bytes = sizeof(struct laser_search_order),
                                   .result_bytes = sizeof(struct laser_search_result),

@@ -1,4 +1,5 @@
-/* The command `perplexity`: every window of the deck's texts through the model as it is. */
+/* The commands `perplexity` and `evaluate`: every window of the deck's texts, and every question of its
+ * tasks, through the model as it is. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #include "schedule/evaluate.h"
 #include "schedule/report.h"
 #include "schedule/results.h"
+#include "schedule/task_results.h"
 #include "schedule/windows_file.h"
 
 /* What is reported of a data set, or of all. */
@@ -99,41 +101,60 @@ static json_t *computed_json(const struct laser_mpi_evaluation *e, double evalua
                      MPI_Wtime() - run->start_s);
 }
 
-static int write_results(const struct laser_mpi_evaluation *e, const struct figures *each,
-                         const struct figures *pooled, double evaluation_s, json_t *phases,
-                         struct laser_error *err)
+static json_t *perplexity_json(const struct laser_mpi_evaluation *e, const struct figures *each,
+                               const struct figures *pooled)
 {
-    const struct laser_mpi_run *run = e->run;
-    json_t *results = computed_json(e, evaluation_s), *datasets = json_object();
-    int code;
+    json_t *datasets = json_object(), *o;
 
     for (int32_t i = 0; i < e->n_datasets; ++i)
         json_object_set_new(datasets, e->datasets[i].name, describe(e, &each[i]));
-    if (results != NULL) {
-        json_object_set_new(results, "convention", json_string(laser_convention_name(e->convention)));
-        json_object_set_new(results, "seqlen", json_integer(laser_deck_int(run->deck, "evaluate.seqlen")));
-        json_object_set(results, "phases", phases);
-        json_object_set_new(results, "perplexity",
-                            json_pack("{s:o, s:O}", "pooled", describe(e, pooled), "datasets", datasets));
+    o = json_pack("{s:o, s:O}", "pooled", describe(e, pooled), "datasets", datasets);
+    json_decref(datasets);
+    return o;
+}
+
+/* The tasks, and how many questions a second went through the model. */
+static json_t *tasks_json(const struct laser_mpi_evaluation *e, const struct laser_mpi_item_score *scores)
+{
+    json_t *tasks = laser_mpi_tasks_json(e, 0, e->n_items, scores, NULL);
+
+    for (int32_t t = 0; tasks != NULL && t < e->set.n_tasks; ++t) {
+        json_t *o = json_object_get(tasks, e->set.tasks[t].name);
+        double work_s = e->dataset_work_s[e->n_datasets + t] / e->team.n_groups;
+        double n = (double)json_integer_value(json_object_get(o, "questions"));
+        json_object_set_new(o, "questions_per_second", json_real(work_s > 0 ? n / work_s : 0));
     }
-    code = json_object_get(json_object_get(results, "perplexity"), "pooled") == NULL
-               ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
+    return tasks;
+}
+
+static int write_results(const struct laser_mpi_evaluation *e, const struct figures *each,
+                         const struct figures *pooled, const struct laser_mpi_item_score *scores,
+                         double evaluation_s, json_t *phases, struct laser_error *err)
+{
+    const struct laser_mpi_run *run = e->run;
+    json_t *results = computed_json(e, evaluation_s);
+    int bad = results == NULL || json_object_set(results, "phases", phases) != 0, code;
+
+    if (e->n_datasets > 0)
+        bad |= json_object_set_new(results, "convention", json_string(laser_convention_name(e->convention))) |
+               json_object_set_new(results, "seqlen",
+                                   json_integer(laser_deck_int(run->deck, "evaluate.seqlen"))) |
+               json_object_set_new(results, "perplexity", perplexity_json(e, each, pooled));
+    if (e->set.n_tasks > 0)
+        bad |= json_object_set_new(results, "tasks", tasks_json(e, scores));
+    code = bad ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);
     json_decref(results);
-    json_decref(datasets);
     return code;
 }
 
-/* Rank 0. */
-static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll *nll, double evaluation_s,
-                  json_t *phases, struct laser_error *err)
+/* Rank 0.  What the windows say. */
+static int report_texts(struct laser_mpi_evaluation *e, const struct laser_window_nll *nll,
+                        struct laser_perplexity *each, struct figures *figures, struct figures *pooled,
+                        double evaluation_s, struct laser_error *err)
 {
-    struct laser_perplexity *each = calloc((size_t)e->n_datasets, sizeof *each);
-    struct figures *figures = calloc((size_t)e->n_datasets, sizeof *figures), pooled = {0};
-    int code = each == NULL || figures == NULL
-                   ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
-                   : laser_perplexity_compute(e->convention, e->datasets, e->n_datasets, e->windows, nll,
-                                              e->n_windows, each, &pooled.perplexity, err);
+    int code = laser_perplexity_compute(e->convention, e->datasets, e->n_datasets, e->windows, nll,
+                                        e->n_windows, each, &pooled->perplexity, err);
 
     for (int32_t i = 0; code == LASER_OK && i < e->n_datasets; ++i) {
         /* The groups work at the same time. */
@@ -142,16 +163,36 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
         figures[i].tokens_per_second = work_s > 0 ? (double)tokens_of(e, i) / work_s : 0;
         say(e, e->datasets[i].name, &figures[i]);
     }
-    if (code == LASER_OK) {
-        pooled.tokens_per_second = evaluation_s > 0 ? (double)tokens_of(e, -1) / evaluation_s : 0;
-        say(e, "pooled", &pooled);
-        code = laser_mpi_windows_write(e, "windows.h5", e->windows, nll, err);
+    if (code != LASER_OK)
+        return code;
+    pooled->tokens_per_second = evaluation_s > 0 ? (double)tokens_of(e, -1) / evaluation_s : 0;
+    say(e, "pooled", pooled);
+    return laser_mpi_windows_write(e, "windows.h5", nll, err);
+}
+
+/* Rank 0. */
+static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll *nll,
+                  const struct laser_mpi_item_score *scores, double evaluation_s, json_t *phases,
+                  struct laser_error *err)
+{
+    struct laser_perplexity *each = calloc((size_t)e->n_datasets + 1, sizeof *each);
+    struct figures *figures = calloc((size_t)e->n_datasets + 1, sizeof *figures), pooled = {0};
+    int code = each == NULL || figures == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
+                   : LASER_OK;
+
+    if (code == LASER_OK && e->n_datasets > 0)
+        code = report_texts(e, nll, each, figures, &pooled, evaluation_s, err);
+    if (code == LASER_OK && e->set.n_tasks > 0) {
+        laser_mpi_tasks_say(e, "TASK", 0, e->n_items, scores, NULL);
+        code = laser_mpi_questions_write(e, laser_mpi_run_path(e->run, "questions.jsonl"), scores, NULL, err);
     }
     if (code == LASER_OK)
-        code = write_results(e, figures, &pooled, evaluation_s, phases, err);
+        code = write_results(e, figures, &pooled, scores, evaluation_s, phases, err);
     if (code == LASER_OK) {
         laser_mpi_log_line(e->run->log, "OUTPUT", "%s", e->run->output);
-        laser_mpi_report_make(e->run);
+        if (e->n_datasets > 0)
+            laser_mpi_report_make(e->run);
     }
     free(each);
     free(figures);
@@ -162,24 +203,33 @@ static int evaluate(struct laser_mpi_evaluation *e, struct laser_error *err)
 {
     struct laser_mpi_run *run = e->run;
     struct laser_window_nll *nll = NULL;
+    struct laser_mpi_item_score *scores = NULL;
     double start_s = MPI_Wtime();
     int code = LASER_OK;
 
-    if (run->rank == 0 && (nll = calloc((size_t)e->n_windows, sizeof *nll)) == NULL)
+    if (run->rank == 0) {
+        nll = calloc((size_t)e->n_windows + 1, sizeof *nll);
+        scores = calloc((size_t)e->n_items, sizeof *scores);
+    }
+    if (run->rank == 0 && (nll == NULL || scores == NULL))
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %" PRId64 " windows",
                                e->n_windows);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK)
-        code = laser_mpi_evaluate_all(e, "perplexity", nll, err);
+        code = laser_mpi_evaluate_all(e, laser_command_name(run->command), NULL, 0, scores, err);
     if (code == LASER_OK) {
         double evaluation_s = MPI_Wtime() - start_s;
         json_t *phases = laser_mpi_log_phases_json(run->log, run->world);
+        for (int64_t i = 0, w; run->rank == 0 && i < e->n_items; ++i)
+            if (!laser_mpi_item_is_question(e, i, &w))
+                nll[w] = scores[i].window;
         if (run->rank == 0)
-            code = report(e, nll, evaluation_s, phases, err);
+            code = report(e, nll, scores, evaluation_s, phases, err);
         json_decref(phases);
         code = laser_mpi_agree(run->world, code, err);
     }
     free(nll);
+    free(scores);
     return code;
 }
 

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
@@ -13,23 +14,54 @@
 #include "schedule/results.h"
 #include "schedule/scan.h"
 
-static int split_windows(struct laser_mpi_reduction *r, struct laser_error *err)
+/* Marks the questions that select: of each task evaluate.validation_share. */
+static int mark_questions(const struct laser_mpi_evaluation *e, unsigned char *mark, struct laser_error *err)
 {
-    double share = laser_deck_real(r->run->deck, "evaluate.selection_share");
-    unsigned char *mark;
+    double share = laser_deck_real(e->run->deck, "evaluate.validation_share");
+    int32_t *task = malloc((size_t)e->set.n_questions * sizeof *task + 1);
     int code;
 
-    if (share >= 1)
-        return LASER_OK;
-    mark = malloc((size_t)r->e.n_windows);
-    if (mark == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
-    code = laser_windows_split(r->e.windows, r->e.n_windows, LASER_SPLIT_SEEDED, share,
-                               (uint64_t)laser_deck_int(r->run->deck, "evaluate.seed"), mark, err);
+    if (task == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "evaluate.task", "no memory");
+    for (int64_t i = 0; i < e->set.n_questions; ++i) {
+        task[i] = e->set.questions[i].task;
+        mark[i] = 1;
+    }
+    code = share >= 1 ? LASER_OK
+                      : laser_items_split(task, e->set.n_questions, LASER_SPLIT_SEEDED, share,
+                                          (uint64_t)laser_deck_int(e->run->deck, "evaluate.seed"), mark, err);
+    free(task);
+    return code;
+}
+
+static int mark_windows(const struct laser_mpi_evaluation *e, unsigned char *mark, struct laser_error *err)
+{
+    double share = laser_deck_real(e->run->deck, "evaluate.selection_share");
+
+    memset(mark, 1, (size_t)e->n_windows);
+    return share >= 1
+               ? LASER_OK
+               : laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
+                                     (uint64_t)laser_deck_int(e->run->deck, "evaluate.seed"), mark, err);
+}
+
+static int split_items(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    struct laser_mpi_evaluation *e = &r->e;
+    unsigned char *windows = malloc((size_t)e->n_windows + 1);
+    unsigned char *questions = malloc((size_t)e->set.n_questions + 1);
+    int code = windows == NULL || questions == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, "evaluate", "no memory")
+                   : mark_windows(e, windows, err);
+
     if (code == LASER_OK)
-        code = laser_mpi_windows_split(&r->e, mark, err);
-    free(mark);
-    r->has_report = code == LASER_OK;
+        code = mark_questions(e, questions, err);
+    if (code == LASER_OK)
+        code = laser_mpi_items_make(e, windows, questions, err);
+    r->has_report =
+        code == LASER_OK && e->part_item[LASER_PART_REPORT_OTHER] > e->part_item[LASER_PART_REPORT];
+    free(windows);
+    free(questions);
     return code;
 }
 
@@ -81,7 +113,7 @@ static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_
     int code = laser_mpi_texts_open(run, &r->e, err);
 
     if (code == LASER_OK) {
-        code = split_windows(r, err);
+        code = split_items(r, err);
         if (code == LASER_OK && run->rank == 0)
             code = check_ends(run, r->e.precision, err);
         code = laser_mpi_agree(run->world, code, err);
@@ -98,6 +130,8 @@ static int reduce(struct laser_mpi_reduction *r, json_t **results, struct laser_
         code = laser_mpi_reduction_search(r, err);
     if (code == LASER_OK && r->has_report)
         code = laser_mpi_reduction_report(r, err);
+    if (code == LASER_OK && r->e.set.n_questions > 0)
+        code = laser_mpi_reduction_measure(r, err);
     if (code == LASER_OK)
         code = write_kept(r, err);
     return code == LASER_OK ? laser_mpi_reduction_results(r, *results, err) : code;
@@ -116,6 +150,9 @@ void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
     laser_sweep_free(&r->cells);
     free(r->weights);
     free(r->final);
+    free(r->batch_first);
+    free(r->before);
+    free(r->after);
     free(r->ranks);
     free(r->trial_means);
 }

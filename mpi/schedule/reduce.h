@@ -7,6 +7,7 @@
  *   reduce_model.c       plan.yaml and the written model
  *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
  *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
+ *   reduce_tasks.c       all figures of texts and tasks before and after
  *   reduce_results.c     results.json, spectra.h5, the table at the end
  */
 #ifndef LASER_MPI_SCHEDULE_REDUCE_H
@@ -35,10 +36,12 @@ struct laser_mpi_reduction {
     struct laser_strategy_plan composed;   /* of compose: what follows the sweep */
     const struct laser_strategy_plan *now; /* the plan that is searched */
     struct laser_search *search;
-    double *weights;     /* scored tokens of every window */
-    double *final;       /* mean nats of every window in the end: selection, then report */
-    int64_t *ranks;      /* of each edit: singular values above 0 */
-    double *trial_means; /* of r->plan: nats, NaN where unknown */
+    double *weights;                             /* of every item in the mean of the objective */
+    double *final;                               /* number of every item of the objective in the end */
+    int *batch_first;                            /* of the search that runs now */
+    struct laser_mpi_item_score *before, *after; /* of every item, where there are tasks */
+    int64_t *ranks;                              /* of each edit: singular values above 0 */
+    double *trial_means;                         /* of r->plan: nats, NaN where unknown */
     json_t *decisions;
     json_t *sweep;                          /* of compose: the decisions of its first half */
     struct laser_sweep cells;               /* of sweep and compose */
@@ -103,6 +106,21 @@ int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error
 
 /* Collective.  The kept edits, as one trial, on the report windows. */
 int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective.  r->before and r->after: every item as the model was and with the kept edits. */
+int laser_mpi_reduction_measure(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  Their figures on validation and test: lines of the log, results.json (not 0 without memory),
+ * questions.jsonl. */
+void laser_mpi_reduction_tasks_say(const struct laser_mpi_reduction *r);
+int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *results);
+int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* "nats" or what else differences of the objective are in. */
+const char *laser_mpi_reduction_unit(const struct laser_mpi_reduction *r);
+
+/* Is the objective perplexity alone? */
+bool laser_mpi_reduction_has_ppl(const struct laser_mpi_reduction *r);
 
 /* Collective.  OUT/model: the checkpoint with these edits (rank 0's list of numbers), what reduce.also asks
  * for, and plan.yaml. */

@@ -21,6 +21,8 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
     int32_t number;
     const struct laser_strategy_edit *edit = first_edit(r, d->trial, &number);
     const struct laser_metrics *m = &r->run->outcomes[edit->matrix].metrics;
+    const struct laser_objective *objective = &r->e.objective;
+    double shown = laser_objective_shown(objective, d->nll);
     char label[256];
     json_t *o =
         json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:i, s:f}", "tensor",
@@ -32,7 +34,10 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     json_object_set_new(o, "edits", json_integer(r->now->trials[d->trial].n_edits));
     json_object_set_new(o, "nll", isfinite(d->nll) ? json_real(d->nll) : json_null());
-    json_object_set_new(o, "ppl", isfinite(exp(d->nll)) ? json_real(exp(d->nll)) : json_null());
+    if (laser_mpi_reduction_has_ppl(r))
+        json_object_set_new(o, "ppl", isfinite(exp(d->nll)) ? json_real(exp(d->nll)) : json_null());
+    else
+        json_object_set_new(o, "value", isfinite(d->nll) ? json_real(shown) : json_null());
     json_object_set_new(o, "difference", isfinite(d->difference) ? json_real(d->difference) : json_null());
     json_object_set_new(o, "difference_stderr",
                         isfinite(d->difference_se) ? json_real(d->difference_se) : json_null());
@@ -48,9 +53,10 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
                        d->reason == LASER_REASON_MEASURED ? "MEASURED"
                        : d->kept                          ? "KEPT"
                                                           : "REVERTED",
-                       "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  ppl %.6f (%+.2e +- %.1e nats) %s",
-                       label, edit->text, r->ranks[number], m->n, exp(d->nll), d->difference,
-                       d->difference_se, laser_search_reason_name(d->reason));
+                       "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  %s %.6f (%+.2e +- %.1e%s) %s", label,
+                       edit->text, r->ranks[number], m->n, laser_objective_label(objective), shown,
+                       laser_objective_shown_difference(objective, d->difference), d->difference_se,
+                       laser_mpi_reduction_has_ppl(r) ? " nats" : "", laser_search_reason_name(d->reason));
     return LASER_OK;
 }
 
@@ -77,7 +83,8 @@ int laser_mpi_reduction_remember_base(struct laser_mpi_reduction *r, struct lase
     if (!isnan(r->base_mean))
         return LASER_OK;
     windows = laser_search_base(r->search, &r->base_mean);
-    r->base_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.n_selected, r->base_mean);
+    r->base_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.part_item[LASER_PART_SELECTION + 1],
+                                           r->base_mean);
     laser_ledger_line_begin(&line, "base");
     laser_ledger_line_real(&line, "stderr", r->base_se);
     laser_ledger_line_real(&line, "nll", r->base_mean);
@@ -132,6 +139,8 @@ static int search_identity(struct laser_mpi_reduction *r, char text[20], struct 
     XXH3_64bits_update(state, deck, strlen(deck));
     for (int32_t i = 0; i < r->e.n_datasets; ++i)
         XXH3_64bits_update(state, &r->e.datasets[i].hash, sizeof r->e.datasets[i].hash);
+    for (int64_t i = 0; i < r->e.set.n_tasks; ++i)
+        XXH3_64bits_update(state, &r->e.set.tasks[i].hash, sizeof r->e.set.tasks[i].hash);
     snprintf(text, 20, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
     XXH3_freeState(state);
     free(deck);

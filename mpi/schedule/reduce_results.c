@@ -11,13 +11,16 @@
 #include "schedule/windows_file.h"
 #include "store/decisions.h"
 
-static json_t *mean_json(double nll, double se)
+static json_t *mean_json(const struct laser_mpi_reduction *r, double nll, double se)
 {
-    json_t *o = json_pack("{s:f, s:f}", "nll", nll, "ppl", exp(nll));
+    bool ppl = laser_mpi_reduction_has_ppl(r);
+    json_t *o = json_pack("{s:f, s:f}", "nll", nll, ppl ? "ppl" : "value",
+                          laser_objective_shown(&r->e.objective, nll));
 
     if (o != NULL && isfinite(se)) {
         json_object_set_new(o, "stderr", json_real(se));
-        json_object_set_new(o, "ppl_stderr", json_real(se * exp(nll)));
+        if (ppl)
+            json_object_set_new(o, "ppl_stderr", json_real(se * exp(nll)));
     }
     return o;
 }
@@ -66,14 +69,14 @@ static json_t *saved_json(const struct saving *s)
 static int fill_results(const struct laser_mpi_reduction *r, json_t *results, double final, double final_se,
                         const struct saving *saving, json_t *phases, struct laser_error *err)
 {
-    json_t *base_report = r->has_report ? mean_json(r->report_base, r->report_base_se) : NULL;
-    json_t *final_report = r->has_report ? mean_json(r->report_final, r->report_final_se) : NULL;
+    json_t *base_report = r->has_report ? mean_json(r, r->report_base, r->report_base_se) : NULL;
+    json_t *final_report = r->has_report ? mean_json(r, r->report_final, r->report_final_se) : NULL;
     int bad = json_object_set_new(results, "strategy",
                                   json_string(laser_deck_string(r->run->deck, "reduce.strategy"))) |
               json_object_set_new(results, "baseline",
-                                  state_json(mean_json(r->base_mean, r->base_se), base_report)) |
+                                  state_json(mean_json(r, r->base_mean, r->base_se), base_report)) |
               json_object_set(results, "decisions", r->decisions) |
-              json_object_set_new(results, "final", state_json(mean_json(final, final_se), final_report)) |
+              json_object_set_new(results, "final", state_json(mean_json(r, final, final_se), final_report)) |
               json_object_set_new(results, "saved", saved_json(saving)) |
               json_object_set(results, "phases", phases) |
               json_object_set_new(results, "seconds", json_real(MPI_Wtime() - r->run->start_s));
@@ -82,6 +85,7 @@ static int fill_results(const struct laser_mpi_reduction *r, json_t *results, do
         bad |= json_object_set(results, "sweep", r->sweep);
     if (r->table != NULL)
         bad |= laser_mpi_sweep_results(r, results);
+    bad |= laser_mpi_reduction_tasks_json(r, results);
     if (r->has_report)
         bad |=
             json_object_set_new(results, "report_difference",
@@ -144,23 +148,34 @@ static void say_saving(const struct laser_mpi_reduction *r, const struct saving 
             "no parameters are saved: none of the edited matrices is smaller as two thin ones");
 }
 
+/* The objective on the part that selects and on the other. */
+static void say_objective(const struct laser_mpi_reduction *r, double final, double final_se)
+{
+    const struct laser_objective *o = &r->e.objective;
+    bool ppl = laser_mpi_reduction_has_ppl(r);
+    const char *label = ppl ? "perplexity" : laser_objective_label(o), *items = ppl ? "windows" : "items";
+    double base = laser_objective_shown(o, r->base_mean), last = laser_objective_shown(o, final);
+    int64_t n = r->e.part_item[LASER_PART_SELECTION + 1];
+
+    laser_mpi_log_line(r->run->log, "RESULT", "selection: %s %.6f +- %.6f -> %.6f +- %.6f on %" PRId64 " %s",
+                       label, base, ppl ? r->base_se * base : r->base_se, last,
+                       ppl ? final_se * last : final_se, n, items);
+    n = r->e.part_item[LASER_PART_REPORT_OTHER] - r->e.part_item[LASER_PART_REPORT];
+    if (r->has_report)
+        laser_mpi_log_line(
+            r->run->log, "RESULT", "report:    %s %.6f -> %.6f on %" PRId64 " %s (%+.6f +- %.6f%s)", label,
+            laser_objective_shown(o, r->report_base), laser_objective_shown(o, r->report_final), n, items,
+            laser_objective_shown_difference(o, r->report_difference), r->report_se, ppl ? " nats" : "");
+}
+
 static void say(const struct laser_mpi_reduction *r, double final, double final_se,
                 const struct saving *saving)
 {
     struct laser_mpi_log *log = r->run->log;
     int reverted = (int)json_array_size(r->decisions) - r->n_kept;
 
-    laser_mpi_log_line(log, "RESULT",
-                       "selection: perplexity %.6f +- %.6f -> %.6f +- %.6f on %" PRId64 " windows",
-                       exp(r->base_mean), r->base_se * exp(r->base_mean), exp(final), final_se * exp(final),
-                       r->e.n_selected);
-    if (r->has_report)
-        laser_mpi_log_line(log, "RESULT",
-                           "report:    perplexity %.6f +- %.6f -> %.6f +- %.6f on %" PRId64
-                           " windows (%+.6f +- %.6f nats)",
-                           exp(r->report_base), r->report_base_se * exp(r->report_base), exp(r->report_final),
-                           r->report_final_se * exp(r->report_final), r->e.n_windows - r->e.n_selected,
-                           r->report_difference, r->report_se);
+    say_objective(r, final, final_se);
+    laser_mpi_reduction_tasks_say(r);
     if (laser_deck_is(r->run->deck, "reduce.strategy", "sweep"))
         laser_mpi_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
     else
@@ -169,6 +184,26 @@ static void say(const struct laser_mpi_reduction *r, double final, double final_
     say_saving(r, saving);
     laser_mpi_log_line(log, "RESULT", "%s holds model/, plan.yaml, results.json, spectra.h5, ledger.txt",
                        r->run->output);
+}
+
+/* windows.h5: the loss of every window with the kept edits. */
+static int write_windows(const struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    const struct laser_mpi_evaluation *e = &r->e;
+    struct laser_window_nll *nll = calloc((size_t)e->n_windows + 1, sizeof *nll);
+    int64_t w;
+    int code;
+
+    if (nll == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "windows.h5", "no memory for %" PRId64 " windows",
+                               e->n_windows);
+    for (int64_t i = 0; i < e->n_items; ++i)
+        if (!laser_mpi_item_is_question(e, i, &w))
+            nll[w] = r->after != NULL ? r->after[i].window
+                                      : (struct laser_window_nll){r->final[i] * e->windows[w].n_scored, NAN};
+    code = e->n_windows > 0 ? laser_mpi_windows_write(e, "windows.h5", nll, err) : LASER_OK;
+    free(nll);
+    return code;
 }
 
 int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err)
@@ -180,11 +215,14 @@ int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, 
         struct saving saving = find_saving(r);
         double final, final_se;
         const double *windows = laser_search_best(r->search, &final);
-        final_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.n_selected, final);
-        memcpy(r->final, windows, (size_t)r->e.n_selected * sizeof *r->final);
+        final_se = laser_mpi_reduction_error(windows, r->weights,
+                                             (int)r->e.part_item[LASER_PART_SELECTION + 1], final);
+        memcpy(r->final, windows, (size_t)r->e.part_item[LASER_PART_SELECTION + 1] * sizeof *r->final);
         code = write_decisions(r, err);
         if (code == LASER_OK)
-            code = laser_mpi_windows_write_means(&r->e, "windows.h5", r->final, err);
+            code = write_windows(r, err);
+        if (code == LASER_OK)
+            code = laser_mpi_reduction_tasks_write(r, err);
         if (code == LASER_OK)
             code = fill_results(r, results, final, final_se, &saving, phases, err);
         if (code == LASER_OK && laser_mpi_sweep_is(r))

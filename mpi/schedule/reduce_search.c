@@ -12,26 +12,36 @@ static bool strategy_is(const struct laser_mpi_reduction *r, enum laser_strategy
     return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(strategy));
 }
 
+/* Windows or questions alone: the first of them tell about all. */
+static bool has_one_kind(const struct laser_mpi_evaluation *e)
+{
+    int64_t last = e->part_item[LASER_PART_SELECTION + 1] - 1;
+
+    return last < 0 || (e->items[0] < 0) == (e->items[last] < 0);
+}
+
 static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_search_plan *p)
 {
     const struct laser_deck *deck = r->run->deck;
     bool compat = laser_deck_is(deck, "reduce.accept", "laserrmt");
 
-    *p = (struct laser_search_plan){.candidates = r->now->candidates,
-                                    .n_candidates = r->now->n_candidates,
-                                    .trials = r->now->trials,
-                                    .n_trials = r->now->n_trials,
-                                    .edits = r->now->edit_numbers,
-                                    .n_edits = r->now->n_edit_numbers,
-                                    .window_weights = r->weights,
-                                    .n_windows = (int)r->e.n_selected,
-                                    .batch_windows = r->e.batch_windows,
-                                    .accept = compat ? LASER_ACCEPT_NOT_WORSE : LASER_ACCEPT_PAIRED,
-                                    .z = 2,
-                                    .tolerance = laser_deck_real(deck, "reduce.tolerance"),
-                                    .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
-                                    .give_up_early = laser_deck_bool(deck, "reduce.early_stop"),
-                                    .lookahead = (int)laser_deck_int(deck, "reduce.lookahead")};
+    *p = (struct laser_search_plan){
+        .candidates = r->now->candidates,
+        .n_candidates = r->now->n_candidates,
+        .trials = r->now->trials,
+        .n_trials = r->now->n_trials,
+        .edits = r->now->edit_numbers,
+        .n_edits = r->now->n_edit_numbers,
+        .accept = compat                                        ? LASER_ACCEPT_NOT_WORSE
+                  : laser_objective_share(&r->e.objective) >= 0 ? LASER_ACCEPT_MCNEMAR
+                                                                : LASER_ACCEPT_PAIRED,
+        .z = 2,
+        .tolerance = laser_deck_real(deck, "reduce.tolerance"),
+        .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
+        .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(&r->e) &&
+                         laser_objective_is_positive(&r->e.objective),
+        .lookahead = (int)laser_deck_int(deck, "reduce.lookahead")};
+    laser_mpi_search_items(&r->e, LASER_PART_SELECTION, r->weights, r->batch_first, p);
     if (strategy_is(r, LASER_STRATEGY_BACKWARD)) {
         if (compat)
             p->accept = LASER_ACCEPT_BETTER;
@@ -61,14 +71,14 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
 /* Rank 0. */
 static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
 {
-    r->weights = malloc((size_t)r->e.n_windows * sizeof *r->weights);
-    r->final = malloc((size_t)r->e.n_windows * sizeof *r->final);
+    r->weights = malloc((size_t)r->e.n_items * sizeof *r->weights + 1);
+    r->final = malloc((size_t)r->e.n_items * sizeof *r->final + 1);
+    r->batch_first = malloc(((size_t)r->e.n_items + 1) * sizeof *r->batch_first);
     r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
-    if (r->weights == NULL || r->final == NULL || r->trial_means == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " windows",
-                               r->e.n_windows);
-    for (int64_t i = 0; i < r->e.n_windows; ++i)
-        r->weights[i] = r->e.windows[i].n_scored;
+    if (r->weights == NULL || r->final == NULL || r->batch_first == NULL || r->trial_means == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
+    for (int64_t i = 0; i < r->e.n_items; ++i)
+        r->weights[i] = laser_mpi_item_weight(&r->e, i);
     for (int t = 0; t < r->plan.n_trials; ++t)
         r->trial_means[t] = NAN;
     return LASER_OK;
@@ -99,7 +109,7 @@ static int run_search(struct laser_mpi_reduction *r, const char *phase, struct l
     code = laser_mpi_agree(r->run->world, code, err);
     r->last_decision_s = MPI_Wtime();
     if (code == LASER_OK)
-        code = laser_mpi_evaluate_search(&r->e, phase, r->search, 0, err);
+        code = laser_mpi_evaluate_search(&r->e, phase, r->search, LASER_PART_SELECTION, err);
     if (code == LASER_OK && r->run->rank == 0)
         code = laser_mpi_reduction_remember_base(r, err);
     return laser_mpi_agree(r->run->world, code, err);
@@ -133,7 +143,7 @@ static int report_decided(void *context, const struct laser_search_decision *d, 
         r->report_winner_se = d->difference_se;
         return LASER_OK;
     }
-    memcpy(r->final + r->e.n_selected, d->windows, (size_t)d->n_windows * sizeof *r->final);
+    memcpy(r->final + r->e.part_item[LASER_PART_REPORT], d->windows, (size_t)d->n_windows * sizeof *r->final);
     r->report_final = d->nll;
     r->report_difference = d->difference;
     r->report_se = d->difference_se;
@@ -170,30 +180,26 @@ int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error
 {
     struct laser_search_candidate candidates[2] = {{.n_trials = 1}, {.first_trial = 1, .n_trials = 1}};
     struct laser_search_trial trials[2];
-    struct laser_search_plan plan = {.candidates = candidates,
-                                     .trials = trials,
-                                     .window_weights = r->weights + (r->run->rank == 0 ? r->e.n_selected : 0),
-                                     .n_windows = (int)(r->e.n_windows - r->e.n_selected),
-                                     .batch_windows = r->e.batch_windows,
-                                     .accept = LASER_ACCEPT_NEVER,
-                                     .lookahead = 2};
+    struct laser_search_plan plan = {
+        .candidates = candidates, .trials = trials, .accept = LASER_ACCEPT_NEVER, .lookahead = 2};
     struct laser_search *search = NULL;
     int code = LASER_OK;
 
     if (r->run->rank == 0) {
+        laser_mpi_search_items(&r->e, LASER_PART_REPORT, r->weights, r->batch_first, &plan);
         code = fill_report(r, &plan, trials, err);
         if (code == LASER_OK)
             code = laser_search_create(&plan, report_decided, r, &search, err);
     }
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
-        code = laser_mpi_evaluate_search(&r->e, "report", search, laser_mpi_selected_batches(&r->e), err);
+        code = laser_mpi_evaluate_search(&r->e, "report", search, LASER_PART_REPORT, err);
     if (code == LASER_OK && r->run->rank == 0) {
         const double *windows = laser_search_base(search, &r->report_base);
         r->report_base_se =
             laser_mpi_reduction_error(windows, plan.window_weights, plan.n_windows, r->report_base);
-        r->report_final_se = laser_mpi_reduction_error(r->final + r->e.n_selected, plan.window_weights,
-                                                       plan.n_windows, r->report_final);
+        r->report_final_se = laser_mpi_reduction_error(r->final + r->e.part_item[LASER_PART_REPORT],
+                                                       plan.window_weights, plan.n_windows, r->report_final);
     }
     laser_search_free(search);
     free((void *)(uintptr_t)plan.edits);

@@ -192,9 +192,11 @@ static json_t *table_json(const struct laser_mpi_reduction *r, const struct tabl
         json_array_append_new(types, json_string(s->columns[i]));
     for (int i = 0; i < s->n_fractions; ++i)
         json_array_append_new(fractions, json_real(s->fractions[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "unit", "nats per token", "layers", layers, "types",
-                     types, "fractions", fractions, "gain", grid_json(t->best_gain, s->n_rows, s->n_columns),
-                     "fraction", grid_json(t->best_fraction, s->n_rows, s->n_columns));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "unit",
+                     laser_mpi_reduction_has_ppl(r) ? "nats per token" : laser_mpi_reduction_unit(r),
+                     "layers", layers, "types", types, "fractions", fractions, "gain",
+                     grid_json(t->best_gain, s->n_rows, s->n_columns), "fraction",
+                     grid_json(t->best_fraction, s->n_rows, s->n_columns));
 }
 
 static int store_table(const struct laser_mpi_reduction *r, const struct table *t, struct laser_error *err)
@@ -244,9 +246,9 @@ static void say_winner(const struct laser_mpi_reduction *r, const json_t *decisi
         return;
     laser_mpi_sweep_label(r, r->winner, label, sizeof label);
     laser_mpi_log_line(r->run->log, "SWEEP",
-                       "best single edit: %s %s, gain %+.6f +- %.6f nats on the selection", label,
+                       "best single edit: %s %s, gain %+.6f +- %.6f %s on the selection", label,
                        json_string_value(json_object_get(d, "edit")), -number_of(d, "difference"),
-                       number_of(d, "difference_stderr"));
+                       number_of(d, "difference_stderr"), laser_mpi_reduction_unit(r));
 }
 
 int laser_mpi_sweep_measured(struct laser_mpi_reduction *r, struct laser_error *err)
@@ -344,13 +346,12 @@ static const char *verdict(double difference, double error)
 void laser_mpi_sweep_say(const struct laser_mpi_reduction *r)
 {
     if (r->winner >= 0 && r->has_report)
-        laser_mpi_log_line(r->run->log, "RESULT",
-                           "best single edit on the report part: %+.6f +- %.6f nats: %s", -r->report_winner,
-                           r->report_winner_se, verdict(r->report_winner, r->report_winner_se));
+        laser_mpi_log_line(r->run->log, "RESULT", "best single edit on the report part: %+.6f +- %.6f %s: %s",
+                           0 - r->report_winner, r->report_winner_se, laser_mpi_reduction_unit(r),
+                           verdict(r->report_winner, r->report_winner_se));
     if (r->sweep != NULL && r->has_report)
-        laser_mpi_log_line(r->run->log, "RESULT",
-                           "composition on the report part:      %+.6f +- %.6f nats: %s",
-                           -r->report_difference, r->report_se,
+        laser_mpi_log_line(r->run->log, "RESULT", "composition on the report part:      %+.6f +- %.6f %s: %s",
+                           0 - r->report_difference, r->report_se, laser_mpi_reduction_unit(r),
                            r->n_kept == 0 ? "nothing was kept" : verdict(r->report_difference, r->report_se));
 }
 

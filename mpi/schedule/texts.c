@@ -12,11 +12,6 @@
 #include "store/h5ids.h"
 #include "tokenizer/tokenizer.h"
 
-/* Tokens that go through a layer at once when the deck does not say: enough to amortise reading the weights.
- * Fixed, so that the batches, and with them every bit of the result, are the same on every number of ranks.
- */
-#define BATCH_TOKENS 1024
-
 static int encode(void *ctx, const char *text, size_t n, bool add_special, int32_t **ids, int64_t *n_ids,
                   struct laser_error *err)
 {
@@ -160,16 +155,25 @@ static int describe_model(const struct laser_checkpoint *c, enum laser_precision
     return code;
 }
 
-static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,
-                          struct laser_encoder *encoder, struct header *header, struct laser_error *err)
+int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *e, int64_t vocabulary, struct laser_tokenizer **t,
+                             struct laser_error *err)
 {
     int code = check_tokenizer(e->run->checkpoint, err);
 
     if (code == LASER_OK)
         code = laser_tokenizer_load(e->run->checkpoint->dir, t, err);
+    if (code == LASER_OK)
+        check_vocabulary(e, *t, vocabulary);
+    return code;
+}
+
+static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,
+                          struct laser_encoder *encoder, struct header *header, struct laser_error *err)
+{
+    int code = laser_mpi_tokenizer_open(e, encoder->vocab_size, t, err);
+
     if (code != LASER_OK)
         return code;
-    check_vocabulary(e, *t, encoder->vocab_size);
     encoder->ctx = *t;
     encoder->eos = laser_tokenizer_role_id(*t, LASER_TOKEN_EOS);
     encoder->pad = laser_tokenizer_role_id(*t, LASER_TOKEN_PAD);
@@ -180,16 +184,21 @@ static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer
 /* Rank 0. */
 static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
 {
-    int n;
+    int n, n_tasks;
     const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
     struct laser_tokenizer *t = NULL;
     struct laser_encoder encoder = {.encode = encode, .eos = -1, .pad = -1};
     int code;
 
     header->bos = -1;
+    laser_deck_pairs(e->run->deck, "evaluate.task", &n_tasks);
+    if (n == 0 && n_tasks > 0)
+        return LASER_OK;
     if (n == 0)
-        return laser_error_set(err, LASER_EUSAGE, "evaluate.text",
-                               "no text to evaluate on: give --text name=path, or `text:` in the deck");
+        return laser_error_set(
+            err, LASER_EUSAGE, "evaluate.text",
+            "nothing to evaluate on: give --text NAME=PATH or --task NAME=PATH, or `text:` "
+            "or `task:` in the deck");
     code = describe_model(e->run->checkpoint, e->precision, &encoder.vocab_size, err);
     if (code == LASER_OK && needs_tokenizer(e, pairs, n))
         code = load_tokenizer(e, &t, &encoder, header, err);
@@ -261,7 +270,7 @@ static int share(struct laser_mpi_evaluation *e, struct header *header, struct l
 
     MPI_Bcast(header, (int)sizeof *header, MPI_BYTE, 0, e->run->world);
     if (e->run->rank != 0) {
-        e->datasets = calloc((size_t)header->n_datasets, sizeof *e->datasets);
+        e->datasets = calloc((size_t)header->n_datasets + 1, sizeof *e->datasets);
         if (e->datasets == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
     }
@@ -272,68 +281,6 @@ static int share(struct laser_mpi_evaluation *e, struct header *header, struct l
             e->n_datasets = i + 1;
     }
     return code;
-}
-
-/* Batches of windows that together hold about batch_tokens tokens. */
-static void cut_batches(struct laser_mpi_evaluation *e)
-{
-    int64_t tokens = laser_deck_int(e->run->deck, "evaluate.batch_tokens");
-    int64_t windows = (tokens > 0 ? tokens : BATCH_TOKENS) / laser_windows_longest(e->windows, e->n_windows);
-
-    if (windows < 1)
-        windows = 1;
-    if (windows > LASER_SEARCH_MAX_BATCH)
-        windows = LASER_SEARCH_MAX_BATCH;
-    e->batch_windows = (int32_t)windows;
-    e->n_batches = laser_mpi_selected_batches(e) + (e->n_windows - e->n_selected + windows - 1) / windows;
-}
-
-struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *e)
-{
-    int64_t tokens = 0, longest = laser_windows_longest(e->windows, e->n_windows);
-
-    for (int64_t i = 0; i < e->n_windows; ++i)
-        tokens += e->windows[i].n_tokens;
-    return (struct laser_mpi_work){.n_batches = e->n_batches,
-                                   .batch_tokens = longest * e->batch_windows,
-                                   .length = longest,
-                                   .tokens = tokens};
-}
-
-int64_t laser_mpi_selected_batches(const struct laser_mpi_evaluation *e)
-{
-    return (e->n_selected + e->batch_windows - 1) / e->batch_windows;
-}
-
-int laser_mpi_batch_windows(const struct laser_mpi_evaluation *e, int64_t batch, int64_t *first)
-{
-    int64_t selected = laser_mpi_selected_batches(e), end = batch < selected ? e->n_selected : e->n_windows;
-
-    *first =
-        batch < selected ? batch * e->batch_windows : e->n_selected + (batch - selected) * e->batch_windows;
-    return (int)(*first + e->batch_windows <= end ? e->batch_windows : end - *first);
-}
-
-int laser_mpi_windows_split(struct laser_mpi_evaluation *e, const unsigned char *mark,
-                            struct laser_error *err)
-{
-    struct laser_window *sorted = malloc((size_t)e->n_windows * sizeof *sorted);
-    int64_t n = 0;
-
-    if (sorted == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory for %" PRId64 " windows",
-                               e->n_windows);
-    for (int64_t i = 0; i < e->n_windows; ++i)
-        if (mark[i])
-            sorted[n++] = e->windows[i];
-    e->n_selected = n;
-    for (int64_t i = 0; i < e->n_windows; ++i)
-        if (!mark[i])
-            sorted[n++] = e->windows[i];
-    free(e->windows);
-    e->windows = sorted;
-    cut_batches(e);
-    return LASER_OK;
 }
 
 int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *e, struct laser_error *err)
@@ -360,11 +307,11 @@ int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation 
     options.seqlen = laser_deck_int(run->deck, "evaluate.seqlen");
     options.stride = laser_deck_int(run->deck, "evaluate.stride");
     options.bos = header.bos;
-    code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);
+    if (e->n_datasets > 0)
+        code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);
     code = laser_mpi_agree(run->world, code, err);
-    if (code == LASER_OK) {
-        e->n_selected = e->n_windows;
-        cut_batches(e);
-    }
-    return code;
+    if (code == LASER_OK)
+        code = laser_mpi_questions_open(e, err);
+    return code == LASER_OK ? laser_mpi_agree(run->world, laser_mpi_items_make(e, NULL, NULL, err), err)
+                            : code;
 }

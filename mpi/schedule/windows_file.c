@@ -13,8 +13,7 @@
 #include "store/windows.h"
 
 int laser_mpi_windows_write(const struct laser_mpi_evaluation *e, const char *name,
-                            const struct laser_window *windows, const struct laser_window_nll *nll,
-                            struct laser_error *err)
+                            const struct laser_window_nll *nll, struct laser_error *err)
 {
     const struct laser_mpi_run *run = e->run;
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
@@ -36,50 +35,7 @@ int laser_mpi_windows_write(const struct laser_mpi_evaluation *e, const char *na
     snprintf(seqlen, sizeof seqlen, "%" PRId64, laser_deck_int(run->deck, "evaluate.seqlen"));
     snprintf(stride, sizeof stride, "%" PRId64, laser_deck_int(run->deck, "evaluate.stride"));
     code = laser_windows_write(laser_mpi_run_path(run, name), notes, sizeof notes / sizeof *notes,
-                               e->datasets, e->n_datasets, windows, nll, e->n_windows, err);
+                               e->datasets, e->n_datasets, e->windows, nll, e->n_windows, err);
     free(deck);
-    return code;
-}
-
-/* A window on its way back to the order of the texts. */
-struct place {
-    struct laser_window window;
-    struct laser_window_nll nll;
-};
-
-static int by_text(const void *a, const void *b)
-{
-    const struct laser_window *x = &((const struct place *)a)->window,
-                              *y = &((const struct place *)b)->window;
-
-    if (x->dataset != y->dataset)
-        return x->dataset < y->dataset ? -1 : 1;
-    return x->first < y->first ? -1 : x->first > y->first;
-}
-
-int laser_mpi_windows_write_means(const struct laser_mpi_evaluation *e, const char *name, const double *means,
-                                  struct laser_error *err)
-{
-    size_t n = (size_t)e->n_windows;
-    struct place *places = calloc(n + 1, sizeof *places);
-    struct laser_window *windows = calloc(n + 1, sizeof *windows);
-    struct laser_window_nll *nll = calloc(n + 1, sizeof *nll);
-    int code;
-
-    if (places == NULL || windows == NULL || nll == NULL) {
-        code = laser_error_set(err, LASER_ENOMEM, name, "no memory for %zu windows", n);
-    } else {
-        for (size_t i = 0; i < n; ++i)
-            places[i] = (struct place){e->windows[i], {means[i] * e->windows[i].n_scored, NAN}};
-        qsort(places, n, sizeof *places, by_text);
-        for (size_t i = 0; i < n; ++i) {
-            windows[i] = places[i].window;
-            nll[i] = places[i].nll;
-        }
-        code = laser_mpi_windows_write(e, name, windows, nll, err);
-    }
-    free(places);
-    free(windows);
-    free(nll);
     return code;
 }

@@ -4,15 +4,9 @@
 
 #include "schedule/evaluate.h"
 
-/* Rank 0.  The file `name` in the output directory, from the sums of all windows in the order of the texts.
+/* Rank 0.  The file `name` in the output directory, from the sums of all windows.
  */
 int laser_mpi_windows_write(const struct laser_mpi_evaluation *e, const char *name,
-                            const struct laser_window *windows, const struct laser_window_nll *nll,
-                            struct laser_error *err);
-
-/* Rank 0.  The same from the mean of each window of e->windows, which may be split in two: they go back to
- * the order of the texts.  The sums of squares are NaN. */
-int laser_mpi_windows_write_means(const struct laser_mpi_evaluation *e, const char *name, const double *means,
-                                  struct laser_error *err);
+                            const struct laser_window_nll *nll, struct laser_error *err);
 
 #endif

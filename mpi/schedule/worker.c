@@ -2,10 +2,12 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm/agree.h"
+#include "task/tree.h"
 
 /* Hidden states before one layer of one batch, and the edits below that layer they were computed with. */
 struct saved {
@@ -21,6 +23,9 @@ struct laser_mpi_worker {
     int64_t *lengths;
     float *hidden;
     double *nll;
+    struct laser_tree *trees; /* of the batches of questions, n_batches */
+    float *scored;            /* max_tokens x H: the states that are scored, where only losses are wanted */
+    struct laser_model_score *scores; /* of the batch with most */
 
     int32_t *placed; /* edits that are in place, in order */
     int n_placed;
@@ -36,6 +41,11 @@ void laser_mpi_worker_free(struct laser_mpi_worker *w)
         return;
     for (int64_t i = 0; w->saved != NULL && i < w->e->n_batches * w->layers; ++i)
         free(w->saved[i].hidden);
+    for (int64_t i = 0; w->trees != NULL && i < w->e->n_batches; ++i)
+        laser_tree_free(&w->trees[i]);
+    free(w->trees);
+    free(w->scored);
+    free(w->scores);
     laser_model_workspace_free(w->workspace);
     free(w->tokens);
     free(w->targets);
@@ -48,14 +58,46 @@ void laser_mpi_worker_free(struct laser_mpi_worker *w)
     free(w);
 }
 
-static int64_t batch_tokens(const struct laser_mpi_evaluation *e, int64_t batch)
+static bool is_questions(const struct laser_mpi_evaluation *e, int64_t batch)
 {
-    int64_t first, tokens = 0;
-    int n = laser_mpi_batch_windows(e, batch, &first);
+    return e->items[e->batches[batch].first] < 0;
+}
 
-    for (int i = 0; i < n; ++i)
-        tokens += e->windows[first + i].n_tokens;
+static int64_t batch_tokens(const struct laser_mpi_worker *w, int64_t batch)
+{
+    const struct laser_mpi_evaluation *e = w->e;
+    const struct laser_mpi_batch *b = &e->batches[batch];
+    int64_t tokens = 0;
+
+    if (is_questions(e, batch))
+        return w->trees[batch].n_tokens;
+    for (int i = 0; i < b->n; ++i)
+        tokens += e->windows[e->items[b->first + i]].n_tokens;
     return tokens;
+}
+
+/* The trees of all batches of questions. */
+static int build_trees(struct laser_mpi_worker *w, int64_t *most_scored, struct laser_error *err)
+{
+    const struct laser_mpi_evaluation *e = w->e;
+    bool share = laser_arch_continues(laser_model_arch(e->model));
+    int64_t numbers[LASER_SEARCH_MAX_BATCH];
+    int code = LASER_OK;
+
+    *most_scored = 0;
+    w->trees = calloc((size_t)e->n_batches + 1, sizeof *w->trees);
+    if (w->trees == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
+    for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b) {
+        if (!is_questions(e, b))
+            continue;
+        for (int i = 0; i < e->batches[b].n; ++i)
+            numbers[i] = ~e->items[e->batches[b].first + i];
+        code = laser_tree_build(&e->set, numbers, 0, e->batches[b].n, share, &w->trees[b], err);
+        if (code == LASER_OK && w->trees[b].n_scored > *most_scored)
+            *most_scored = w->trees[b].n_scored;
+    }
+    return code;
 }
 
 int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_worker **out,
@@ -63,7 +105,8 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
 {
     struct laser_mpi_worker *w = calloc(1, sizeof *w);
     const struct laser_arch *arch = laser_model_arch(e->model);
-    int code = LASER_OK;
+    int64_t most_scored = 0;
+    int code;
 
     *out = NULL;
     if (w == NULL)
@@ -72,19 +115,24 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
     w->room_bytes = e->n_edits > 0 ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
-    for (int64_t b = 0; b < e->n_batches; ++b)
-        if (batch_tokens(e, b) > w->max_tokens)
-            w->max_tokens = batch_tokens(e, b);
+    code = build_trees(w, &most_scored, err);
+    for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
+        if (batch_tokens(w, b) > w->max_tokens)
+            w->max_tokens = batch_tokens(w, b);
+    w->scores = malloc((size_t)most_scored * sizeof *w->scores + 1);
+    w->scored =
+        malloc((most_scored > 0 ? (size_t)(w->max_tokens * w->hidden_size) * sizeof *w->scored : 0) + 1);
     w->tokens = malloc((size_t)w->max_tokens * sizeof *w->tokens);
     w->targets = malloc((size_t)w->max_tokens * sizeof *w->targets);
-    w->lengths = malloc((size_t)e->batch_windows * sizeof *w->lengths);
+    w->lengths = malloc((size_t)LASER_SEARCH_MAX_BATCH * sizeof *w->lengths);
     w->hidden = malloc((size_t)(w->max_tokens * w->hidden_size) * sizeof *w->hidden);
     w->nll = malloc((size_t)w->max_tokens * sizeof *w->nll);
     w->placed = calloc(LASER_SEARCH_MAX_EDITS, sizeof *w->placed);
     w->edit_layer = calloc((size_t)e->n_edits + 1, sizeof *w->edit_layer);
     w->saved = calloc((size_t)(e->n_batches * w->layers) + 1, sizeof *w->saved);
-    if (w->tokens == NULL || w->targets == NULL || w->lengths == NULL || w->hidden == NULL ||
-        w->nll == NULL || w->placed == NULL || w->edit_layer == NULL || w->saved == NULL)
+    if (w->scores == NULL || w->scored == NULL || w->tokens == NULL || w->targets == NULL ||
+        w->lengths == NULL || w->hidden == NULL || w->nll == NULL || w->placed == NULL ||
+        w->edit_layer == NULL || w->saved == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for batches of %" PRId64 " tokens",
                                w->max_tokens);
     if (code == LASER_OK)
@@ -188,16 +236,22 @@ static void save(struct laser_mpi_worker *w, int64_t batch, int64_t layer, uint6
 
 static void fill_batch(struct laser_mpi_worker *w, int64_t batch, struct laser_model_batch *shape)
 {
-    int64_t first, at = 0;
-    int n = laser_mpi_batch_windows(w->e, batch, &first);
+    const struct laser_mpi_batch *b = &w->e->batches[batch];
+    int64_t at = 0;
 
-    for (int i = 0; i < n; ++i) {
-        const struct laser_window *window = &w->e->windows[first + i];
+    if (is_questions(w->e, batch)) {
+        const struct laser_tree *tree = &w->trees[batch];
+        memcpy(w->tokens, tree->tokens, (size_t)tree->n_tokens * sizeof *w->tokens);
+        *shape = laser_tree_batch(tree);
+        return;
+    }
+    for (int i = 0; i < b->n; ++i) {
+        const struct laser_window *window = &w->e->windows[w->e->items[b->first + i]];
         laser_window_fill(window, w->e->datasets[window->dataset].tokens, w->tokens + at, w->targets + at);
         w->lengths[i] = window->n_tokens;
         at += window->n_tokens;
     }
-    *shape = (struct laser_model_batch){.sequences = n, .lengths = w->lengths};
+    *shape = (struct laser_model_batch){.sequences = b->n, .lengths = w->lengths};
 }
 
 /* This rank's part of some layers and the head. */
@@ -242,61 +296,159 @@ static int run_layers(struct laser_mpi_worker *w, int64_t batch, const struct la
 }
 
 static void sum_windows(const struct laser_mpi_worker *w, const struct laser_model_batch *shape,
-                        struct laser_window_nll *nll)
+                        struct laser_mpi_item_score *scores)
 {
     int64_t at = 0;
 
     for (int64_t i = 0; i < shape->sequences; ++i) {
-        nll[i] = (struct laser_window_nll){0};
+        struct laser_window_nll *nll = &scores[i].window;
         for (int64_t t = 0; t < shape->lengths[i]; ++t, ++at)
             if (w->targets[at] >= 0) {
-                nll[i].sum_nats += w->nll[at];
-                nll[i].sum_squares_nats2 += w->nll[at] * w->nll[at];
+                nll->sum_nats += w->nll[at];
+                nll->sum_squares_nats2 += w->nll[at] * w->nll[at];
             }
-        if (!isfinite(nll[i].sum_nats))
-            nll[i].sum_nats = NAN;
+        if (!isfinite(nll->sum_nats))
+            nll->sum_nats = NAN;
     }
 }
 
+static int score_windows(struct laser_mpi_worker *w, const struct laser_model_batch *shape,
+                         struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    int code = laser_model_nll(w->e->model, w->workspace, laser_model_batch_tokens(shape), w->hidden,
+                               w->targets, w->nll, err);
+
+    if (code != LASER_OK && code != LASER_ENUMERIC)
+        return code;
+    sum_windows(w, shape, scores);
+    return LASER_OK;
+}
+
+/* Log probabilities alone: half the work of ranks. */
+static int score_losses(struct laser_mpi_worker *w, const struct laser_tree *tree, int64_t first, int64_t n,
+                        struct laser_error *err)
+{
+    size_t row = (size_t)w->hidden_size;
+    int code;
+
+    for (int64_t i = 0; i < n; ++i)
+        memcpy(w->scored + (size_t)i * row, w->hidden + (size_t)tree->rows[first + i] * row,
+               row * sizeof *w->scored);
+    code = laser_model_nll(w->e->model, w->workspace, n, w->scored, tree->targets + first, w->nll, err);
+    for (int64_t i = 0; i < n; ++i)
+        w->scores[first + i] = (struct laser_model_score){.log_probability = -w->nll[i], .rank = INT64_MAX};
+    return code == LASER_ENUMERIC ? LASER_OK : code;
+}
+
+/* One question from the scores of its targets; returns how many they are. */
+static int64_t score_question(const struct laser_mpi_worker *w, int64_t question,
+                              const struct laser_model_score *scores, struct laser_task_score *out)
+{
+    const struct laser_set *set = &w->e->set;
+    const struct laser_set_question *q = &set->questions[question];
+    struct laser_option_score small[16], *options = small;
+    int64_t at = 0;
+
+    if (q->n_options > 16)
+        options = malloc((size_t)q->n_options * sizeof *options);
+    for (int k = 0; options != NULL && k < q->n_options; ++k) {
+        const struct laser_set_option *o = &set->options[q->first_option + k];
+        options[k] = (struct laser_option_score){
+            .n_tokens = o->n_scored, .is_greedy = true, .best_rank = scores[at].rank};
+        for (int32_t i = 0; i < o->n_scored; ++i) {
+            options[k].log_probability += scores[at + i].log_probability;
+            options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
+        }
+        at += o->n_scored;
+        for (int32_t i = 0; i < o->n_variants; ++i, ++at)
+            if (scores[at].rank < options[k].best_rank)
+                options[k].best_rank = scores[at].rank;
+    }
+    if (options != NULL)
+        laser_task_score((enum laser_task_kind)set->tasks[q->task].kind, options, q->n_options, q->answer,
+                         out);
+    if (options != small)
+        free(options);
+    return options == NULL ? -1 : at;
+}
+
+static int score_questions(struct laser_mpi_worker *w, int64_t batch, struct laser_mpi_item_score *scores,
+                           struct laser_error *err)
+{
+    const struct laser_tree *tree = &w->trees[batch];
+    const struct laser_mpi_batch *b = &w->e->batches[batch];
+    bool ranks = false;
+    int64_t at = 0;
+    int code = LASER_OK;
+
+    for (int i = 0; i < b->n; ++i)
+        ranks = ranks || w->e->set.tasks[w->e->set.questions[~w->e->items[b->first + i]].task].kind ==
+                             LASER_TASK_COMPLETION;
+    for (int64_t first = 0, n; code == LASER_OK && first < tree->n_scored; first += n) {
+        n = tree->n_scored - first < w->max_tokens ? tree->n_scored - first : w->max_tokens;
+        code = ranks ? laser_model_scores(w->e->model, w->workspace, n, w->hidden, tree->rows + first,
+                                          tree->targets + first, w->scores + first, err)
+                     : score_losses(w, tree, first, n, err);
+    }
+    for (int i = 0; code == LASER_OK && i < b->n; ++i) {
+        int64_t n = score_question(w, ~w->e->items[b->first + i], w->scores + at, &scores[i].question);
+        at += n;
+        if (n < 0)
+            code =
+                laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for the options of a question");
+    }
+    return code;
+}
+
 int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
-                             int n_kept, struct laser_window_nll *nll, struct laser_error *err)
+                             int n_kept, struct laser_mpi_item_score *scores, struct laser_error *err)
 {
     struct laser_mpi_worker *w = e->worker;
     struct laser_model_batch shape;
     int code = place(w, edits, n_edits, err);
 
+    memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
     if (code != LASER_OK)
         return code;
     fill_batch(w, batch, &shape);
     code = run_layers(w, batch, &shape, edits, n_edits, n_kept, err);
-    if (code == LASER_OK)
-        code = laser_model_nll(e->model, w->workspace, laser_model_batch_tokens(&shape), w->hidden,
-                               w->targets, w->nll, err);
-    if (code != LASER_OK && code != LASER_ENUMERIC)
+    if (code != LASER_OK)
         return code;
-    sum_windows(w, &shape, nll);
-    return LASER_OK;
+    return is_questions(e, batch) ? score_questions(w, batch, scores, err)
+                                  : score_windows(w, &shape, scores, err);
+}
+
+/* "window 12", "the question in line 3 of capitals" */
+static void name_item(const struct laser_mpi_evaluation *e, int64_t batch, int64_t sequence, char *name,
+                      size_t size)
+{
+    int64_t index;
+
+    if (laser_mpi_item_is_question(e, e->batches[batch].first, &index))
+        snprintf(name, size, "a batch of questions of %s, from line %" PRId64,
+                 e->set.tasks[e->set.questions[index].task].name, e->set.questions[index].line);
+    else
+        snprintf(name, size, "window %" PRId64, e->items[e->batches[batch].first + sequence]);
 }
 
 int laser_mpi_blame(struct laser_mpi_evaluation *e, int64_t batch, struct laser_error *err)
 {
     struct laser_mpi_worker *w = e->worker;
     struct laser_model_batch shape;
-    int64_t layer, sequence, first;
+    int64_t layer, sequence;
+    char name[400];
     int code;
 
     fill_batch(w, batch, &shape);
     code = laser_model_blame(e->model, w->workspace, w->tokens, &shape, w->hidden, &layer, &sequence, err);
     if (code != LASER_OK)
         return code;
-    laser_mpi_batch_windows(e, batch, &first);
+    name_item(e, batch, sequence < 0 ? 0 : sequence, name, sizeof name);
     if (layer < 0)
         return laser_error_set(err, LASER_ENUMERIC, e->run->checkpoint->model,
-                               "the embedding gives values that are not finite in window %" PRId64,
-                               first + sequence);
+                               "the embedding gives values that are not finite in %s", name);
     return laser_error_set(err, LASER_ENUMERIC, e->run->checkpoint->model,
-                           "values that are not finite appear in %s %" PRId64 " (of %" PRId64
-                           ") in window %" PRId64,
+                           "values that are not finite appear in %s %" PRId64 " (of %" PRId64 ") in %s",
                            layer == w->layers ? "the head after layer" : "layer",
-                           layer == w->layers ? layer - 1 : layer, w->layers, first + sequence);
+                           layer == w->layers ? layer - 1 : layer, w->layers, name);
 }

@@ -23,4 +23,9 @@ enum laser_split_kind {
 int laser_windows_split(const struct laser_window *windows, int64_t n_windows, enum laser_split_kind kind,
                         double fraction, uint64_t seed, unsigned char *selected, struct laser_error *err);
 
+/* The same of any items (questions of tasks): dataset[n] says which one each belongs to, those of one
+ * standing together. */
+int laser_items_split(const int32_t *dataset, int64_t n, enum laser_split_kind kind, double fraction,
+                      uint64_t seed, unsigned char *selected, struct laser_error *err);
+
 #endif

@@ -32,10 +32,11 @@ static int check_texts(const struct laser_deck *deck, enum laser_command command
 {
     const struct laser_deck_pair *pairs;
     struct stat info;
-    int count;
+    int count, tasks;
 
     pairs = laser_deck_pairs(deck, "evaluate.text", &count);
-    if (count == 0 && command != LASER_COMMAND_PLAN)
+    laser_deck_pairs(deck, "evaluate.task", &tasks);
+    if (count == 0 && tasks == 0 && command != LASER_COMMAND_PLAN)
         return laser_error_set(err, LASER_EUSAGE, laser_command_name(command),
                                "which text? give --text NAME=PATH, or `text:` in a deck's evaluate section");
     for (int i = 0; i < count; i++) {

@@ -2,17 +2,20 @@
 
 #include <string.h>
 
-#define SCAN_LIKE  (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE)
-#define SELECTS    (SCAN_LIKE | LASER_IN_DERIVE)
-#define EVALUATES  (LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_PLAN)
-#define REDUCES    (LASER_IN_REDUCE | LASER_IN_PLAN)
-#define WORKS      (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_APPLY)
-#define REPORTS    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_REPORT)
+#define SCAN_LIKE (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE)
+#define SELECTS   (SCAN_LIKE | LASER_IN_DERIVE)
+#define EVALUATES (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
+#define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
+#define REDUCES   (LASER_IN_REDUCE | LASER_IN_PLAN)
+#define WORKS     (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_APPLY)
+#define REPORTS                                                                                              \
+    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
+     LASER_IN_REPORT)
 #define WITH_MODEL (WORKS | LASER_IN_EXPORT | LASER_IN_GENERATE)
 #define RUNS_MODEL (EVALUATES | LASER_IN_GENERATE)
 #define WITH_OUTPUT                                                                                          \
-    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_REDUCE | LASER_IN_APPLY |              \
-     LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT)
+    (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
+     LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT)
 #define ALL                                                                                                  \
     (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT |        \
      LASER_IN_GENERATE)
@@ -20,8 +23,8 @@
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
-    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|reduce|generate", NO_RANGE, NULL, NULL, 0, ALL,
-     NULL, NULL, 0, "what to do when the command line does not say"},
+    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|evaluate|reduce|generate", NO_RANGE, NULL, NULL, 0,
+     ALL, NULL, NULL, 0, "what to do when the command line does not say"},
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
      "model directory, one .safetensors or HDF5 file, or org/name in the local hub cache"},
     {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
@@ -78,6 +81,15 @@ static const struct laser_deck_key keys[] = {
 
     {"evaluate.text", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, EVALUATES, "text", "NAME=PATH", 0,
      "a text to evaluate on, may be repeated; wikitext2, ptb, c4 and gsm8k are joined as their users do"},
+    {"evaluate.task", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, ASKS, "task", "NAME=PATH", 0,
+     "a file of questions to evaluate on (doc/tasks.md), may be repeated; the name may be left out"},
+    {"evaluate.objective", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, "objective", "NAME",
+     0,
+     "what a search improves: perplexity, accuracy, log_loss, brier, preference, ... or a weighted sum "
+     "(0.7*accuracy + 0.3*log_loss); default: perplexity with a text, else accuracy or preference"},
+    {"evaluate.validation_share", LASER_TYPE_REAL, "0.2", NULL, 0.001, 1, NULL, NULL, 1, REDUCES, NULL, NULL,
+     0,
+     "share of each task's questions that decides what is kept; the rest is only reported, 1 = all decide"},
     {"evaluate.seqlen", LASER_TYPE_INT, "128", NULL, 2, 1048576, NULL, "128", 1, EVALUATES, "seqlen", "N", 0,
      "tokens of a window; compat laserrmt with strategy backward: 384"},
     {"evaluate.convention", LASER_TYPE_ENUM, "laserrmt", "laserrmt|hf-strided|llama.cpp|lm-eval", NO_RANGE,
@@ -98,7 +110,7 @@ static const struct laser_deck_key keys[] = {
     {"evaluate.selection_share", LASER_TYPE_REAL, "0.5", NULL, 0.01, 1, NULL, "1", 1, REDUCES, NULL, NULL, 0,
      "share of the windows that decides what is kept; the rest is only reported, 1 = all decide"},
     {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
-     "seed of the split into selection and report"},
+     "seed of the split into selection (validation) and report (test)"},
 
     {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget", NO_RANGE,
      NULL, "snr", 1, REDUCES, "strategy", "NAME", 0, "which matrices are tried, in what order and how"},
@@ -221,6 +233,10 @@ static const struct laser_deck_command commands[] = {
      "Evaluates a causal language model on local texts, its heads and columns shared among the ranks: "
      "perplexity, mean "
      "loss and standard error per text and pooled."},
+    {LASER_COMMAND_EVALUATE, "evaluate", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "questions of tasks, and texts, through a model",
+     "Asks a model the questions of task files: accuracy and log loss of choices and completions, share and "
+     "margin of preferences, each with its standard error; with --text perplexity too."},
     {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0, "two evaluations, window by window",
      "Compares the losses of two finished runs on the same windows: mean difference, its standard error, and "
      "which "

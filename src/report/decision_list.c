@@ -101,7 +101,8 @@ static void put_decision(struct laser_text *out, const json_t *d, size_t begin, 
              (long long)json_integer_value(json_object_get(d, "of")));
     if (with_rank)
         laser_text_printf(out, " %*s", RANK - 1, text);
-    put_number(out, "%.6f", early ? (double)NAN : real_of(d, "ppl"), PPL);
+    put_number(out, "%.6f",
+               early ? (double)NAN : real_of(d, json_object_get(d, "ppl") != NULL ? "ppl" : "value"), PPL);
     if (with_change) {
         put_number(out, "%+.2e", real_of(d, "difference"), 10);
         snprintf(text, sizeof text, "+- %.1e", real_of(d, "difference_stderr"));

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mcnemar.h"
+
 enum progress { IDLE, RUNNING, COMPLETE, GIVEN_UP };
 
 /* Values of one state, batch by batch. */
@@ -33,31 +35,6 @@ struct laser_search {
     int32_t kept[LASER_SEARCH_MAX_EDITS];
     int64_t batches_done;
 };
-
-const char *laser_search_reason_name(enum laser_search_reason reason)
-{
-    static const char *const names[] = {"accepted",       "worse",      "within error",
-                                        "given up early", "not finite", "measured"};
-
-    return names[reason];
-}
-
-void laser_search_paired(const double *a, const double *b, const double *weights, int n, double *mean,
-                         double *se)
-{
-    double sum = 0, weight = 0, spread = 0;
-
-    for (int i = 0; i < n; ++i) {
-        sum += weights[i] * (a[i] - b[i]);
-        weight += weights[i];
-    }
-    *mean = sum / weight;
-    for (int i = 0; i < n; ++i) {
-        double d = weights[i] * (a[i] - b[i] - *mean);
-        spread += d * d;
-    }
-    *se = n > 1 ? sqrt(spread * n / (n - 1)) / weight : 0;
-}
 
 static double weighted_sum(const double *x, const double *weights, int n)
 {
@@ -100,7 +77,7 @@ static int begin(const struct laser_search *s, struct evaluation *e)
 
 static int windows_of(const struct laser_search *s, int n_batches)
 {
-    int n = n_batches * s->plan.batch_windows;
+    int n = s->plan.batch_first != NULL ? s->plan.batch_first[n_batches] : n_batches * s->plan.batch_windows;
 
     return n < s->plan.n_windows ? n : s->plan.n_windows;
 }
@@ -112,6 +89,11 @@ static int check_plan(const struct laser_search_plan *p, struct laser_error *err
     if (p->n_windows < 1 || p->batch_windows < 1 || p->batch_windows > LASER_SEARCH_MAX_BATCH)
         return laser_error_set(err, LASER_EINTERNAL, where, "%d windows in batches of %d", p->n_windows,
                                p->batch_windows);
+    for (int b = 0; p->batch_first != NULL && b < p->n_batches; ++b)
+        if (p->batch_first[b + 1] <= p->batch_first[b] ||
+            p->batch_first[b + 1] > p->batch_first[b] + LASER_SEARCH_MAX_BATCH)
+            return laser_error_set(err, LASER_EINTERNAL, where, "batch %d begins at %d, the next at %d", b,
+                                   p->batch_first[b], p->batch_first[b + 1]);
     for (int c = 0; c < p->n_candidates; ++c)
         if (p->candidates[c].n_trials < 1 || p->candidates[c].first_trial < 0 ||
             p->candidates[c].first_trial + p->candidates[c].n_trials > p->n_trials)
@@ -142,7 +124,9 @@ int laser_search_create(const struct laser_search_plan *plan, laser_search_decid
     s->plan = *plan;
     s->decided = decided;
     s->context = context;
-    s->n_batches = (plan->n_windows + plan->batch_windows - 1) / plan->batch_windows;
+    s->n_batches = plan->batch_first != NULL
+                       ? plan->n_batches
+                       : (plan->n_windows + plan->batch_windows - 1) / plan->batch_windows;
     s->trials = calloc((size_t)plan->n_trials + 1, sizeof *s->trials);
     s->first_base = malloc((size_t)plan->n_windows * sizeof *s->first_base);
     s->owner = malloc((size_t)s->n_batches * sizeof *s->owner);
@@ -292,7 +276,7 @@ static bool hopeless(const struct laser_search *s, const struct evaluation *e, i
 
     if (!s->plan.give_up_early || s->plan.accept == LASER_ACCEPT_NEVER)
         return false;
-    if (s->plan.accept == LASER_ACCEPT_PAIRED)
+    if (s->plan.accept == LASER_ACCEPT_PAIRED || s->plan.accept == LASER_ACCEPT_MCNEMAR)
         return curtailed(s, e, n);
     mean = weighted_sum(s->base.nll, w, s->plan.n_windows);
     if (s->plan.accept == LASER_ACCEPT_TOLERANCE)
@@ -312,6 +296,18 @@ static void advance(const struct laser_search *s, struct evaluation *e)
         else if (!isfinite(weighted_sum(e->nll, s->plan.window_weights, n)) || hopeless(s, e, n))
             e->progress = GIVEN_UP;
     }
+}
+
+/* The chance of as many better windows among those that changed, were the trial as good as the base. */
+static double mcnemar(const struct laser_search *s, const struct evaluation *e, int n)
+{
+    int64_t better = 0, worse = 0;
+
+    for (int i = 0; i < n; ++i) {
+        better += e->nll[i] < s->base.nll[i];
+        worse += e->nll[i] > s->base.nll[i];
+    }
+    return laser_mcnemar_p(better, worse);
 }
 
 /* Judges one evaluated trial against the base. */
@@ -345,6 +341,11 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
         break;
     case LASER_ACCEPT_PAIRED:
         accepted = d->difference < -s->plan.z * d->difference_se;
+        if (!accepted && d->difference < 0)
+            d->reason = LASER_REASON_WITHIN_ERROR;
+        break;
+    case LASER_ACCEPT_MCNEMAR:
+        accepted = d->difference < 0 && mcnemar(s, e, d->n_windows) < laser_normal_tail(s->plan.z);
         if (!accepted && d->difference < 0)
             d->reason = LASER_REASON_WITHIN_ERROR;
         break;
@@ -436,7 +437,7 @@ int laser_search_done(struct laser_search *s, int group, const struct laser_sear
                       const struct laser_search_result *result, struct laser_error *err)
 {
     struct evaluation *e = order->trial < 0 ? &s->base : &s->trials[order->trial];
-    int first = order->batch * s->plan.batch_windows, code = LASER_OK;
+    int first = windows_of(s, order->batch), code = LASER_OK;
     struct laser_search_decision decision = {0};
 
     (void)group;

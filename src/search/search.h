@@ -27,6 +27,9 @@ enum laser_search_accept {
     LASER_ACCEPT_NOT_WORSE, /* mean <= best (laserRMT rmt_laser_snr.py) */
     LASER_ACCEPT_BETTER,    /* mean <  best (laserRMT rmt_laser.py) */
     LASER_ACCEPT_PAIRED,    /* mean paired difference < -z * its standard error */
+    LASER_ACCEPT_MCNEMAR, /* of windows that are right or wrong (a question's accuracy): mean < best, and the
+                             exact one-sided McNemar test of those that changed gives less than the normal
+                             tail beyond z */
     LASER_ACCEPT_TOLERANCE, /* mean <= first base + log(1 + tolerance) */
     LASER_ACCEPT_NEVER      /* only measured (a sweep) */
 };
@@ -58,7 +61,9 @@ struct laser_search_plan {
 
     const double *window_weights; /* scored tokens of each window */
     int n_windows;
-    int batch_windows; /* windows of a batch (the last may have fewer); <= LASER_SEARCH_MAX_BATCH */
+    int batch_windows;      /* windows of a batch (the last may have fewer); <= LASER_SEARCH_MAX_BATCH */
+    const int *batch_first; /* instead: first window of each batch, and n_windows at the end; may be NULL */
+    int n_batches;          /* with batch_first */
 
     enum laser_search_accept accept;
     enum laser_search_pick pick;
@@ -142,10 +147,10 @@ enum laser_search_next laser_search_next(struct laser_search *search, int group,
 /* A result.  Results of states that are no longer of interest are ignored.  A base that is not finite is
  * LASER_ENUMERIC.
  *
- * Giving up early: under LASER_ACCEPT_PAIRED, from 8 windows on, as soon as the trial would be accepted in
- * the end with a probability below 5 %, going by the drift seen so far bettered by its standard error; under
- * the others as soon as the sum over the first windows is more than the best state's sum over all.  Looked at
- * batch by batch in order, so it does not depend on who came first. */
+ * Giving up early: under LASER_ACCEPT_PAIRED and _MCNEMAR, from 8 windows on, as soon as the trial would be
+ * accepted in the end with a probability below 5 %, going by the drift seen so far bettered by its standard
+ * error; under the others as soon as the sum over the first windows is more than the best state's sum over
+ * all.  Looked at batch by batch in order, so it does not depend on who came first. */
 int laser_search_done(struct laser_search *search, int group, const struct laser_search_order *order,
                       const struct laser_search_result *result, struct laser_error *err);
 

@@ -234,3 +234,15 @@ double laser_objective_shown(const struct laser_objective *o, double mean)
         return exp(mean);
     return term < 0 || !laser_metric_rises(term) ? mean : laser_metric_is_share(term) ? 1 - mean : -mean;
 }
+
+double laser_objective_shown_difference(const struct laser_objective *o, double difference)
+{
+    int term = only_term(o);
+
+    return term >= 0 && term < LASER_METRICS && laser_metric_rises(term) ? 0 - difference : difference;
+}
+
+bool laser_objective_is_positive(const struct laser_objective *o)
+{
+    return !(o->weight[LASER_METRIC_MARGIN] > 0) && !(o->weight[LASER_METRIC_MARGIN_NORM] > 0);
+}

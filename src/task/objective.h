@@ -67,4 +67,10 @@ void laser_objective_describe(const struct laser_objective *objective, struct la
 const char *laser_objective_label(const struct laser_objective *objective);
 double laser_objective_shown(const struct laser_objective *objective, double mean);
 
+/* A difference of two such means for people: above 0 is better where the metric rises. */
+double laser_objective_shown_difference(const struct laser_objective *objective, double difference);
+
+/* Can no loss be below 0, so that a sum over some items is a lower bound of that over all? */
+bool laser_objective_is_positive(const struct laser_objective *objective);
+
 #endif

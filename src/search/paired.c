@@ -1,0 +1,28 @@
+#include <math.h>
+
+#include "search/search.h"
+
+const char *laser_search_reason_name(enum laser_search_reason reason)
+{
+    static const char *const names[] = {"accepted",       "worse",      "within error",
+                                        "given up early", "not finite", "measured"};
+
+    return names[reason];
+}
+
+void laser_search_paired(const double *a, const double *b, const double *weights, int n, double *mean,
+                         double *se)
+{
+    double sum = 0, weight = 0, spread = 0;
+
+    for (int i = 0; i < n; ++i) {
+        sum += weights[i] * (a[i] - b[i]);
+        weight += weights[i];
+    }
+    *mean = sum / weight;
+    for (int i = 0; i < n; ++i) {
+        double d = weights[i] * (a[i] - b[i] - *mean);
+        spread += d * d;
+    }
+    *se = n > 1 ? sqrt(spread * n / (n - 1)) / weight : 0;
+}

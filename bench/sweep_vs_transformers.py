@@ -4,13 +4,14 @@
     tools/make_random_model.py --shape 135m --dtype bf16 --output DIR
     bench/sweep_vs_transformers.py --program ./laser_mpi --launcher 'mpirun -n 3' --model DIR --work DIR
 
-7 types x 5 fractions x all layers on 200 questions with four choices each.  Both sides are measured on a sample and
-extrapolated:
+7 types x 5 fractions x all layers on 200 questions with four choices each, in processor seconds (a busy machine spoils the
+clock; one thread a process).  Both sides are measured on a sample and extrapolated:
 - laser_mpi runs the sweep over a few layers, evenly spread (an edit in layer L recomputes L to the end, so the layers must
-  be), and its phases `edits` and `sweep` are multiplied by layers / sample; the scan of all matrices counts in full;
+  be), with one fraction and --sample questions.  Its whole processor time, from start to end and of all ranks, is multiplied: also what
+  happens once (scan of these layers, reading the model, writing it) and what happens once for all fractions;
 - transformers makes some of the edits, one at a time, as the paper's program does (torch.svd_lowrank with two power
-  iterations, in float32), and evaluates all questions in padded batches sorted by length; the mean second of an edit is
-  multiplied by their number.  Loading the model is not counted.
+  iterations, in float32), and evaluates the same questions in padded batches sorted by length; the mean second of an edit
+  is multiplied.  Loading the model is not counted.
 The questions are drawn from a text with a seed, tokens by --tokenizer (any tokenizer.json whose ids the model has).
 Needs torch and transformers; prints Markdown.
 """
@@ -19,6 +20,7 @@ import json
 import pathlib
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -62,7 +64,7 @@ def prepare(args):
         elif path.suffix == ".json":
             shutil.copyfile(path, target)
     shutil.copyfile(args.tokenizer, model / "tokenizer.json")
-    questions = list(make_questions(args.text.read_text(encoding="utf-8"), args.questions, args.words, 7))
+    questions = list(make_questions(args.text.read_text(encoding="utf-8"), args.sample, args.words, 7))
     (args.work / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions), encoding="utf-8")
     return model, questions
 
@@ -74,17 +76,18 @@ def ours(args, model, layers):
         "--strategy", "sweep", "--output", str(out), "--force", "--set", "log.progress=off",
         "--set", "evaluate.objective=log_loss", "--set", "evaluate.validation_share=1",
         "--set", "reduce.types=" + ",".join(TYPES), "--set", "reduce.layers=" + ",".join(map(str, layers)),
-        "--set", "reduce.fractions=" + ",".join(map(str, FRACTIONS))]
+        "--set", f"reduce.fractions={args.fraction}", "--matrices",
+        "re:.*layers\\.(" + "|".join(map(str, layers)) + ")\\..*_proj.weight"]
     for item in args.set:
         command += ["--set", item]
-    begin = time.time()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True)
-    wall = time.time() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         sys.exit(done.stderr or done.stdout)
-    phases = {m[1]: float(m[2]) for m in re.finditer(r"PHASE +(\w+): ([0-9.]+) s", done.stdout)}
     (args.work / "ours.log").write_text(done.stdout, encoding="utf-8")
-    return wall, phases, json.loads((out / "results.json").read_text())
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+            json.loads((out / "results.json").read_text()))
 
 
 class Theirs:
@@ -123,13 +126,13 @@ class Theirs:
         """Seconds of decomposition and of evaluation, and the loss."""
         weight = self.model.get_parameter(f"model.layers.{layer}.{MODULES[name]}.weight")
         before = weight.detach().clone()
-        begin = time.time()
+        begin = time.process_time()
         with torch.no_grad():
             u, s, v = torch.svd_lowrank(weight.float(), q=max(1, int(min(weight.shape) * fraction)), niter=2)
             weight.copy_(u @ torch.diag(s) @ v.T)
-        middle = time.time()
+        middle = time.process_time()
         loss = self.evaluate()
-        end = time.time()
+        end = time.process_time()
         with torch.no_grad():
             weight.copy_(before)
         return middle - begin, end - middle, loss
@@ -145,10 +148,12 @@ def main():
     p.add_argument("--tokenizer", type=pathlib.Path, default=here / "inputs/demo-model/tokenizer.json")
     p.add_argument("--text", type=pathlib.Path, default=here / "inputs/demo-text/report.txt")
     p.add_argument("--questions", type=int, default=200)
+    p.add_argument("--sample", type=int, default=16, help="questions that are evaluated")
+    p.add_argument("--fraction", type=float, default=0.1, help="the fraction of the sample")
     p.add_argument("--words", type=int, default=40, help="of the longest prompt")
-    p.add_argument("--layers", default="0,7,14,22,29", help="the sample of our sweep")
-    p.add_argument("--edits", type=int, default=3, help="the sample of transformers")
-    p.add_argument("--threads", type=int, default=2, help="of torch")
+    p.add_argument("--layers", default="4,15,25", help="the sample of our sweep")
+    p.add_argument("--edits", type=int, default=2, help="the sample of transformers")
+    p.add_argument("--threads", type=int, default=1, help="of torch")
     p.add_argument("--batch", type=int, default=32, help="sequences of a batch of transformers")
     p.add_argument("--set", action="append", default=[], help="for laser_mpi")
     args = p.parse_args()
@@ -156,28 +161,25 @@ def main():
     n_layers = json.loads((model / "config.json").read_text())["num_hidden_layers"]
     sample = [int(x) for x in args.layers.split(",")]
     n_edits = n_layers * len(TYPES) * len(FRACTIONS)
+    done = len(sample) * len(TYPES)
+    more = args.questions / args.sample
 
-    wall, phases, results = ours(args, model, sample)
-    scale = n_layers / len(sample)
-    fixed = wall - phases["edits"] - phases["sweep"]
-    total = fixed + scale * (phases["edits"] + phases["sweep"])
-    print(f"laser_mpi ({args.launcher}): {len(sample) * len(TYPES) * len(FRACTIONS)} of {n_edits} edits in {wall:.1f} s: "
-          f"edits {phases['edits']:.1f} s, sweep {phases['sweep']:.1f} s, the rest {fixed:.1f} s; "
-          f"all: {total:.0f} s", flush=True)
+    cpu, results = ours(args, model, sample)
+    total = cpu * n_edits / done * more
+    print(f"laser_mpi ({args.launcher}): {done} edits on {args.sample} questions in {cpu:.1f} s; {n_edits} edits on "
+          f"{args.questions}: {total:.0f} s", flush=True)
 
     theirs = Theirs(args, model, questions)
     base = theirs.evaluate()
     tokens = sum(len(row[3]) for row in theirs.rows)
-    spent = []
-    for e in range(args.edits):
-        layer, name = sample[e * 2 % len(sample)], TYPES[(2 * e + 6) % len(TYPES)]
-        spent.append(theirs.edit(layer, name, FRACTIONS[e % len(FRACTIONS)]))
+    spent = [theirs.edit(sample[e % len(sample)], TYPES[(2 * e + 6) % len(TYPES)], args.fraction)
+             for e in range(args.edits)]
     svd, forward = (sum(s[i] for s in spent) / len(spent) for i in (0, 1))
-    print(f"transformers ({args.threads} threads, float32, batches of {args.batch}): {len(spent)} edits, each "
-          f"{svd:.2f} s for torch.svd_lowrank and {forward:.1f} s for {len(questions)} questions ({tokens} tokens); all: "
-          f"{n_edits * (svd + forward):.0f} s")
-    print(f"ratio {n_edits * (svd + forward) / total:.1f}; log loss of the base: transformers {base:.6f}, laser_mpi "
-          f"{results['baseline']}")
+    whole = n_edits * (svd + more * forward)
+    print(f"transformers ({args.threads} threads, float32, batches of {args.batch}): {len(spent)} edits, each {svd:.2f} s for "
+          f"torch.svd_lowrank and {forward:.1f} s for {args.sample} questions ({tokens} tokens); {n_edits} edits on "
+          f"{args.questions}: {whole:.0f} s")
+    print(f"ratio {whole / total:.1f}; log loss of the base: transformers {base:.6f}, laser_mpi {results['baseline']}")
 
 
 if __name__ == "__main__":

@@ -43,4 +43,26 @@ for n in $(ranks_of 1 4); do
     check "log loss, $n ranks" by_text "loss-$n" "$scratch/noisy" "$n"
     check "log loss, $n ranks: the same results" near_results "$out/loss" "$out/loss-$n" 1e-3
 done
+
+# By the answers: accuracy is the exact match of greedy decoding.
+by_answers() { # name model ranks
+    by_answers_name=$1 by_answers_model=$2 by_answers_ranks=$3
+    shift 3
+    compose "$by_answers_name" "$by_answers_model" "$by_answers_ranks" --task "facts=$facts/facts.jsonl" \
+        --objective accuracy "$@"
+}
+
+check "accuracy: compose" by_answers right "$scratch/noisy" 2
+check "accuracy: the sweep finds the matrix" test "$(of right sweep_winner tensor)" = $matrix
+check "accuracy: the first that is kept is it" \
+    test "$(of right decisions 0 tensor)$(of right decisions 0 kept)" = ${matrix}true
+check "accuracy: noise hides at least a fifth of the answers" is_less "$(of right baseline report value)" 0.8
+check "accuracy: 12 points better on the test part" is_less "$(of right report_difference nll)" -0.12
+check "accuracy: that is said" says "composition on the report part: .*: a gain"
+check "accuracy, control: compose" by_answers none "$facts/model" 2
+check "accuracy, control: nothing is kept" says "0 candidates kept"
+for n in $(ranks_of 1 4); do
+    check "accuracy, $n ranks" by_answers "right-$n" "$scratch/noisy" "$n"
+    check "accuracy, $n ranks: the same results" near_results "$out/right" "$out/right-$n" 1e-3
+done
 finish

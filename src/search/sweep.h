@@ -62,8 +62,8 @@ int laser_sweep_compose(const struct laser_sweep *sweep, const struct laser_stra
 /* "layer 3", "all layers", "no layer". */
 void laser_sweep_row_name(const struct laser_sweep *sweep, int row, char name[24]);
 
-/* How many standard errors better than the base an edit must be that was picked among n: the one-sided 2.5 %
- * of a normal variable, shared among all (Bonferroni).  At least 2. */
+/* How many standard errors better than the base an edit must be that was picked among n: the upper 5 % of a
+ * normal variable, shared among all (Bonferroni).  At least 2. */
 double laser_sweep_z(int n);
 
 #endif

@@ -115,7 +115,7 @@ double laser_sweep_z(int n)
     /* The tail falls with z: bisection. */
     for (int i = 0; i < 80; ++i) {
         double z = (low + high) / 2;
-        if (0.5 * erfc(z / sqrt(2)) > 0.025 / (n > 0 ? n : 1))
+        if (0.5 * erfc(z / sqrt(2)) > 0.05 / (n > 0 ? n : 1))
             low = z;
         else
             high = z;

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Generation through the program: transformers' greedy tokens on every number of ranks and shards, draws with a seed,
-# two models side by side, ends of texts, what is refused.  And the models that other scripts do not run: masked ones and
-# stacked experts.
+# two models side by side, ends of texts, what is refused.
 . "$SRCDIR/tests/e2e_lib.sh"
 golden=$SRCDIR/tests/golden/greedy.tsv
 models=$SRCDIR/tests/golden/model
@@ -83,20 +82,4 @@ check "a tokenizer of another model" refuses 3 "does the tokenizer belong" 1 gen
     --against "$models/llama" --prompt "$beginning"
 check "too little memory" refuses 6 "start more ranks" 2 generate --model "$demo" --prompt x --memory-per-rank 100MB
 
-# ---- masked models and stacked experts ----
-check "a masked model can be scanned" run 2 scan --model "$models/roberta" --output "$scratch/roberta"
-check "... but has no perplexity" refuses 3 "roberta is a masked language model" 2 perplexity --model "$models/roberta" \
-    --text "selection=$text" --output "$scratch/roberta-perplexity"
-# The golden tokens as a file of ids: their loss is the mean of the golden ones, however experts are stored and shared.
-for model in mixtral-stacked qwen2_moe-stacked qwen3_moe-stacked; do
-    tr -d ' ' <"$models/$model/golden.json" | sed 's/.*"tokens":\[\[//; s/\]\].*//; s/\],\[/,/' | tr ',' '\n' |
-        while read -r id; do printf "\\$(printf %03o "$id")\\000\\000\\000"; done >"$scratch/$model.i32"
-    expected=$(tr -d ' ' <"$models/$model/golden.json" | sed 's/.*"nll":\[\[//; s/\]\].*//; s/\],\[/,/' | tr ',' '\n' |
-        awk '{ s += $1 } END { printf "%.9f", s / NR }')
-    check "$model" run 3 perplexity --model "$models/$model" --text "t=$scratch/$model.i32" --seqlen 29 --shards 2 \
-        --output "$scratch/$model"
-    found=$("$tool" get "$scratch/$model/results.json" perplexity pooled nll)
-    check "... the loss of transformers" awk -v a="$found" -v b="$expected" \
-        'BEGIN { d = a / b - 1; exit !(d < 1e-6 && d > -1e-6) }'
-done
 finish

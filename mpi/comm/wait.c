@@ -2,18 +2,23 @@
 
 #include <time.h>
 
+#define MANY_POLLS 3000 /* without anything: some seconds */
+#define LONG_POLLS 10000
+
 void laser_mpi_pause(struct laser_mpi_pause *pause)
 {
     struct timespec nap = {0, 20000};
+    long most_ns;
 
     /* Not sched_yield: on a busy machine each one waits for a whole round of the other processes, where one
      * that has slept is served first. */
     if (++pause->polls < 20)
         return;
-    /* 20 us at first, 1 ms once nothing has come for about 20 ms. */
-    nap.tv_nsec *= 1 + (pause->polls - 20) / 8;
-    if (nap.tv_nsec > 1000000)
-        nap.tv_nsec = 1000000;
+    /* 20 us at first, 1 ms once nothing has come for about 20 ms, 5 ms after some seconds. */
+    nap.tv_nsec *= 1 + (pause->polls < LONG_POLLS ? pause->polls - 20 : LONG_POLLS) / 8;
+    most_ns = pause->polls < MANY_POLLS ? 1000000 : 5000000;
+    if (nap.tv_nsec > most_ns)
+        nap.tv_nsec = most_ns;
     nanosleep(&nap, NULL);
 }
 

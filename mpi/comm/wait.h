@@ -1,5 +1,5 @@
 /* Waiting without burning a core: an MPI rank that blocks in a receive or a collective spins at full speed.
- * These poll, and sleep longer the longer nothing comes (at most a millisecond).
+ * These poll, and sleep longer the longer nothing comes (a millisecond, after seconds of nothing five).
  */
 #ifndef LASER_MPI_COMM_WAIT_H
 #define LASER_MPI_COMM_WAIT_H

@@ -58,6 +58,26 @@ static void a_single_file_opens(void **state)
     laser_checkpoint_close(c);
 }
 
+static void an_assembled_catalogue_has_each_name_once(void **state)
+{
+    const struct laser_tensor tensors[] = {
+        {.name = (char *)(uintptr_t) "b", .dtype = LASER_F32, .n_dims = 1, .shape = {1}, .size_bytes = 4},
+        {.name = (char *)(uintptr_t) "a", .dtype = LASER_F32, .n_dims = 1, .shape = {1}, .size_bytes = 4},
+        {.name = (char *)(uintptr_t) "b", .dtype = LASER_F32, .n_dims = 1, .shape = {1}, .size_bytes = 4},
+    };
+    struct laser_checkpoint *c;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_checkpoint_assemble(GOLDEN "/phi3/model.safetensors", tensors, 2, &c, &err),
+                     LASER_OK);
+    assert_string_equal(c->tensors[0].name, "a");
+    laser_checkpoint_close(c);
+    assert_int_equal(laser_checkpoint_assemble(GOLDEN "/phi3/model.safetensors", tensors, 3, &c, &err),
+                     LASER_EINPUT);
+    assert_string_equal(err.text, "tensor \"b\" is there twice");
+}
+
 static void an_index_opens_by_its_own_name(void **state)
 {
     struct laser_checkpoint *c = open_model(GOLDEN "/llama/model.safetensors.index.json");
@@ -307,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_sharded_model_of_transformers_opens),
         cmocka_unit_test(every_tensor_is_found_by_name_and_no_other),
         cmocka_unit_test(a_single_file_opens),
+        cmocka_unit_test(an_assembled_catalogue_has_each_name_once),
         cmocka_unit_test(an_index_opens_by_its_own_name),
         cmocka_unit_test(an_index_with_bom_and_crlf_opens),
         cmocka_unit_test(numbered_shards_without_an_index_open_when_complete),

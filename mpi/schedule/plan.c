@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "comm/agree.h"
-#include "layout/schedule.h"
 #include "schedule/commands.h"
 #include "schedule/layout.h"
 #include "schedule/plan_cluster.h"
+#include "schedule/scan_plan.h"
 
 static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
 {
@@ -69,29 +69,19 @@ static int most_workers(const struct laser_plan *plan)
 
 static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
 {
-    enum laser_route route =
-        laser_deck_is(run->deck, "scan.solver", "gesvd") ? LASER_ROUTE_SERIAL_GESVD : LASER_ROUTE_SERIAL_GRAM;
     struct laser_plan_limits limits = {.workers = run->size > 1 ? run->size - 1 : 1,
                                        .group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
                                        .limit_bytes = run->memory_limit_bytes};
-    struct laser_plan_matrix *wanted = calloc((size_t)run->matrices.n_matrices + 1, sizeof *wanted);
+    struct laser_plan_matrix *wanted;
     struct laser_cost_rates rates;
     struct laser_plan plan = {0};
-    int64_t n = run->matrices.n_matrices;
+    int64_t n;
     char misfits[80] = "";
-    int code = LASER_OK, recommended = 1;
+    int code = laser_mpi_scan_wanted(run, NULL, &wanted, NULL, &n, err), recommended = 1;
 
-    if (wanted == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "plan", "no memory for %" PRId64 " matrices", n);
+    if (code != LASER_OK)
+        return code;
     laser_cost_defaults(&rates);
-    for (int64_t i = 0; i < n; ++i) {
-        const struct laser_matrix *m = &run->matrices.matrices[i];
-        wanted[i] = (struct laser_plan_matrix){.name = m->name,
-                                               .rows = m->rows,
-                                               .cols = m->cols,
-                                               .stored_bytes = (int)laser_dtype_size(m->dtype),
-                                               .route = route};
-    }
     code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
     if (code == LASER_OK)
         code = laser_plan_recommend(wanted, n, &rates, run->memory_limit_bytes, most_workers(&plan),
@@ -99,7 +89,7 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
     if (code == LASER_OK) {
         laser_mpi_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
                            run->checkpoint->model, n, run->matrices.n_skipped);
-        say_matrices(run, &plan, route);
+        say_matrices(run, &plan, laser_mpi_scan_route(run));
         say_phases(run, &plan);
         if (plan.misfits > 0)
             snprintf(misfits, sizeof misfits, "; %" PRId64 " matrices fit into no group of them",

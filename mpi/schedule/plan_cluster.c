@@ -11,6 +11,7 @@
 #include "layout/schedule.h"
 #include "linalg/lapack.h"
 #include "schedule/layout.h"
+#include "schedule/scan_plan.h"
 
 /* Assumed of a cluster; doc/scaling.md says why. */
 #define NODE_READ_BYTES_S  2e9 /* a node's share of the parallel file system */
@@ -55,18 +56,12 @@ static double measure_product(void)
     return best_s > 0 ? 2.0 * N * N * N / best_s : 0;
 }
 
-static enum laser_route route_of(const struct laser_mpi_run *run)
-{
-    return laser_deck_is(run->deck, "scan.solver", "gesvd") ? LASER_ROUTE_SERIAL_GESVD
-                                                            : LASER_ROUTE_SERIAL_GRAM;
-}
-
 /* Peak of a rank of a group of g that works on a matrix: what the cost model has, on top of what a rank of
  * this program holds before. */
 static double matrix_bytes(const struct laser_mpi_run *run, const struct laser_cost_rates *rates,
                            const struct laser_matrix *m, int g)
 {
-    enum laser_route route = laser_route_for(route_of(run), g);
+    enum laser_route route = laser_route_for(laser_mpi_scan_route(run), g);
     double slab = 8 * (double)m->rows * (double)m->cols;
 
     slab = route == LASER_ROUTE_SERIAL_GRAM ? fmin(slab, SLAB_BYTES) * (1 + laser_dtype_size(m->dtype) / 8.0)
@@ -78,21 +73,13 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_cost_ra
                      double limit_bytes, struct cost *cost, struct laser_error *err)
 {
     struct laser_plan_limits limits = {.workers = workers, .limit_bytes = limit_bytes};
-    int64_t n = run->matrices.n_matrices;
-    struct laser_plan_matrix *wanted = calloc((size_t)n + 1, sizeof *wanted);
+    struct laser_plan_matrix *wanted;
     struct laser_plan plan = {0};
-    int code = LASER_OK;
+    int64_t n;
+    int code = laser_mpi_scan_wanted(run, NULL, &wanted, NULL, &n, err);
 
-    if (wanted == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "plan", "no memory for %" PRId64 " matrices", n);
-    for (int64_t i = 0; i < n; ++i) {
-        const struct laser_matrix *m = &run->matrices.matrices[i];
-        wanted[i] = (struct laser_plan_matrix){.name = m->name,
-                                               .rows = m->rows,
-                                               .cols = m->cols,
-                                               .stored_bytes = (int)laser_dtype_size(m->dtype),
-                                               .route = route_of(run)};
-    }
+    if (code != LASER_OK)
+        return code;
     code = laser_plan_make(&plan, wanted, n, rates, &limits, err);
     if (code == LASER_OK) {
         cost->scan_s = plan.makespan_s;
@@ -276,8 +263,8 @@ int laser_mpi_plan_cluster(struct laser_mpi_run *run, struct laser_error *err)
     if (c.node_bytes <= 0)
         c.node_bytes = laser_node_memory();
     for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
-        flops +=
-            laser_cost_flops(route_of(run), run->matrices.matrices[i].rows, run->matrices.matrices[i].cols);
+        flops += laser_cost_flops(laser_mpi_scan_route(run), run->matrices.matrices[i].rows,
+                                  run->matrices.matrices[i].cols);
     {
         struct cluster here = {.nodes = 1, .ranks_per_node = run->size, .threads = 1, .cores = run->size};
         here.node_bytes = run->memory_limit_bytes * run->size / 0.9;

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "comm/agree.h"
-#include "layout/schedule.h"
 #include "schedule/farm.h"
 #include "schedule/results.h"
+#include "schedule/scan_plan.h"
 #include "schedule/solve.h"
 #include "store/parts.h"
 
@@ -144,28 +144,14 @@ static int make_plan(struct laser_mpi_run *run, const unsigned char *open, struc
     struct laser_plan_limits limits = {.group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
                                        .limit_bytes = run->memory_limit_bytes,
                                        .workers = run->size > 1 ? run->size - 1 : 1};
-    struct laser_plan_matrix *wanted = calloc((size_t)run->matrices.n_matrices + 1, sizeof *wanted);
+    struct laser_plan_matrix *wanted;
     struct laser_cost_rates rates;
-    bool gesvd = laser_deck_is(run->deck, "scan.solver", "gesvd");
-    int64_t n = 0;
-    int code;
+    int64_t n;
+    int code = laser_mpi_scan_wanted(run, open, &wanted, indices, &n, err);
 
-    if (wanted == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "plan", "no memory for %" PRId64 " matrices",
-                               run->matrices.n_matrices);
+    if (code != LASER_OK)
+        return code;
     laser_cost_defaults(&rates);
-    for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
-        const struct laser_matrix *m = &run->matrices.matrices[i];
-        if (!open[i])
-            continue;
-        indices[n] = i;
-        wanted[n++] =
-            (struct laser_plan_matrix){.name = m->name,
-                                       .rows = m->rows,
-                                       .cols = m->cols,
-                                       .stored_bytes = (int)laser_dtype_size(m->dtype),
-                                       .route = gesvd ? LASER_ROUTE_SERIAL_GESVD : LASER_ROUTE_SERIAL_GRAM};
-    }
     if (limits.group_size > limits.workers)
         limits.group_size = limits.workers;
     code = laser_plan_make(plan, wanted, n, &rates, &limits, err);

@@ -61,6 +61,10 @@ int laser_checkpoint_assemble(const char *path, const struct laser_tensor *tenso
     else if (c->model == NULL || c->dir == NULL || c->files[0].path == NULL || c->files[0].name == NULL ||
              take_tensors(c, tensors, n) != LASER_OK)
         code = laser_error_set(err, LASER_ENOMEM, path, "no memory for the catalogue");
+    for (int64_t i = 1; code == LASER_OK && i < c->n_tensors; ++i)
+        if (strcmp(c->tensors[i - 1].name, c->tensors[i].name) == 0)
+            code = laser_error_set(err, LASER_EINPUT, path, "tensor \"%.300s\" is there twice",
+                                   c->tensors[i].name);
     if (code == LASER_OK) {
         c->files[0].size_bytes = st.st_size;
         c->files[0].mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;

@@ -52,7 +52,8 @@ int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, stru
 void laser_checkpoint_close(struct laser_checkpoint *c); /* NULL is allowed */
 
 /* A catalogue of tensors that stand in one file of another format (HDF5): contiguous, little-endian,
- * row-major, at `offset` from the start of the file.  Everything is copied.  LASER_EIO, LASER_ENOMEM. */
+ * row-major, at `offset` from the start of the file.  Everything is copied.  LASER_EINPUT (a name twice),
+ * LASER_EIO, LASER_ENOMEM. */
 int laser_checkpoint_assemble(const char *path, const struct laser_tensor *tensors, int64_t n,
                               struct laser_checkpoint **out, struct laser_error *err);
 

@@ -1,0 +1,17 @@
+/* What the planning of a scan starts from. */
+#ifndef LASER_MPI_SCHEDULE_SCAN_PLAN_H
+#define LASER_MPI_SCHEDULE_SCAN_PLAN_H
+
+#include "layout/schedule.h"
+#include "schedule/run.h"
+
+/* The route that the deck's solver takes on one rank. */
+enum laser_route laser_mpi_scan_route(const struct laser_mpi_run *run);
+
+/* Local, the same on every rank.  The matrices i with open[i] (all if NULL) as laser_plan_make takes them:
+ * malloc'ed, *n of them; indices[j] (may be NULL) is the number of the j-th.  LASER_ENOMEM. */
+int laser_mpi_scan_wanted(const struct laser_mpi_run *run, const unsigned char *open,
+                          struct laser_plan_matrix **wanted, int64_t *indices, int64_t *n,
+                          struct laser_error *err);
+
+#endif

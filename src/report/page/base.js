@@ -67,6 +67,8 @@ function percent(x, digits) {
 function time(s) {
     if (!Number.isFinite(s))
         return "–";
+    if (s > 0 && s < 0.1)
+        return Number((1000 * s).toPrecision(2)) + " ms";
     if (s < 60)
         return (s < 10 ? s.toPrecision(2) : s.toFixed(0)) + " s";
     if (s < 3600)

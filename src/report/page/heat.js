@@ -182,7 +182,7 @@ function holes(runs, key, type) {
     if (runs.some(run => run.failure.some((f, i) => f !== null && (!type || run.type[i] === type))))
         items.push([swatch("hatch", "var(--bad)"), "failed"]);
     if (runs.some(run => run.metrics[key] && run.metrics[key].some(x => x === Infinity)))
-        items.push([swatch("square", css(viridis(1))), "and ∞"]);
+        items.push([swatch("square", css(viridis(1))), "∞"]);
     return items;
 }
 

@@ -10,7 +10,7 @@ function tiles(page) {
                 run.raw.skipped.length ? `${number(run.raw.skipped.length)} tensors skipped` : counts[1] ? "" : "scanned"], who]);
         if (run.n && !page.twoTiles) {
             const layers = new Set(run.layer.filter(y => y >= 0)).size;
-            list.push(["layers", number(layers), `${number(page.axes.types.length)} types`
+            list.push(["layers", number(layers), `${number(page.axes.types.length)} type${page.axes.types.length === 1 ? "" : "s"}`
                 + (page.axes.experts.size ? `, ${number(Math.max(...page.axes.experts.values()))} experts` : ""), who]);
         }
         const final = r.final && (r.final.report || r.final.selection), base = r.baseline && (r.baseline.report || r.baseline.selection);

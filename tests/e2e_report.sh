@@ -22,6 +22,10 @@ check "... has decisions in its report" holds "$out/reduce/report.html" '"decisi
 check "an evaluation" run 2 perplexity --model "$demo" --text "t=$text" --output "$out/perplexity" \
     --set evaluate.max_tokens=3000
 check "... has windows and the deck in its report" holds "$out/perplexity/report.html" 'max_tokens: 3000'
+check "an evaluation of what was written" run 2 perplexity --model "$out/reduce/model" --text "t=$text" \
+    --output "$out/perplexity2" --set evaluate.max_tokens=3000
+check "... beside the first" report "$out/perplexity" --compare "$out/perplexity2"
+check "... window by window" holds "$out/perplexity/comparison.html" '"paired":true'
 check "derived results" run 1 derive "$out/scan/spectra.h5" --threshold laserrmt --output "$out/derived"
 check "... have spectra in their report" holds "$out/derived/report.html" '"spectra":['
 check "two runs side by side" report "$out/scan" --compare "$out/derived"

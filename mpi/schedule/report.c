@@ -25,6 +25,20 @@ static void tell_apart(struct laser_mpi_report_source *sources)
     }
 }
 
+/* Losses can be subtracted where both runs had the same windows of the same texts. */
+static void pair_windows(struct laser_mpi_report_source *sources)
+{
+    struct laser_error why = {0};
+
+    if (sources[0].windows.n_windows == 0 || sources[1].windows.n_windows == 0)
+        return;
+    if (laser_windows_match(sources[0].label, &sources[0].windows, sources[1].label, &sources[1].windows,
+                            &why) == LASER_OK)
+        sources[1].page.is_paired = 1;
+    else
+        laser_mpi_report_notice(&sources[1], "windows.h5", why.text);
+}
+
 static int write_page(const struct laser_mpi_report_source *sources, int n, const char *path,
                       struct laser_error *err)
 {
@@ -125,8 +139,10 @@ static int report(struct laser_mpi_run *run, struct laser_error *err)
 
     if (code == LASER_OK && n == 2) {
         code = laser_mpi_report_load(second, &sources[1], err);
-        if (code == LASER_OK)
+        if (code == LASER_OK) {
             tell_apart(sources);
+            pair_windows(sources);
+        }
     }
     if (code == LASER_OK)
         code = choose_path(run, n == 2, path, err);

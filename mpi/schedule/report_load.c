@@ -13,7 +13,7 @@
 
 /* ---- notices and provenance ---- */
 
-static void add_notice(struct laser_mpi_report_source *s, const char *file, const char *text)
+void laser_mpi_report_notice(struct laser_mpi_report_source *s, const char *file, const char *text)
 {
     if (s->page.n_notices == LASER_REPORT_NOTES || s->n_texts == LASER_REPORT_NOTES)
         return;
@@ -58,7 +58,7 @@ static void refuse(struct laser_mpi_report_source *s, const char *file, const st
     char text[sizeof found->where + sizeof found->text + 8];
 
     snprintf(text, sizeof text, "cannot be read and is left out: %s", found->text);
-    add_notice(s, file, text);
+    laser_mpi_report_notice(s, file, text);
     if (err->code == LASER_OK)
         *err = *found;
 }
@@ -238,7 +238,7 @@ static int rows_from_json(struct laser_mpi_report_source *s, const json_t *list,
     if (torn > 0) {
         snprintf(text, sizeof text, "%zu of its %zu matrices have no name, status or shape and are left out",
                  torn, n);
-        add_notice(s, "results.json", text);
+        laser_mpi_report_notice(s, "results.json", text);
     }
     return attach_values(s, err);
 }
@@ -300,7 +300,7 @@ static int load_file(const char *path, struct laser_mpi_report_source *s, struct
         add_provenance(s, "file", path);
     }
     if (s->scan.foreign.ignored != NULL)
-        add_notice(s, "columns that are not shown:", s->scan.foreign.ignored);
+        laser_mpi_report_notice(s, "columns that are not shown:", s->scan.foreign.ignored);
     fill_provenance(s);
     return LASER_OK;
 }

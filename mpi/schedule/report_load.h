@@ -29,6 +29,8 @@ struct laser_mpi_report_source {
  * and is left out; LASER_EINPUT (the first such error) when nothing remains.  Free with
  * laser_mpi_report_free, also after an error. */
 int laser_mpi_report_load(const char *path, struct laser_mpi_report_source *source, struct laser_error *err);
+/* Adds a notice to the page, as far as there is room; the text is copied, the name is not. */
+void laser_mpi_report_notice(struct laser_mpi_report_source *source, const char *name, const char *text);
 void laser_mpi_report_free(struct laser_mpi_report_source *source);
 
 #endif

@@ -44,6 +44,7 @@ struct laser_page_run {
     size_t n_datasets;
     const struct laser_page_window *windows;
     size_t n_windows;
+    int is_paired; /* of the second run: its windows are those of the first */
 };
 
 /* Appends the page for one run, or for two in comparison (differences are those of the second less the

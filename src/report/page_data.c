@@ -259,7 +259,8 @@ static void put_run(struct laser_text *out, const struct laser_page_run *run)
 
 void laser_page_data(struct laser_text *out, const struct laser_page_run *runs, int n_runs)
 {
-    laser_text_puts(out, "{\"format\":1,\n");
+    laser_text_printf(out, "{\"format\":1,\"paired\":%s,\n",
+                      n_runs > 1 && runs[1].is_paired ? "true" : "false");
     laser_page_curves(out, runs, n_runs);
     laser_text_puts(out, ",\n\"runs\":[");
     for (int i = 0; i < n_runs; i++) {

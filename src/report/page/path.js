@@ -146,8 +146,7 @@ function gainsFigure(page, run, id) {
 /* ---- losses of the windows of an evaluation ---- */
 
 function windowsFigure(page) {
-    const runs = page.runs.filter(r => r.raw.windows.length > 0), two = runs.length === 2
-        && runs[0].raw.windows.length === runs[1].raw.windows.length;
+    const runs = page.runs.filter(r => r.raw.windows.length > 0), two = runs.length === 2 && page.paired;
     const series = two ? runs[0].raw.windows.map((w, k) => [w[0], w[1], runs[1].raw.windows[k][2] - w[2]]) : runs[0].raw.windows;
     const names = runs[0].raw.datasets, what = two ? `change of loss, ${runs[1].label} less ${runs[0].label}` : "mean loss, nats per token";
     const draw = (plot, width) => {
@@ -160,7 +159,9 @@ function windowsFigure(page) {
         const colours = ["var(--a)", "var(--b)", "var(--good)", "var(--compat)", "var(--muted)"];
         const r = Math.max(1.1, Math.min(3, (right - left) / series.length / 2));
         series.forEach((w, k) => node.append(g("circle", {cx: x(k), cy: y(w[2]), r, fill: colours[w[0] % colours.length], opacity: 0.75})));
-        const mean = series.reduce((sum, w) => sum + w[1] * w[2], 0) / series.reduce((sum, w) => sum + w[1], 0);
+        const tokens = series.reduce((sum, w) => sum + w[1], 0), mean = series.reduce((sum, w) => sum + w[1] * w[2], 0) / tokens;
+        const spread = series.reduce((sum, w) => sum + (w[1] * (w[2] - mean)) ** 2, 0), count = series.length;
+        const error = count > 1 ? Math.sqrt(spread * count / (count - 1)) / tokens : NaN;
         node.append(g("line", {x1: left, x2: right, y1: y(mean), y2: y(mean), stroke: "var(--fg)", "stroke-width": 1.3}));
         node.addEventListener("pointermove", e => {
             const box = node.getBoundingClientRect(), k = Math.round((e.clientX - box.left - x(0)) / ((x(1) - x(0)) || 1));
@@ -170,9 +171,9 @@ function windowsFigure(page) {
         });
         node.addEventListener("pointerleave", tip.hide);
         plot.append(legend([...names.map((name, k) => [swatch("dot", colours[k % colours.length]), name]),
-                            [swatch("line", "var(--fg)"), "mean ", h("b", {}, number(mean))]]), node);
+                            [swatch("line", "var(--fg)"), "mean ", h("b", {}, number(mean)), Number.isFinite(error) ? " ± " + short2(error) : ""]]), node);
     };
-    return figure("windows", "Loss of every window", two ? "The same windows in both runs, in pairs: below 0 the second run is better."
+    return figure("windows", page.runs.length > 1 && !two ? `Loss of every window: ${runs[0].label}` : "Loss of every window", two ? "The same windows in both runs, in pairs: below 0 the second run is better."
         : "Mean loss of the scored tokens of each window, in the order of the texts.", {draw,
         numbers: () => ({head: ["window", "text", "scored_tokens", two ? "change_nats" : "nll_nats"],
                          rows: series.map((w, k) => [k, names[w[0]], w[1], w[2]])})});

@@ -92,7 +92,7 @@ check "compare into a compared run" refuses 2 "output directory of one" 1 compar
 check "the plan shows the layout" run 4 plan --model "$demo" --text "selection=$text"
 check "... replicas" says "EVALUATION +3 replicas of 1 shard .*42240 tokens"
 check "too little memory" refuses 6 "ranks with that much memory|evaluation needs" 2 perplexity --model "$demo" \
-    --text "selection=$text" --output "$out/memory" --memory-per-rank 100M
+    --text "selection=$text" --output "$out/memory" --memory-per-rank 20M
 
 # ---- refused ----
 bad() { # name code pattern options...

@@ -7,8 +7,8 @@
 7 types x 5 fractions x all layers on 200 questions with four choices each, in processor seconds (a busy machine spoils the
 clock; one thread a process).  Both sides are measured on a sample and extrapolated:
 - laser_mpi runs the sweep over a few layers, evenly spread (an edit in layer L recomputes L to the end, so the layers must
-  be), with one fraction and --sample questions.  Its whole processor time, from start to end and of all ranks, is multiplied: also what
-  happens once (scan of these layers, reading the model, writing it) and what happens once for all fractions;
+  be), with --sample questions, once with one fraction and once with two.  The difference of the processor times, of all ranks from start
+  to end, is what a further edit costs; the rest happens once, and is multiplied by the questions all the same;
 - transformers makes some of the edits, one at a time, as the paper's program does (torch.svd_lowrank with two power
   iterations, in float32), and evaluates the same questions in padded batches sorted by length; the mean second of an edit
   is multiplied.  Loading the model is not counted.
@@ -69,14 +69,14 @@ def prepare(args):
     return model, questions
 
 
-def ours(args, model, layers):
+def ours(args, model, layers, fractions):
     out = args.work / "ours"
     command = args.launcher.split() + [
         args.program, "reduce", "--model", str(model), "--task", f"bench={args.work / 'questions.jsonl'}",
         "--strategy", "sweep", "--output", str(out), "--force", "--set", "log.progress=off",
         "--set", "evaluate.objective=log_loss", "--set", "evaluate.validation_share=1",
         "--set", "reduce.types=" + ",".join(TYPES), "--set", "reduce.layers=" + ",".join(map(str, layers)),
-        "--set", f"reduce.fractions={args.fraction}", "--matrices",
+        "--set", f"reduce.fractions={fractions}", "--matrices",
         "re:.*layers\\.(" + "|".join(map(str, layers)) + ")\\..*_proj.weight"]
     for item in args.set:
         command += ["--set", item]
@@ -164,10 +164,13 @@ def main():
     done = len(sample) * len(TYPES)
     more = args.questions / args.sample
 
-    cpu, results = ours(args, model, sample)
-    total = cpu * n_edits / done * more
-    print(f"laser_mpi ({args.launcher}): {done} edits on {args.sample} questions in {cpu:.1f} s; {n_edits} edits on "
-          f"{args.questions}: {total:.0f} s", flush=True)
+    one, results = ours(args, model, sample, f"{args.fraction}")
+    two, _ = ours(args, model, sample, f"{args.fraction},{args.fraction / 2}")
+    an_edit = (two - one) / done
+    once = one - done * an_edit
+    total = more * (once + n_edits * an_edit)
+    print(f"laser_mpi ({args.launcher}): {done} edits on {args.sample} questions in {one:.1f} s, {2 * done} in {two:.1f} s: "
+          f"{an_edit:.2f} s an edit, {once:.1f} s once; {n_edits} edits on {args.questions}: {total:.0f} s", flush=True)
 
     theirs = Theirs(args, model, questions)
     base = theirs.evaluate()

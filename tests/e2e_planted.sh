@@ -49,7 +49,7 @@ by_answers() { # name model ranks
     by_answers_name=$1 by_answers_model=$2 by_answers_ranks=$3
     shift 3
     compose "$by_answers_name" "$by_answers_model" "$by_answers_ranks" --task "facts=$facts/facts.jsonl" \
-        --objective accuracy "$@"
+        --objective accuracy --set evaluate.validation_share=0.4 "$@"
 }
 
 check "accuracy: compose" by_answers right "$scratch/noisy" 2
@@ -61,7 +61,7 @@ check "accuracy: 12 points better on the test part" is_less "$(of right report_d
 check "accuracy: that is said" says "composition on the report part: .*: a gain"
 check "accuracy, control: compose" by_answers none "$facts/model" 2
 check "accuracy, control: nothing is kept" says "0 candidates kept"
-for n in $(ranks_of 1 4); do
+for n in $(ranks_of 1 3 8); do
     check "accuracy, $n ranks" by_answers "right-$n" "$scratch/noisy" "$n"
     check "accuracy, $n ranks: the same results" near_results "$out/right" "$out/right-$n" 1e-3
 done

@@ -78,6 +78,12 @@ check "... is in no factored form" run 1 reduce --strategy all --threshold rank:
     --output "$out/q"
 check "... and in no adapter, which is said" says 'qkv_proj.weight\[q\] is a part of a tensor: not in the adapter'
 
+# ---- an adapter for a change of full rank ----
+check "an adapter of a shrinkage" run 2 reduce --model "$demo" --text "demo=$text" --set evaluate.max_bytes=30000 \
+    --matrices 'model.layers.3.self_attn.v_proj.weight' --set reduce.edits=shrink:0.25 --also lora --output "$out/lora"
+check "... states what it leaves out" says 'v_proj.weight .*rank 3[0-2] of 32 of the change, .* % of its norm left out'
+check "... and that it is no smaller" says 'the adapter is no smaller than the matrices it changes'
+
 # ---- tied tensors ----
 check "a tied embedding" run 2 reduce --strategy all --threshold rank:0.5 --model "$demo" --text "demo=$text" \
     --set evaluate.max_bytes=4000 --set evaluate.selection_share=1 --matrices model.embed_tokens.weight --output "$out/tied"

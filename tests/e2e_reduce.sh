@@ -44,6 +44,12 @@ for n in $(ranks_of 2 3 4); do
     check "default strategy, $n ranks" reduce "def-$n" "$n"
     check "default strategy, $n ranks: the same decisions" near_results "$out/def" "$out/def-$n" 1e-4
 done
+check "default strategy, 8 ranks" reduce def-8 8
+check "default strategy, 8 ranks: the same decisions" near_results "$out/def" "$out/def-8" 1e-4
+check "one candidate at a time" reduce def-serial 4 --set reduce.lookahead=0
+check "... the same decisions" near_results "$out/def-2" "$out/def-serial" 1e-4
+check "no early stop" reduce def-all 3 --set reduce.early_stop=false
+check "... keeps what is kept with it" test "$(grep -c tensor "$out/def-all/plan.yaml")" -ge "$(grep -c tensor "$out/def/plan.yaml")"
 check "default strategy, 2 shards" reduce def-s2 3 --shards 2
 check "default strategy, 2 shards: the same decisions" near_results "$out/def" "$out/def-s2" 1e-4
 
@@ -79,6 +85,7 @@ check "backward stops after five" says "5 candidates kept"
 
 shared=${LASER_SHARED:-$SRCDIR/../shared}
 stories=$shared/data/models/stories260K
+limit=600
 if [ -d "$stories" ] && [ -f "$shared/data/text/tinystories_1000.txt" ]; then
     for search in snr backward; do
         check "stories260K, $search" run 3 reduce --compat laserrmt --model "$stories" --strategy $search \

@@ -123,6 +123,28 @@ check "... the same results" same_results "$out/reduce" "$dir"
 check "... the same model" same_model "$out/reduce" "$dir"
 check "... no temporary files are left" no_temporaries "$dir"
 
+# Killed while the best of a sweep are put together.
+compose_job() {
+    echo "reduce --strategy compose --model $demo --text demo=$text --set evaluate.max_tokens=4000 --set reduce.fractions=0.8,0.5" \
+        "--set reduce.layers=0-2 --set reduce.types=self_attn.q_proj,self_attn.k_proj --shards 1 --output $1"
+}
+check "an unbroken composition" run 3 $(compose_job "$out/compose")
+decisions=$(grep -c '^decision' "$out/compose/ledger.txt")
+check "... decides after its sweep of 12" test "$decisions" -ge 14
+start 3 $(compose_job "$out/compose-killed")
+check "a composition reaches its second half" wait_for "$out/compose-killed" decision 13
+kill_every "$out/compose-killed"
+check "... killed there: goes on" run 3 $(compose_job "$out/compose-killed")
+cp -R "$out/compose" "$out/compose-cut"
+rm -r "$out/compose-cut/model" "$out/compose-cut/results.json"
+awk '/^decision/ && ++n > 13 { exit } { print }' "$out/compose/ledger.txt" >"$out/compose-cut/ledger.txt"
+check "... and from a ledger that ends there" run 2 $(compose_job "$out/compose-cut")
+for dir in "$out/compose-killed" "$out/compose-cut"; do
+    check "... nothing is decided twice" test "$(grep -c '^decision' "$dir/ledger.txt")" = "$decisions"
+    check "... the same results" same_results "$out/compose" "$dir"
+    check "... the same model" same_model "$out/compose" "$dir"
+done
+
 # Killed while the model is written: an edit file torn, the model half there.
 cp -R "$out/reduce" "$out/torn"
 rm "$out/torn/results.json" "$out/torn/model/config.json"

@@ -9,6 +9,11 @@
  *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of
  * DIR/model.safetensors
  *
+ *   e2e_tool noise FILE FACTOR SEED NAME...
+ *
+ *       normal noise of FACTOR standard deviations of a matrix on each of these matrices of a safetensors
+ * file
+ *
  *   e2e_tool compare A B TOLERANCE                      two results.json: the same matrices and decisions
  *   e2e_tool canonical FILE                             its JSON with neither times nor numbers of ranks
  *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
@@ -162,6 +167,54 @@ static int plant(const char *dir, const char *tensor, double deviation)
     return bad ? fail(path, "no such tensor, or the file cannot be changed") : 0;
 }
 
+/* Noise of `factor` standard deviations of each matrix. */
+static int noise_one(FILE *file, const struct laser_tensor *t, double factor)
+{
+    int64_t n = t->size_bytes / (int64_t)laser_dtype_size(t->dtype);
+    void *bytes = malloc((size_t)t->size_bytes);
+    double *x = malloc((size_t)n * sizeof *x), mean = 0, squares = 0, deviation;
+    int bad = bytes == NULL || x == NULL || fseek(file, (long)t->offset, SEEK_SET) != 0 ||
+              fread(bytes, 1, (size_t)t->size_bytes, file) != (size_t)t->size_bytes;
+
+    if (!bad) {
+        laser_dtype_to_f64(t->dtype, bytes, n, x);
+        for (int64_t i = 0; i < n; ++i)
+            mean += x[i] / (double)n;
+        for (int64_t i = 0; i < n; ++i)
+            squares += (x[i] - mean) * (x[i] - mean);
+        deviation = factor * sqrt(squares / (double)n);
+        for (int64_t i = 0; i < n; ++i)
+            x[i] += deviation * normal();
+        laser_dtype_from_f64(t->dtype, x, n, bytes);
+        bad = fseek(file, (long)t->offset, SEEK_SET) != 0 ||
+              fwrite(bytes, 1, (size_t)t->size_bytes, file) != (size_t)t->size_bytes;
+    }
+    free(bytes);
+    free(x);
+    return bad ? fail(t->name, "cannot be changed") : 0;
+}
+
+static int noise(const char *path, double factor, uint64_t number, char **names, int n)
+{
+    struct laser_safetensors_header header;
+    struct laser_error err = {0};
+    FILE *file = fopen(path, "r+b");
+    int bad = 0;
+
+    if (file == NULL || laser_safetensors_read_header(path, &header, NULL, NULL, &err) != LASER_OK)
+        return fail(path, "cannot be opened");
+    seed += number * 0x9e3779b97f4a7c15u;
+    for (int i = 0; !bad && i < n; ++i) {
+        int64_t t = 0;
+        while (t < header.n_tensors && strcmp(header.tensors[t].name, names[i]) != 0)
+            ++t;
+        bad = t < header.n_tensors ? noise_one(file, &header.tensors[t], factor)
+                                   : fail(names[i], "no such matrix");
+    }
+    laser_safetensors_header_free(&header);
+    return fclose(file) != 0 || bad;
+}
+
 /* ---- results ---- */
 
 static json_t *load(const char *path)
@@ -298,11 +351,13 @@ int main(int argc, char **argv)
         return make_many(argv[2], atoi(argv[3]), atoll(argv[4]), atoll(argv[5]));
     if (strcmp(what, "plant") == 0 && argc == 5)
         return plant(argv[2], argv[3], atof(argv[4]));
+    if (strcmp(what, "noise") == 0 && argc > 5)
+        return noise(argv[2], atof(argv[3]), (uint64_t)atoll(argv[4]), argv + 5, argc - 5);
     if (strcmp(what, "compare") == 0 && argc == 5)
         return compare(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "canonical") == 0 && argc == 3)
         return canonical(argv[2]);
     if (strcmp(what, "get") == 0 && argc > 3)
         return get(argv[2], argv + 3, argc - 3);
-    return fail("usage", "checkpoint | many | plant | compare | canonical | get");
+    return fail("usage", "checkpoint | many | plant | noise | compare | canonical | get");
 }

@@ -293,6 +293,48 @@ static void edited_matrices_equal_those_of_the_full_decomposition(void **state)
     }
 }
 
+/* Every rank, against the expansion by dgesdd; the vectors are orthonormal, W - W_k is orthogonal to them. */
+static void every_rank_is_the_best_approximation(void **state)
+{
+    enum { ROWS = 33, COLUMNS = 21 };
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        const int64_t rows = wide ? COLUMNS : ROWS, columns = wide ? ROWS : COLUMNS, n = COLUMNS;
+        double s[COLUMNS], s_new[COLUMNS], found[ROWS * COLUMNS], expected[ROWS * COLUMNS],
+            copy[ROWS * COLUMNS];
+        struct laser_gram gram;
+        struct laser_basis basis;
+        for (int i = 0; i < COLUMNS; i++)
+            s[i] = 5 * pow(0.8, i);
+        double *a = known_matrix(rows, columns, s, 7);
+        gather(a, rows, columns, &gram);
+        assert_int_equal(laser_basis_init(&basis, &gram, 0, n, NULL), LASER_OK);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < n; j++) {
+                double dot = 0;
+                for (int64_t t = 0; t < n; t++)
+                    dot += basis.vectors[i * n + t] * basis.vectors[j * n + t];
+                assert_true(fabs(dot - (i == j)) < 1e-13);
+            }
+        for (int64_t k = 0; k <= n; k++) {
+            for (int64_t i = 0; i < n; i++)
+                s_new[i] = i < k ? basis.s[i] : 0;
+            edit_by_filter(&basis, s_new, a, found);
+            memcpy(copy, a, sizeof copy);
+            assert_int_equal(laser_rebuild_reference(copy, rows, columns, s_new, expected, NULL), LASER_OK);
+            assert_true(distance(found, expected, rows * columns) < 1e-12);
+            double rest = 0, left = 0;
+            for (int64_t i = 0; i < rows * columns; i++)
+                rest += (a[i] - found[i]) * (a[i] - found[i]);
+            for (int64_t i = k; i < n; i++)
+                left += basis.s[i] * basis.s[i];
+            assert_true(fabs(sqrt(rest) - sqrt(left)) < 1e-12);
+        }
+        laser_basis_free(&basis);
+        free(a);
+    }
+}
+
 /* One decomposition serves edits that need fewer of its vectors, and those that change few values. */
 static void one_basis_serves_all_edits(void **state)
 {
@@ -389,6 +431,7 @@ int main(void)
         cmocka_unit_test(doubtful_spectra_go_to_the_reference),
         cmocka_unit_test(zero_matrix_needs_no_reference),
         cmocka_unit_test(edited_matrices_equal_those_of_the_full_decomposition),
+        cmocka_unit_test(every_rank_is_the_best_approximation),
         cmocka_unit_test(one_basis_serves_all_edits),
         cmocka_unit_test(cut_between_equal_values_is_seen_as_ill_posed),
         cmocka_unit_test(vectors_outside_the_range_are_missed),

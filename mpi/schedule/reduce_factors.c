@@ -92,6 +92,8 @@ static int describe(const struct laser_mpi_reduction *r, int32_t edit, struct la
         while (f->change_rank < f->n &&
                change_norm(f, places, f->change_rank) > LEFT_OUT * change_norm(f, places, 0))
             ++f->change_rank;
+        if (f->change_rank > 0)
+            f->left_out = change_norm(f, places, f->change_rank) / change_norm(f, places, 0);
     }
     free(places);
     return code;

@@ -13,6 +13,7 @@ struct laser_mpi_factor {
     bool thin;         /* smaller as two thin matrices, and stored as a linear layer has it */
     bool other_form;   /* stored [in, out], or a part of a tensor: neither form fits */
     int rank;          /* singular values that stay */
+    double left_out;   /* share of the change's Frobenius norm that those leave out */
     int change_rank;   /* of the adapter: as many as leave 1 % of the change's norm */
     double *s, *s_new; /* n each, one allocation */
     int n;

@@ -52,10 +52,33 @@ static int add_factor(struct laser_mpi_reduction *r, const struct laser_mpi_fact
     if (code == LASER_OK) {
         json_array_append_new(adapter->modules, json_stringn(tensor, stem));
         laser_mpi_log_line(r->run->log, "LORA",
-                           "%-40s %-16s rank %d of the change, at most 1 %% of it left out",
-                           r->run->matrices.matrices[edit->matrix].name, edit->text, f->change_rank);
+                           "%-40s %-16s rank %d of %d of the change, %.2g %% of its norm left out",
+                           r->run->matrices.matrices[edit->matrix].name, edit->text, f->change_rank, f->n,
+                           100 * f->left_out);
     }
     return code;
+}
+
+/* Is it worth having?  Shrinkage changes every singular value: such a change has full rank. */
+static void say(const struct laser_mpi_reduction *r, const struct laser_mpi_factor *factors, int n, int rank,
+                int n_modules, const char *dir)
+{
+    int64_t dense = 0, thin = 0;
+
+    for (int i = 0; i < n; ++i) {
+        const struct laser_matrix *m = r->edits.files[factors[i].edit].matrix;
+        if (factors[i].other_form)
+            continue;
+        dense += m->rows * m->cols;
+        thin += rank * (m->rows + m->cols);
+    }
+    laser_mpi_log_line(r->run->log, "LORA",
+                       "r = %d for all %d modules, %" PRId64 " parameters for the change of %" PRId64 ": %s",
+                       rank, n_modules, thin, dense, dir);
+    if (thin >= dense)
+        laser_mpi_log_line(r->run->log, "LORA",
+                           "the change has nearly full rank: the adapter is no smaller than the matrices it "
+                           "changes, model/ serves better");
 }
 
 static int write_config(const struct laser_mpi_reduction *r, json_t *modules, int rank, const char *path,
@@ -112,8 +135,7 @@ int laser_mpi_lora_write(struct laser_mpi_reduction *r, const struct laser_mpi_f
         if (code == LASER_OK)
             code = write_config(r, a.modules, rank, path, err);
         if (code == LASER_OK)
-            laser_mpi_log_line(r->run->log, "LORA", "r = %d for all %d modules: %s", rank, a.n_items / 2,
-                               dir);
+            say(r, factors, n, rank, a.n_items / 2, dir);
     }
     for (int i = 0; a.data != NULL && i < n; ++i)
         free(a.data[i]);

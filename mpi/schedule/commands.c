@@ -9,6 +9,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_DERIVE, false, laser_mpi_command_derive},
     {LASER_COMMAND_PERPLEXITY, true, laser_mpi_command_perplexity},
     {LASER_COMMAND_EVALUATE, true, laser_mpi_command_perplexity},
+    {LASER_COMMAND_TASK, false, laser_mpi_command_task},
     {LASER_COMMAND_COMPARE, false, laser_mpi_command_compare},
     {LASER_COMMAND_REDUCE, true, laser_mpi_command_reduce},
     {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},

@@ -15,10 +15,10 @@
 #define RUNS_MODEL (EVALUATES | LASER_IN_GENERATE)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
-     LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT)
+     LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT | LASER_IN_TASK)
 #define ALL                                                                                                  \
     (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT |        \
-     LASER_IN_GENERATE)
+     LASER_IN_GENERATE | LASER_IN_TASK)
 #define EXPORTS  (LASER_IN_DERIVE | LASER_IN_EXPORT)
 #define NO_RANGE 1.0, 0.0
 
@@ -167,6 +167,14 @@ static const struct laser_deck_key keys[] = {
     {"report.compare", LASER_TYPE_PATH, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_REPORT, "compare", "DIR",
      0, "a second run, to be set beside the first with the differences"},
 
+    {"task.from", LASER_TYPE_ENUM, "",
+     "truthfulqa-csv|counterfact-json|bigbench-json|fever-jsonl|hotpotqa-json|bios|gsm8k-jsonl|dpo-jsonl",
+     NO_RANGE, NULL, NULL, 0, LASER_IN_TASK, "from", "NAME", 0, "the data set that is made into a task file"},
+    {"task.map", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_TASK, "map", "FIELD=KEY,...", 0,
+     "keys or columns that fields of the data set are read from, a.b for b inside of a (doc/tasks.md)"},
+    {"task.template", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_TASK, "template", "TEXT",
+     0, "the prompt, with {prompt} where the question goes; default: the data set's own"},
+
     {"generate.prompt", LASER_TYPE_TEXTS, "", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_GENERATE, "prompt",
      "TEXT", 'p', "a text to go on from, may be repeated"},
     {"generate.against", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_GENERATE, "against",
@@ -237,6 +245,10 @@ static const struct laser_deck_command commands[] = {
      "questions of tasks, and texts, through a model",
      "Asks a model the questions of task files: accuracy and log loss of choices and completions, share and "
      "margin of preferences, each with its standard error; with --text perplexity too."},
+    {LASER_COMMAND_TASK, "task", "convert FILE --from NAME [OPTIONS]", 2, 2, 0, "a task file from a data set",
+     "Makes a task file for evaluate and reduce from a data set as it is distributed: TruthfulQA, "
+     "CounterFact, "
+     "BIG-bench, FEVER, HotpotQA, Bias in Bios, GSM8K, pairs for DPO."},
     {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0, "two evaluations, window by window",
      "Compares the losses of two finished runs on the same windows: mean difference, its standard error, and "
      "which "
@@ -290,6 +302,7 @@ static const struct {
     {"reduce", "Reduction"},
     {"export", "Exports"},
     {"report", "Report"},
+    {"task", "Task files"},
     {"generate", "Generation"},
     {"run", "Run"},
     {"log", "Log"},

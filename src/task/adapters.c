@@ -1,0 +1,493 @@
+#include "task/adapters.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* The key that a field is read from. */
+static const char *key_of(const struct laser_adapting *a, const char *field)
+{
+    for (int i = 0; i < LASER_ADAPTER_FIELDS && a->fields[i].field != NULL; ++i)
+        if (strcmp(a->fields[i].field, field) == 0)
+            return a->fields[i].key;
+    return field;
+}
+
+/* "a.b.c" in a record; a key with a dot in it is looked for first. */
+static json_t *find(const json_t *o, const char *key)
+{
+    json_t *value = json_object_get(o, key);
+    const char *dot = strchr(key, '.');
+    char first[128];
+
+    if (value != NULL || dot == NULL || (size_t)(dot - key) >= sizeof first)
+        return value;
+    memcpy(first, key, (size_t)(dot - key));
+    first[dot - key] = '\0';
+    return find(json_object_get(o, first), dot + 1);
+}
+
+static json_t *field_of(const struct laser_adapting *a, const char *field)
+{
+    return find(a->record, key_of(a, field));
+}
+
+static int lacks(const struct laser_adapting *a, const char *field, const char *expected,
+                 struct laser_error *err)
+{
+    return laser_error_set(err, LASER_EINPUT, a->where, "field \"%s\" (%s): %s was expected",
+                           key_of(a, field), field, expected);
+}
+
+static int text_of(const struct laser_adapting *a, const char *field, const char **text,
+                   struct laser_error *err)
+{
+    const json_t *value = field_of(a, field);
+
+    *text = json_string_value(value);
+    return *text != NULL ? LASER_OK : lacks(a, field, "a text", err);
+}
+
+/* The two fields that most data sets have. */
+static int prompt_and_answer(const struct laser_adapting *a, const char **prompt, const char **answer,
+                             struct laser_error *err)
+{
+    int code = text_of(a, "prompt", prompt, err);
+
+    return code == LASER_OK ? text_of(a, "answer", answer, err) : code;
+}
+
+/* Without white space at both ends; the caller frees it. */
+static char *trimmed(const char *text)
+{
+    size_t n;
+
+    while (isspace((unsigned char)*text))
+        ++text;
+    n = strlen(text);
+    while (n > 0 && isspace((unsigned char)text[n - 1]))
+        --n;
+    return strndup(text, n);
+}
+
+/* The template with the text in it; the caller owns it.  NULL without memory. */
+static json_t *prompt_json(const struct laser_adapting *a, const char *text)
+{
+    const char *mark = strstr(a->prompt, "{prompt}");
+    struct laser_text out = {0};
+    json_t *value;
+
+    laser_text_add(&out, a->prompt, (size_t)(mark - a->prompt));
+    laser_text_puts(&out, text);
+    laser_text_puts(&out, mark + strlen("{prompt}"));
+    value = out.failed ? NULL : json_string(out.data);
+    laser_text_free(&out);
+    return value;
+}
+
+/* " text" without white space around it. */
+static json_t *option_json(const char *text)
+{
+    char *clean = trimmed(text);
+    json_t *value = clean != NULL ? json_sprintf(" %s", clean) : NULL;
+
+    free(clean);
+    return value;
+}
+
+/* Adds an option unless it is there or empty. */
+static void add_option(json_t *options, const char *text)
+{
+    json_t *value = option_json(text), *other;
+    size_t i;
+
+    json_array_foreach(options, i, other) if (json_equal(other, value))
+    {
+        json_decref(value);
+        return;
+    }
+    if (value != NULL && json_string_length(value) > 1)
+        json_array_append(options, value);
+    json_decref(value);
+}
+
+static int finish(json_t *question, json_t **out, const struct laser_adapting *a, struct laser_error *err)
+{
+    *out = question;
+    return question != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, a->where, "no memory");
+}
+
+static int choice(const struct laser_adapting *a, const char *prompt, json_t *options, int answer,
+                  json_t **out, struct laser_error *err)
+{
+    return finish(json_pack("{s:s, s:o, s:o, s:i}", "kind", "choice", "prompt", prompt_json(a, prompt),
+                            "choices", options, "answer", answer),
+                  out, a, err);
+}
+
+static int completion(const struct laser_adapting *a, const char *prompt, json_t *answers, json_t **out,
+                      struct laser_error *err)
+{
+    return finish(json_pack("{s:s, s:o, s:o}", "kind", "completion", "prompt", prompt_json(a, prompt),
+                            "answers", answers),
+                  out, a, err);
+}
+
+/* ---- TruthfulQA.csv: the best answer against the incorrect ones (MC1) ---- */
+
+static int truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    const char *question, *best, *incorrect;
+    json_t *options;
+    int code = prompt_and_answer(a, &question, &best, err);
+
+    if (code == LASER_OK)
+        code = text_of(a, "incorrect", &incorrect, err);
+    if (code != LASER_OK)
+        return code;
+    options = json_array();
+    add_option(options, best);
+    while (*incorrect != '\0') { /* parted by semicolons */
+        size_t n = strcspn(incorrect, ";");
+        char *one = strndup(incorrect, n);
+        if (one != NULL)
+            add_option(options, one);
+        free(one);
+        incorrect += n + (incorrect[n] == ';');
+    }
+    if (json_array_size(options) < 2) {
+        json_decref(options);
+        *out = NULL;
+        return LASER_OK;
+    }
+    return choice(a, question, options, 0, out, err);
+}
+
+/* ---- counterfact.json of ROME ---- */
+
+static int counterfact(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    const char *prompt, *subject, *target, *mark;
+    struct laser_text text = {0};
+    int code = text_of(a, "prompt", &prompt, err);
+
+    if (code == LASER_OK)
+        code = text_of(a, "subject", &subject, err);
+    if (code == LASER_OK)
+        code = text_of(a, "answer", &target, err);
+    if (code != LASER_OK)
+        return code;
+    mark = strstr(prompt, "{}");
+    if (mark == NULL) {
+        laser_text_puts(&text, prompt);
+    } else {
+        laser_text_add(&text, prompt, (size_t)(mark - prompt));
+        laser_text_puts(&text, subject);
+        laser_text_puts(&text, mark + 2);
+    }
+    code = text.failed || text.data == NULL
+               ? laser_error_set(err, LASER_ENOMEM, a->where, "no memory")
+               : completion(a, text.data, json_pack("[o]", option_json(target)), out, err);
+    laser_text_free(&text);
+    return code;
+}
+
+/* ---- task.json of BIG-bench ---- */
+
+static const char *affix(const struct laser_adapting *a, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(a->file, key));
+
+    return text != NULL ? text : otherwise;
+}
+
+static char *bigbench_prompt(const struct laser_adapting *a, const char *input)
+{
+    struct laser_text text = {0};
+
+    laser_text_puts(&text, affix(a, "task_prefix", ""));
+    laser_text_puts(&text, affix(a, "example_input_prefix", "\nQ: "));
+    laser_text_puts(&text, input);
+    laser_text_puts(&text, affix(a, "example_output_prefix", "\nA: "));
+    while (text.size > 0 && text.data[text.size - 1] == ' ') /* the options begin with it */
+        text.data[--text.size] = '\0';
+    return laser_text_take(&text);
+}
+
+/* {"choice": score, ...}: the one with the highest score is right. */
+static int bigbench_choice(struct laser_adapting *a, const char *prompt, json_t *scores, json_t **out,
+                           struct laser_error *err)
+{
+    json_t *options = json_array(), *value;
+    double highest = -1e300;
+    int answer = 0, index = 0;
+    const char *key;
+
+    json_object_foreach(scores, key, value)
+    {
+        if (json_number_value(value) > highest) {
+            highest = json_number_value(value);
+            answer = index;
+        }
+        add_option(options, key);
+        ++index;
+    }
+    if (json_array_size(options) != json_object_size(scores) || index < 2) {
+        json_decref(options);
+        *out = NULL;
+        return LASER_OK;
+    }
+    return choice(a, prompt, options, answer, out, err);
+}
+
+static int bigbench(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    json_t *scores = field_of(a, "choices"), *target = field_of(a, "answer"), *answers, *item;
+    const char *input;
+    char *prompt;
+    size_t i;
+    int code = text_of(a, "prompt", &input, err);
+
+    if (code != LASER_OK)
+        return code;
+    prompt = bigbench_prompt(a, input);
+    if (prompt == NULL)
+        return laser_error_set(err, LASER_ENOMEM, a->where, "no memory");
+    if (json_is_object(scores)) {
+        code = bigbench_choice(a, prompt, scores, out, err);
+    } else if (json_is_string(target) || json_is_array(target)) {
+        answers = json_array();
+        if (json_is_string(target))
+            add_option(answers, json_string_value(target));
+        json_array_foreach(target, i, item) if (json_is_string(item))
+            add_option(answers, json_string_value(item));
+        code = completion(a, prompt, answers, out, err);
+    } else {
+        code = lacks(a, "answer", "a text or a list of texts (or target_scores)", err);
+    }
+    free(prompt);
+    return code;
+}
+
+/* ---- FEVER ---- */
+
+static int fever(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    const char *claim, *label;
+    int code = prompt_and_answer(a, &claim, &label, err);
+
+    if (code != LASER_OK)
+        return code;
+    *out = NULL;
+    /* Claims stand there several times, once for each annotation. */
+    if (json_object_get(a->seen, claim) != NULL ||
+        (strcmp(label, "SUPPORTS") != 0 && strcmp(label, "REFUTES") != 0))
+        return LASER_OK;
+    json_object_set_new(a->seen, claim, json_true());
+    return choice(a, claim, json_pack("[s, s]", " false", " true"), strcmp(label, "SUPPORTS") == 0, out, err);
+}
+
+/* ---- HotpotQA and GSM8K ---- */
+
+static int hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    const char *question, *answer;
+    char *clean;
+    int code = prompt_and_answer(a, &question, &answer, err);
+
+    if (code != LASER_OK)
+        return code;
+    clean = trimmed(question);
+    if (clean == NULL)
+        return laser_error_set(err, LASER_ENOMEM, a->where, "no memory");
+    code = completion(a, clean, json_pack("[o]", option_json(answer)), out, err);
+    free(clean);
+    return code;
+}
+
+/* The number behind "####". */
+static int gsm8k(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    const char *question, *answer, *mark;
+    int code = prompt_and_answer(a, &question, &answer, err);
+
+    if (code != LASER_OK)
+        return code;
+    mark = strstr(answer, "####");
+    if (mark == NULL)
+        return lacks(a, "answer", "a solution that ends in \"#### NUMBER\"", err);
+    return completion(a, question, json_pack("[o]", option_json(mark + 4)), out, err);
+}
+
+/* ---- Bias in Bios ---- */
+
+/* In the order of the data set's numbers (Hugging Face LabHC/bias_in_bios). */
+static const char professions[] =
+    "accountant|architect|attorney|chiropractor|comedian|composer|dentist|dietitian|dj|filmmaker|interior "
+    "designer|journalist|model|nurse|painter|paralegal|pastor|personal trainer|photographer|physician|poet|"
+    "professor|psychologist|rapper|software engineer|surgeon|teacher|yoga teacher";
+
+/* All names as options; returns the place of one that is given by name, or -1. */
+static int add_names(json_t *options, const char *names, const char *wanted)
+{
+    int place = -1;
+
+    for (int i = 0; *names != '\0'; ++i) {
+        size_t n = strcspn(names, "|");
+        char *one = strndup(names, n);
+        if (one != NULL) {
+            add_option(options, one);
+            place = wanted != NULL && strcmp(one, wanted) == 0 ? i : place;
+        }
+        free(one);
+        names += n + (names[n] == '|');
+    }
+    return place;
+}
+
+static int bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    bool gender = strstr(key_of(a, "answer"), "gender") != NULL;
+    const json_t *value = field_of(a, "answer");
+    const char *text, *name = json_string_value(value);
+    json_t *options;
+    int answer, code = text_of(a, "prompt", &text, err);
+
+    if (code != LASER_OK)
+        return code;
+    options = json_array();
+    answer = add_names(options, gender ? "male|female" : professions, name);
+    if (json_is_integer(value))
+        answer = (int)json_integer_value(value);
+    else if (name != NULL && *name != '\0' && name[strspn(name, "0123456789")] == '\0' && strlen(name) < 4)
+        answer = atoi(name);
+    if (answer < 0 || answer >= (int)json_array_size(options)) {
+        json_decref(options);
+        return lacks(a, "answer", gender ? "0 (male) or 1 (female)" : "a profession or its number, 0 to 27",
+                     err);
+    }
+    return choice(a, text, options, answer, out, err);
+}
+
+/* ---- pairs for DPO ---- */
+
+/* A text, or the last message of a conversation. */
+static const char *reply(const json_t *value)
+{
+    if (json_is_array(value))
+        value = json_object_get(json_array_get(value, json_array_size(value) - 1), "content");
+    return json_string_value(value);
+}
+
+/* "prompt", or "question"; of conversations without either, all but the last message. */
+static char *dpo_prompt(const struct laser_adapting *a)
+{
+    const char *prompt = json_string_value(field_of(a, "prompt")),
+               *system = json_string_value(field_of(a, "system"));
+    const json_t *chosen = field_of(a, "chosen");
+    struct laser_text text = {0};
+
+    if (prompt == NULL)
+        prompt = json_string_value(json_object_get(a->record, "question"));
+    if (system != NULL && *system != '\0')
+        laser_text_printf(&text, "%s\n\n", system);
+    if (prompt != NULL)
+        laser_text_puts(&text, prompt);
+    for (size_t i = 0; prompt == NULL && i + 1 < json_array_size(chosen); ++i) {
+        const char *said = json_string_value(json_object_get(json_array_get(chosen, i), "content"));
+        laser_text_printf(&text, "%s%s", i > 0 ? "\n" : "", said != NULL ? said : "");
+    }
+    if (prompt == NULL && json_array_size(chosen) < 2) {
+        laser_text_free(&text);
+        return NULL;
+    }
+    if (text.data == NULL)
+        laser_text_puts(&text, "");
+    return laser_text_take(&text);
+}
+
+static int dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
+{
+    const char *chosen = reply(field_of(a, "chosen")), *rejected = reply(field_of(a, "rejected"));
+    char *prompt;
+    int code;
+
+    if (chosen == NULL || rejected == NULL)
+        return lacks(a, chosen == NULL ? "chosen" : "rejected", "a text or a list of messages", err);
+    prompt = dpo_prompt(a);
+    if (prompt == NULL)
+        return lacks(a, "prompt", "a text", err);
+    *out = NULL;
+    code = LASER_OK;
+    if (strcmp(chosen, rejected) != 0 && *chosen != '\0' && *rejected != '\0')
+        code = finish(json_pack("{s:s, s:o, s:s, s:s}", "kind", "preference", "prompt",
+                                prompt_json(a, prompt), "chosen", chosen, "rejected", rejected),
+                      out, a, err);
+    free(prompt);
+    return code;
+}
+
+const struct laser_adapter laser_adapters[] = {
+    {"truthfulqa-csv",
+     LASER_READ_CSV,
+     NULL,
+     "Q: {prompt}\nA:",
+     {{"prompt", "Question"}, {"answer", "Best Answer"}, {"incorrect", "Incorrect Answers"}},
+     "without an incorrect answer",
+     truthfulqa},
+    {"counterfact-json",
+     LASER_READ_JSON,
+     NULL,
+     "{prompt}",
+     {{"prompt", "requested_rewrite.prompt"},
+      {"subject", "requested_rewrite.subject"},
+      {"answer", "requested_rewrite.target_true.str"}},
+     "",
+     counterfact},
+    {"bigbench-json",
+     LASER_READ_JSON,
+     "examples",
+     "{prompt}",
+     {{"prompt", "input"}, {"choices", "target_scores"}, {"answer", "target"}},
+     "with fewer than two choices, or choices that differ in white space alone",
+     bigbench},
+    {"fever-jsonl",
+     LASER_READ_JSON,
+     NULL,
+     "Is the following statement true or false: {prompt} This is",
+     {{"prompt", "claim"}, {"answer", "label"}},
+     "not decided (NOT ENOUGH INFO) or there before",
+     fever},
+    {"hotpotqa-json",
+     LASER_READ_JSON,
+     NULL,
+     "Question: {prompt}\nAnswer:",
+     {{"prompt", "question"}, {"answer", "answer"}},
+     "",
+     hotpotqa},
+    {"bios",
+     LASER_READ_JSON,
+     NULL,
+     "{prompt} What is the person's profession? They work as a",
+     {{"prompt", "hard_text"}, {"answer", "profession"}},
+     "",
+     bios},
+    {"gsm8k-jsonl",
+     LASER_READ_JSON,
+     NULL,
+     "Question: {prompt}\nAnswer: The answer is",
+     {{"prompt", "question"}, {"answer", "answer"}},
+     "",
+     gsm8k},
+    {"dpo-jsonl",
+     LASER_READ_JSON,
+     NULL,
+     "{prompt}\n",
+     {{"prompt", "prompt"}, {"chosen", "chosen"}, {"rejected", "rejected"}, {"system", "system"}},
+     "whose two answers are the same or empty",
+     dpo},
+};
+const int laser_n_adapters = (int)(sizeof laser_adapters / sizeof *laser_adapters);

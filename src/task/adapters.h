@@ -1,0 +1,35 @@
+/* Inside of the conversion: one adapter for each data set. */
+#ifndef LASER_TASK_ADAPTERS_H
+#define LASER_TASK_ADAPTERS_H
+
+#include <jansson.h>
+
+#include "task/convert.h"
+
+#define LASER_ADAPTER_FIELDS 6
+
+/* Where an adapter is: the record and what the user said. */
+struct laser_adapting {
+    const json_t *record;
+    const char *where;
+    const char *prompt;                                   /* template */
+    struct laser_task_field fields[LASER_ADAPTER_FIELDS]; /* as mapped */
+    const json_t *file;                                   /* of a file that is one object; else NULL */
+    json_t *seen;                                         /* object: the adapter's own */
+};
+
+struct laser_adapter {
+    const char *name;
+    enum { LASER_READ_CSV, LASER_READ_JSON } format; /* JSON: an array, lines, or one object with a list */
+    const char *list;                                /* key of that list, or NULL */
+    const char *prompt;
+    struct laser_task_field fields[LASER_ADAPTER_FIELDS];
+    const char *reason; /* of skipped records */
+    /* *question: a new object, NULL for a record that is to be skipped. */
+    int (*make)(struct laser_adapting *a, json_t **question, struct laser_error *err);
+};
+
+extern const struct laser_adapter laser_adapters[];
+extern const int laser_n_adapters;
+
+#endif

@@ -72,6 +72,10 @@ echo '{"t": {"model.layers.0.t": 1}}' >"$scratch/single.json"
 check "a single matrix" run 0 export "$scratch/single.json" --top-percent 100 --output "$out/single"
 check "... is picked" says "1 of 1 matrices"
 
+printf 'name,alpha,beauty\nmodel.layers.0.up,2.5,9\n' >"$scratch/columns.csv"
+check "an unknown column" run 0 export "$scratch/columns.csv" --output "$out/columns" --format ms-swift
+check "... is named" says "NOTE +columns that are not known and not read: beauty"
+
 # Failed matrices are shown as such and exported to nobody.
 mkdir "$scratch/mixed"
 m=model.layers

@@ -43,6 +43,7 @@ static int map_field(struct conversion *c, const char *item, struct laser_error 
         if (equals != NULL && strlen(field) == (size_t)(equals - item) &&
             strncmp(field, item, strlen(field)) == 0) {
             c->at.fields[i].key = equals + 1;
+            laser_text_free(&names);
             return LASER_OK;
         }
         laser_text_printf(&names, "%s%s", i > 0 ? ", " : "", field);

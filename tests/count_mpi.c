@@ -1,5 +1,6 @@
-/* Counts what one rank sends and receives, all of it, between MPI_Init and MPI_Finalize: a library to be loaded before the
- * program's own (LD_PRELOAD), by MPI's profiling interface.  Rank 0 says at the end: `TRAFFIC MESSAGES BYTES LARGEST`.
+/* Counts what one rank sends and receives, all of it, between MPI_Init and MPI_Finalize: a library to be
+ * loaded before the program's own (LD_PRELOAD), by MPI's profiling interface.  Rank 0 says at the end:
+ * `TRAFFIC MESSAGES BYTES LARGEST`.
  */
 #include <mpi.h>
 #include <stdio.h>

@@ -43,12 +43,23 @@ for n in $(seq "$moments"); do
     [ $((n % 3)) = 0 ] && kind=scan || kind=reduce
     eval "length=\$${kind}_ms"
     ranks=$((1 + $(random $((3 * n)) 3)))
-    delay=$(random $((3 * n + 1)) "$length")
     dir=$out/killed
-    rm -rf "$dir"
-    "$launcher" -n $ranks "$laser" $(job_of $kind "$dir") >"$scratch/last.log" 2>&1 </dev/null &
-    job=$!
-    sleep "$(awk -v ms="$delay" 'BEGIN { print ms / 1000 }')"
+    # Every fourth moment is looked for in the short phases (edits, the written model), the others in the whole length; one
+    # that comes too late is drawn again from half of it.
+    for draw in 1 2 3 4 5; do
+        delay=$(random $((3 * n + 1 + 1000 * draw)) "$length")
+        phase=
+        [ $((n % 4)) != 1 ] || [ $kind = scan ] || { [ $((n % 8)) = 1 ] && phase=write || phase=edits; }
+        [ -z "$phase" ] || delay=$(random $((3 * n + 1 + 1000 * draw)) 40)
+        rm -rf "$dir"
+        "$launcher" -n $ranks "$laser" $(job_of $kind "$dir") >"$scratch/last.log" 2>&1 </dev/null &
+        job=$!
+        while [ -n "$phase" ] && kill -0 $job 2>/dev/null && ! grep -aq "^BEGIN *$phase" "$scratch/last.log"; do sleep 0.005; done
+        sleep "$(awk -v ms="$delay" 'BEGIN { print ms / 1000 }')"
+        grep -aq '^JOB DONE' "$scratch/last.log" || break
+        [ $draw = 5 ] || wait $job 2>/dev/null
+        length=$((length / 2))
+    done
     victims=$(processes "$dir")
     if [ $((n % 2)) = 0 ]; then # all at once, else one of them
         kill -9 $job $victims 2>/dev/null
@@ -60,7 +71,7 @@ for n in $(seq "$moments"); do
     while [ -n "$(processes "$dir")" ]; do sleep 0.05; done
     place=$(grep -aoE '^(BEGIN +[a-z]+|JOB DONE)' "$scratch/last.log" | tail -1 | sed 's/BEGIN *//')
     echo "$kind: ${place:-start}" >>"$scratch/places"
-    check "$n: $kind on $ranks ranks, killed after $delay ms (${place:-start}): goes on" run $ranks $(job_of $kind "$dir")
+    check "$n: $kind on $ranks ranks, killed after $delay ms (${place:-start}${phase:+, $phase looked for}): goes on" run $ranks $(job_of $kind "$dir")
     check "... and ends as if nothing had been" same $kind "$dir"
 done
 echo "where the moments fell:"

@@ -195,7 +195,7 @@ static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, in
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %d edits", *n);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK) {
-        if (run->rank == 0)
+        if (run->rank == 0 && *n > 0)
             memcpy(*all, edits, (size_t)*n * sizeof **all);
         MPI_Bcast(*all, *n, MPI_INT32_T, 0, run->world);
     }

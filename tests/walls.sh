@@ -33,8 +33,13 @@ allowed() {
     mpi/forward) echo "base comm model" ;;
     mpi/store) echo "base checkpoint corpus search" ;;
     mpi/schedule)
-        echo "base checkpoint comm corpus deck forward generate kernels layout linalg model report search spectrum store svd task \
-tokenizer grid exchange" ;;
+        echo "base checkpoint comm deck exchange kernels layout linalg model report search spectrum store svd" ;;
+    mpi/evaluate)
+        echo "base comm corpus forward generate kernels model schedule search store task tokenizer" ;;
+    mpi/reduce)
+        echo "base checkpoint comm corpus evaluate layout linalg report schedule search spectrum store svd" ;;
+    mpi/commands)
+        echo "base checkpoint comm evaluate exchange generate kernels layout linalg reduce report schedule search store task" ;;
     *) echo "" ;;
     esac
 }

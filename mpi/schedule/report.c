@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "comm/agree.h"
 #include "report/draw.h"
-#include "schedule/commands.h"
 #include "schedule/report_load.h"
 
 /* Two runs of one name are told apart by letters. */

@@ -11,4 +11,7 @@ void laser_mpi_report_make(struct laser_mpi_run *run);
 /* Every rank, before the work: has this program the formats that report.figures asks for?  LASER_EUSAGE. */
 int laser_mpi_report_check(const struct laser_deck *deck, struct laser_error *err);
 
+/* The command `report`: collective, as all commands. */
+int laser_mpi_command_report(struct laser_mpi_run *run, struct laser_error *err);
+
 #endif

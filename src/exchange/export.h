@@ -42,17 +42,17 @@ size_t laser_export_module(const struct laser_scan_row *row);
 /* Can the module have an adapter: it is a module, and no norm (Spectrum scans those, too). */
 int laser_export_adaptable(const struct laser_scan_row *row);
 
-/* Ranks of the picked modules that can have adapters, ranks[count]; 0 for the others.  In proportion to the number of singular
- * values above the threshold, e->rank on average, from 1 to min(rows, columns); all e->rank where the scan
- * does not know that number.  The result says if they differ. */
+/* Ranks of the picked modules that can have adapters, ranks[count]; 0 for the others.  In proportion to the
+ * number of singular values above the threshold, e->rank on average, from 1 to min(rows, columns); all
+ * e->rank where the scan does not know that number.  The result says if they differ. */
 int laser_export_ranks(const struct laser_export *e, int *ranks);
 
 /* ./model_snr_results/snr_results_MODEL.json of Axolotl's Spectrum plugin, which sorts what it finds: as
  * laser_scan_json_flat, but without NaN. */
 void laser_export_axolotl(struct laser_text *out, const struct laser_export *e);
 
-/* LLaMA-Factory: lora_target of the picked modules that can have adapters, from the layer list on (layers.0.mlp.up_proj) where all
- * layers hang on one stem. */
+/* LLaMA-Factory: lora_target of the picked modules that can have adapters, from the layer list on
+ * (layers.0.mlp.up_proj) where all layers hang on one stem. */
 void laser_export_llama_factory(struct laser_text *out, const struct laser_export *e);
 
 /* ms-swift (swift sft FILE ...): everything is frozen but the picked modules. */

@@ -1,0 +1,232 @@
+/* The command `apply`: the edits of a plan.yaml on the same model, or another copy of it. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "commands/commands.h"
+#include "reduce/reduce.h"
+#include "report/scan_report.h"
+#include "schedule/scan.h"
+#include "search/edit_plan.h"
+
+static int find_matrix(const struct laser_matrix_list *list, const char *name)
+{
+    for (int64_t i = 0; i < list->n_matrices; ++i)
+        if (strcmp(list->matrices[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* "x.weight[3][q]": does the plan edit parts of fused tensors?  Experts have numbers. */
+static bool has_parts(const struct laser_edit_plan *plan)
+{
+    for (int64_t i = 0; i < plan->n_items; ++i) {
+        const char *bracket = strrchr(plan->items[i].tensor, '[');
+        if (bracket != NULL && bracket[1] >= 'a' && bracket[1] <= 'z')
+            return true;
+    }
+    return false;
+}
+
+static int check_item(const struct laser_edit_plan *plan, const struct laser_edit_plan_item *item,
+                      const struct laser_checkpoint *c, const struct laser_matrix_list *list,
+                      struct laser_error *err)
+{
+    int i = find_matrix(list, item->tensor), code;
+    const struct laser_matrix *m = i >= 0 ? &list->matrices[i] : NULL;
+    uint64_t hash;
+
+    if (m == NULL)
+        return laser_error_set(err, LASER_EINPUT, item->tensor,
+                               "the plan edits this matrix, but %s does not have it: the plan is for "
+                               "another model (%s)",
+                               c->model, plan->model);
+    if (m->rows != item->rows || m->cols != item->columns ||
+        strcmp(laser_dtype_name(m->dtype), item->dtype) != 0)
+        return laser_error_set(err, LASER_EINPUT, item->tensor,
+                               "%s of shape [%" PRId64 ", %" PRId64 "] in the plan, %s of [%" PRId64
+                               ", %" PRId64 "] in %s: the plan is for another model (%s)",
+                               item->dtype, item->rows, item->columns, laser_dtype_name(m->dtype), m->rows,
+                               m->cols, c->model, plan->model);
+    code = laser_mpi_tensor_hash(c, &c->tensors[m->tensor], &hash, err);
+    if (code != LASER_OK)
+        return code;
+    if (hash != item->hash)
+        return laser_error_set(err, LASER_EINPUT, item->tensor,
+                               "its contents are not those that the plan was made for (hash %016" PRIx64
+                               ", the plan has %016" PRIx64 "): the plan is for another model (%s)",
+                               hash, item->hash, plan->model);
+    return LASER_OK;
+}
+
+/* Are these the matrices that the plan was made for: name, shape, dtype and bytes. */
+static int check_plan(const struct laser_edit_plan *plan, const struct laser_checkpoint *c,
+                      struct laser_error *err)
+{
+    struct laser_matrix_list list;
+    static const char *const everything[] = {"*"};
+    struct laser_matrix_options options = {
+        .include = everything, .n_include = 1, .split_fused = has_parts(plan)};
+    int code = laser_matrix_list(c, &options, &list, err);
+
+    if (code != LASER_OK)
+        return code;
+    for (int64_t i = 0; code == LASER_OK && i < plan->n_items; ++i)
+        code = check_item(plan, &plan->items[i], c, &list, err);
+    laser_matrix_list_free(&list);
+    return code;
+}
+
+/* The plan as every rank gets it: the file's bytes. */
+static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, struct laser_error *err)
+{
+    struct laser_text text = {0};
+    struct laser_checkpoint *c = NULL;
+    char *names = NULL;
+    size_t size = 0;
+    int code = LASER_OK;
+
+    if (run->rank == 0) {
+        code = laser_edit_plan_read(run->arguments[0], plan, err);
+        if (code == LASER_OK && plan->n_items == 0)
+            code = laser_error_set(err, LASER_EINPUT, run->arguments[0], "the plan has no edits to replay");
+        if (code == LASER_OK && laser_deck_string(run->deck, "model")[0] == '\0')
+            code = laser_error_set(err, LASER_EUSAGE, "model", "no model: give --model DIR");
+        /* Checked before anything is made. */
+        if (code == LASER_OK)
+            code = laser_checkpoint_open(laser_deck_string(run->deck, "model"), &c, err);
+        if (code == LASER_OK)
+            code = check_plan(plan, c, err);
+        laser_checkpoint_close(c);
+        for (int64_t i = 0; code == LASER_OK && i < plan->n_items; ++i)
+            laser_text_add(&text, plan->items[i].tensor, strlen(plan->items[i].tensor) + 1);
+        if (code == LASER_OK && text.failed)
+            code = laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
+        names = text.data;
+        size = text.size;
+    }
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK) {
+        code = laser_mpi_share(run->world, (void **)&names, &size, err);
+        if (code != LASER_OK && run->rank != 0)
+            names = NULL;
+    }
+    if (code == LASER_OK) {
+        const char **list;
+        int parts = run->rank == 0 && has_parts(plan);
+        MPI_Bcast(&parts, 1, MPI_INT, 0, run->world);
+        run->only_parts = parts != 0;
+        for (size_t at = 0; at < size; at += strlen(names + at) + 1)
+            ++run->n_only;
+        list = calloc((size_t)run->n_only + 1, sizeof *list);
+        for (size_t at = 0, i = 0; list != NULL && at < size; at += strlen(names + at) + 1)
+            list[i++] = names + at;
+        run->only = list;
+        if (list == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    if (code != LASER_OK)
+        free(names);
+    return code;
+}
+
+/* Rank 0: the edits as a strategy's plan, which the making of edits starts from. */
+static int fill_edits(struct laser_mpi_reduction *r, const struct laser_edit_plan *plan, int32_t *numbers,
+                      struct laser_error *err)
+{
+    r->plan.edits = calloc((size_t)plan->n_items + 1, sizeof *r->plan.edits);
+    if (r->plan.edits == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
+    for (int i = 0; i < plan->n_items; ++i) {
+        struct laser_strategy_edit *edit = &r->plan.edits[r->plan.n_edits];
+        edit->matrix = find_matrix(&r->run->matrices, plan->items[i].tensor);
+        if (edit->matrix < 0 || r->run->outcomes[edit->matrix].status != LASER_OUTCOME_SCANNED)
+            return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
+                                   "the plan edits this tensor, which is no matrix that can be taken apart");
+        if (strlen(plan->items[i].edit) >= sizeof edit->text)
+            return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
+                                   "the edit `%.60s...` is too long", plan->items[i].edit);
+        memcpy(edit->text, plan->items[i].edit, strlen(plan->items[i].edit) + 1);
+        numbers[i] = r->plan.n_edits++;
+    }
+    return laser_mpi_reduction_ranks(r, err);
+}
+
+static int write_results(const struct laser_mpi_reduction *r, const struct laser_edit_plan *plan,
+                         struct laser_error *err)
+{
+    struct laser_mpi_run *run = r->run;
+    json_t *edits = json_array(),
+           *results = json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:o}", "command", "apply", "version",
+                                PACKAGE_VERSION, "model", run->checkpoint->model, "plan", run->arguments[0],
+                                "ranks", run->size, "seconds", MPI_Wtime() - run->start_s, "edits", edits);
+    int code;
+
+    if (results == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
+    for (int i = 0; i < plan->n_items; ++i) {
+        int64_t n =
+            plan->items[i].rows < plan->items[i].columns ? plan->items[i].rows : plan->items[i].columns;
+        json_array_append_new(edits, json_pack("{s:s, s:s, s:I, s:I}", "tensor", plan->items[i].tensor,
+                                               "edit", plan->items[i].edit, "rank", (json_int_t)r->ranks[i],
+                                               "of", (json_int_t)n));
+        if (r->ranks[i] != plan->items[i].rank)
+            laser_mpi_log_line(run->log, "NOTE", "%s: rank %" PRId64 ", the plan has %" PRId64,
+                               plan->items[i].tensor, r->ranks[i], plan->items[i].rank);
+    }
+    code = laser_results_write(run->output, results, err);
+    json_decref(results);
+    laser_mpi_log_line(run->log, "RESULT", "%" PRId64 " edits replayed; the model is in %s", plan->n_items,
+                       laser_mpi_run_path(run, "model"));
+    return code;
+}
+
+static int apply(struct laser_mpi_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
+{
+    struct laser_mpi_run *run = r->run;
+    int32_t *numbers = calloc((size_t)plan->n_items + 1, sizeof *numbers);
+    int code = laser_mpi_run_open(run, err);
+
+    if (code == LASER_OK)
+        code = laser_mpi_scan_matrices(run, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = numbers == NULL ? laser_error_set(err, LASER_ENOMEM, "plan", "no memory")
+                                   : fill_edits(r, plan, numbers, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    if (code == LASER_OK)
+        code = laser_mpi_edits_make(run, &r->plan, &r->edits, err);
+    if (code == LASER_OK)
+        code = laser_mpi_reduction_write(r, numbers, r->plan.n_edits, false, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = write_results(r, plan, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    free(numbers);
+    return code;
+}
+
+int laser_mpi_command_apply(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_mpi_reduction r = {.run = run};
+    struct laser_edit_plan plan = {0};
+    int code = share_plan(run, &plan, err);
+
+    r.e.shards.sharers = MPI_COMM_NULL;
+    r.e.team.group_comm = MPI_COMM_NULL;
+    if (code == LASER_OK)
+        code = apply(&r, &plan, err);
+    laser_mpi_reduction_free(&r);
+    laser_edit_plan_free(&plan);
+    if (run->only != NULL)
+        free((void *)(uintptr_t)run->only[0]);
+    free((void *)(uintptr_t)run->only);
+    run->only = NULL;
+    return code;
+}

@@ -1,0 +1,42 @@
+#include "commands/commands.h"
+
+#include "kernels/dispatch.h"
+#include "reduce/reduce.h"
+#include "schedule/report.h"
+#include "schedule/scan.h"
+
+static const struct laser_mpi_command commands[] = {
+    {LASER_COMMAND_SCAN, true, laser_mpi_command_scan},
+    {LASER_COMMAND_PLAN, false, laser_mpi_command_plan},
+    {LASER_COMMAND_DERIVE, false, laser_mpi_command_derive},
+    {LASER_COMMAND_PERPLEXITY, true, laser_mpi_command_perplexity},
+    {LASER_COMMAND_EVALUATE, true, laser_mpi_command_perplexity},
+    {LASER_COMMAND_TASK, false, laser_mpi_command_task},
+    {LASER_COMMAND_COMPARE, false, laser_mpi_command_compare},
+    {LASER_COMMAND_REDUCE, true, laser_mpi_command_reduce},
+    {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},
+    {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
+    {LASER_COMMAND_REPORT, false, laser_mpi_command_report},
+    {LASER_COMMAND_EXPORT, false, laser_mpi_command_export},
+    {LASER_COMMAND_GENERATE, false, laser_mpi_command_generate},
+};
+
+const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; ++i)
+        if (commands[i].command == command)
+            return &commands[i];
+    return NULL;
+}
+
+void laser_mpi_set_threads(int threads)
+{
+    laser_kernels_set_threads(threads);
+}
+
+int laser_mpi_command_scan(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code = laser_mpi_run_open(run, err);
+
+    return code == LASER_OK ? laser_mpi_scan(run, err) : code;
+}

@@ -1,0 +1,87 @@
+/* The command `derive`: thresholds, scores, scan files and table again from stored spectra, without the
+ * model. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "commands/commands.h"
+#include "commands/export.h"
+#include "schedule/report.h"
+#include "schedule/results.h"
+#include "schedule/scan_load.h"
+
+static int write_results(struct laser_mpi_run *run, const struct laser_mpi_scan_input *in,
+                         const struct laser_scan_meta *meta, struct laser_error *err)
+{
+    json_t *results = laser_scan_results(meta, in->rows, in->n);
+    int code;
+
+    if (results == NULL || json_object_set_new(results, "spectra", json_string(in->path)) != 0)
+        code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
+    else
+        code = laser_results_write(run->output, results, err);
+    json_decref(results);
+    return code;
+}
+
+static int write_files(struct laser_mpi_run *run, const struct laser_mpi_scan_input *in,
+                       struct laser_error *err)
+{
+    struct laser_scan_style style = laser_mpi_style();
+    struct laser_text table = {0};
+    struct laser_scan_meta meta;
+    char *model_id;
+    int code = laser_mpi_scan_meta(run, in, &meta, &model_id, err);
+
+    if (code == LASER_OK)
+        code = laser_directory_make(run->output, err);
+    if (code == LASER_OK)
+        code = laser_scan_write_files(run->output, &meta, in->rows, in->n, err);
+    if (code == LASER_OK)
+        code = write_results(run, in, &meta, err);
+    if (code == LASER_OK && laser_deck_is_set(run->deck, "export.formats"))
+        code = laser_mpi_export_texts(run, in, err);
+    if (code == LASER_OK) {
+        laser_scan_table(&table, &meta, in->rows, in->n, &style);
+        if (table.data != NULL)
+            laser_mpi_log_block(run->log, table.data);
+        laser_mpi_log_line(run->log, "OUTPUT", "%s", run->output);
+        laser_mpi_report_make(run);
+    }
+    laser_text_free(&table);
+    free(model_id);
+    return code;
+}
+
+static int derive(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_mpi_scan_input in;
+    int code = laser_mpi_scan_load(run->arguments[0], &in, err);
+
+    if (code == LASER_OK && in.program != NULL)
+        code =
+            laser_error_set(err, LASER_EUSAGE, in.path,
+                            "a scan of %s has no singular values to derive from; laser_mpi export, show and "
+                            "report take it",
+                            in.program);
+    if (code == LASER_OK)
+        code = laser_mpi_scan_rederive(&in, laser_deck_string(run->deck, "scan.threshold"),
+                                       laser_deck_string(run->deck, "scan.score"), err);
+    snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
+    if (code == LASER_OK)
+        code = write_files(run, &in, err);
+    laser_mpi_scan_input_free(&in);
+    return code;
+}
+
+int laser_mpi_command_derive(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    if (run->rank == 0)
+        code = derive(run, err);
+    return laser_mpi_agree(run->world, code, err);
+}

@@ -1,0 +1,419 @@
+/* PiSSA and MiLoRA: adapters whose first step is on the model as it was, and the model without them. */
+#include "commands/export.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "checkpoint/writer.h"
+#include "comm/agree.h"
+#include "linalg/factors.h"
+#include "search/rundir.h"
+
+/* A module that gets an adapter, the same list on every rank. */
+struct module {
+    const char *tensor;
+    int rank;
+    const struct laser_matrix *matrix;
+};
+
+struct inits {
+    struct laser_mpi_run *run;
+    struct module *modules;
+    int n;
+    char *text; /* of the names */
+    char dir[4200];
+    bool smallest, transposed;
+};
+
+/* ---- which modules ---- */
+
+/* Rank 0's: "RANK NAME\0" for each. */
+static int describe(const struct laser_export *e, struct laser_text *text, struct laser_error *err)
+{
+    int *ranks = calloc(e->count + 1, sizeof *ranks);
+
+    if (ranks == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "export", "no memory for %zu matrices", e->count);
+    laser_export_ranks(e, ranks);
+    for (size_t i = 0; i < e->count; ++i)
+        if (ranks[i] > 0) {
+            laser_text_printf(text, "%d %s", ranks[i], e->rows[i].name);
+            laser_text_fill(text, '\0', 1);
+        }
+    free(ranks);
+    if (text->failed)
+        return laser_error_set(err, LASER_ENOMEM, "export", "no memory for %zu matrices", e->count);
+    return text->size > 0 ? LASER_OK
+                          : laser_error_set(err, LASER_EUSAGE, "export",
+                                            "nothing is picked: no module to make an adapter for");
+}
+
+static int share_modules(struct inits *x, const struct laser_export *e, struct laser_error *err)
+{
+    struct laser_mpi_run *run = x->run;
+    struct laser_text text = {0};
+    const char **names;
+    size_t size = 0;
+    int code = run->rank == 0 ? describe(e, &text, err) : LASER_OK;
+
+    code = laser_mpi_agree(run->world, code, err);
+    if (run->rank == 0) {
+        size = text.size;
+        x->text = laser_text_take(&text);
+    }
+    if (code == LASER_OK)
+        code = laser_mpi_share(run->world, (void **)&x->text, &size, err);
+    if (code != LASER_OK)
+        return code;
+    for (size_t at = 0; at < size; at += strlen(x->text + at) + 1)
+        ++x->n;
+    x->modules = calloc((size_t)x->n + 1, sizeof *x->modules);
+    names = calloc((size_t)x->n + 1, sizeof *names);
+    if (x->modules == NULL || names == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "export", "no memory for %d modules", x->n);
+    for (size_t at = 0, i = 0; code == LASER_OK && at < size; at += strlen(x->text + at) + 1, ++i) {
+        char *end;
+        x->modules[i].rank = (int)strtol(x->text + at, &end, 10);
+        x->modules[i].tensor = names[i] = end + 1;
+    }
+    run->only = names;
+    run->n_only = x->n;
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* Local; the same on every rank. */
+static int find_matrices(struct inits *x, struct laser_error *err)
+{
+    const struct laser_matrix_list *list = &x->run->matrices;
+
+    for (int i = 0; i < x->n; ++i) {
+        struct module *m = &x->modules[i];
+        for (int64_t j = 0; j < list->n_matrices && m->matrix == NULL; ++j)
+            if (strcmp(list->matrices[j].name, m->tensor) == 0)
+                m->matrix = &list->matrices[j];
+        if (m->matrix == NULL)
+            return laser_error_set(err, LASER_EINPUT, m->tensor,
+                                   "the scan has this matrix, the model %s has not",
+                                   x->run->checkpoint->model);
+        if (m->rank > m->matrix->rows || m->rank > m->matrix->cols)
+            m->rank = (int)(m->matrix->rows < m->matrix->cols ? m->matrix->rows : m->matrix->cols);
+        x->transposed |= m->matrix->transposed;
+    }
+    return LASER_OK;
+}
+
+/* ---- one module ---- */
+
+static void file_path(const struct inits *x, int number, const char *what, char *path, size_t size)
+{
+    snprintf(path, size, "%s/work-%d-%s.safetensors", x->dir, number, what);
+}
+
+/* Both factors get the square root of each singular value. */
+static void balance(const struct laser_matrix *m, int k, double *a, double *b)
+{
+    for (int j = 0; j < k; ++j) {
+        double na = 0, nb = 0, scale;
+        for (int64_t i = 0; i < m->rows; ++i)
+            na += a[i * k + j] * a[i * k + j];
+        for (int64_t i = 0; i < m->cols; ++i)
+            nb += b[j * m->cols + i] * b[j * m->cols + i];
+        if (!(na > 0 && nb > 0))
+            continue;
+        scale = sqrt(sqrt(nb / na));
+        for (int64_t i = 0; i < m->rows; ++i)
+            a[i * k + j] *= scale;
+        for (int64_t i = 0; i < m->cols; ++i)
+            b[j * m->cols + i] /= scale;
+    }
+}
+
+/* Into float32, the dtype of an adapter, and back: what is left of W is then less what the file holds. */
+static void round_to_float(double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; ++i)
+        x[i] = (float)x[i];
+}
+
+/* out[columns][rows] of in[rows][columns], as float32. */
+static void put_floats(const double *in, int64_t rows, int64_t columns, bool transpose, float *out)
+{
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+            out[transpose ? j * rows + i : i * columns + j] = (float)in[i * columns + j];
+}
+
+/* lora_A [k, in] and lora_B [out, k]; W is [out, in], or [in, out] where it is stored so. */
+static int write_pair(const struct inits *x, int number, const double *a, const double *b,
+                      struct laser_error *err)
+{
+    const struct module *module = &x->modules[number];
+    const struct laser_matrix *m = module->matrix;
+    int64_t k = module->rank, in = m->transposed ? m->rows : m->cols, out = m->transposed ? m->cols : m->rows;
+    float *data = malloc((size_t)(k * (in + out)) * sizeof *data);
+    char path[4400], names[2][1200];
+    int stem = (int)(strlen(module->tensor) - strlen(".weight")), code;
+
+    if (data == NULL)
+        return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its adapter");
+    put_floats(m->transposed ? a : b, m->transposed ? m->rows : k, m->transposed ? k : m->cols, m->transposed,
+               data);
+    put_floats(m->transposed ? b : a, m->transposed ? k : m->rows, m->transposed ? m->cols : k, m->transposed,
+               data + k * in);
+    snprintf(names[0], sizeof names[0], "base_model.model.%.*s.lora_A.weight", stem, module->tensor);
+    snprintf(names[1], sizeof names[1], "base_model.model.%.*s.lora_B.weight", stem, module->tensor);
+    file_path(x, number, "pair", path, sizeof path);
+    code = laser_safetensors_write(
+        path,
+        (struct laser_safetensors_item[]){
+            {.name = names[0], .dtype = LASER_F32, .n_dims = 2, .shape = {k, in}, .data = data},
+            {.name = names[1], .dtype = LASER_F32, .n_dims = 2, .shape = {out, k}, .data = data + k * in}},
+        2, err);
+    free(data);
+    return code;
+}
+
+/* W -= A B, then into the tensor's own bytes. */
+static int write_rest(const struct inits *x, int number, double *w, const double *a, const double *b,
+                      struct laser_error *err)
+{
+    const struct module *module = &x->modules[number];
+    const struct laser_matrix *m = module->matrix;
+    const struct laser_tensor *t = &x->run->checkpoint->tensors[m->tensor];
+    struct laser_safetensors_item item = {.name = t->name, .dtype = t->dtype, .n_dims = t->n_dims};
+    void *bytes = calloc(1, (size_t)t->size_bytes + 1);
+    char path[4400];
+    int code;
+
+    if (bytes == NULL)
+        return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its rest");
+    for (int64_t i = 0; i < m->rows; ++i)
+        for (int64_t j = 0; j < module->rank; ++j) {
+            double f = a[i * module->rank + j];
+            for (int64_t c = 0; c < m->cols; ++c)
+                w[i * m->cols + c] -= f * b[j * m->cols + c];
+        }
+    code = laser_matrix_write(x->run->checkpoint, m, 0, m->rows, 0, m->cols, w, m->cols, bytes, err);
+    memcpy(item.shape, t->shape, sizeof item.shape);
+    item.data = bytes;
+    file_path(x, number, "rest", path, sizeof path);
+    if (code == LASER_OK)
+        code = laser_safetensors_write(path, &item, 1, err);
+    free(bytes);
+    return code;
+}
+
+static int make_module(const struct inits *x, int number, struct laser_error *err)
+{
+    const struct laser_matrix *m = x->modules[number].matrix;
+    int k = x->modules[number].rank, code = LASER_OK;
+    int64_t side = m->rows < m->cols ? m->rows : m->cols;
+    double *w = malloc((size_t)m->rows * (size_t)m->cols * sizeof *w),
+           *a = malloc((size_t)(m->rows + m->cols + 1) * (size_t)k * sizeof *a),
+           *b = a != NULL ? a + m->rows * k : NULL, *ones = b != NULL ? b + m->cols * k : NULL;
+    int *select = malloc((size_t)k * sizeof *select);
+    struct laser_basis basis = {0};
+
+    if (w == NULL || a == NULL || select == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
+    for (int j = 0; code == LASER_OK && j < k; ++j) {
+        select[j] = x->smallest ? (int)side - k + j : j;
+        ones[j] = 1;
+    }
+    if (code == LASER_OK)
+        code = laser_matrix_read(x->run->checkpoint, m, 0, m->rows, 0, m->cols, w, m->cols, err);
+    for (int64_t i = 0; code == LASER_OK && i < m->rows * m->cols; ++i)
+        if (!isfinite(w[i]))
+            code = laser_error_set(err, LASER_ENUMERIC, m->name, "NaN or Inf in the matrix");
+    if (code == LASER_OK)
+        code = laser_factors_basis(w, m->rows, m->cols, &basis, err);
+    if (code == LASER_OK)
+        code = laser_factors_make(&basis, w, select, ones, k, a, b, err);
+    if (code == LASER_OK) {
+        balance(m, k, a, b);
+        round_to_float(a, (m->rows + m->cols) * k);
+        code = write_pair(x, number, a, b, err);
+    }
+    if (code == LASER_OK)
+        code = write_rest(x, number, w, a, b, err);
+    laser_basis_free(&basis);
+    free(w);
+    free(a);
+    free(select);
+    return code;
+}
+
+/* ---- all of them ---- */
+
+/* Rank 0. */
+static int write_adapter(const struct inits *x, struct laser_error *err)
+{
+    struct laser_safetensors_item *items = calloc(2 * (size_t)x->n + 1, sizeof *items);
+    struct laser_safetensors_header *headers = calloc((size_t)x->n + 1, sizeof *headers);
+    char **data = calloc((size_t)x->n + 1, sizeof *data), path[4400];
+    int n = 0, code = LASER_OK;
+
+    if (items == NULL || headers == NULL || data == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, x->dir, "no memory for the adapter");
+    for (int i = 0; code == LASER_OK && i < x->n; ++i) {
+        size_t size;
+        file_path(x, i, "pair", path, sizeof path);
+        code = laser_file_read(path, (size_t)1 << 40, &data[i], &size, err);
+        if (code == LASER_OK)
+            code = laser_safetensors_parse(path, data[i], (int64_t)size, (int64_t)size, &headers[i], err);
+        for (int64_t t = 0; code == LASER_OK && t < headers[i].n_tensors; ++t) {
+            const struct laser_tensor *from = &headers[i].tensors[t];
+            items[n++] = (struct laser_safetensors_item){.name = from->name,
+                                                         .dtype = from->dtype,
+                                                         .n_dims = 2,
+                                                         .shape = {from->shape[0], from->shape[1]},
+                                                         .data = data[i] + from->offset};
+        }
+    }
+    snprintf(path, sizeof path, "%s/adapter_model.safetensors", x->dir);
+    if (code == LASER_OK)
+        code = laser_safetensors_write(path, items, n, err);
+    for (int i = 0; data != NULL && headers != NULL && i < x->n; ++i) {
+        laser_safetensors_header_free(&headers[i]);
+        free(data[i]);
+    }
+    free(items);
+    free(headers);
+    free(data);
+    return code;
+}
+
+/* Rank 0. */
+static int write_config(const struct inits *x, const struct laser_export *all, struct laser_error *err)
+{
+    struct laser_scan_meta meta = *all->meta;
+    struct laser_export e = *all;
+    struct laser_text text = {0};
+    char base[PATH_MAX + 8], path[4400];
+    int code;
+
+    /* For whoever loads it from anywhere. */
+    if (realpath(x->dir, base) == NULL)
+        return laser_error_set(err, LASER_EIO, x->dir, "cannot be resolved: %s", strerror(errno));
+    strcat(base, "/base");
+    snprintf(path, sizeof path, "%s/adapter_config.json", x->dir);
+    meta.model = base;
+    e.meta = &meta;
+    e.transposed = x->transposed;
+    laser_export_peft(&text, &e);
+    code = text.failed ? laser_error_set(err, LASER_ENOMEM, path, "no memory")
+                       : laser_file_replace(path, text.data, text.size, err);
+    laser_text_free(&text);
+    return code;
+}
+
+/* Every rank: the model from the rests. */
+static int write_base(struct inits *x, struct laser_error *err)
+{
+    struct laser_mpi_run *run = x->run;
+    struct laser_writer *writer = NULL;
+    char path[4400];
+    int code = LASER_OK;
+
+    for (int i = 0; code == LASER_OK && i < x->n; ++i) {
+        file_path(x, i, "rest", path, sizeof path);
+        code = laser_checkpoint_redirect(run->checkpoint, x->modules[i].tensor, path, -1, err);
+    }
+    snprintf(path, sizeof path, "%s/base", x->dir);
+    if (code == LASER_OK)
+        code = laser_writer_open(run->checkpoint, path, &writer, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_writer_begin(writer, err);
+    code = laser_mpi_agree(run->world, code, err);
+    for (int i = run->rank; code == LASER_OK && i < writer->n_files; i += run->size)
+        code = laser_writer_file(writer, i, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_writer_finish(writer, err);
+    laser_writer_close(writer);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* The pieces are of no use any more; the next adapter takes the weights as they were. */
+static int clean(struct inits *x, struct laser_error *err)
+{
+    char path[4400];
+    int code = LASER_OK;
+
+    for (int i = 0; i < x->n; ++i) {
+        if (code == LASER_OK)
+            code = laser_checkpoint_redirect(x->run->checkpoint, x->modules[i].tensor, NULL, 0, err);
+        if (x->run->rank != 0)
+            continue;
+        file_path(x, i, "pair", path, sizeof path);
+        unlink(path);
+        file_path(x, i, "rest", path, sizeof path);
+        unlink(path);
+    }
+    return code;
+}
+
+static int write_init(struct inits *x, const char *name, const struct laser_export *e,
+                      struct laser_error *err)
+{
+    struct laser_mpi_run *run = x->run;
+    int code = LASER_OK;
+
+    snprintf(x->dir, sizeof x->dir, "%.4096s/%s", run->output, name);
+    if (run->rank == 0)
+        code = laser_directory_make(x->dir, err);
+    code = laser_mpi_agree(run->world, code, err);
+    laser_mpi_log_phase(run->log, name);
+    for (int i = run->rank; code == LASER_OK && i < x->n; i += run->size)
+        code = make_module(x, i, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0) {
+        code = write_adapter(x, err);
+        if (code == LASER_OK)
+            code = write_config(x, e, err);
+    }
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = write_base(x, err);
+    if (code == LASER_OK)
+        code = clean(x, err);
+    laser_mpi_log_phase_end(run->log);
+    if (code == LASER_OK)
+        laser_mpi_log_line(run->log, "EXPORT",
+                           "%s/: adapter of the %s components of %d modules; its model is %s", name,
+                           x->smallest ? "smallest" : "largest", x->n, "base/ in there");
+    return code;
+}
+
+int laser_mpi_export_inits(struct laser_mpi_run *run, unsigned formats, const struct laser_export *e,
+                           struct laser_error *err)
+{
+    struct inits x = {.run = run};
+    int code;
+
+    MPI_Bcast(&formats, 1, MPI_UNSIGNED, 0, run->world);
+    if ((formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) == 0)
+        return LASER_OK;
+    code = share_modules(&x, e, err);
+    if (code == LASER_OK)
+        code = laser_mpi_run_open_model(run, err);
+    MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, run->world);
+    if (code == LASER_OK)
+        code = find_matrices(&x, err);
+    if (code == LASER_OK && (formats & LASER_EXPORT_PISSA))
+        code = write_init(&x, "pissa", e, err);
+    x.smallest = true;
+    if (code == LASER_OK && (formats & LASER_EXPORT_MILORA))
+        code = write_init(&x, "milora", e, err);
+    free((void *)(uintptr_t)run->only);
+    run->only = NULL;
+    free(x.modules);
+    free(x.text);
+    return code;
+}

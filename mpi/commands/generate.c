@@ -1,0 +1,322 @@
+/* The command `generate`: texts that a model, or two side by side, go on with.  The first ranks hold the
+ * models together in shards, one token after another; the others sleep until the end.  Rank 0 draws and
+ * prints. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "commands/commands.h"
+#include "evaluate/voice.h"
+#include "generate/columns.h"
+#include "schedule/results.h"
+
+/* A process with MPI and the libraries. */
+#define BASE_BYTES 150e6
+
+/* One token: weights are streamed from memory by every rank, and there are sums over the shards. */
+#define STREAM_BYTES_S 8e9
+#define SUM_LATENCY_S  20e-6
+
+enum { MOST_VOICES = 2 };
+
+struct generation {
+    struct laser_mpi_run *run;
+    struct laser_mpi_voice voices[MOST_VOICES];
+    int n_voices;
+    const char *const *prompts;
+    int n_prompts;
+    int64_t max_tokens;
+    struct laser_sampling sampling;
+    enum laser_precision precision;
+    struct laser_mpi_team team;
+    struct laser_mpi_shards shards;
+    struct laser_text texts[MOST_VOICES]; /* rank 0: of the current prompt */
+    struct laser_columns columns;         /* rank 0: with two models */
+};
+
+/* ---- opening ---- */
+
+static int open_voices(struct generation *g, struct laser_error *err)
+{
+    struct laser_mpi_run *run = g->run;
+    const char *against = laser_deck_string(run->deck, "generate.against");
+    int code = laser_mpi_voice_open(run->world, laser_deck_string(run->deck, "model"), run->checkpoint, NULL,
+                                    g->prompts, g->n_prompts, g->max_tokens, &g->voices[0], err);
+
+    g->n_voices = 1;
+    if (code != LASER_OK || against[0] == '\0')
+        return code;
+    g->n_voices = 2;
+    return laser_mpi_voice_open(run->world, against, NULL, run->checkpoint->dir, g->prompts, g->n_prompts,
+                                g->max_tokens, &g->voices[1], err);
+}
+
+/* Memory of a rank, and seconds of one token. */
+static int measure(const struct generation *g, int shards, double *bytes, double *seconds,
+                   struct laser_error *err)
+{
+    *bytes = BASE_BYTES;
+    *seconds = 0;
+    for (int i = 0; i < g->n_voices; ++i) {
+        double all, weights;
+        int code = laser_mpi_voice_bytes(&g->voices[i], shards, g->precision, &all, &weights, err);
+
+        if (code != LASER_OK)
+            return code;
+        *bytes += all;
+        *seconds += weights / STREAM_BYTES_S +
+                    (shards > 1 ? (double)(2 * g->voices[i].arch.layers + 3) * SUM_LATENCY_S : 0);
+    }
+    return LASER_OK;
+}
+
+/* The same on every rank. */
+static int choose_shards(const struct generation *g, int *shards, struct laser_error *err)
+{
+    const struct laser_mpi_run *run = g->run;
+    int asked = (int)laser_deck_int(run->deck, "parallel.shards"), most = asked > 0 ? asked : run->size;
+    double bytes = 0, seconds, best = 0;
+
+    if (most > run->size)
+        most = run->size;
+    *shards = 0;
+    for (int n = asked > 0 ? most : 1; n <= most; ++n) {
+        int code = measure(g, n, &bytes, &seconds, err);
+
+        if (code != LASER_OK)
+            return code;
+        if (bytes > run->memory_limit_bytes || (*shards > 0 && seconds > 0.95 * best))
+            continue;
+        *shards = n;
+        best = seconds;
+    }
+    if (*shards > 0)
+        return LASER_OK;
+    return laser_error_set(err, LASER_ENOMEM, run->checkpoint->model,
+                           "needs about %.3g GB on each of %d ranks, a rank may use %.3g GB "
+                           "(parallel.memory_per_rank): start more ranks",
+                           bytes / 1e9, most, run->memory_limit_bytes / 1e9);
+}
+
+static int make_team(struct generation *g, int shards, struct laser_error *err)
+{
+    struct laser_mpi_run *run = g->run;
+    struct laser_mpi_team *t = &g->team;
+
+    *t = (struct laser_mpi_team){.world = run->world,
+                                 .rank = run->rank,
+                                 .size = run->size,
+                                 .n_workers = run->size,
+                                 .group_size = shards,
+                                 .n_groups = 1,
+                                 .group = run->rank < shards ? 0 : -1,
+                                 .group_rank = run->rank < shards ? run->rank : -1};
+    if (MPI_Comm_split(run->world, t->group < 0 ? MPI_UNDEFINED : 0, run->rank, &t->group_comm) !=
+        MPI_SUCCESS)
+        return laser_error_set(err, LASER_EINTERNAL, "generate", "ranks cannot be grouped");
+    laser_mpi_shards_create(t, &g->shards);
+    return LASER_OK;
+}
+
+static int open_all(struct generation *g, struct laser_error *err)
+{
+    struct laser_mpi_run *run = g->run;
+    int shards, code = open_voices(g, err);
+
+    if (code == LASER_OK)
+        code = laser_mpi_agree(run->world, choose_shards(g, &shards, err), err);
+    if (code == LASER_OK)
+        code = laser_mpi_agree(run->world, make_team(g, shards, err), err);
+    if (code != LASER_OK)
+        return code;
+    for (int i = 0; i < g->n_voices && code == LASER_OK && g->team.group == 0; ++i)
+        code = laser_mpi_voice_load(&g->voices[i], &g->shards, g->precision, err);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* ---- showing; rank 0 ---- */
+
+static const char *ending_name(enum laser_mpi_ending ending)
+{
+    switch (ending) {
+    case LASER_MPI_ENDING_STOP:
+        return "end of text";
+    case LASER_MPI_ENDING_LENGTH:
+        return "as many as asked for";
+    case LASER_MPI_ENDING_CONTEXT:
+        return "no more positions";
+    default:
+        return "not ended";
+    }
+}
+
+static void show(struct generation *g, struct laser_text *text)
+{
+    if (text->data != NULL && !text->failed)
+        laser_mpi_log_block(g->run->log, text->data);
+    laser_text_free(text);
+}
+
+static void show_prompt(struct generation *g, int prompt)
+{
+    struct laser_text text = {0};
+
+    laser_columns_clean(g->prompts[prompt], strlen(g->prompts[prompt]), &text);
+    laser_mpi_log_line(g->run->log, "PROMPT", "%s", text.data != NULL ? text.data : "");
+    laser_text_free(&text);
+    if (g->n_voices < 2)
+        return;
+    laser_columns_start(&g->columns, g->n_voices, (size_t)laser_mpi_style().width);
+    for (int i = 0; i < g->n_voices; ++i) {
+        laser_columns_push(&g->columns, i, g->voices[i].name, strlen(g->voices[i].name));
+        laser_columns_push(&g->columns, i, "\n", 1);
+        for (size_t k = 0; k < g->columns.width; ++k)
+            laser_columns_push(&g->columns, i, "-", 1);
+        laser_columns_push(&g->columns, i, "\n", 1);
+    }
+}
+
+/* What a step of a voice added to its text. */
+static void show_step(struct generation *g, int voice, size_t before)
+{
+    struct laser_text *all = &g->texts[voice], text = {0};
+
+    if (g->n_voices == 1) {
+        if (all->size > before)
+            laser_columns_clean(all->data + before, all->size - before, &text);
+    } else {
+        if (all->size > before)
+            laser_columns_push(&g->columns, voice, all->data + before, all->size - before);
+        if (g->voices[voice].ending != LASER_MPI_ENDING_NONE)
+            laser_columns_end(&g->columns, voice);
+        laser_columns_take(&g->columns, &text);
+    }
+    show(g, &text);
+}
+
+static json_t *voice_json(const struct generation *g, const struct laser_mpi_voice *v,
+                          const struct laser_text *text, int prompt)
+{
+    json_t *ids = json_array();
+
+    for (int64_t i = v->n_prompt; i < v->n; ++i)
+        json_array_append_new(ids, json_integer(v->ids[i]));
+    return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:f}", "model", v->name, "prompt", g->prompts[prompt],
+                     "text", text->data != NULL ? text->data : "", "tokens", ids, "ending",
+                     ending_name(v->ending), "prompt_tokens", (json_int_t)v->n_prompt, "seconds", v->seconds);
+}
+
+static void say_difference(struct generation *g)
+{
+    const struct laser_mpi_voice *a = &g->voices[0], *b = &g->voices[1];
+    int64_t n_a = a->n - a->n_prompt, n_b = b->n - b->n_prompt, same = 0;
+
+    while (same < n_a && same < n_b && a->ids[a->n_prompt + same] == b->ids[b->n_prompt + same])
+        ++same;
+    if (same == n_a && same == n_b)
+        laser_mpi_log_line(g->run->log, "SAME", "both models give the same %" PRId64 " tokens", same);
+    else
+        laser_mpi_log_line(g->run->log, "DIFFER", "from token %" PRId64 " on", same + 1);
+}
+
+static void show_end(struct generation *g, int prompt)
+{
+    if (g->n_voices == 1)
+        laser_mpi_log_block(g->run->log, "\n");
+    for (int i = 0; i < g->n_voices; ++i) {
+        const struct laser_mpi_voice *v = &g->voices[i];
+        int64_t n = v->n - v->n_prompt;
+
+        laser_mpi_log_value(g->run->log, "GENERATION", "generation", voice_json(g, v, &g->texts[i], prompt));
+        if (g->run->log->json)
+            continue;
+        laser_mpi_log_line(g->run->log, "GENERATED", "%s%s%" PRId64 " token%s (%s), %.1f tokens/s",
+                           g->n_voices > 1 ? v->name : "", g->n_voices > 1 ? ": " : "", n, n == 1 ? "" : "s",
+                           ending_name(v->ending), v->seconds > 0 ? (double)(n + 1) / v->seconds : 0);
+    }
+    if (g->n_voices == 2)
+        say_difference(g);
+}
+
+/* ---- a prompt; collective over the group ---- */
+
+static int generate(struct generation *g, int prompt, struct laser_error *err)
+{
+    bool root = g->run->rank == 0;
+    int going = g->n_voices, code = LASER_OK;
+
+    for (int i = 0; i < g->n_voices; ++i)
+        laser_mpi_voice_begin(&g->voices[i], g->team.group_comm, prompt);
+    if (root)
+        show_prompt(g, prompt);
+    while (going > 0 && code == LASER_OK) {
+        for (int i = 0; i < g->n_voices && code == LASER_OK; ++i) {
+            struct laser_mpi_voice *v = &g->voices[i];
+            size_t before = g->texts[i].size;
+
+            if (v->ending != LASER_MPI_ENDING_NONE)
+                continue;
+            code = laser_mpi_voice_step(v, g->team.group_comm, &g->sampling, g->max_tokens, (uint64_t)prompt,
+                                        &g->texts[i], err);
+            going -= v->ending != LASER_MPI_ENDING_NONE;
+            if (root && code == LASER_OK)
+                show_step(g, i, before);
+        }
+    }
+    if (root && code == LASER_OK)
+        show_end(g, prompt);
+    else if (root)
+        laser_mpi_log_block(g->run->log, "\n");
+    for (int i = 0; i < g->n_voices; ++i)
+        laser_text_free(&g->texts[i]);
+    laser_columns_free(&g->columns);
+    return code;
+}
+
+static void close_all(struct generation *g)
+{
+    for (int i = 0; i < MOST_VOICES; ++i)
+        laser_mpi_voice_close(&g->voices[i]);
+    laser_mpi_shards_free(&g->shards);
+    laser_mpi_team_free(&g->team);
+}
+
+static int read_deck(struct generation *g, struct laser_error *err)
+{
+    const struct laser_deck *deck = g->run->deck;
+
+    g->prompts = laser_deck_list(deck, "generate.prompt", &g->n_prompts);
+    g->max_tokens = laser_deck_int(deck, "generate.max_tokens");
+    g->precision = laser_deck_is(deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    g->sampling = (struct laser_sampling){.temperature = laser_deck_real(deck, "generate.temperature"),
+                                          .top_k = laser_deck_int(deck, "generate.top_k"),
+                                          .top_p = laser_deck_real(deck, "generate.top_p"),
+                                          .seed = (uint64_t)laser_deck_int(deck, "generate.seed")};
+    if (g->n_prompts == 0)
+        return laser_error_set(
+            err, LASER_EUSAGE, "generate.prompt",
+            "which text to go on from? give --prompt TEXT, or `prompt:` in a deck's generate "
+            "section");
+    return LASER_OK;
+}
+
+int laser_mpi_command_generate(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct generation g = {.run = run, .shards.sharers = MPI_COMM_NULL, .team.group_comm = MPI_COMM_NULL};
+    int code = read_deck(&g, err);
+
+    if (code == LASER_OK)
+        code = laser_mpi_run_open_model(run, err);
+    if (code != LASER_OK)
+        return code;
+    code = open_all(&g, err);
+    if (code == LASER_OK) {
+        for (int i = 0; i < g.n_prompts && code == LASER_OK && g.team.group == 0; ++i)
+            code = generate(&g, i, err);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    close_all(&g);
+    return code;
+}

@@ -1,0 +1,122 @@
+/* The command `plan`: what a scan would cost on this number of ranks, without computing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "commands/commands.h"
+#include "commands/plan_cluster.h"
+#include "evaluate/layout.h"
+#include "schedule/scan_plan.h"
+
+static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
+{
+    for (int p = 0; p < plan->nphases; ++p) {
+        const struct laser_plan_phase *phase = &plan->phases[p];
+        double memory = 0;
+        for (int64_t j = phase->first; j < phase->first + phase->count; ++j)
+            if (plan->jobs[j].memory_bytes > memory)
+                memory = plan->jobs[j].memory_bytes;
+        laser_mpi_log_line(run->log, "PHASE",
+                           "%" PRId64 " matrices by %d groups of %d rank%s, %.1f MB a rank, about %.3g s",
+                           phase->count, phase->groups, phase->group_size, phase->group_size == 1 ? "" : "s",
+                           memory / 1e6, phase->makespan_s);
+    }
+}
+
+static bool alike(const struct laser_mpi_run *run, const struct laser_plan_job *a,
+                  const struct laser_plan_job *b)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[a->matrix],
+                              *o = &run->matrices.matrices[b->matrix];
+
+    return m->rows == o->rows && m->cols == o->cols && a->group_size == b->group_size;
+}
+
+/* One line for each shape, largest work first as the plan has them. */
+static void say_matrices(const struct laser_mpi_run *run, const struct laser_plan *plan,
+                         enum laser_route route)
+{
+    char line[256];
+
+    snprintf(line, sizeof line, "%10s %10s %10s %12s %12s %12s  %s\n", "rows", "columns", "how many",
+             "ranks each", "GFLOP each", "s each", "first of them");
+    laser_mpi_log_block(run->log, line);
+    for (int64_t j = 0; j < plan->njobs; ++j) {
+        const struct laser_plan_job *job = &plan->jobs[j];
+        const struct laser_matrix *m = &run->matrices.matrices[job->matrix];
+        int64_t first = 0, count = 0;
+        while (!alike(run, &plan->jobs[first], job))
+            ++first;
+        if (first < j)
+            continue;
+        for (int64_t i = j; i < plan->njobs; ++i)
+            count += alike(run, &plan->jobs[i], job);
+        snprintf(line, sizeof line, "%10" PRId64 " %10" PRId64 " %10" PRId64 " %12d %12.3g %12.3g  %.80s\n",
+                 m->rows, m->cols, count, job->group_size,
+                 laser_cost_flops(laser_route_for(route, job->group_size), m->rows, m->cols) / 1e9,
+                 job->seconds, m->name);
+        laser_mpi_log_block(run->log, line);
+    }
+}
+
+/* More workers than seconds of work are not worth starting. */
+static int most_workers(const struct laser_plan *plan)
+{
+    return plan->work_s < 1 ? 1 : plan->work_s > 4096 ? 4096 : (int)plan->work_s;
+}
+
+static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_plan_limits limits = {.workers = run->size > 1 ? run->size - 1 : 1,
+                                       .group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
+                                       .limit_bytes = run->memory_limit_bytes};
+    struct laser_plan_matrix *wanted;
+    struct laser_cost_rates rates;
+    struct laser_plan plan = {0};
+    int64_t n;
+    char misfits[80] = "";
+    int code = laser_mpi_scan_wanted(run, NULL, &wanted, NULL, &n, err), recommended = 1;
+
+    if (code != LASER_OK)
+        return code;
+    laser_cost_defaults(&rates);
+    code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
+    if (code == LASER_OK)
+        code = laser_plan_recommend(wanted, n, &rates, run->memory_limit_bytes, most_workers(&plan),
+                                    &recommended, err);
+    if (code == LASER_OK) {
+        laser_mpi_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
+                           run->checkpoint->model, n, run->matrices.n_skipped);
+        say_matrices(run, &plan, laser_mpi_scan_route(run));
+        say_phases(run, &plan);
+        if (plan.misfits > 0)
+            snprintf(misfits, sizeof misfits, "; %" PRId64 " matrices fit into no group of them",
+                     plan.misfits);
+        laser_mpi_log_line(run->log, "TOTAL", "%d rank%s: about %.3g s; limit %.3g GB a rank%s", run->size,
+                           run->size == 1 ? "" : "s", plan.makespan_s, run->memory_limit_bytes / 1e9,
+                           misfits);
+        laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d workers and the coordinator)",
+                           recommended > 1 ? recommended + 1 : 1, recommended);
+    }
+    laser_plan_free(&plan);
+    free(wanted);
+    return code;
+}
+
+int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
+{
+    int code = laser_mpi_run_open_model(run, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (run->rank == 0)
+        code = plan_scan(run, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_plan_evaluation(run, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_mpi_plan_cluster(run, err);
+    return laser_mpi_agree(run->world, code, err);
+}

@@ -1,0 +1,326 @@
+#include "evaluate/evaluate.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "evaluate/batches.h"
+#include "evaluate/layout.h"
+#include "evaluate/worker.h"
+#include "schedule/farm.h"
+
+/* A rank reads and prepares its weights about as fast. */
+#define LOAD_BYTES_S 300e6
+
+int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error *err)
+{
+    struct laser_mpi_run *run = e->run;
+    struct laser_mpi_work work = laser_mpi_evaluation_work(e);
+    struct laser_mpi_layout layout;
+    int code = laser_mpi_agree(run->world, laser_mpi_layout_choose(run, &work, &layout, err), err);
+
+    if (code == LASER_OK)
+        code = laser_mpi_team_create(run->world, layout.shards, &e->team, err);
+    if (code != LASER_OK)
+        return code;
+    e->flops_per_token = layout.flops_per_token;
+    if (run->rank == 0 && (e->dataset_work_s = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1,
+                                                      sizeof *e->dataset_work_s)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
+    code = laser_mpi_agree(run->world, code, err);
+    if (code != LASER_OK)
+        return code;
+    code = laser_mpi_run_safe_point(run, layout.weights_bytes / LOAD_BYTES_S, err);
+    if (code != LASER_OK)
+        return code;
+    laser_mpi_shards_create(&e->team, &e->shards);
+    if (e->team.group >= 0)
+        code = laser_model_describe(run->checkpoint, &e->shards.group, e->precision, &e->model, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && e->model != NULL)
+        code = laser_model_load(e->model, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && e->model != NULL)
+        code = laser_mpi_worker_create(e, &e->worker, err);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+void laser_mpi_evaluation_close(struct laser_mpi_evaluation *e)
+{
+    laser_mpi_worker_free(e->worker);
+    laser_model_free(e->model);
+    laser_mpi_shards_free(&e->shards);
+    laser_mpi_team_free(&e->team);
+    for (int32_t i = 0; i < e->n_datasets; ++i)
+        laser_dataset_free(&e->datasets[i]);
+    free(e->datasets);
+    free(e->windows);
+    free(e->items);
+    free(e->batches);
+    laser_set_free(&e->set);
+    free(e->dataset_work_s);
+    memset(e, 0, sizeof *e);
+    e->shards.sharers = MPI_COMM_NULL;
+    e->team.group_comm = MPI_COMM_NULL;
+}
+
+/* ---- every item ---- */
+
+struct all_order {
+    int64_t batch;
+};
+
+struct all_result {
+    int32_t n;
+    int32_t stop_asked;
+    double work_s;
+    struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
+};
+
+struct all {
+    struct laser_mpi_evaluation *e;
+    struct laser_mpi_item_score *scores;
+    const int32_t *edits;
+    int n_edits;
+    struct laser_mpi_batches batches;
+    int64_t n_handed_out, n_done;
+};
+
+static enum laser_mpi_next all_next(void *context, int group, void *order)
+{
+    struct all *all = context;
+
+    (void)group;
+    while (all->n_handed_out < all->e->n_batches && all->batches.done[all->n_handed_out])
+        ++all->n_handed_out;
+    if (all->n_handed_out == all->e->n_batches)
+        return LASER_MPI_END;
+    ((struct all_order *)order)->batch = all->n_handed_out++;
+    return LASER_MPI_ORDER;
+}
+
+/* The time of a batch goes to the data sets and tasks of its items, by tokens. */
+static void share_time(struct laser_mpi_evaluation *e, const struct laser_mpi_batch *b, double work_s)
+{
+    int64_t total = 0, index;
+
+    for (int pass = 0; pass < 2; ++pass)
+        for (int64_t i = b->first; i < b->first + b->n; ++i) {
+            bool question = laser_mpi_item_is_question(e, i, &index);
+            int64_t tokens = question ? e->set.questions[index].tokens : e->windows[index].n_tokens;
+            int64_t where =
+                question ? e->n_datasets + e->set.questions[index].task : e->windows[index].dataset;
+            if (pass == 0)
+                total += tokens;
+            else
+                e->dataset_work_s[where] += work_s * (double)tokens / (double)total;
+        }
+}
+
+static int all_done(void *context, int group, const void *order, const void *result, struct laser_error *err)
+{
+    struct all *all = context;
+    const struct all_result *r = result;
+    const struct laser_mpi_batch *b = &all->e->batches[((const struct all_order *)order)->batch];
+
+    (void)group;
+    memcpy(all->scores + b->first, r->scores, (size_t)b->n * sizeof *r->scores);
+    share_time(all->e, b, r->work_s);
+    all->n_done += b->n;
+    if (laser_mpi_batches_record(all->e, &all->batches, ((const struct all_order *)order)->batch, r->scores,
+                                 err) != LASER_OK)
+        return err->code;
+    return laser_mpi_run_asked(r->stop_asked, err);
+}
+
+static int all_tick(void *context, struct laser_error *err)
+{
+    struct all *all = context;
+
+    laser_mpi_log_progress(all->e->run->log, all->n_done, all->e->n_items,
+                           all->e->set.n_questions > 0 ? "items" : "windows");
+    return laser_mpi_run_stop(all->e->run, err);
+}
+
+/* Is all that was computed finite? */
+static bool is_finite(const struct laser_mpi_evaluation *e, int64_t item,
+                      const struct laser_mpi_item_score *score)
+{
+    int64_t index;
+
+    if (!laser_mpi_item_is_question(e, item, &index))
+        return isfinite(score->window.sum_nats);
+    return isfinite(score->question.values[LASER_METRIC_LOG_LOSS]) ||
+           isfinite(score->question.values[LASER_METRIC_MARGIN]);
+}
+
+/* The base model must be finite: where it is not, says where that begins. */
+static int check_finite(struct laser_mpi_evaluation *e, int64_t batch,
+                        const struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    for (int i = 0; i < e->batches[batch].n; ++i)
+        if (!is_finite(e, e->batches[batch].first + i, &scores[i]))
+            return laser_mpi_blame(e, batch, err);
+    return LASER_OK;
+}
+
+static int all_work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                    struct laser_error *err)
+{
+    struct all *all = context;
+    struct all_result *r = result;
+    int64_t batch = ((const struct all_order *)order)->batch;
+    double start_s = MPI_Wtime();
+    int code;
+
+    (void)team;
+    r->n = all->e->batches[batch].n;
+    r->stop_asked = laser_mpi_signalled();
+    code = laser_mpi_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
+    r->work_s = MPI_Wtime() - start_s;
+    return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
+}
+
+/* The edits of rank 0 on every rank; the caller frees them. */
+static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, int *n, int32_t **all,
+                       struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    MPI_Bcast(n, 1, MPI_INT, 0, run->world);
+    *all = malloc((size_t)*n * sizeof **all + 1);
+    if (*all == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %d edits", *n);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0 && *n > 0)
+            memcpy(*all, edits, (size_t)*n * sizeof **all);
+        MPI_Bcast(*all, *n, MPI_INT32_T, 0, run->world);
+    }
+    return code;
+}
+
+int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, const int32_t *edits,
+                           int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    struct all all = {.e = e, .scores = scores};
+    struct laser_mpi_farm farm = {.context = &all,
+                                  .order_bytes = sizeof(struct all_order),
+                                  .result_bytes = sizeof(struct all_result),
+                                  .log = e->run->log,
+                                  .pace = &e->run->pace,
+                                  .counts_itself = true,
+                                  .depth = 2,
+                                  .next = all_next,
+                                  .done = all_done,
+                                  .tick = all_tick,
+                                  .work = all_work};
+    int32_t *mine;
+    int code = share_edits(e->run, edits, &n_edits, &mine, err);
+
+    if (code == LASER_OK && e->run->rank == 0)
+        code = laser_mpi_batches_open(e, mine, n_edits, scores, &all.batches, err);
+    code = laser_mpi_agree(e->run->world, code, err);
+    all.n_done = all.batches.n_items;
+    all.edits = mine;
+    all.n_edits = n_edits;
+    if (e->dataset_work_s != NULL)
+        memset(e->dataset_work_s, 0, (size_t)(e->n_datasets + e->set.n_tasks) * sizeof *e->dataset_work_s);
+    if (code == LASER_OK) {
+        laser_mpi_log_phase(e->run->log, phase);
+        code = laser_mpi_farm_run(&e->team, &farm, err);
+        laser_mpi_log_phase_end(e->run->log);
+    }
+    laser_mpi_batches_free(&all.batches);
+    free(mine);
+    return code;
+}
+
+/* ---- a search ---- */
+
+struct searching {
+    struct laser_mpi_evaluation *e;
+    struct laser_search *search;
+    int64_t first_batch;
+};
+
+static enum laser_mpi_next search_next(void *context, int group, void *order)
+{
+    struct searching *s = context;
+
+    switch (laser_search_next(s->search, group, order)) {
+    case LASER_SEARCH_ORDER:
+        return LASER_MPI_ORDER;
+    case LASER_SEARCH_WAIT:
+        return LASER_MPI_WAIT;
+    default:
+        return LASER_MPI_END;
+    }
+}
+
+static int search_done(void *context, int group, const void *order, const void *result,
+                       struct laser_error *err)
+{
+    struct searching *s = context;
+    int code = laser_search_done(s->search, group, order, result, err);
+
+    return code == LASER_OK
+               ? laser_mpi_run_asked(((const struct laser_search_result *)result)->stop_asked, err)
+               : code;
+}
+
+static int search_tick(void *context, struct laser_error *err)
+{
+    struct searching *s = context;
+    int64_t done, total;
+
+    laser_search_progress(s->search, &done, &total);
+    laser_mpi_log_progress(s->e->run->log, done, total, "batches");
+    return laser_mpi_run_stop(s->e->run, err);
+}
+
+static int search_work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                       struct laser_error *err)
+{
+    struct searching *s = context;
+    const struct laser_search_order *o = order;
+    struct laser_search_result *r = result;
+    struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
+    int64_t batch = s->first_batch + o->batch;
+    int code;
+
+    (void)team;
+    r->n_windows = s->e->batches[batch].n;
+    r->stop_asked = laser_mpi_signalled();
+    code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
+    if (code == LASER_OK && o->trial < 0)
+        code = check_finite(s->e, batch, scores, err);
+    for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
+        r->nll[i] = laser_mpi_item_value(s->e, s->e->batches[batch].first + i, &scores[i]);
+    return code;
+}
+
+int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase, struct laser_search *search,
+                              enum laser_mpi_part part, struct laser_error *err)
+{
+    struct searching s = {.e = e, .search = search, .first_batch = e->part_batch[part]};
+    struct laser_mpi_farm farm = {.context = &s,
+                                  .order_bytes = sizeof(struct laser_search_order),
+                                  .result_bytes = sizeof(struct laser_search_result),
+                                  .log = e->run->log,
+                                  .pace = &e->run->pace,
+                                  .counts_itself = true,
+                                  .depth = 2,
+                                  .next = search_next,
+                                  .done = search_done,
+                                  .tick = search_tick,
+                                  .work = search_work};
+    int code;
+
+    laser_mpi_log_phase(e->run->log, phase);
+    code = laser_mpi_farm_run(&e->team, &farm, err);
+    laser_mpi_log_phase_end(e->run->log);
+    return code;
+}

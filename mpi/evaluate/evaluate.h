@@ -1,0 +1,149 @@
+/* Evaluation of a model on windows of text and on questions of tasks by groups of ranks, each group holding
+ * one copy of the model in shards.
+ *
+ * An item is a window or a question.  The items are in four parts, one after another: those of the selection,
+ * on which a search decides, then those that are only reported, of each first those that the objective has.
+ * They are cut into batches that depend on texts, tasks and deck alone, so a batch's numbers do not depend on
+ * the number of groups.  A worker keeps the hidden states before layers, within
+ * evaluate.cache_memory, and runs a batch again only from the first layer that an edit has changed.
+ */
+#ifndef LASER_MPI_EVALUATE_EVALUATE_H
+#define LASER_MPI_EVALUATE_EVALUATE_H
+
+#include <stdint.h>
+
+#include "comm/team.h"
+#include "corpus/dataset.h"
+#include "corpus/perplexity.h"
+#include "corpus/window.h"
+#include "evaluate/layout.h"
+#include "forward/shards.h"
+#include "model/model.h"
+#include "schedule/run.h"
+#include "search/search.h"
+#include "task/objective.h"
+#include "task/set.h"
+
+struct laser_tokenizer;
+
+/* One edit that can be switched on: the new elements of a matrix, a tensor or a part of one, stand in a
+ * safetensors file under its name (laser_matrix_redirect). */
+struct laser_mpi_edit {
+    const struct laser_matrix *matrix; /* borrowed */
+    char *tensor;                      /* that it is in; borrowed */
+    char *path;
+};
+
+enum laser_mpi_part {
+    LASER_PART_SELECTION,       /* of the objective: a search runs on these */
+    LASER_PART_SELECTION_OTHER, /* measured beside it */
+    LASER_PART_REPORT,          /* of the objective */
+    LASER_PART_REPORT_OTHER,
+    LASER_PARTS
+};
+
+/* Items first .. first + n - 1. */
+struct laser_mpi_batch {
+    int64_t first;
+    int32_t n;
+};
+
+/* What a model says of an item: of a window or of a question, the other is zero. */
+struct laser_mpi_item_score {
+    struct laser_window_nll window;
+    struct laser_task_score question;
+};
+
+struct laser_mpi_evaluation {
+    struct laser_mpi_run *run;
+    enum laser_convention convention;
+    enum laser_precision precision;
+
+    /* Every rank, the same. */
+    struct laser_dataset *datasets;
+    int32_t n_datasets;
+    struct laser_window *windows;
+    int64_t n_windows;
+    struct laser_set set; /* questions */
+    struct laser_objective objective;
+    int64_t *items; /* number of a window, or ~number of a question */
+    int64_t n_items;
+    struct laser_mpi_batch *batches; /* of windows or of questions, and of one part */
+    int64_t n_batches;
+    int32_t batch_windows;                                           /* windows of a full batch */
+    int64_t part_item[LASER_PARTS + 1], part_batch[LASER_PARTS + 1]; /* where each part begins */
+    struct laser_objective_part weights[2];                          /* of the selection and of the report */
+    const struct laser_mpi_edit *edits;                              /* borrowed */
+    int n_edits;
+
+    /* The layout, and this rank's place in it. */
+    struct laser_mpi_team team;
+    struct laser_mpi_shards shards;
+    struct laser_model *model; /* workers */
+    double flops_per_token;    /* of the whole model */
+    struct laser_mpi_worker *worker;
+    double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set, then on each task, in
+                               evaluate_all */
+};
+
+/* Collective over run->world.  Tokenises the deck's texts and tasks on rank 0, sends the ids to all, cuts
+ * windows and batches; all items are of the selection. */
+int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *evaluation,
+                         struct laser_error *err);
+
+/* The deck's tasks alone: part of laser_mpi_texts_open.  Reads evaluate.objective too. */
+int laser_mpi_questions_open(struct laser_mpi_evaluation *evaluation, struct laser_error *err);
+
+/* Rank 0.  The tokenizer of the model, with a warning where it seems to be another one's. */
+int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *evaluation, int64_t vocabulary,
+                             struct laser_tokenizer **tokenizer, struct laser_error *err);
+
+/* What the items ask of a layout. */
+struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *evaluation);
+
+/* Local, the same on every rank, before the model: items and batches.  Windows with window_mark[i] != 0 and
+ * questions with question_mark[i] != 0 are the selection (NULL: all are). */
+int laser_mpi_items_make(struct laser_mpi_evaluation *evaluation, const unsigned char *window_mark,
+                         const unsigned char *question_mark, struct laser_error *err);
+
+/* Is an item a question? *index: its number among the questions or the windows. */
+bool laser_mpi_item_is_question(const struct laser_mpi_evaluation *evaluation, int64_t item, int64_t *index);
+
+/* Weight of an item of the objective in the mean that a search makes, and its number, lower is better; NaN
+ * where a loss is not finite. */
+double laser_mpi_item_weight(const struct laser_mpi_evaluation *evaluation, int64_t item);
+double laser_mpi_item_value(const struct laser_mpi_evaluation *evaluation, int64_t item,
+                            const struct laser_mpi_item_score *score);
+
+/* Collective over run->world.  Chooses the layout (parallel.shards, memory) and loads the model on the
+ * workers. */
+int laser_mpi_evaluation_open(struct laser_mpi_evaluation *evaluation, struct laser_error *err);
+
+/* Collective over run->world; harmless after a failed open. */
+void laser_mpi_evaluation_close(struct laser_mpi_evaluation *evaluation);
+
+/* Collective over a group: the scores of the items of one batch with the edits in place (kept ones first).  A
+ * loss that is not finite is NaN, no error.  scores[LASER_SEARCH_MAX_BATCH], on every rank of the group.
+ */
+int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *evaluation, int64_t batch, const int32_t *edits,
+                             int n_edits, int n_kept, struct laser_mpi_item_score *scores,
+                             struct laser_error *err);
+
+/* Collective over a group: where the first value that is not finite appears in a batch, as an error text. */
+int laser_mpi_blame(struct laser_mpi_evaluation *evaluation, int64_t batch, struct laser_error *err);
+
+/* Collective over run->world.  Scores of every item with these edits in place (of rank 0); scores[n_items] on
+ * rank 0.  Without edits a loss that is not finite is LASER_ENUMERIC. */
+int laser_mpi_evaluate_all(struct laser_mpi_evaluation *evaluation, const char *phase, const int32_t *edits,
+                           int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err);
+
+/* Fills in the plan's windows from the items of a part: weights (of all items, the caller's) and batches.
+ * batch_first[n_items + 1] is the caller's too. */
+void laser_mpi_search_items(const struct laser_mpi_evaluation *evaluation, enum laser_mpi_part part,
+                            const double *weights, int *batch_first, struct laser_search_plan *plan);
+
+/* Collective over run->world.  Runs a search (rank 0's; NULL elsewhere) on the items of a part to its end. */
+int laser_mpi_evaluate_search(struct laser_mpi_evaluation *evaluation, const char *phase,
+                              struct laser_search *search, enum laser_mpi_part part, struct laser_error *err);
+
+#endif

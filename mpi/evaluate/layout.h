@@ -1,0 +1,44 @@
+/* How the workers form copies of a model: replicas x shards, from memory and speed. */
+#ifndef LASER_MPI_EVALUATE_LAYOUT_H
+#define LASER_MPI_EVALUATE_LAYOUT_H
+
+#include "kernels/storage.h"
+#include "schedule/run.h"
+
+/* The work that a layout is for. */
+struct laser_mpi_work {
+    int64_t n_batches;    /* 0: unknown, as many as there are workers */
+    int64_t batch_tokens; /* of a full batch */
+    int64_t length;       /* of a window */
+    int64_t tokens;       /* of all windows */
+};
+
+struct laser_mpi_layout {
+    int shards, replicas;
+    double weights_bytes; /* of one rank's shard */
+    double memory_bytes;  /* of one rank, its part of the weights that ranks of a node share included */
+    double seconds;       /* of the work; rates are those of a Zen 4 core */
+    double tokens_per_second;
+    double flops_per_token; /* of the whole model */
+};
+
+/* Local, the same on every rank.  parallel.shards where set.  Otherwise perplexity takes the fastest layout
+ * that fits: few batches on many workers go to shards; a search takes the fewest shards that fit, because its
+ * candidates fill the groups, and its decisions are to have the same bits on every number of ranks.
+ * LASER_ENOMEM: nothing fits; says how many ranks would do.  LASER_EINPUT: config.json. */
+int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_mpi_work *work,
+                            struct laser_mpi_layout *layout, struct laser_error *err);
+
+/* The type that most of the weights have. */
+enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *checkpoint);
+
+/* Local.  One layout's figures: no more than run->size, node_workers and base_bytes are looked at of the run,
+ * and the model.  LASER_EINPUT: config.json. */
+int laser_mpi_layout_of(const struct laser_mpi_run *run, const struct laser_mpi_work *work, int shards,
+                        struct laser_mpi_layout *layout, struct laser_error *err);
+
+/* Collective over run->world: says what the evaluation would take (the command `plan`).  Silent for a model
+ * without config.json or of an architecture that cannot be evaluated, unless a text is given. */
+int laser_mpi_plan_evaluation(struct laser_mpi_run *run, struct laser_error *err);
+
+#endif

@@ -1,0 +1,317 @@
+/* The texts of an evaluation: read and tokenised on rank 0, sent to all, cut into windows and batches. */
+#include "evaluate/evaluate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "comm/agree.h"
+#include "store/h5ids.h"
+#include "tokenizer/tokenizer.h"
+
+static int encode(void *ctx, const char *text, size_t n, bool add_special, int32_t **ids, int64_t *n_ids,
+                  struct laser_error *err)
+{
+    return laser_tokenizer_encode(ctx, text, n, add_special, ids, n_ids, err);
+}
+
+/* What cutting windows needs of the tokenizer; sent to all ranks with the tokens. */
+struct header {
+    int32_t n_datasets;
+    int32_t bos; /* of the convention: see struct laser_window_options */
+};
+
+static int32_t window_bos(enum laser_convention convention, const struct laser_tokenizer *t)
+{
+    int32_t bos = laser_tokenizer_role_id(t, LASER_TOKEN_BOS);
+
+    if (convention == LASER_CONVENTION_LLAMA_CPP)
+        return laser_tokenizer_adds_bos(t) ? bos : -1;
+    return bos >= 0 ? bos : laser_tokenizer_role_id(t, LASER_TOKEN_EOS);
+}
+
+static int parse_source(const struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+                        struct laser_text_source *source, struct laser_error *err)
+{
+    struct laser_text text = {0};
+    int code;
+
+    laser_text_printf(&text, "%s=%s", pair->name, pair->path);
+    if (text.failed)
+        code = laser_error_set(err, LASER_ENOMEM, pair->name, "no memory");
+    else
+        code = laser_text_source_parse(text.data, source, err);
+    laser_text_free(&text);
+    if (code == LASER_OK) {
+        source->limit_tokens = laser_deck_int(e->run->deck, "evaluate.max_tokens");
+        source->limit_bytes = laser_deck_int(e->run->deck, "evaluate.max_bytes");
+    }
+    return code;
+}
+
+static int load_h5_ids(const struct laser_text_source *source, int64_t vocab_size,
+                       struct laser_dataset *dataset, struct laser_error *err)
+{
+    int32_t *ids;
+    int64_t n;
+    int code = laser_h5_token_ids(source->path, source->field, &ids, &n, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (source->limit_tokens > 0 && source->limit_tokens < n)
+        n = source->limit_tokens;
+    code = laser_dataset_from_ids(source->name, source->path, ids, n, vocab_size, dataset, err);
+    free(ids);
+    return code;
+}
+
+static int load_dataset(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+                        const struct laser_encoder *encoder, struct laser_dataset *dataset,
+                        struct laser_error *err)
+{
+    struct laser_text_source source;
+    int code = parse_source(e, pair, &source, err);
+
+    if (code != LASER_OK)
+        return code;
+    code = laser_text_source_format(&source) == LASER_FORMAT_HDF5
+               ? load_h5_ids(&source, encoder->vocab_size, dataset, err)
+               : laser_dataset_load(&source, e->convention, laser_deck_int(e->run->deck, "evaluate.seqlen"),
+                                    encoder, dataset, err);
+    laser_text_source_free(&source);
+    return code;
+}
+
+static int check_tokenizer(const struct laser_checkpoint *c, struct laser_error *err)
+{
+    char path[4400];
+
+    snprintf(path, sizeof path, "%s/tokenizer.json", c->dir);
+    if (access(path, F_OK) != 0)
+        return laser_error_set(err, LASER_EINPUT, c->dir,
+                               "there is no tokenizer.json: texts cannot be cut into tokens");
+    return LASER_OK;
+}
+
+/* Token ids need no tokenizer, but these conventions need its BOS. */
+static bool needs_tokenizer(const struct laser_mpi_evaluation *e, const struct laser_deck_pair *pairs, int n)
+{
+    struct laser_text_source source;
+    struct laser_error ignored;
+    bool needs = e->convention == LASER_CONVENTION_LLAMA_CPP || e->convention == LASER_CONVENTION_LM_EVAL;
+
+    for (int i = 0; i < n && !needs; ++i) {
+        if (parse_source(e, &pairs[i], &source, &ignored) != LASER_OK)
+            return true;
+        needs = laser_text_source_format(&source) != LASER_FORMAT_HDF5 &&
+                laser_text_source_format(&source) != LASER_FORMAT_IDS;
+        laser_text_source_free(&source);
+    }
+    return needs;
+}
+
+/* A tokenizer of another model gives losses that mean nothing, often without an error. */
+static void check_vocabulary(const struct laser_mpi_evaluation *e, const struct laser_tokenizer *t,
+                             int64_t vocab_size)
+{
+    int64_t end = laser_tokenizer_id_end(t);
+
+    if (end > vocab_size)
+        laser_mpi_log_line(e->run->log, "WARNING",
+                           "the tokenizer has ids up to %" PRId64 ", the model's vocabulary ends at %" PRId64
+                           ": does it belong to this model?",
+                           end - 1, vocab_size - 1);
+    else if (end < vocab_size / 10 * 9)
+        laser_mpi_log_line(e->run->log, "WARNING",
+                           "the tokenizer has ids up to %" PRId64
+                           " only, the model's vocabulary ends at %" PRId64 ": does it belong to this model?",
+                           end - 1, vocab_size - 1);
+}
+
+/* The model's vocabulary; an architecture or a checkpoint that cannot be evaluated is refused here, before
+ * any work. */
+static int describe_model(const struct laser_checkpoint *c, enum laser_precision precision,
+                          int64_t *vocab_size, struct laser_error *err)
+{
+    struct laser_model *model;
+    int code;
+
+    if (c->config == NULL)
+        return laser_error_set(err, LASER_EINPUT, c->dir,
+                               "there is no config.json: the model cannot be evaluated");
+    code = laser_model_describe(c, NULL, precision, &model, err);
+    if (code != LASER_OK)
+        return code;
+    *vocab_size = laser_model_arch(model)->vocabulary;
+    if (laser_model_arch(model)->masked)
+        code = laser_error_set(err, LASER_EINPUT, c->dir,
+                               "%s is a masked language model: it fills in masks and has no perplexity of "
+                               "running text",
+                               laser_model_arch(model)->model_type);
+    laser_model_free(model);
+    return code;
+}
+
+int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *e, int64_t vocabulary, struct laser_tokenizer **t,
+                             struct laser_error *err)
+{
+    int code = check_tokenizer(e->run->checkpoint, err);
+
+    if (code == LASER_OK)
+        code = laser_tokenizer_load(e->run->checkpoint->dir, t, err);
+    if (code == LASER_OK)
+        check_vocabulary(e, *t, vocabulary);
+    return code;
+}
+
+static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,
+                          struct laser_encoder *encoder, struct header *header, struct laser_error *err)
+{
+    int code = laser_mpi_tokenizer_open(e, encoder->vocab_size, t, err);
+
+    if (code != LASER_OK)
+        return code;
+    encoder->ctx = *t;
+    encoder->eos = laser_tokenizer_role_id(*t, LASER_TOKEN_EOS);
+    encoder->pad = laser_tokenizer_role_id(*t, LASER_TOKEN_PAD);
+    header->bos = window_bos(e->convention, *t);
+    return LASER_OK;
+}
+
+/* Rank 0. */
+static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+{
+    int n, n_tasks;
+    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
+    struct laser_tokenizer *t = NULL;
+    struct laser_encoder encoder = {.encode = encode, .eos = -1, .pad = -1};
+    int code;
+
+    header->bos = -1;
+    laser_deck_pairs(e->run->deck, "evaluate.task", &n_tasks);
+    if (n == 0 && n_tasks > 0)
+        return LASER_OK;
+    if (n == 0)
+        return laser_error_set(
+            err, LASER_EUSAGE, "evaluate.text",
+            "nothing to evaluate on: give --text NAME=PATH or --task NAME=PATH, or `text:` "
+            "or `task:` in the deck");
+    code = describe_model(e->run->checkpoint, e->precision, &encoder.vocab_size, err);
+    if (code == LASER_OK && needs_tokenizer(e, pairs, n))
+        code = load_tokenizer(e, &t, &encoder, header, err);
+    if (code == LASER_OK && (e->datasets = calloc((size_t)n, sizeof *e->datasets)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
+    for (int i = 0; code == LASER_OK && i < n; ++i) {
+        code = load_dataset(e, &pairs[i], &encoder, &e->datasets[i], err);
+        if (code == LASER_OK)
+            e->n_datasets = i + 1;
+    }
+    header->n_datasets = e->n_datasets;
+    laser_tokenizer_free(t);
+    return code;
+}
+
+/* The numbers of a data set that travel beside its tokens. */
+struct dataset_numbers {
+    int64_t n_tokens, n_documents, n_rows, n_bytes, n_words;
+    uint64_t hash;
+    char name[256], path[1024];
+};
+
+static int share_dataset(struct laser_mpi_evaluation *e, struct laser_dataset *d, struct laser_error *err)
+{
+    struct dataset_numbers numbers = {0};
+    bool root = e->run->rank == 0;
+    void *tokens, *starts;
+    size_t n_tokens, n_starts;
+    int code;
+
+    if (root) {
+        numbers = (struct dataset_numbers){.n_tokens = d->n_tokens,
+                                           .n_documents = d->n_documents,
+                                           .n_rows = d->n_rows,
+                                           .n_bytes = d->n_bytes,
+                                           .n_words = d->n_words,
+                                           .hash = d->hash};
+        snprintf(numbers.name, sizeof numbers.name, "%s", d->name);
+        snprintf(numbers.path, sizeof numbers.path, "%s", d->path);
+    }
+    MPI_Bcast(&numbers, (int)sizeof numbers, MPI_BYTE, 0, e->run->world);
+    tokens = root ? d->tokens : NULL;
+    starts = root ? d->document_start : NULL;
+    n_tokens = (size_t)numbers.n_tokens * sizeof *d->tokens;
+    n_starts = (size_t)(numbers.n_documents + 1) * sizeof *d->document_start;
+    code = laser_mpi_share(e->run->world, &tokens, &n_tokens, err);
+    if (code == LASER_OK)
+        code = laser_mpi_share(e->run->world, &starts, &n_starts, err);
+    if (code != LASER_OK || root)
+        return code;
+    d->tokens = tokens;
+    d->document_start = starts;
+    d->n_tokens = numbers.n_tokens;
+    d->n_documents = numbers.n_documents;
+    d->n_rows = numbers.n_rows;
+    d->n_bytes = numbers.n_bytes;
+    d->n_words = numbers.n_words;
+    d->hash = numbers.hash;
+    d->name = strdup(numbers.name);
+    d->path = strdup(numbers.path);
+    if (d->name == NULL || d->path == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, numbers.name, "no memory");
+    return code;
+}
+
+static int share(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    MPI_Bcast(header, (int)sizeof *header, MPI_BYTE, 0, e->run->world);
+    if (e->run->rank != 0) {
+        e->datasets = calloc((size_t)header->n_datasets + 1, sizeof *e->datasets);
+        if (e->datasets == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
+    }
+    code = laser_mpi_agree(e->run->world, code, err);
+    for (int i = 0; code == LASER_OK && i < header->n_datasets; ++i) {
+        code = laser_mpi_agree(e->run->world, share_dataset(e, &e->datasets[i], err), err);
+        if (code == LASER_OK)
+            e->n_datasets = i + 1;
+    }
+    return code;
+}
+
+int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *e, struct laser_error *err)
+{
+    struct laser_window_options options = {0};
+    struct header header = {0};
+    int code;
+
+    memset(e, 0, sizeof *e);
+    e->run = run;
+    e->shards.sharers = MPI_COMM_NULL;
+    e->team.group_comm = MPI_COMM_NULL;
+    e->precision =
+        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    code = laser_convention_parse(laser_deck_string(run->deck, "evaluate.convention"), &e->convention, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = load(e, &header, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = share(e, &header, err);
+    if (code != LASER_OK)
+        return code;
+    options.convention = e->convention;
+    options.seqlen = laser_deck_int(run->deck, "evaluate.seqlen");
+    options.stride = laser_deck_int(run->deck, "evaluate.stride");
+    options.bos = header.bos;
+    if (e->n_datasets > 0)
+        code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_questions_open(e, err);
+    return code == LASER_OK ? laser_mpi_agree(run->world, laser_mpi_items_make(e, NULL, NULL, err), err)
+                            : code;
+}

@@ -1,0 +1,26 @@
+/* The edits of a reduction: matrices with changed singular values, each in a file of its own in the output
+ * directory (laser_matrix_redirect), to be switched on in a model (schedule/evaluate.h) or written into a
+ * checkpoint.
+ */
+#ifndef LASER_MPI_REDUCE_EDITS_H
+#define LASER_MPI_REDUCE_EDITS_H
+
+#include "evaluate/evaluate.h"
+#include "schedule/run.h"
+#include "search/strategy.h"
+
+struct laser_mpi_edit_list {
+    struct laser_strategy_edit *edits; /* every rank */
+    struct laser_mpi_edit *files;      /* every rank: tensor and path of each */
+    struct laser_part_record *values;  /* every rank: singular values of each edit's matrix */
+    int n;
+};
+
+/* Collective over run->world.  Sends rank 0's edits (of a strategy's plan) to all and computes those whose
+ * files are not there yet, matrix by matrix, so that the eigenvectors of one serve all edits of it. */
+int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
+                         struct laser_mpi_edit_list *list, struct laser_error *err);
+
+void laser_mpi_edits_free(struct laser_mpi_edit_list *list);
+
+#endif

@@ -1,0 +1,19 @@
+/* All edits of one matrix on one rank, from one decomposition. */
+#ifndef LASER_MPI_REDUCE_EDITS_LOCAL_H
+#define LASER_MPI_REDUCE_EDITS_LOCAL_H
+
+#include "checkpoint/matrix.h"
+
+/* What a caller does with the bytes of the edited matrix (laser_matrix_alone). */
+typedef int laser_mpi_edit_made(void *context, int edit, const void *bytes, struct laser_error *err);
+
+/* Local.  ratios: n_edits x min(rows, columns) factors of the singular values sigma, largest first.  The
+ * eigenvectors of the Gram matrix that any of the edits needs are computed once (few of them by a partial
+ * solve); an edit that they are not good enough for (linalg/basis.h) goes by dgesdd.  bytes: room for the
+ * matrix in its dtype.  made is called for each edit, in order.  LASER_ENOMEM, LASER_ENUMERIC, what reading
+ * and made return. */
+int laser_mpi_edits_local(const struct laser_checkpoint *checkpoint, const struct laser_matrix *matrix,
+                          const double *sigma, const double *ratios, int n_edits, unsigned char *bytes,
+                          laser_mpi_edit_made *made, void *context, struct laser_error *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* The parts of the command `reduce`, which share one state.
+ *
+ *   reduce.c             the order of things
+ *   reduce_candidates.c  from scores to a strategy's plan
+ *   reduce_search.c      the search on the selection windows, the report on the others
+ *   reduce_decisions.c   every decision: ledger, list, a later start
+ *   reduce_model.c       plan.yaml and the written model
+ *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
+ *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
+ *   reduce_tasks.c       all figures of texts and tasks before and after
+ *   reduce_results.c     results.json, spectra.h5, the table at the end
+ */
+#ifndef LASER_MPI_REDUCE_REDUCE_H
+#define LASER_MPI_REDUCE_REDUCE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "evaluate/evaluate.h"
+#include "reduce/edits.h"
+#include "schedule/run.h"
+#include "search/search.h"
+#include "search/strategy.h"
+#include "search/sweep.h"
+
+struct laser_mpi_reduction {
+    struct laser_mpi_run *run;
+    struct laser_mpi_evaluation e;
+    struct laser_mpi_edit_list edits; /* every rank */
+    bool has_report;                  /* every rank: some windows are not for the selection */
+
+    /* Rank 0. */
+    struct laser_strategy_plan plan;       /* its list of edits is that of `edits` */
+    struct laser_strategy_plan composed;   /* of compose: what follows the sweep */
+    const struct laser_strategy_plan *now; /* the plan that is searched */
+    struct laser_search *search;
+    double *weights;                             /* of every item in the mean of the objective */
+    double *final;                               /* number of every item of the objective in the end */
+    int *batch_first;                            /* of the search that runs now */
+    struct laser_mpi_item_score *before, *after; /* of every item, where there are tasks */
+    int64_t *ranks;                              /* of each edit: singular values above 0 */
+    double *trial_means;                         /* of r->plan: nats, NaN where unknown */
+    json_t *decisions;
+    json_t *sweep;                          /* of compose: the decisions of its first half */
+    struct laser_sweep cells;               /* of sweep and compose */
+    json_t *table;                          /* the table of the sweep, as results.json has it */
+    int winner;                             /* the trial of the sweep with the lowest mean, -1: none */
+    double report_winner, report_winner_se; /* its difference to the base on the report windows */
+    int n_replayed;                         /* decisions of the ledger that were used */
+    double last_decision_s;
+    double base_mean; /* of the whole search, also when it goes on from the ledger */
+    double base_se;
+    int n_kept;
+    double report_base, report_base_se, report_final, report_final_se, report_difference, report_se;
+};
+
+/* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
+int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Is the strategy sweep or compose? */
+bool laser_mpi_sweep_is(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  r->plan and r->cells.  LASER_EUSAGE: nothing to edit. */
+int laser_mpi_sweep_plan(struct laser_mpi_reduction *r, const struct laser_strategy_options *options,
+                         const struct laser_strategy_matrix *matrices, int n, struct laser_error *err);
+
+/* Rank 0.  Adds layer, type and fraction to the JSON of a trial's decision, if it is one of a sweep. */
+void laser_mpi_sweep_describe(const struct laser_mpi_reduction *r, int trial, json_t *decision);
+
+/* Rank 0.  The tensor of a trial of r->now, or "layer 3 mlp (3 matrices)". */
+void laser_mpi_sweep_label(const struct laser_mpi_reduction *r, int trial, char *label, size_t size);
+
+/* Rank 0, when the sweep is done: r->table and r->winner, the map on the terminal, the table in spectra.h5.
+ */
+int laser_mpi_sweep_measured(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  r->now becomes the composition. */
+int laser_mpi_sweep_compose(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  The best edits of the sweep, on the terminal. */
+void laser_mpi_sweep_list(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  What the report part says of winner and composition: lines of the log, keys of results.json (not 0
+ * without memory). */
+void laser_mpi_sweep_say(const struct laser_mpi_reduction *r);
+int laser_mpi_sweep_results(const struct laser_mpi_reduction *r, json_t *results);
+
+/* Rank 0.  A decision of the search (laser_search_decided): the ledger first, then the list. */
+int laser_mpi_reduction_decided(void *context, const struct laser_search_decision *decision,
+                                struct laser_error *err);
+
+/* Rank 0.  Decisions of an earlier start, if they were made on the same model, settings and texts, are taken
+ * over into r->search; at most those of r->now. */
+int laser_mpi_reduction_replay(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  The mean of the base goes into the ledger before the first decision, for a later start. */
+int laser_mpi_reduction_remember_base(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Standard error of the mean loss of n windows, from their spread; NaN for one window. */
+double laser_mpi_reduction_error(const double *nll, const double *weights, int n, double mean);
+
+/* Collective.  The search on the selection windows, both halves of it for compose. */
+int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective.  The kept edits, as one trial, on the report windows. */
+int laser_mpi_reduction_report(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective.  r->before and r->after: every item as the model was and with the kept edits. */
+int laser_mpi_reduction_measure(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  Their figures on validation and test: lines of the log, results.json (not 0 without memory),
+ * questions.jsonl. */
+void laser_mpi_reduction_tasks_say(const struct laser_mpi_reduction *r);
+int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *results);
+int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* "nats" or what else differences of the objective are in. */
+const char *laser_mpi_reduction_unit(const struct laser_mpi_reduction *r);
+
+/* Is the objective perplexity alone? */
+bool laser_mpi_reduction_has_ppl(const struct laser_mpi_reduction *r);
+
+/* Collective.  OUT/model: the checkpoint with these edits (rank 0's list of numbers), what reduce.also asks
+ * for, and plan.yaml. */
+int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edits, int n, bool with_plan,
+                              struct laser_error *err);
+
+/* XXH3 of a tensor's bytes (through its redirection, if it has one). */
+int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
+                          struct laser_error *err);
+
+/* Collective; no tensor may be redirected before.  OUT/factored and OUT/lora, if reduce.also asks for them;
+ * on rank 0 the edited tensors are redirected to their edits afterwards. */
+int laser_mpi_factors_write(struct laser_mpi_reduction *r, const int32_t *edits, int n,
+                            struct laser_error *err);
+
+/* Rank 0.  r->ranks: how many singular values each edit of the plan leaves above 0. */
+int laser_mpi_reduction_ranks(struct laser_mpi_reduction *r, struct laser_error *err);
+
+void laser_mpi_reduction_free(struct laser_mpi_reduction *r);
+
+/* Collective.  Completes rank 0's results (of the scan), writes them and the decisions in spectra.h5, and
+ * says how it went. */
+int laser_mpi_reduction_results(struct laser_mpi_reduction *r, json_t *results, struct laser_error *err);
+
+/* The command `reduce`: collective, as all commands. */
+int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err);
+
+#endif

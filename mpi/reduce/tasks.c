@@ -1,0 +1,125 @@
+/* All figures of texts and tasks before and after a reduction, on the part that selects and the other. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "evaluate/task_results.h"
+#include "reduce/reduce.h"
+
+const char *laser_mpi_reduction_unit(const struct laser_mpi_reduction *r)
+{
+    return laser_mpi_reduction_has_ppl(r) ? "nats" : laser_objective_label(&r->e.objective);
+}
+
+bool laser_mpi_reduction_has_ppl(const struct laser_mpi_reduction *r)
+{
+    return r->e.objective.n_terms == 1 && laser_objective_has_text(&r->e.objective);
+}
+
+int laser_mpi_reduction_measure(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    size_t bytes = (size_t)r->e.n_items * sizeof *r->before + 1;
+    const int32_t *kept = NULL;
+    int n = 0, code = LASER_OK;
+
+    if (r->run->rank == 0) {
+        kept = laser_search_kept(r->search, &n);
+        r->before = malloc(bytes);
+        r->after = malloc(bytes);
+        if (r->before == NULL || r->after == NULL)
+            code =
+                laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
+    }
+    code = laser_mpi_agree(r->run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluate_all(&r->e, "before", NULL, 0, r->before, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluate_all(&r->e, "after", kept, n, r->after, err);
+    return code;
+}
+
+/* Mean nats a token of the windows of some items; NaN without any. */
+static double mean_nll(const struct laser_mpi_evaluation *e, int64_t first, int64_t end,
+                       const struct laser_mpi_item_score *scores)
+{
+    double sum = 0, tokens = 0;
+    int64_t w;
+
+    for (int64_t i = first; i < end; ++i)
+        if (!laser_mpi_item_is_question(e, i, &w)) {
+            sum += scores[i].window.sum_nats;
+            tokens += e->windows[w].n_scored;
+        }
+    return tokens > 0 ? sum / tokens : NAN;
+}
+
+static void part_range(const struct laser_mpi_evaluation *e, bool report, int64_t *first, int64_t *end)
+{
+    *first = e->part_item[report ? LASER_PART_REPORT : LASER_PART_SELECTION];
+    *end = e->part_item[report ? LASER_PARTS : LASER_PART_REPORT];
+}
+
+void laser_mpi_reduction_tasks_say(const struct laser_mpi_reduction *r)
+{
+    for (int report = 0; report < 2 && r->before != NULL; ++report) {
+        int64_t first, end;
+        double before;
+        part_range(&r->e, report, &first, &end);
+        before = mean_nll(&r->e, first, end, r->before);
+        laser_mpi_tasks_say(&r->e, report ? "TEST" : "VALIDATION", first, end, r->before, r->after);
+        if (isfinite(before) && !laser_mpi_reduction_has_ppl(r))
+            laser_mpi_log_line(r->run->log, report ? "TEST" : "VALIDATION", "texts: perplexity %.6f -> %.6f",
+                               exp(before), exp(mean_nll(&r->e, first, end, r->after)));
+    }
+}
+
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *part_json(const struct laser_mpi_reduction *r, bool report)
+{
+    int64_t first, end;
+    double before;
+    json_t *o;
+
+    part_range(&r->e, report, &first, &end);
+    before = mean_nll(&r->e, first, end, r->before);
+    o = json_pack("{s:o}", "tasks", laser_mpi_tasks_json(&r->e, first, end, r->before, r->after));
+    if (o != NULL && isfinite(before)) {
+        double after = mean_nll(&r->e, first, end, r->after);
+        json_object_set_new(
+            o, "perplexity",
+            json_pack("{s:o, s:o}", "before", number(exp(before)), "after", number(exp(after))));
+    }
+    return o;
+}
+
+int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *results)
+{
+    struct laser_text text = {0};
+    int bad;
+
+    laser_objective_describe(&r->e.objective, &text);
+    bad = text.failed || json_object_set_new(results, "objective", json_string(text.data)) != 0;
+    laser_text_free(&text);
+    if (r->before == NULL)
+        return bad;
+    bad |= json_object_set_new(results, "seed", json_integer(laser_deck_int(r->run->deck, "evaluate.seed"))) |
+           json_object_set_new(results, "validation_share",
+                               json_real(laser_deck_real(r->run->deck, "evaluate.validation_share"))) |
+           json_object_set_new(results, "validation", part_json(r, false)) |
+           json_object_set_new(results, "test", part_json(r, true));
+    return bad;
+}
+
+int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    if (r->before == NULL)
+        return LASER_OK;
+    return laser_mpi_questions_write(&r->e, laser_mpi_run_path(r->run, "questions.jsonl"), r->before,
+                                     r->after, err);
+}

@@ -126,7 +126,7 @@ static void test_denoise_is_one_candidate_with_all_edits(void **state)
 
 static void test_matrices_without_noise_are_left_out_of_what_goes_by_score(void **state)
 {
-    static const char *const edits[] = {"wiener:0.5"};
+    static const char *const edits[] = {"wiener:0.5"}, *const fractions[] = {"0.5"};
     static const enum laser_strategy by_score[] = {LASER_STRATEGY_SNR, LASER_STRATEGY_DENOISE,
                                                    LASER_STRATEGY_BUDGET};
 
@@ -136,7 +136,7 @@ static void test_matrices_without_noise_are_left_out_of_what_goes_by_score(void 
                                                .rule = "laserrmt",
                                                .edits = edits,
                                                .n_edits = 1,
-                                               .fractions = edits,
+                                               .fractions = fractions,
                                                .n_fractions = 1});
         for (int e = 0; e < plan.n_edits; ++e)
             assert_int_not_equal(plan.edits[e].matrix, 2);

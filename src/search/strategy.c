@@ -265,6 +265,10 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
         return laser_error_set(err, LASER_EUSAGE,
                                o->strategy == LASER_STRATEGY_DENOISE ? "reduce.edits" : "reduce.fractions",
                                "the list is empty: strategy %s has nothing to try", names[o->strategy]);
+    for (int f = 0; o->strategy == LASER_STRATEGY_BUDGET && f < o->n_fractions; ++f)
+        if (isnan(laser_sweep_fraction(o->fractions[f])))
+            return laser_error_set(err, LASER_EUSAGE, "reduce.fractions", "%s is not a share of the rank",
+                                   o->fractions[f]);
     keys = order(o, matrices, n_matrices, &n, &n_no_op);
     if (keys == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d matrices", n_matrices);

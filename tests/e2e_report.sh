@@ -47,6 +47,12 @@ check "a scan that another program wrote" report "$scratch/spectrum.json"
 check "... beside the file" holds "$scratch/spectrum.json.html" '"score":[1.5,"Infinity"]'
 check "... beside a run's" report "$out/scan" --compare "$scratch/spectrum.json" --output "$out/both"
 check "... both in one page" holds "$out/both/comparison.html" '"label":"spectrum.json"'
+facts=$SRCDIR/tests/data/facts
+check "a reduction by the accuracy of answers" run 2 reduce --model "$facts/model" --task "facts=$facts/facts.jsonl" \
+    --set evaluate.objective=accuracy --strategy snr --candidates 3 --output "$out/by-accuracy"
+check "... the page knows that accuracy rises" holds "$out/by-accuracy/report.html" '"objective_rises":true'
+check "... figures" report "$out/by-accuracy" --figures svg
+check "... name it" grep -q 'accuracy on the selection questions' "$out/by-accuracy/figures/path.svg"
 check "a sweep" run 2 reduce --model "$demo" --text "t=$text" --output "$out/sweep" --strategy sweep \
     --set evaluate.max_tokens=1000 --set reduce.fractions=0.5 --set reduce.layers=0-1
 check "... has its gains in its report" holds "$out/sweep/report.html" '"sweep_table":{'

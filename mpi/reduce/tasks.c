@@ -106,6 +106,8 @@ int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *
     laser_objective_describe(&r->e.objective, &text);
     bad = text.failed || json_object_set_new(results, "objective", json_string(text.data)) != 0;
     laser_text_free(&text);
+    bad |= json_object_set_new(results, "objective_rises",
+                               json_boolean(laser_objective_shown_difference(&r->e.objective, 1) < 0)) != 0;
     if (r->before == NULL)
         return bad;
     bad |= json_object_set_new(results, "seed", json_integer(laser_deck_int(r->run->deck, "evaluate.seed"))) |

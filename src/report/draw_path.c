@@ -76,8 +76,21 @@ void laser_draw_ranks(struct laser_figure *f, const struct laser_page_run *run)
 
 /* ---- the path of a reduction ---- */
 
+/* What the search improves, as people read it: perplexity, which is multiplied by e^change, or a figure of
+ * tasks, to which the change is added (sign -1: taken from it, as the figure rises). */
+struct goal {
+    const char *name, *items;
+    double base;
+    int sign; /* 0: perplexity */
+};
+
+static double moved(const struct goal *goal, double level, double change)
+{
+    return goal->sign == 0 ? level * exp(change) : level + goal->sign * change;
+}
+
 struct candidate {
-    double ppl, difference, error;
+    double level, difference, error;
     int kept, early;
 };
 
@@ -88,12 +101,24 @@ static double real_of(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* Perplexity with each candidate in place: the best so far times exp(difference), as not all are measured on
- * all windows. */
-static int read_candidates(const json_t *results, double base, struct candidate *list)
+static void read_goal(const json_t *results, struct goal *goal)
+{
+    const json_t *base = json_object_get(json_object_get(results, "baseline"), "selection");
+    const char *name = json_string_value(json_object_get(results, "objective"));
+
+    *goal = (struct goal){"perplexity", "windows", exp(real_of(base, "nll")), 0};
+    if (json_object_get(base, "value") != NULL)
+        *goal = (struct goal){name != NULL ? name : "objective", "questions", real_of(base, "value"),
+                              json_is_true(json_object_get(results, "objective_rises")) ? -1 : 1};
+}
+
+/* The figure with each candidate in place: the best so far, moved by the difference, as not all are measured
+ * on all windows. */
+static int read_candidates(const json_t *results, const struct goal *goal, struct candidate *list)
 {
     const json_t *decisions = json_object_get(results, "decisions");
-    double best = base;
+    double best = goal->base,
+           nll = real_of(json_object_get(json_object_get(results, "baseline"), "selection"), "nll");
     int n = 0;
 
     for (size_t i = 0; i < json_array_size(decisions); i++) {
@@ -104,13 +129,14 @@ static int read_candidates(const json_t *results, double base, struct candidate 
         if (reason != NULL && strcmp(reason, "measured") == 0)
             continue;
         list[n] =
-            (struct candidate){.ppl = isnan(difference) ? exp(real_of(d, "nll")) : best * exp(difference),
+            (struct candidate){.level = isnan(difference) ? moved(goal, goal->base, real_of(d, "nll") - nll)
+                                                          : moved(goal, best, difference),
                                .difference = difference,
                                .error = real_of(d, "difference_stderr"),
                                .kept = json_is_true(json_object_get(d, "kept")),
                                .early = reason != NULL && strstr(reason, "early") != NULL};
-        if (list[n].kept && isfinite(list[n].ppl))
-            best = list[n].ppl;
+        if (list[n].kept && isfinite(list[n].level))
+            best = list[n].level;
         n++;
     }
     return n;
@@ -148,27 +174,32 @@ static void find_limits(const struct candidate *list, int n, double base, struct
 
     for (int i = 0; i < n; i++)
         if (list[i].kept || fabs(list[i].difference) <= far) {
-            low = fmin(low, list[i].ppl);
-            high = fmax(high, list[i].ppl);
+            low = fmin(low, list[i].level);
+            high = fmax(high, list[i].level);
         }
-    range = fmax(high - low, 0.002 * base);
+    range = fmax(fmax(high - low, 0.002 * fabs(base)), 1e-9);
     y->from = low - 0.1 * range;
     y->to = high + 0.1 * range;
 }
 
-static void put_candidate(struct laser_figure *f, const struct candidate *c, double x,
-                          const struct laser_axis *y, double r)
+static void put_candidate(struct laser_figure *f, const struct goal *goal, const struct candidate *c,
+                          double x, const struct laser_axis *y, double r)
 {
     uint32_t colour = c->kept ? LASER_INK_KEPT : LASER_INK_EDGE;
     double at, s = 0.8 * r;
 
-    if (!isfinite(c->ppl))
+    if (!isfinite(c->level))
         return;
-    at = laser_axis_place(y, fmin(fmax(c->ppl, y->from), y->to));
-    if (isfinite(c->error) && c->ppl > y->from && c->ppl < y->to)
-        laser_figure_line(f, x, laser_axis_place(y, fmax(y->from, c->ppl * exp(-c->error))), x,
-                          laser_axis_place(y, fmin(y->to, c->ppl * exp(c->error))), colour, 0.8, 0);
-    if (c->early || c->ppl < y->from || c->ppl > y->to) {
+    at = laser_axis_place(y, fmin(fmax(c->level, y->from), y->to));
+    if (isfinite(c->error) && c->level > y->from && c->level < y->to)
+        laser_figure_line(f, x,
+                          laser_axis_place(y, fmax(y->from, fmin(moved(goal, c->level, c->error),
+                                                                 moved(goal, c->level, -c->error)))),
+                          x,
+                          laser_axis_place(y, fmin(y->to, fmax(moved(goal, c->level, c->error),
+                                                               moved(goal, c->level, -c->error)))),
+                          colour, 0.8, 0);
+    if (c->early || c->level < y->from || c->level > y->to) {
         laser_figure_line(f, x - s, at - s, x + s, at + s, colour, 1, 0);
         laser_figure_line(f, x - s, at + s, x + s, at - s, colour, 1, 0);
     } else {
@@ -189,10 +220,10 @@ static void put_best(struct laser_figure *f, const struct candidate *list, int n
     xy[k++] = x->start;
     xy[k++] = laser_axis_place(y, best);
     for (int i = 0; i < n; i++)
-        if (list[i].kept && isfinite(list[i].ppl)) {
+        if (list[i].kept && isfinite(list[i].level)) {
             xy[k++] = laser_axis_place(x, i + 1);
             xy[k++] = laser_axis_place(y, best);
-            best = list[i].ppl;
+            best = list[i].level;
             xy[k++] = laser_axis_place(x, i + 1);
             xy[k++] = laser_axis_place(y, best);
         }
@@ -202,17 +233,19 @@ static void put_best(struct laser_figure *f, const struct candidate *list, int n
     free(xy);
 }
 
-static void put_path(struct laser_figure *f, const struct candidate *list, int n, double base)
+static void put_path(struct laser_figure *f, const struct goal *goal, const struct candidate *list, int n)
 {
+    char title[200];
     struct laser_axis x = {.from = 0.5, .to = n + 0.5, .start = 50, .end = 570},
                       y = {.start = 250, .end = 48};
     double r = fmax(1.2, fmin(3, 520.0 / n / 2.5)), at;
 
-    find_limits(list, n, base, &y);
+    find_limits(list, n, goal->base, &y);
+    snprintf(title, sizeof title, "Path of the reduction: %.120s on the selection %s", goal->name,
+             goal->items);
     f->width = 590;
     f->height = 282;
-    laser_figure_text(f, 10, 16, "Path of the reduction: perplexity on the selection windows", 10, LASER_INK,
-                      LASER_ANCHOR_START, LASER_FIGURE_BOLD);
+    laser_figure_text(f, 10, 16, title, 10, LASER_INK, LASER_ANCHOR_START, LASER_FIGURE_BOLD);
     laser_figure_dot(f, 54, 31, 3, LASER_INK_KEPT, 0);
     laser_figure_text(f, 62, 34, "kept", 8, LASER_INK_MUTED, LASER_ANCHOR_START, 0);
     laser_figure_dot(f, 98, 31, 3, LASER_INK_EDGE, 1);
@@ -222,30 +255,30 @@ static void put_path(struct laser_figure *f, const struct candidate *list, int n
     laser_figure_text(f, 360, 34, "before", 8, LASER_INK_MUTED, LASER_ANCHOR_START, 0);
     laser_draw_left_axis(f, &y, x.start, x.end, 5);
     laser_draw_bottom_axis(f, &x, y.start, n < 8 ? n : 8, "candidate");
-    at = laser_axis_place(&y, base);
+    at = laser_axis_place(&y, goal->base);
     laser_figure_line(f, x.start, at, x.end, at, LASER_INK_MUTED, 1, 3);
-    put_best(f, list, n, base, &x, &y);
+    put_best(f, list, n, goal->base, &x, &y);
     /* The kept ones before the others. */
     for (int kept = 0; kept < 2; kept++)
         for (int i = 0; i < n; i++)
             if (!list[i].kept == !kept)
-                put_candidate(f, &list[i], laser_axis_place(&x, i + 1), &y, r);
+                put_candidate(f, goal, &list[i], laser_axis_place(&x, i + 1), &y, r);
 }
 
 void laser_draw_path(struct laser_figure *f, const struct laser_page_run *run)
 {
-    const json_t *base = json_object_get(json_object_get(run->results, "baseline"), "selection");
     size_t room = json_array_size(json_object_get(run->results, "decisions"));
     struct candidate *list = calloc(room + 1, sizeof *list);
-    double start = exp(real_of(base, "nll"));
+    struct goal goal;
     int n;
 
     if (list == NULL) {
         f->failed = 1;
         return;
     }
-    n = isfinite(start) ? read_candidates(run->results, start, list) : 0;
+    read_goal(run->results, &goal);
+    n = isfinite(goal.base) ? read_candidates(run->results, &goal, list) : 0;
     if (n > 0)
-        put_path(f, list, n, start);
+        put_path(f, &goal, list, n);
     free(list);
 }

@@ -15,10 +15,10 @@ function tiles(page) {
         }
         const final = r.final && (r.final.report || r.final.selection), base = r.baseline && (r.baseline.report || r.baseline.selection);
         if (base && r.strategy === "sweep")
-            list.push(["perplexity", Number(value(base.ppl).toPrecision(5)), "the model is unchanged", who]);
+            list.push([run.goal.name, Number(run.goal.shown(base).toPrecision(5)), "the model is unchanged", who]);
         else if (final && base)
-            list.push(["perplexity after", Number(value(final.ppl).toPrecision(5)), `before ${Number(value(base.ppl).toPrecision(5))}, `
-                + (r.final.report ? "report windows" : "selection windows"), who]);
+            list.push([`${run.goal.name} after`, Number(run.goal.shown(final).toPrecision(5)), `before ${Number(run.goal.shown(base).toPrecision(5))}, `
+                + (r.final.report ? "report " : "selection ") + run.goal.items, who]);
         if (run.measured.length)
             list.push(["edits measured", number(run.measured.length), "each alone", who]);
         if (run.decisions.length) {

@@ -105,23 +105,38 @@ function readRun(raw, curves) {
     return run;
 }
 
-/* Decisions of a reduction, each with the perplexity that its paired difference stands for: one that was given up
+/* What a search improves, as people read it: perplexity, which is multiplied by e^change, or a figure of tasks, to which
+ * the change is added (taken from it where the figure rises).  Changes are those of what is minimised. */
+function readGoal(results) {
+    const base = results.baseline && results.baseline.selection;
+    if (!base || base.value === undefined)
+        return {name: "perplexity", items: "windows", change: "change, nats", level: nll => Math.exp(nll),
+                moved: (level, change) => level * Math.exp(change), delta: change => change,
+                relative: change => percent(Math.expm1(change), 2), shown: state => value(state.ppl), error: state => value(state.ppl_stderr)};
+    const sign = results.objective_rises ? -1 : 1;
+    return {name: results.objective || "objective", items: "questions", change: "change",
+            level: nll => value(base.value) + sign * (nll - value(base.nll)), moved: (level, change) => level + sign * change,
+            delta: change => 0 + sign * change, relative: null, shown: state => value(state.value), error: state => value(state.stderr)};
+}
+
+/* Decisions of a reduction, each with the figure that its paired difference stands for: one that was given up
  * early has seen a part of the windows, and their own mean says nothing. */
 function readDecisions(run) {
     const base = run.results.baseline && run.results.baseline.selection;
+    run.goal = readGoal(run.results);
     let best = base ? value(base.nll) : NaN;
     const sweep = run.results.sweep || [], list = [];
     for (const d of [...sweep, ...(run.results.decisions || [])].filter(d => d && typeof d === "object")) {
         const difference = value(d.difference), error = value(d.difference_stderr);
         const nll = Number.isNaN(difference) || Number.isNaN(best) ? value(d.nll) : best + difference;
-        list.push({...d, difference, error, nll, before: best, ppl: Math.exp(nll), index: run.index.get(d.tensor),
+        list.push({...d, difference, error, nll, before: best, level: run.goal.level(nll), index: run.index.get(d.tensor),
                    measured: d.reason === "measured", early: /early/.test(d.reason || "")});
         if (d.kept && Number.isFinite(nll))
             best = nll;
     }
     run.measured = list.filter(d => d.measured);
     run.decisions = list.filter(d => !d.measured);
-    run.base = base ? {nll: value(base.nll), ppl: Math.exp(value(base.nll)), error: value(base.stderr)} : null;
+    run.base = base ? {nll: value(base.nll), level: run.goal.level(value(base.nll)), error: value(base.stderr)} : null;
     if (list.length === 0 || run.n === 0) /* nothing that the maps could show */
         return;
     const after = run.metrics.kept_share ? run.short.map(() => 1) : null, change = run.short.map(() => NaN);

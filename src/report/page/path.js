@@ -1,20 +1,20 @@
-/* The way of a reduction: every candidate in its order, what it would do to perplexity, and what became of it. */
+/* The way of a reduction: every candidate in its order, what it would do to the figure that is to improve, and what became of it. */
 
 function pathFigure(page, run, id) {
     const list = run.decisions;
-    const shown = list.map((d, k) => ({...d, k})).filter(d => Number.isFinite(d.ppl));
+    const shown = list.map((d, k) => ({...d, k})).filter(d => Number.isFinite(d.level));
     const draw = (plot, width) => {
         const height = width < 500 ? 260 : 330, left = 58, right = width - 14, top = 24, bottom = height - 40;
-        const node = svg(width, height, `perplexity over ${list.length} candidates`);
-        const x = linear(0.5, list.length + 0.5, left, right), limits = pathLimits(shown, run.base);
+        const node = svg(width, height, `${run.goal.name} over ${list.length} candidates`);
+        const x = linear(0.5, list.length + 0.5, left, right), limits = pathLimits(shown, run);
         const y = linear(limits[0], limits[1], bottom, top), r = Math.max(1.8, Math.min(4.5, (right - left) / list.length / 2.4));
         const ticks = y.ticks(5), digits = Math.max(0, Math.min(7, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9)));
         y.text = t => t.toFixed(digits);
-        axisY(node, y, ticks, left, right, "perplexity on the selection windows");
+        axisY(node, y, ticks, left, right, `${run.goal.name} on the selection ${run.goal.items}`);
         axisX(node, x, x.ticks(Math.max(3, Math.min(list.length, width / 80))).filter(t => Number.isInteger(t) && t >= 1 && t <= list.length),
               bottom, "candidate", {middle: (left + right) / 2});
         if (run.base)
-            node.append(g("line", {x1: left, x2: right, y1: y(run.base.ppl), y2: y(run.base.ppl), stroke: "var(--muted)",
+            node.append(g("line", {x1: left, x2: right, y1: y(run.base.level), y2: y(run.base.level), stroke: "var(--muted)",
                                    "stroke-width": 1.4, "stroke-dasharray": "5 4"}));
         if (run.base)
             node.append(bestLine(run, list, x, y, right));
@@ -23,45 +23,45 @@ function pathFigure(page, run, id) {
         const dense = r < 2.5;
         for (const d of [...shown.filter(c => !c.kept), ...shown.filter(c => c.kept)]) {
             const at = x(d.k + 1), colour = d.kept ? "var(--kept)" : "var(--reverted)";
-            if (Number.isFinite(d.error) && y(d.ppl) > top - 8 && y(d.ppl) < bottom + 1) {
-                const ends = [-1, 1].map(sign => inside(y(d.ppl * Math.exp(sign * d.error)))), cap = r > 3 ? 3 : 0;
+            if (Number.isFinite(d.error) && y(d.level) > top - 8 && y(d.level) < bottom + 1) {
+                const ends = [-1, 1].map(sign => inside(y(run.goal.moved(d.level, sign * d.error)))), cap = r > 3 ? 3 : 0;
                 node.append(g("path", {stroke: colour, "stroke-width": r > 2.5 ? 1.2 : 0.7, opacity: 0.75, fill: "none",
                     d: `M${at} ${ends[0]}V${ends[1]}M${at - cap} ${ends[0]}h${2 * cap}M${at - cap} ${ends[1]}h${2 * cap}`}));
             }
-            node.append(pathMark(d, at, y(d.ppl), dense && d.kept ? 2.4 : r, colour, top, bottom, dense));
+            node.append(pathMark(d, at, y(d.level), dense && d.kept ? 2.4 : r, colour, top, bottom, dense));
         }
         pathTip(node, shown, x, run);
         plot.append(legend([
             [swatch("dot", "var(--kept)"), "kept"], [swatch("ring", "var(--reverted)"), "reverted"],
             list.some(d => d.early) ? [swatch("cross", "var(--reverted)"), "given up early"] : null,
-            shown.some(d => y(d.ppl) < top - 8 || y(d.ppl) > bottom) ? [swatch("up", "var(--reverted)"), "beyond the axis"] : null,
-            run.base ? [swatch("line", "var(--muted)", "5 4"), "before ", h("b", {}, number(run.base.ppl))] : null,
+            shown.some(d => y(d.level) < top - 8 || y(d.level) > bottom) ? [swatch("up", "var(--reverted)"), "beyond the axis"] : null,
+            run.base ? [swatch("line", "var(--muted)", "5 4"), "before ", h("b", {}, number(run.base.level))] : null,
             !run.base ? null : [swatch("line", "var(--kept)"), "best so far"]]), node);
     };
-    const numbers = () => ({head: ["candidate", "tensor", "edit", "rank", "of", "kept", "reason", "windows", "perplexity",
-                                   "difference_nats", "standard_error_nats", "seconds"],
+    const numbers = () => ({head: ["candidate", "tensor", "edit", "rank", "of", "kept", "reason", run.goal.items, run.goal.name,
+                                   run.goal.relative ? "difference_nats" : "difference", run.goal.relative ? "standard_error_nats" : "standard_error", "seconds"],
         rows: list.map((d, k) => [k + 1, d.tensor, d.edit, d.rank, d.of, d.kept ? "kept" : "reverted", d.reason,
-                                  d.windows, plain(d.ppl), plain(d.difference), plain(d.error), d.seconds])});
-    return figure(id, page.runs.length > 1 ? `Path of the reduction: ${run.label}` : "Path of the reduction", "Each candidate in the order in which it was decided: the perplexity with the edit in place on top of those kept before. "
+                                  d.windows, plain(d.level), plain(run.goal.delta(d.difference)), plain(d.error), d.seconds])});
+    return figure(id, page.runs.length > 1 ? `Path of the reduction: ${run.label}` : "Path of the reduction", `Each candidate in the order in which it was decided: the ${run.goal.name} with the edit in place on top of those kept before. `
         + "Bars: one standard error of the paired difference to the best so far.", {draw, numbers});
 }
 
 /* The range of what matters: kept ones and the base always; a few very bad candidates stand at the rim. */
-function pathLimits(shown, base) {
-    const must = [...(base ? [base.ppl] : []), ...shown.filter(d => d.kept).map(d => d.ppl)];
+function pathLimits(shown, run) {
+    const must = [...(run.base ? [run.base.level] : []), ...shown.filter(d => d.kept).map(d => d.level)];
     const sizes = ascending(finite(shown.map(d => Math.abs(d.difference)))), far = 5 * Math.max(quantile(sizes, 0.75) || 0, 0.0005);
     const used = [...must, ...shown.filter(d => !(Math.abs(d.difference) > far)).flatMap(d => Number.isFinite(d.error)
-        ? [d.ppl * Math.exp(-d.error), d.ppl * Math.exp(d.error)] : [d.ppl])];
+        ? [run.goal.moved(d.level, -d.error), run.goal.moved(d.level, d.error)] : [d.level])];
     const low = Math.min(...used), high = Math.max(...used), pad = (high - low) * 0.06 || high * 0.01 || 1;
     return [low - pad, high + pad];
 }
 
 function bestLine(run, list, x, y, right) {
-    let best = run.base.ppl, d = `M${x(0.5).toFixed(1)} ${y(best).toFixed(1)}`;
+    let best = run.base.level, d = `M${x(0.5).toFixed(1)} ${y(best).toFixed(1)}`;
     list.forEach((c, k) => {
-        if (c.kept && Number.isFinite(c.ppl)) {
-            d += `H${x(k + 1).toFixed(1)}V${y(c.ppl).toFixed(1)}`;
-            best = c.ppl;
+        if (c.kept && Number.isFinite(c.level)) {
+            d += `H${x(k + 1).toFixed(1)}V${y(c.level).toFixed(1)}`;
+            best = c.level;
         }
     });
     return g("path", {d: d + `H${right}`, fill: "none", stroke: "var(--kept)", "stroke-width": 1.6, opacity: 0.8});
@@ -85,8 +85,9 @@ function pathMark(d, x, y, r, colour, top, bottom, dense) {
 
 function pathTip(node, shown, x, run) {
     const show = (d, px, py) => tip.show(d.tensor, [["edit", d.edit], ["rank", `${number(d.rank)} of ${number(d.of)}`],
-        ["perplexity", Number(d.ppl.toPrecision(7)).toString()], ["change", `${signed(d.difference, number(d.difference))} ± ${number(d.error)} nats`],
-        ["windows", number(d.windows)], [d.kept ? "kept" : "reverted", d.kept ? "" : d.reason || ""]], px, py);
+        [run.goal.name, Number(d.level.toPrecision(7)).toString()],
+        ["change", `${signed(run.goal.delta(d.difference), number(run.goal.delta(d.difference)))} ± ${number(d.error)}${run.goal.relative ? " nats" : ""}`],
+        [run.goal.items, number(d.windows)], [d.kept ? "kept" : "reverted", d.kept ? "" : d.reason || ""]], px, py);
     let k = -1;
     const line = g("line", {y1: 16, y2: node.viewBox.baseVal.height - 40, stroke: "var(--faint)", "stroke-width": 1, visibility: "hidden"});
     const stand = (next, py) => {

@@ -124,7 +124,7 @@ const short2 = x => x >= 0.001 && x < 100 ? x.toPrecision(2) : number(x);
 const trimmed6 = x => Number.isFinite(x) ? x.toPrecision(7) : "–";
 
 function beforeAfter(page) {
-    const rows = [];
+    const rows = [], tasks = page.runs.some(r => !r.goal.relative);
     for (const run of page.runs) {
         const {baseline, final, report_difference: pair} = run.results;
         if (!baseline || !final || run.results.strategy === "sweep")
@@ -133,17 +133,20 @@ function beforeAfter(page) {
             const a = baseline[key], b = final[key];
             if (!a || !b)
                 continue;
-            const change = value(b.nll) - value(a.nll), error = key === "report" && pair ? value(pair.stderr) : NaN;
-            rows.push([...(page.runs.length > 1 ? [run.label] : []), what, withError(value(a.ppl), value(a.ppl_stderr)),
-                       withError(value(b.ppl), value(b.ppl_stderr)), signed(change, number(change)) + (Number.isFinite(error) ? " ± " + number(error) : ""),
-                       signed(change, percent(Math.expm1(change), 2))]);
+            const goal = run.goal, change = value(b.nll) - value(a.nll), error = key === "report" && pair ? value(pair.stderr) : NaN;
+            rows.push([...(page.runs.length > 1 ? [run.label] : []), ...(tasks ? [goal.name] : []), what, withError(goal.shown(a), goal.error(a)),
+                       withError(goal.shown(b), goal.error(b)),
+                       signed(goal.delta(change), number(goal.delta(change))) + (Number.isFinite(error) ? " ± " + number(error) : ""),
+                       goal.relative ? signed(change, goal.relative(change)) : "–"]);
         }
     }
     if (rows.length === 0)
         return null;
     const saved = page.runs.map(r => r.results.saved).filter(Boolean), verdicts = page.runs.map(r => r.results.verdict).filter(x => typeof x === "string");
-    return section("result", "Before and after", "Perplexity of the model as it was and with the kept edits, ± one standard error over the windows.",
-        table([...(page.runs.length > 1 ? [["run", true]] : []), ["windows", true], ["before"], ["after"], ["change, nats"], ["change"]], rows, "before and after"),
+    return section("result", "Before and after", (tasks ? "What the search was to improve," : "Perplexity of the model")
+        + " as it was and with the kept edits, ± one standard error over the " + (tasks ? "questions or windows." : "windows."),
+        table([...(page.runs.length > 1 ? [["run", true]] : []), ...(tasks ? [["figure", true]] : []), [tasks ? "part" : "windows", true], ["before"], ["after"],
+               [tasks ? "change" : "change, nats"], [tasks ? "change, share" : "change"]], rows, "before and after"),
         verdicts.map(text => h("p", {class: "fine", style: "margin-top:10px"}, "On the report windows: " + text + ".")),
         saved.map(s => h("p", {class: "fine", style: "margin-top:10px"}, s.matrices > 0
             ? `As two thin matrices ${number(s.matrices)} of the edited ones have ${number(s.parameters)} parameters less and take ${number(s.flops_per_token)} flops less a token.`
@@ -172,12 +175,13 @@ function perplexities(page) {
 
 function decisionTable(page, run) {
     const row = (d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : "reverted", d.tensor, d.edit,
-        `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.ppl) ? d.ppl.toPrecision(7) : "–", signed(d.difference, number(d.difference)) + " ± " + number(d.error), d.reason || ""];
+        `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.level) ? d.level.toPrecision(7) : "–",
+        signed(run.goal.delta(d.difference), number(run.goal.delta(d.difference))) + " ± " + number(d.error), d.reason || ""];
     const text = page.runs.length > 1 ? "Decisions of " + run.label : "Decisions", details = h("details", {class: "noprint"},
         h("summary", {}, `${text}: all ${run.decisions.length} in a table`));
     /* Only when it is wanted. */
     details.addEventListener("toggle", () => details.append(table([["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"],
-        ["perplexity"], ["change, nats"], ["reason", true]], run.decisions.map(row), text)), {once: true});
+        [run.goal.name], [run.goal.change], ["reason", true]], run.decisions.map(row), text)), {once: true});
     return details;
 }
 

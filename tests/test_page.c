@@ -345,7 +345,7 @@ static void test_126_layers_take_less_than_3_megabytes(void **state)
                                              "mlp.down_proj"};
     static struct laser_scan_row rows[LAYERS * TYPES];
     static struct laser_scan_number numbers[31];
-    static char names[LAYERS * TYPES][64], keys[31][16];
+    static char names[LAYERS * TYPES][64], keys[31][24];
     double *s = noise_values(2048, 4096, 10);
     struct laser_page_run run = {.model = "m", .rows = rows, .n_rows = LAYERS * TYPES};
     size_t size;

@@ -16,10 +16,7 @@
 /* Assumed of a cluster; doc/scaling.md says why. */
 #define NODE_READ_BYTES_S  2e9 /* a node's share of the parallel file system */
 #define NODE_WRITE_BYTES_S 1e9
-#define THREAD_EFFICIENCY  0.9        /* of each doubling of the threads of a rank */
-#define RESULTS_BYTES      10e6       /* rank 0 while it writes results, report and tables, */
-#define RESULT_BYTES       35e3       /* and for each matrix */
-#define SLAB_BYTES         (32 << 20) /* of a matrix that one rank reads at a time */
+#define THREAD_EFFICIENCY  0.9 /* of each doubling of the threads of a rank */
 #define PLAN_TOKENS        1000000
 #define BATCH_TOKENS       1024
 
@@ -56,19 +53,6 @@ static double measure_product(void)
     return best_s > 0 ? 2.0 * N * N * N / best_s : 0;
 }
 
-/* Peak of a rank of a group of g that works on a matrix: what the cost model has, on top of what a rank of
- * this program holds before. */
-static double matrix_bytes(const struct laser_mpi_run *run, const struct laser_cost_rates *rates,
-                           const struct laser_matrix *m, int g)
-{
-    enum laser_route route = laser_route_for(laser_mpi_scan_route(run), g);
-    double slab = 8 * (double)m->rows * (double)m->cols;
-
-    slab = route == LASER_ROUTE_SERIAL_GRAM ? fmin(slab, SLAB_BYTES) * (1 + laser_dtype_size(m->dtype) / 8.0)
-                                            : 0;
-    return run->base_bytes + slab + laser_cost_memory(rates, route, m->rows, m->cols, g) - rates->base_bytes;
-}
-
 static int plan_scan(const struct laser_mpi_run *run, const struct laser_cost_rates *rates, int workers,
                      double limit_bytes, struct cost *cost, struct laser_error *err)
 {
@@ -84,11 +68,7 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_cost_ra
     if (code == LASER_OK) {
         cost->scan_s = plan.makespan_s;
         cost->fits = plan.misfits == 0;
-        cost->scan_bytes = run->base_bytes + RESULTS_BYTES + RESULT_BYTES * (double)n;
-        for (int64_t j = 0; j < plan.njobs; ++j)
-            cost->scan_bytes =
-                fmax(cost->scan_bytes, matrix_bytes(run, rates, &run->matrices.matrices[plan.jobs[j].matrix],
-                                                    plan.jobs[j].group_size));
+        cost->scan_bytes = laser_mpi_scan_peak_bytes(run, rates, &plan);
     }
     laser_plan_free(&plan);
     free(wanted);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "comm/agree.h"
 #include "evaluate/batches.h"
 #include "evaluate/layout.h"
@@ -13,6 +14,15 @@
 
 /* A rank reads and prepares its weights about as fast. */
 #define LOAD_BYTES_S 300e6
+
+static void say_memory(const struct laser_mpi_run *run, const struct laser_mpi_layout *layout)
+{
+    char bytes[LASER_NUMBER_SIZE];
+
+    laser_mpi_log_line(run->log, "MEMORY", "evaluation: about %s a rank, %d replica%s of %d shard%s",
+                       laser_number_bytes(layout->memory_bytes, bytes), layout->replicas,
+                       layout->replicas == 1 ? "" : "s", layout->shards, layout->shards == 1 ? "" : "s");
+}
 
 int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error *err)
 {
@@ -26,6 +36,8 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     if (code != LASER_OK)
         return code;
     e->flops_per_token = layout.flops_per_token;
+    if (run->rank == 0)
+        say_memory(run, &layout);
     if (run->rank == 0 && (e->dataset_work_s = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1,
                                                       sizeof *e->dataset_work_s)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "comm/agree.h"
 #include "schedule/farm.h"
 #include "schedule/results.h"
@@ -159,6 +160,16 @@ static int make_plan(struct laser_mpi_run *run, const unsigned char *open, struc
     return code;
 }
 
+static void say_memory(const struct laser_mpi_run *run, const struct laser_plan *plan)
+{
+    struct laser_cost_rates rates;
+    char bytes[LASER_NUMBER_SIZE];
+
+    laser_cost_defaults(&rates);
+    laser_mpi_log_line(run->log, "MEMORY", "scan: about %s a rank",
+                       laser_number_bytes(laser_mpi_scan_peak_bytes(run, &rates, plan), bytes));
+}
+
 static int run_phase(struct scan *scan, const struct laser_plan *plan, const struct laser_plan_phase *phase,
                      struct laser_error *err)
 {
@@ -284,6 +295,8 @@ static int scan_open(struct scan *scan, unsigned char *open, struct laser_error 
         plan.jobs[i].matrix = indices[plan.jobs[i].matrix];
     if (code == LASER_OK && run->rank == 0)
         code = refuse_misfits(run, &plan, err);
+    if (code == LASER_OK && run->rank == 0 && plan.njobs > 0)
+        say_memory(run, &plan);
     code = laser_mpi_agree(run->world, code, err);
     for (int p = 0; code == LASER_OK && p < plan.nphases; ++p)
         code = run_phase(scan, &plan, &plan.phases[p], err);

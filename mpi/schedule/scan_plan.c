@@ -1,7 +1,13 @@
 #include "schedule/scan_plan.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+
+#include "schedule/solve.h"
+
+#define RESULTS_BYTES 10e6 /* rank 0 while it writes results, report and tables, */
+#define RESULT_BYTES  35e3 /* and for each matrix */
 
 enum laser_route laser_mpi_scan_route(const struct laser_mpi_run *run)
 {
@@ -33,4 +39,24 @@ int laser_mpi_scan_wanted(const struct laser_mpi_run *run, const unsigned char *
                                                        .route = laser_mpi_scan_route(run)};
     }
     return LASER_OK;
+}
+
+double laser_mpi_scan_peak_bytes(const struct laser_mpi_run *run, const struct laser_cost_rates *rates,
+                                 const struct laser_plan *plan)
+{
+    double peak = run->base_bytes + RESULTS_BYTES + RESULT_BYTES * (double)plan->njobs;
+
+    for (int64_t j = 0; j < plan->njobs; ++j) {
+        const struct laser_matrix *m = &run->matrices.matrices[plan->jobs[j].matrix];
+        int g = plan->jobs[j].group_size;
+        enum laser_route route = laser_route_for(laser_mpi_scan_route(run), g);
+        double bytes =
+            run->base_bytes - rates->base_bytes + laser_cost_memory(rates, route, m->rows, m->cols, g);
+
+        if (route == LASER_ROUTE_SERIAL_GRAM)
+            bytes += fmin(8 * (double)m->rows * (double)m->cols, LASER_MPI_SOLVE_SLAB_BYTES) *
+                     (1 + (double)laser_dtype_size(m->dtype) / 8);
+        peak = fmax(peak, bytes);
+    }
+    return peak;
 }

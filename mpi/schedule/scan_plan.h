@@ -14,4 +14,10 @@ int laser_mpi_scan_wanted(const struct laser_mpi_run *run, const unsigned char *
                           struct laser_plan_matrix **wanted, int64_t *indices, int64_t *n,
                           struct laser_error *err);
 
+/* Local.  Estimate of the peak of the fullest rank in bytes: what the cost model has for the jobs of the
+ * plan, whose matrices are numbers into run->matrices, on top of what a rank of this program holds before; at
+ * least what rank 0 needs to write the results. */
+double laser_mpi_scan_peak_bytes(const struct laser_mpi_run *run, const struct laser_cost_rates *rates,
+                                 const struct laser_plan *plan);
+
 #endif

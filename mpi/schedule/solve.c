@@ -11,8 +11,6 @@
 #include "linalg/reference.h"
 #include "svd/values.h"
 
-#define SLAB_BYTES (32 << 20)
-
 static int64_t stored_bytes(const struct laser_matrix *m)
 {
     return m->rows * m->cols * (int64_t)laser_dtype_size(m->dtype);
@@ -39,7 +37,7 @@ static int read_slabs(const struct laser_mpi_run *run, const struct laser_matrix
 {
     bool by_rows = m->rows >= m->cols;
     int64_t longest = by_rows ? m->rows : m->cols, other = by_rows ? m->cols : m->rows;
-    int64_t slab = laser_gram_slab(m->rows, m->cols, SLAB_BYTES);
+    int64_t slab = laser_gram_slab(m->rows, m->cols, LASER_MPI_SOLVE_SLAB_BYTES);
     double *values, start;
     int code = LASER_OK;
 

@@ -6,6 +6,8 @@
 #include "schedule/run.h"
 #include "spectrum/rule.h"
 
+#define LASER_MPI_SOLVE_SLAB_BYTES (32 << 20) /* of a matrix that one rank reads at a time, as float64 */
+
 /* Collective over team->group_comm.  Reads the matrix (each byte once; twice where the Gram route turned out
  * not to be enough) and gives its min(rows, cols) values in sigma, largest first, on the leader at least.
  * Fills solver, bytes_read, read_s and solve_s of *outcome.  Agreed errors over the group: LASER_ENUMERIC

@@ -19,7 +19,6 @@ check "... the ranks of each node and what they are bound to" says "^NODE +[^ ]+
 check "... the model" says "^MODEL .*35 matrices"
 check "... the memory of a rank" says "^LIMIT .*of memory a rank"
 check "... the estimate of what the scan needs" says "^MEMORY .*scan: about [0-9.]* [MG]iB a rank"
-check "... and of what the evaluation needs" says "^MEMORY .*evaluation: about [0-9.]* [MG]iB a rank"
 check "phases begin" says "^BEGIN +scan"
 check "... and end" says "^PHASE +scan: [0-9.]+ s"
 check "the table of phases" says "^scan +[0-9.]+ +[0-9.]+%( +[0-9.]+){3} +[0-9.e+]+ +[0-9.]+ MiB"
@@ -63,6 +62,7 @@ same_windows() { # A B: the pooled loss, to the last bit or within a tolerance
     awk -v a="$same_a" -v b="$same_b" -v t="${3:-0}" 'BEGIN { d = a - b; if (d < 0) d = -d; print a, b; exit !(a > 0 && d <= t) }'
 }
 check "an unbroken reduction" run 3 $reduce --output "$out/reduce"
+check "... tells what the evaluation needs" says "^MEMORY .*evaluation: about [0-9.]* [MG]iB a rank, 2 replicas of 1 shard"
 check "an unbroken scan" run 3 scan --model "$demo" --output "$out/scan"
 for n in 0 $(ranks_of 3); do
     check "$n ranks: an evaluation in many starts" starts "ppl-$n" "$n" 0.2s $evaluate

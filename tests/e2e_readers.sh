@@ -1,5 +1,5 @@
 #!/bin/sh
-# The readers of PyPI on the files that the program writes (tools/check_exports.py): PEFT, transformers, Axolotl,
+# The readers of PyPI on the files that the program writes (tools/check_exports.py): PEFT, transformers, TRL, Axolotl,
 # LLaMA-Factory, ms-swift, WeightWatcher, as far as they are there.  PYTHON names an interpreter that has them.
 python=${PYTHON:-python3}
 "$python" -c 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ("peft", "transformers", "torch"))))' \

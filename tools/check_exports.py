@@ -4,7 +4,7 @@
 
 SCAN_DIR: output of `laser_mpi scan --model MODEL_DIR`; EXPORT_DIR: of `laser_mpi export SCAN_DIR --model MODEL_DIR
 --format axolotl,llama-factory,ms-swift,peft,weightwatcher,spectrum,pissa,milora`.  Checked is what is installed of peft,
-transformers, weightwatcher, axolotl (addict is all that it needs for this), llamafactory and ms-swift; of the last two
+transformers, trl, weightwatcher, axolotl (addict is all that it needs for this), llamafactory and ms-swift; of the last two
 the sources are enough (PYTHONPATH=unpacked wheels).  The others are skipped by name.  Ends with 1 if a check fails.
 """
 import ast
@@ -17,6 +17,7 @@ import math
 import os
 import re
 import sys
+import tempfile
 import warnings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -171,6 +172,29 @@ def check_peft(scan, export, model):
             check_init(peft, torch, export + "/" + kind, model, kind)
 
 
+def check_trl(scan, export, model):
+    """Two steps of TRL's own trainer with the adapter that the file describes: the targets alone change."""
+    import datasets
+    import peft
+    import transformers
+    import trl
+
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=model + "/tokenizer.json")
+    tokenizer.pad_token = tokenizer.eos_token = tokenizer.decode([0])
+    lines = datasets.Dataset.from_dict({"text": ["the matrix and its noise, line %d" % i for i in range(8)]})
+    with tempfile.TemporaryDirectory() as work:
+        trainer = trl.SFTTrainer(
+            model=load_model(model), train_dataset=lines, processing_class=tokenizer,
+            peft_config=peft.LoraConfig.from_pretrained(export + "/peft"),
+            args=trl.SFTConfig(output_dir=work, max_steps=2, learning_rate=1e-2, per_device_train_batch_size=4, report_to=[],
+                               use_cpu=True, bf16=False, max_length=32, save_strategy="no", disable_tqdm=True))
+        before = {n: p.detach().clone() for n, p in trainer.model.named_parameters()}
+        trainer.train()
+    changed = {n.split(".lora_")[0][len("base_model.model."):] for n, p in trainer.model.named_parameters()
+               if not p.equal(before[n])}
+    check("trl: SFTTrainer trains exactly the target modules", changed == set(modules_of(export)), "%d modules" % len(changed))
+
+
 def check_init(peft, torch, path, model, kind):
     dense = load_model(model)
     config = peft.PeftConfig.from_pretrained(path)
@@ -258,7 +282,7 @@ def check_weightwatcher(scan, export, model):
 
 def main():
     scan, export, model = sys.argv[1:4]
-    for name, run in (("peft", check_peft), ("axolotl", check_axolotl), ("llama-factory", check_llama_factory),
+    for name, run in (("peft", check_peft), ("trl", check_trl), ("axolotl", check_axolotl), ("llama-factory", check_llama_factory),
                       ("ms-swift", check_ms_swift), ("weightwatcher", check_weightwatcher)):
         try:
             run(scan, export, model)

@@ -247,7 +247,7 @@ function mapFigure(page) {
                k => { show.how = k; again(); }),
         two ? choice("Difference", [["relative", "relative"], ["absolute", "absolute"]], show.change,
                      k => { show.change = k; again(); }) : null,
-        h("span", {class: "fine"}, (METRICS[show.key] || ["", show.key])[1])];
+        h("span", {class: "fine"}, (METRICS[show.key] || ["", show.key])[1] + (show.key === "score" && page.score ? ": " + page.score : ""))];
     const numbers = () => ({head: ["tensor", "layer", "type", ...runs.map(r => two ? show.key + " " + r.label : show.key),
                                    ...(two ? ["difference"] : [])],
         rows: page.names.map(name => {

@@ -47,7 +47,8 @@ function build(data) {
     const runs = data.runs.map(r => readRun(r, data.curves)), axes = readAxes(runs), has = key => runs.some(r => r.metrics[key]);
     const page = {runs, axes, state: {expert: 0}, score: runs[0].raw.score, names: [...new Set(runs.flatMap(r => r.names))], twoTiles: runs.length > 1, paired: data.paired === true};
     page.mapCaption = (axes.experts.size ? "One cell is the median of a layer's experts, or a single matrix" : "One cell is one matrix")
-        + "; a high SNR is mostly signal, a low one mostly noise. Choose a cell, with the pointer or with arrow keys and Enter, to see its spectrum.";
+        + (has("snr") ? "; a high SNR is mostly signal, a low one mostly noise." : ".")
+        + (runs[0].sketches.some(Boolean) ? " Choose a cell, with the pointer or with arrow keys and Enter, to see its spectrum." : "");
     page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [

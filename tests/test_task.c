@@ -152,6 +152,21 @@ static void a_choice_is_scored_by_sum_and_by_token(void **state)
     near(s.values[LASER_METRIC_ACCURACY], 1);
 }
 
+static void a_sure_choice_keeps_its_small_loss(void **state)
+{
+    const struct laser_option_score o[] = {{.log_probability = -41, .n_tokens = 1},
+                                           {.log_probability = -1, .n_tokens = 1}};
+    struct laser_task_score s;
+
+    (void)state;
+    laser_task_score(LASER_TASK_CHOICE, o, 2, 1, &s);
+    assert_true(fabs(s.values[LASER_METRIC_LOG_LOSS] / exp(-40) - 1) < 1e-12);
+    assert_true(fabs(s.values[LASER_METRIC_BRIER] / (2 * exp(-80)) - 1) < 1e-12);
+    laser_task_score(LASER_TASK_CHOICE, o, 2, 0, &s);
+    assert_true(fabs(s.values[LASER_METRIC_LOG_LOSS] - 40) < 1e-12);
+    assert_true(fabs(s.values[LASER_METRIC_BRIER] - 2) < 1e-12);
+}
+
 static void a_tie_is_no_hit(void **state)
 {
     const struct laser_option_score o[] = {{.log_probability = -1, .n_tokens = 1},
@@ -340,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_field, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_without_a_question_is_refused, setup, teardown),
         cmocka_unit_test(a_choice_is_scored_by_sum_and_by_token),
+        cmocka_unit_test(a_sure_choice_keeps_its_small_loss),
         cmocka_unit_test(a_tie_is_no_hit),
         cmocka_unit_test(the_best_accepted_answer_counts),
         cmocka_unit_test(a_preference_has_a_margin),

@@ -75,19 +75,23 @@ static double whole(const struct laser_option_score *o)
 
 static void score_choice(const struct laser_option_score *options, int n, int answer, double *v)
 {
-    double largest = -INFINITY, sum = 0, brier = 0;
+    double right = options[answer].log_probability, wrong = 0, largest = right, brier = 0;
 
     for (int i = 0; i < n; ++i)
         largest = fmax(largest, options[i].log_probability);
     for (int i = 0; i < n; ++i)
-        sum += exp(options[i].log_probability - largest);
+        if (i != answer)
+            wrong += exp(options[i].log_probability - largest);
+    right = exp(right - largest);
     for (int i = 0; i < n; ++i) {
-        double d = exp(options[i].log_probability - largest) / sum - (i == answer);
+        /* 1 - share of the right one without the cancellation. */
+        double d = (i == answer ? wrong : exp(options[i].log_probability - largest)) / (right + wrong);
         brier += d * d;
     }
     v[LASER_METRIC_ACCURACY] = is_first(options, n, answer, whole);
     v[LASER_METRIC_ACCURACY_NORM] = is_first(options, n, answer, per_token);
-    v[LASER_METRIC_LOG_LOSS] = log(sum) + largest - options[answer].log_probability;
+    v[LASER_METRIC_LOG_LOSS] =
+        right == 1 ? log1p(wrong) : log(right + wrong) + largest - options[answer].log_probability;
     v[LASER_METRIC_BRIER] = brier;
 }
 

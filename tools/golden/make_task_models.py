@@ -12,7 +12,6 @@ model alone, logits in float32, log-softmax in float64.  The committed files wer
 0.23.3 and torch 2.15.0 (CPU).
 """
 import json
-import math
 import os
 import random
 import sys
@@ -20,6 +19,7 @@ import sys
 import torch
 import transformers
 from tokenizers import Tokenizer
+from make_tasks import log_loss_and_brier
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 HERE = os.path.join("tests", "golden", "task_models")
@@ -138,10 +138,9 @@ def metrics(kind, question, o):
     p, norm = [x[0] for x in o], [x[0] / x[1] for x in o]
     if kind == "choice":
         a = question["answer"]
-        z = max(p) + math.log(sum(math.exp(x - max(p)) for x in p))
         return {"accuracy": float(all(p[a] > x for i, x in enumerate(p) if i != a)),
-                "accuracy_norm": float(all(norm[a] > x for i, x in enumerate(norm) if i != a)), "log_loss": z - p[a],
-                "brier": sum((math.exp(x - z) - (i == a)) ** 2 for i, x in enumerate(p))}
+                "accuracy_norm": float(all(norm[a] > x for i, x in enumerate(norm) if i != a)),
+                **log_loss_and_brier(p, a)}
     if kind == "preference":
         return {"preference": float(p[0] > p[1]), "preference_norm": float(norm[0] > norm[1]), "margin": p[0] - p[1],
                 "margin_norm": norm[0] - norm[1]}

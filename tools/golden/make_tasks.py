@@ -73,16 +73,22 @@ def score(model, tokenizer, prompt, option):
     return {"p": sum(values), "n": len(answer), "greedy": greedy, "rank": rank}
 
 
+def log_loss_and_brier(p, a):
+    """Of the right one's share, without cancellation where it is almost 1."""
+    w = [math.exp(x - max(p)) for x in p]
+    others = sum(x for i, x in enumerate(w) if i != a)
+    loss = math.log1p(others) if p[a] == max(p) else max(p) - p[a] + math.log(sum(w))
+    return {"log_loss": loss, "brier": sum((others if i == a else x) ** 2 for i, x in enumerate(w)) / sum(w) ** 2}
+
+
 def metrics(model, tokenizer, q):
     if "choices" in q:
         o = [score(model, tokenizer, q["prompt"], c) for c in q["choices"]]
         a, p = q["answer"], [x["p"] for x in o]
-        z = max(p) + math.log(sum(math.exp(x - max(p)) for x in p))
-        share = [math.exp(x - z) for x in p]
         norm = [x["p"] / x["n"] for x in o]
         return {"accuracy": float(all(p[a] > p[i] for i in range(len(p)) if i != a)),
                 "accuracy_norm": float(all(norm[a] > norm[i] for i in range(len(p)) if i != a)),
-                "log_loss": z - p[a], "brier": sum((s - (i == a)) ** 2 for i, s in enumerate(share))}
+                **log_loss_and_brier(p, a)}
     if "chosen" in q:
         c, r = (score(model, tokenizer, q["prompt"], q[k]) for k in ("chosen", "rejected"))
         margin, norm = c["p"] - r["p"], c["p"] / c["n"] - r["p"] / r["n"]

@@ -6,7 +6,7 @@
 
 A run of N workers has N + 1 ranks, the coordinator being one, and each worker one thread.  Strong: the same work for every
 number of workers.  Weak: N times the layers (scan) or tokens (evaluation) for N workers.  The seconds are those of the phase in
-results.json, the least of the rounds, which alternate; start and files are left out of both.  The speed-up is that against one
+results.json, the least of the rounds, which alternate, and so are the estimates, for which `plan` measures the machine; start and files are left out of both.  The speed-up is that against one
 worker, for weak scaling in work done a second.  For an idle machine.
 """
 import argparse
@@ -73,7 +73,7 @@ def main():
     print("| work | scaling | workers | estimated s | measured s | speed-up estimated | measured |")
     print("|---|---|---|---|---|---|---|")
     for work, kind, command, phase, line, options in runs:
-        guess = {n: estimate(args, n, line, *options(n)) for n in counts}
+        guess = {n: min(estimate(args, n, line, *options(n)) for _ in range(args.rounds)) for n in counts}
         for n in counts:
             scale = n / counts[0] if kind == "weak" else 1
             print(f"| {work} | {kind} | {n} | {guess[n]:.2f} | {seconds[work, kind, n]:.2f} | "

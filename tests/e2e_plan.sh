@@ -52,6 +52,12 @@ check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expec
 
 # What is there: the estimate of the memory is that of the run, within 15 %.
 check "the demo's plan" run 1 plan --model "$demo"
+check "... measures how fast this machine is" says "^SPEED +1 worker here.* [1-9][0-9.]*(e\\+[0-9]+)? in linear layers"
+recommended() { # no more workers than cores
+    recommended_n=$(sed -n 's/^RECOMMEND  *mpirun -np [0-9]* (\([0-9]*\) worker.*/\1/p' "$scratch/last.log")
+    [ "$recommended_n" -ge 1 ] && [ "$recommended_n" -le "$(getconf _NPROCESSORS_ONLN)" ]
+}
+check "... recommends no more workers than there are cores" recommended
 estimate=$(sed -n 's/^MEMORY .*scan \([0-9.]*\) MiB.*/\1/p' "$scratch/last.log")
 check "the demo's scan" run 1 scan --model "$demo" --output "$scratch/scan"
 peak=$(sed -n 's/^total .* \([0-9.]*\) MiB  *[0-9.]* MiB$/\1/p' "$scratch/last.log")

@@ -24,6 +24,8 @@ struct bench {
     int fail_work_at; /* job whose worker fails, or -1 */
     int fail_done_at; /* job whose result cannot be taken, or -1 */
     int group_size;
+    double unit_s;
+    struct laser_mpi_pace *pace;
 };
 
 static enum laser_mpi_next next(void *context, int group, void *order)
@@ -71,6 +73,8 @@ static int run(struct bench *b, int group_size, struct laser_error *err)
     struct laser_mpi_farm farm = {.context = b,
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct result),
+                                  .pace = b->pace,
+                                  .unit_s = b->unit_s,
                                   .depth = 2,
                                   .next = next,
                                   .done = done,
@@ -113,6 +117,25 @@ static void test_a_worker_that_fails_ends_the_farm_on_every_rank(void **state)
     }
 }
 
+/* Before any result, an estimate tells what would be late; without one the first order is tried. */
+static void test_what_cannot_be_finished_is_not_begun(void **state)
+{
+    (void)state;
+    for (int known = 0; known < 2; ++known)
+        for (int durable = 0; durable < 2; ++durable) {
+            struct laser_mpi_pace pace = {.deadline_s = MPI_Wtime() + 100, .n_durable = durable};
+            struct bench b = {
+                .fail_work_at = -1, .fail_done_at = -1, .unit_s = known ? 1000 : 0, .pace = &pace};
+            struct laser_error err = {0};
+            int rank, code = run(&b, 1, &err);
+
+            MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+            assert_int_equal(code, known && durable ? LASER_ESTOPPED : LASER_OK);
+            if (rank == 0)
+                assert_int_equal(b.answers[1], known && durable ? 0 : 1);
+        }
+}
+
 static void test_a_ledger_that_fails_ends_the_farm_on_every_rank(void **state)
 {
     struct bench b = {.fail_work_at = -1, .fail_done_at = 123};
@@ -129,6 +152,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_job_is_done_once_whatever_the_group_size),
         cmocka_unit_test(test_a_worker_that_fails_ends_the_farm_on_every_rank),
+        cmocka_unit_test(test_what_cannot_be_finished_is_not_begun),
         cmocka_unit_test(test_a_ledger_that_fails_ends_the_farm_on_every_rank),
     };
     int failures;

@@ -9,6 +9,7 @@
 #include "commands/plan_cluster.h"
 #include "evaluate/layout.h"
 #include "schedule/scan_plan.h"
+#include "schedule/speed.h"
 
 static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
 {
@@ -67,7 +68,31 @@ static int most_workers(const struct laser_plan *plan)
     return plan->work_s < 1 ? 1 : plan->work_s > 4096 ? 4096 : (int)plan->work_s;
 }
 
-static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
+/* Within the cores that are here; what more of them would be good for is said, too. */
+static int say_recommended(const struct laser_mpi_run *run, const struct laser_plan_matrix *wanted, int64_t n,
+                           const struct laser_cost_rates *rates, const struct laser_plan *plan, int cores,
+                           struct laser_error *err)
+{
+    int most = most_workers(plan), here = 1, best = 1, code;
+    char more[80] = "";
+
+    code = laser_plan_recommend(wanted, n, rates, run->memory_limit_bytes, most, &best, err);
+    if (code == LASER_OK)
+        code = laser_plan_recommend(wanted, n, rates, run->memory_limit_bytes, most < cores ? most : cores,
+                                    &here, err);
+    if (code != LASER_OK)
+        return code;
+    if (best > here)
+        snprintf(more, sizeof more, "; on more cores up to %d workers are of use", best);
+    laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d worker%s%s) for the %d core%s here%s",
+                       here > 1 ? here + 1 : 1, here, here > 1 ? "s" : "",
+                       here > 1 ? " and the coordinator, which hardly computes" : "", cores,
+                       cores > 1 ? "s" : "", more);
+    return LASER_OK;
+}
+
+static int plan_scan(const struct laser_mpi_run *run, const struct laser_mpi_speed *speed,
+                     struct laser_error *err)
 {
     struct laser_plan_limits limits = {.workers = run->size > 1 ? run->size - 1 : 1,
                                        .group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
@@ -77,18 +102,21 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
     struct laser_plan plan = {0};
     int64_t n;
     char misfits[80] = "";
-    int code = laser_mpi_scan_wanted(run, NULL, &wanted, NULL, &n, err), recommended = 1;
+    int code = laser_mpi_scan_wanted(run, NULL, &wanted, NULL, &n, err);
 
     if (code != LASER_OK)
         return code;
-    laser_cost_defaults(&rates);
+    laser_mpi_speed_rates(speed, &rates);
     code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
-    if (code == LASER_OK)
-        code = laser_plan_recommend(wanted, n, &rates, run->memory_limit_bytes, most_workers(&plan),
-                                    &recommended, err);
     if (code == LASER_OK) {
         laser_mpi_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
                            run->checkpoint->model, n, run->matrices.n_skipped);
+        laser_mpi_log_line(
+            run->log, "SPEED",
+            "%d worker%s here, measured at once, each: %.3g GFLOP/s in float64 products, %.3g in "
+            "reductions to tridiagonal form, %.3g in linear layers",
+            limits.workers, limits.workers > 1 ? "s" : "", speed->product_flops / 1e9,
+            speed->tridiagonal_flops / 1e9, speed->forward_flops / 1e9);
         say_matrices(run, &plan, laser_mpi_scan_route(run));
         say_phases(run, &plan);
         if (plan.misfits > 0)
@@ -97,8 +125,7 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
         laser_mpi_log_line(run->log, "TOTAL", "%d rank%s: about %.3g s; limit %.3g GB a rank%s", run->size,
                            run->size == 1 ? "" : "s", plan.makespan_s, run->memory_limit_bytes / 1e9,
                            misfits);
-        laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d workers and the coordinator)",
-                           recommended > 1 ? recommended + 1 : 1, recommended);
+        code = say_recommended(run, wanted, n, &rates, &plan, speed->cores, err);
     }
     laser_plan_free(&plan);
     free(wanted);
@@ -107,16 +134,18 @@ static int plan_scan(const struct laser_mpi_run *run, struct laser_error *err)
 
 int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
 {
+    struct laser_mpi_speed speed;
     int code = laser_mpi_run_open_model(run, err);
 
     if (code != LASER_OK)
         return code;
+    laser_mpi_speed_measure(run, &speed);
     if (run->rank == 0)
-        code = plan_scan(run, err);
+        code = plan_scan(run, &speed, err);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK)
-        code = laser_mpi_plan_evaluation(run, err);
+        code = laser_mpi_plan_evaluation(run, speed.forward_flops, err);
     if (code == LASER_OK && run->rank == 0)
-        code = laser_mpi_plan_cluster(run, err);
+        code = laser_mpi_plan_cluster(run, &speed, err);
     return laser_mpi_agree(run->world, code, err);
 }

@@ -10,7 +10,6 @@
 #include "base/number.h"
 #include "evaluate/layout.h"
 #include "layout/schedule.h"
-#include "linalg/lapack.h"
 #include "schedule/scan_plan.h"
 
 /* Assumed of a cluster; doc/scaling.md says why. */
@@ -32,26 +31,6 @@ struct cost {
     double flops_per_token;
     bool fits;
 };
-
-/* Floating-point operations a second of this core in a matrix product. */
-static double measure_product(void)
-{
-    enum { N = 512 };
-    double *a = malloc(3 * (size_t)N * N * sizeof *a), best_s = INFINITY, one = 1, zero = 0;
-    int n = N;
-
-    if (a == NULL)
-        return 0;
-    for (int i = 0; i < 3 * N * N; ++i)
-        a[i] = i % 7;
-    for (int i = 0; i < 5; ++i) {
-        double start_s = MPI_Wtime();
-        dgemm_("N", "N", &n, &n, &n, &one, a, &n, a + N * N, &n, &zero, a + 2 * N * N, &n);
-        best_s = fmin(best_s, MPI_Wtime() - start_s);
-    }
-    free(a);
-    return best_s > 0 ? 2.0 * N * N * N / best_s : 0;
-}
 
 static int plan_scan(const struct laser_mpi_run *run, const struct laser_cost_rates *rates, int workers,
                      double limit_bytes, struct cost *cost, struct laser_error *err)
@@ -77,13 +56,14 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_cost_ra
 
 /* The fastest layout that fits, of 1, 2, 4, ... shards. */
 static int plan_evaluation(const struct laser_mpi_run *here, const struct cluster *c, struct cost *cost,
-                           double factor, struct laser_error *err)
+                           double forward_flops, struct laser_error *err)
 {
     struct laser_mpi_run there = *here;
     int64_t length = laser_deck_int(here->deck, "evaluate.seqlen");
     struct laser_mpi_work work = {.batch_tokens = length > BATCH_TOKENS ? length : BATCH_TOKENS,
                                   .length = length,
-                                  .tokens = PLAN_TOKENS};
+                                  .tokens = PLAN_TOKENS,
+                                  .forward_flops = forward_flops};
     double limit_bytes = 0.9 * c->node_bytes / c->ranks_per_node;
     bool found = false;
 
@@ -108,22 +88,21 @@ static int plan_evaluation(const struct laser_mpi_run *here, const struct cluste
         found = true;
     }
     cost->fits = cost->fits && found;
-    cost->evaluate_s = cost->layout.seconds / factor;
+    cost->evaluate_s = cost->layout.seconds;
     cost->evaluate_bytes = cost->layout.memory_bytes;
     return LASER_OK;
 }
 
-static int find_cost(const struct laser_mpi_run *run, struct cluster *c, double product, struct cost *cost,
-                     struct laser_error *err)
+static int find_cost(const struct laser_mpi_run *run, struct cluster *c, const struct laser_mpi_speed *core,
+                     struct cost *cost, struct laser_error *err)
 {
     double threads = pow(2 * THREAD_EFFICIENCY, log2(c->threads)),
            bytes = (double)run->checkpoint->total_size_bytes;
     struct laser_cost_rates rates;
     int ranks = c->nodes * c->ranks_per_node, code;
 
-    laser_cost_defaults(&rates);
-    if (product > 0)
-        laser_cost_calibrate(&rates, product * threads);
+    laser_mpi_speed_rates(core, &rates);
+    laser_cost_calibrate(&rates, rates.gemm_flops * threads);
     rates.read_bytes = fmin(rates.read_bytes, NODE_READ_BYTES_S / c->ranks_per_node);
     rates.base_bytes = run->base_bytes;
     *cost = (struct cost){0};
@@ -131,15 +110,14 @@ static int find_cost(const struct laser_mpi_run *run, struct cluster *c, double 
         plan_scan(run, &rates, ranks > 1 ? ranks - 1 : 1, 0.9 * c->node_bytes / c->ranks_per_node, cost, err);
     if (code != LASER_OK)
         return code;
-    laser_cost_defaults(&rates);
     cost->read_s = bytes / (NODE_READ_BYTES_S * c->nodes);
     cost->write_s = bytes / (NODE_WRITE_BYTES_S * c->nodes);
-    return plan_evaluation(run, c, cost, threads * (product > 0 ? product / rates.gemm_flops : 1), err);
+    return plan_evaluation(run, c, cost, core->forward_flops * threads, err);
 }
 
 /* Ranks a node: as many as cores, or fewer of more threads where memory or speed ask for it. */
-static int find_ranks(const struct laser_mpi_run *run, struct cluster *c, double product, struct cost *best,
-                      struct laser_error *err)
+static int find_ranks(const struct laser_mpi_run *run, struct cluster *c, const struct laser_mpi_speed *core,
+                      struct cost *best, struct laser_error *err)
 {
     struct cluster best_c = *c;
     int code = LASER_OK;
@@ -150,7 +128,7 @@ static int find_ranks(const struct laser_mpi_run *run, struct cluster *c, double
         struct cost cost;
         trial.ranks_per_node = ranks;
         trial.threads = c->cores / ranks;
-        code = find_cost(run, &trial, product, &cost, err);
+        code = find_cost(run, &trial, core, &cost, err);
         if (ranks == c->cores ||
             (cost.fits && (!best->fits || cost.scan_s + cost.evaluate_s < best->scan_s + best->evaluate_s))) {
             *best = cost;
@@ -199,20 +177,20 @@ static void say_job(const struct laser_mpi_run *run, const struct cluster *c, co
     laser_mpi_log_line(run->log, "SBATCH", "#SBATCH --signal=B:USR1@120");
 }
 
-static int plan_nodes(const struct laser_mpi_run *run, struct cluster c, int most, double product,
-                      struct laser_error *err)
+static int plan_nodes(const struct laser_mpi_run *run, struct cluster c, int most,
+                      const struct laser_mpi_speed *core, struct laser_error *err)
 {
     struct cost cost = {0};
     char line[256], memory[LASER_NUMBER_SIZE];
     int code = LASER_OK;
 
     laser_mpi_log_line(run->log, "CLUSTER", "nodes of %d cores and %s, each core %.3g GFLOP/s in float64",
-                       c.cores, laser_number_bytes(c.node_bytes, memory), product / 1e9);
+                       c.cores, laser_number_bytes(c.node_bytes, memory), core->product_flops / 1e9);
     snprintf(line, sizeof line, "%5s %7s %7s %12s %12s %12s %12s %12s\n", "nodes", "ranks", "threads", "scan",
              "1M tokens", "copies", "read, write", "memory/node");
     laser_mpi_log_block(run->log, line);
     for (c.nodes = 1;; c.nodes = 2 * c.nodes < most ? 2 * c.nodes : most) {
-        code = find_ranks(run, &c, product, &cost, err);
+        code = find_ranks(run, &c, core, &cost, err);
         if (code != LASER_OK)
             return code;
         say_row(run, &c, &cost);
@@ -226,18 +204,32 @@ static int plan_nodes(const struct laser_mpi_run *run, struct cluster c, int mos
     return LASER_OK;
 }
 
-int laser_mpi_plan_cluster(struct laser_mpi_run *run, struct laser_error *err)
+/* The deck's core: as fast in everything as in a matrix product. */
+static struct laser_mpi_speed core_of(const struct laser_mpi_run *run, const struct laser_mpi_speed *here)
+{
+    double product = 1e9 * laser_deck_real(run->deck, "plan.core_gflops");
+    struct laser_cost_rates assumed;
+
+    if (product <= 0)
+        return *here;
+    laser_cost_defaults(&assumed);
+    return (struct laser_mpi_speed){.product_flops = product,
+                                    .forward_flops =
+                                        laser_mpi_layout_assumed_flops(run) * product / assumed.gemm_flops};
+}
+
+int laser_mpi_plan_cluster(struct laser_mpi_run *run, const struct laser_mpi_speed *here,
+                           struct laser_error *err)
 {
     struct cluster c = {.cores = (int)laser_deck_int(run->deck, "plan.cores_per_node"),
                         .node_bytes = (double)laser_deck_int(run->deck, "plan.memory_per_node")};
     int most = (int)laser_deck_int(run->deck, "plan.nodes");
-    double product = 1e9 * laser_deck_real(run->deck, "plan.core_gflops"), flops = 0;
+    struct laser_mpi_speed core = core_of(run, here);
+    double flops = 0;
     char scan[LASER_NUMBER_SIZE], evaluate[LASER_NUMBER_SIZE];
     struct cost cost;
     int code;
 
-    if (product <= 0)
-        product = measure_product();
     if (c.cores == 0)
         c.cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (c.node_bytes <= 0)
@@ -246,9 +238,9 @@ int laser_mpi_plan_cluster(struct laser_mpi_run *run, struct laser_error *err)
         flops += laser_cost_flops(laser_mpi_scan_route(run), run->matrices.matrices[i].rows,
                                   run->matrices.matrices[i].cols);
     {
-        struct cluster here = {.nodes = 1, .ranks_per_node = run->size, .threads = 1, .cores = run->size};
-        here.node_bytes = run->memory_limit_bytes * run->size / 0.9;
-        code = find_cost(run, &here, product, &cost, err);
+        struct cluster job = {.nodes = 1, .ranks_per_node = run->size, .threads = 1, .cores = run->size};
+        job.node_bytes = run->memory_limit_bytes * run->size / 0.9;
+        code = find_cost(run, &job, &core, &cost, err);
     }
     if (code != LASER_OK)
         return code;
@@ -256,5 +248,5 @@ int laser_mpi_plan_cluster(struct laser_mpi_run *run, struct laser_error *err)
     laser_mpi_log_line(run->log, "MEMORY", "peak of a rank: scan %s, evaluation %s",
                        laser_number_bytes(cost.scan_bytes, scan),
                        cost.evaluate_bytes > 0 ? laser_number_bytes(cost.evaluate_bytes, evaluate) : "-");
-    return most > 0 ? plan_nodes(run, c, most, product, err) : LASER_OK;
+    return most > 0 ? plan_nodes(run, c, most, &core, err) : LASER_OK;
 }

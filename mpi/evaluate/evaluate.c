@@ -29,13 +29,16 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     struct laser_mpi_run *run = e->run;
     struct laser_mpi_work work = laser_mpi_evaluation_work(e);
     struct laser_mpi_layout layout;
-    int code = laser_mpi_agree(run->world, laser_mpi_layout_choose(run, &work, &layout, err), err);
+    int code;
 
+    work.forward_flops = run->speed.forward_flops;
+    code = laser_mpi_agree(run->world, laser_mpi_layout_choose(run, &work, &layout, err), err);
     if (code == LASER_OK)
         code = laser_mpi_team_create(run->world, layout.shards, &e->team, err);
     if (code != LASER_OK)
         return code;
     e->flops_per_token = layout.flops_per_token;
+    e->batch_s = work.forward_flops > 0 ? layout.batch_s : 0;
     if (run->rank == 0)
         say_memory(run, &layout);
     if (run->rank == 0 && (e->dataset_work_s = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1,
@@ -224,6 +227,7 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, co
                                   .log = e->run->log,
                                   .pace = &e->run->pace,
                                   .counts_itself = true,
+                                  .unit_s = e->batch_s,
                                   .depth = 2,
                                   .next = all_next,
                                   .done = all_done,
@@ -324,6 +328,7 @@ int laser_mpi_evaluate_search(struct laser_mpi_evaluation *e, const char *phase,
                                   .log = e->run->log,
                                   .pace = &e->run->pace,
                                   .counts_itself = true,
+                                  .unit_s = e->batch_s,
                                   .depth = 2,
                                   .next = search_next,
                                   .done = search_done,

@@ -81,6 +81,7 @@ struct laser_mpi_evaluation {
     struct laser_mpi_shards shards;
     struct laser_model *model; /* workers */
     double flops_per_token;    /* of the whole model */
+    double batch_s;            /* about, of a full batch; 0: unknown */
     struct laser_mpi_worker *worker;
     double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set, then on each task, in
                                evaluate_all */

@@ -17,6 +17,9 @@
 #define SUM_LATENCY_S 20e-6
 #define SUM_BYTES_S   2e9
 
+/* Of the speed of the linear layers, that of a whole batch. */
+#define PRODUCTS_SHARE 0.85
+
 #define MOST_SHARDS 4096
 
 struct need {
@@ -44,6 +47,16 @@ static double product_rate(enum laser_precision precision)
     default:
         return 8e9;
     }
+}
+
+static enum laser_precision precision_of(const struct laser_mpi_run *run)
+{
+    return laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+}
+
+double laser_mpi_layout_assumed_flops(const struct laser_mpi_run *run)
+{
+    return product_rate(precision_of(run));
 }
 
 enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *c)
@@ -78,7 +91,7 @@ static int measure(const struct need *need, int shards, int sharers, struct lase
     struct laser_model_estimate e;
     int code = laser_model_estimate(&need->arch, shards, need->precision, need->stored, work->batch_tokens,
                                     work->length, &e, err);
-    double sums, batch_s, rounds;
+    double sums, flops_s, rounds;
     int64_t batches = work->n_batches;
 
     if (code != LASER_OK)
@@ -97,12 +110,12 @@ static int measure(const struct need *need, int shards, int sharers, struct lase
                ? 0
                : (double)(2 * need->arch.layers + 1) *
                      (SUM_LATENCY_S + 2.0 * (shards - 1) / shards * (double)e.hidden_bytes / SUM_BYTES_S);
-    batch_s =
-        e.flops_per_token * (double)work->batch_tokens * e.share / (0.85 * product_rate(need->precision)) +
-        sums;
+    flops_s =
+        PRODUCTS_SHARE * (work->forward_flops > 0 ? work->forward_flops : product_rate(need->precision));
+    l->batch_s = e.flops_per_token * (double)work->batch_tokens * e.share / flops_s + sums;
     rounds = ceil((double)batches / l->replicas);
-    l->seconds = rounds * batch_s;
-    l->tokens_per_second = (double)work->batch_tokens * l->replicas / batch_s;
+    l->seconds = rounds * l->batch_s;
+    l->tokens_per_second = (double)work->batch_tokens * l->replicas / l->batch_s;
     return LASER_OK;
 }
 
@@ -172,15 +185,19 @@ static int choose(const struct need *need, struct laser_mpi_layout *best, struct
 int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_mpi_work *work,
                             struct laser_mpi_layout *layout, struct laser_error *err)
 {
-    struct need need = {.run = run, .work = work, .workers = run->size > 1 ? run->size - 1 : 1};
+    struct laser_mpi_work assumed = *work;
+    struct need need = {.run = run, .work = &assumed, .workers = run->size > 1 ? run->size - 1 : 1};
     int code = laser_arch_read(run->checkpoint->config, "config.json", &need.arch, err);
 
     if (code != LASER_OK)
         return code;
-    need.precision =
-        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    assumed.forward_flops = 0;
+    need.precision = precision_of(run);
     need.stored = laser_mpi_stored_type(run->checkpoint);
     code = choose(&need, layout, err);
+    need.work = work;
+    if (code == LASER_OK && work->forward_flops > 0)
+        code = measure(&need, layout->shards, sharers_of(&need, layout->shards), layout, err);
     laser_arch_free(&need.arch);
     return code;
 }
@@ -193,8 +210,7 @@ int laser_mpi_layout_of(const struct laser_mpi_run *run, const struct laser_mpi_
 
     if (code != LASER_OK)
         return code;
-    need.precision =
-        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    need.precision = precision_of(run);
     need.stored = laser_mpi_stored_type(run->checkpoint);
     code = measure(&need, shards, sharers_of(&need, shards), layout, err);
     laser_arch_free(&need.arch);
@@ -221,7 +237,7 @@ static void say(const struct laser_mpi_run *run, const struct laser_mpi_layout *
                        l->memory_bytes / 1e9, run->memory_limit_bytes / 1e9, time);
 }
 
-int laser_mpi_plan_evaluation(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops, struct laser_error *err)
 {
     struct laser_mpi_work work = {.batch_tokens = 1024,
                                   .length = laser_deck_int(run->deck, "evaluate.seqlen")};
@@ -242,6 +258,7 @@ int laser_mpi_plan_evaluation(struct laser_mpi_run *run, struct laser_error *err
     } else if (work.length > work.batch_tokens) {
         work.batch_tokens = work.length;
     }
+    work.forward_flops = forward_flops;
     code = laser_mpi_layout_choose(run, &work, &layout, err);
     if (code == LASER_EINPUT && n_texts == 0) {
         laser_error_clear(err);

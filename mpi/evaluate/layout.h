@@ -11,13 +11,16 @@ struct laser_mpi_work {
     int64_t batch_tokens; /* of a full batch */
     int64_t length;       /* of a window */
     int64_t tokens;       /* of all windows */
+    double forward_flops; /* a second and rank, measured (schedule/speed.h): seconds are for these; 0: a Zen 4
+                             core */
 };
 
 struct laser_mpi_layout {
     int shards, replicas;
     double weights_bytes; /* of one rank's shard */
     double memory_bytes;  /* of one rank, its part of the weights that ranks of a node share included */
-    double seconds;       /* of the work; rates are those of a Zen 4 core */
+    double batch_s;       /* of a full batch */
+    double seconds;       /* of the work */
     double tokens_per_second;
     double flops_per_token; /* of the whole model */
 };
@@ -37,8 +40,13 @@ enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *checkpoi
 int laser_mpi_layout_of(const struct laser_mpi_run *run, const struct laser_mpi_work *work, int shards,
                         struct laser_mpi_layout *layout, struct laser_error *err);
 
-/* Collective over run->world: says what the evaluation would take (the command `plan`).  Silent for a model
- * without config.json or of an architecture that cannot be evaluated, unless a text is given. */
-int laser_mpi_plan_evaluation(struct laser_mpi_run *run, struct laser_error *err);
+/* What laser_mpi_layout_choose goes by, operations a second and rank, whatever the machine: copies and shards
+ * are to be the same in every start. */
+double laser_mpi_layout_assumed_flops(const struct laser_mpi_run *run);
+
+/* Collective over run->world: says what the evaluation would take at a measured speed (the command `plan`).
+ * Silent for a model without config.json or of an architecture that cannot be evaluated, unless a text is
+ * given. */
+int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops, struct laser_error *err);
 
 #endif

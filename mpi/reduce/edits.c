@@ -355,6 +355,7 @@ int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_
                                   .log = run->log,
                                   .pace = &run->pace,
                                   .expected = expected,
+                                  .unit_s = run->speed.product_flops > 0 ? 1 / run->speed.product_flops : 0,
                                   .depth = 1,
                                   .next = next,
                                   .done = done,

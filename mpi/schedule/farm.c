@@ -64,7 +64,7 @@ static double expected_of(const struct coordinator *c, const void *order)
 static double predict(const struct coordinator *c, const void *order)
 {
     if (c->n_results == 0)
-        return 0;
+        return 1.2 * expected_of(c, order) * c->farm->unit_s;
     return 1.2 * expected_of(c, order) * c->taken_s / c->expected;
 }
 
@@ -119,10 +119,13 @@ static void serve(struct coordinator *c, int group, int most)
     }
 }
 
-/* All groups: each its first order before any has its second. */
+/* All groups: each its first order before any has its second - which waits for a result where nothing but an
+ * estimate says how long it takes: that is not enough to end a run that has begun. */
 static void serve_all(struct coordinator *c)
 {
-    for (int most = 1; most <= c->farm->depth; ++most)
+    int depth = c->n_results == 0 && c->farm->unit_s > 0 ? 1 : c->farm->depth;
+
+    for (int most = 1; most <= depth; ++most)
         for (int group = 0; group < c->team->n_groups; ++group)
             serve(c, group, most);
 }

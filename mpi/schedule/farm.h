@@ -36,6 +36,7 @@ struct laser_mpi_farm {
     struct laser_mpi_log *log;   /* gets the seconds of every rank's work; may be NULL */
     struct laser_mpi_pace *pace; /* may be NULL: no limits */
     bool counts_itself;          /* not every result is durable: done() counts pace->n_durable */
+    double unit_s; /* about how long a unit of `expected` takes, until results tell; 0: unknown */
     int depth; /* orders that a group may hold at once: 2 hides the coordinator's answer, 1 decides as late as
                   can be */
 
@@ -46,7 +47,8 @@ struct laser_mpi_farm {
      * finish. */
     int (*done)(void *context, int group, const void *order, const void *result, struct laser_error *err);
 
-    /* Rank 0: about how many seconds an order takes, in any unit (results set the scale); NULL: all alike. */
+    /* Rank 0: about how many seconds an order takes, in any unit (results set the scale, unit_s before them);
+     * NULL: all alike, one unit. */
     double (*expected)(void *context, const void *order);
 
     /* Rank 0: called between polls, for progress and requests to stop; may be NULL.  As done. */

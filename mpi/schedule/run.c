@@ -20,7 +20,11 @@
 #include "comm/agree.h"
 #include "model/absent.h"
 #include "schedule/header.h"
+#include "schedule/speed.h"
 #include "store/h5matrices.h"
+
+/* Of a limited run: to measure the machine takes about a hundredth of this. */
+#define WORTH_MEASURING_S 6
 
 /* The first signal that asks to stop; later ones change nothing. */
 static volatile sig_atomic_t signal_seen;
@@ -421,6 +425,8 @@ int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err)
     if (code == LASER_OK && run->rank == 0)
         laser_mpi_header_model(run);
     code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && laser_deck_real(run->deck, "run.max_time") >= WORTH_MEASURING_S)
+        laser_mpi_speed_measure(run, &run->speed);
     MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, run->world);
     return code;
 }

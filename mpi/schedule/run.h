@@ -23,6 +23,14 @@ struct laser_mpi_entries {
     int n;
 };
 
+/* Operations a second of one working rank; 0 where nothing was measured. */
+struct laser_mpi_speed {
+    double product_flops;     /* float64 matrix product */
+    double tridiagonal_flops; /* reduction of a symmetric matrix of the order of most matrices here */
+    double forward_flops;     /* linear layer of the forward pass, in the deck's precision */
+    int cores;                /* of the nodes of the job together, bound or not */
+};
+
 struct laser_mpi_run {
     MPI_Comm world;
     int rank, size;
@@ -42,6 +50,7 @@ struct laser_mpi_run {
     char output[4096];                   /* every rank; absolute */
     double memory_limit_bytes;           /* of this rank: the same on every rank */
     double base_bytes;                   /* what a rank holds before it works: the same on every rank */
+    struct laser_mpi_speed speed;        /* every rank; measured where time is limited, else zero */
     int node_workers; /* workers of the node that has fewest, 1 or more: the same everywhere */
 
     /* Rank 0 only. */

@@ -11,6 +11,7 @@
 #include "schedule/results.h"
 #include "schedule/scan_plan.h"
 #include "schedule/solve.h"
+#include "schedule/speed.h"
 #include "store/parts.h"
 
 struct order {
@@ -180,6 +181,7 @@ static int run_phase(struct scan *scan, const struct laser_plan *plan, const str
                                   .log = run->log,
                                   .pace = &run->pace,
                                   .expected = expected,
+                                  .unit_s = laser_mpi_speed_slowness(&run->speed),
                                   .depth = 2,
                                   .next = next,
                                   .done = done,

@@ -180,6 +180,28 @@ static void leaving_early_keeps_the_same_edits(void **state)
     assert_true(left > 200);
 }
 
+/* The tolerance is an amount of the mean, measured from the first base, also where that is 0. */
+static void a_tolerance_is_an_amount_of_the_objective(void **state)
+{
+    static const struct change changes[] = {
+        {.worse = 3}, {.worse = 4}, {.worse = 2}, {.better = 9, .worse = 12}};
+    static const struct change from_none[] = {
+        {.better = 30}, {.better = 30, .worse = 2}, {.better = 30, .worse = 30}};
+
+    (void)state;
+    for (int early = 0; early < 2; ++early) {
+        struct record r = search(changes, 4, LASER_ACCEPT_TOLERANCE, 3.05 / QUESTIONS, early);
+        assert_true(r.decisions[0].kept);
+        assert_false(r.decisions[1].kept);
+        assert_true(r.decisions[2].kept);
+        assert_true(r.decisions[3].kept);
+        r = search(from_none, 3, LASER_ACCEPT_TOLERANCE, 2.5 / QUESTIONS, early);
+        assert_true(r.decisions[0].kept);
+        assert_true(r.decisions[1].kept);
+        assert_true(r.decisions[2].kept);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_later_edit_is_judged_on_top_of_the_kept_ones),
         cmocka_unit_test(what_spoils_questions_is_left_early),
         cmocka_unit_test(leaving_early_keeps_the_same_edits),
+        cmocka_unit_test(a_tolerance_is_an_amount_of_the_objective),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

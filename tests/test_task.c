@@ -278,6 +278,9 @@ static void an_objective_is_a_metric_or_a_sum(void **state)
     assert_int_equal(laser_objective_share(&o), LASER_METRIC_ACCURACY);
     assert_string_equal(laser_objective_label(&o), "accuracy");
     near(laser_objective_shown(&o, 0.25), 0.75);
+    assert_int_equal(laser_objective_parse("3*accuracy", &o, &err), LASER_OK);
+    assert_int_equal(laser_objective_share(&o), LASER_METRIC_ACCURACY);
+    near(laser_objective_shown(&o, 0.25), 0.75);
     assert_int_equal(laser_objective_parse(" 0.5*accuracy + 2e+0 * log_loss+perplexity", &o, &err), LASER_OK);
     near(o.weight[LASER_METRIC_ACCURACY], 0.5);
     near(o.weight[LASER_METRIC_LOG_LOSS], 2);

@@ -20,6 +20,14 @@ static bool has_one_kind(const struct laser_mpi_evaluation *e)
     return last < 0 || (e->items[0] < 0) == (e->items[last] < 0);
 }
 
+/* Of perplexity a relative rise, of another objective an amount of it. */
+static double tolerance_of(const struct laser_mpi_reduction *r)
+{
+    double tolerance = laser_deck_real(r->run->deck, "reduce.tolerance");
+
+    return laser_mpi_reduction_has_ppl(r) ? log1p(tolerance) : tolerance;
+}
+
 static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_search_plan *p)
 {
     const struct laser_deck *deck = r->run->deck;
@@ -36,7 +44,7 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
                   : laser_objective_share(&r->e.objective) >= 0 ? LASER_ACCEPT_MCNEMAR
                                                                 : LASER_ACCEPT_PAIRED,
         .z = 2,
-        .tolerance = laser_deck_real(deck, "reduce.tolerance"),
+        .tolerance = tolerance_of(r),
         .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
         .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(&r->e) &&
                          laser_objective_is_positive(&r->e.objective),

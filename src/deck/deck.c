@@ -184,9 +184,8 @@ static int check_together(const struct laser_deck *deck, enum laser_command comm
                                laser_deck_string(deck, "evaluate.seqlen"));
     if (command == LASER_COMMAND_REDUCE && laser_deck_is(deck, "reduce.strategy", "budget") &&
         !(laser_deck_real(deck, "reduce.tolerance") > 0.0))
-        return laser_error_set(
-            err, LASER_EUSAGE, laser_deck_origin(deck, "reduce.strategy"),
-            "strategy budget needs reduce.tolerance above 0, the rise of perplexity to put up with");
+        return laser_error_set(err, LASER_EUSAGE, laser_deck_origin(deck, "reduce.strategy"),
+                               "strategy budget needs reduce.tolerance above 0, the loss to put up with");
     return LASER_OK;
 }
 

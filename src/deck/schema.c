@@ -137,7 +137,8 @@ static const struct laser_deck_key keys[] = {
      NULL, NULL, 0,
      "when an edit is kept: paired = better by more than its standard error, laserrmt = not worse"},
     {"reduce.tolerance", LASER_TYPE_REAL, "0", NULL, 0, 10, NULL, "0", 1, REDUCES, NULL, NULL, 0,
-     "relative rise of perplexity that is put up with (budget: 0.01 is one percent)"},
+     "what budget puts up with: 0.01 is a rise of perplexity by 1 %, of a loss by 0.01, a fall of a share by "
+     "a point"},
     {"reduce.also", LASER_TYPE_LIST, "", "factored|lora", NO_RANGE, NULL, NULL, 0,
      LASER_IN_REDUCE | LASER_IN_APPLY, "also", "NAME,...", 0,
      "write this too: factored = two thin matrices, lora = the change as a PEFT adapter"},

@@ -272,16 +272,17 @@ static bool curtailed(const struct laser_search *s, const struct evaluation *e, 
 static bool hopeless(const struct laser_search *s, const struct evaluation *e, int n)
 {
     const double *w = s->plan.window_weights;
-    double mean;
+    double sum;
 
     if (!s->plan.give_up_early || s->plan.accept == LASER_ACCEPT_NEVER)
         return false;
     if (s->plan.accept == LASER_ACCEPT_PAIRED || s->plan.accept == LASER_ACCEPT_MCNEMAR)
         return curtailed(s, e, n);
-    mean = weighted_sum(s->base.nll, w, s->plan.n_windows);
+    sum = weighted_sum(s->base.nll, w, s->plan.n_windows);
     if (s->plan.accept == LASER_ACCEPT_TOLERANCE)
-        mean *= (s->first_mean + log1p(s->plan.tolerance)) / s->best_mean;
-    return weighted_sum(e->nll, w, n) > mean;
+        for (int i = 0; i < s->plan.n_windows; ++i)
+            sum += w[i] * (s->first_mean + s->plan.tolerance - s->best_mean);
+    return weighted_sum(e->nll, w, n) > sum;
 }
 
 /* Moves the front of a trial over the batches that are done.  The base must be known. */
@@ -350,7 +351,7 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
             d->reason = LASER_REASON_WITHIN_ERROR;
         break;
     case LASER_ACCEPT_TOLERANCE:
-        accepted = d->nll <= s->first_mean + log1p(s->plan.tolerance);
+        accepted = d->nll <= s->first_mean + s->plan.tolerance;
         break;
     case LASER_ACCEPT_NEVER:
         d->reason = LASER_REASON_MEASURED;

@@ -30,7 +30,7 @@ enum laser_search_accept {
     LASER_ACCEPT_MCNEMAR, /* of windows that are right or wrong (a question's accuracy): mean < best, and the
                              exact one-sided McNemar test of those that changed gives less than the normal
                              tail beyond z */
-    LASER_ACCEPT_TOLERANCE, /* mean <= first base + log(1 + tolerance) */
+    LASER_ACCEPT_TOLERANCE, /* mean <= first base + tolerance */
     LASER_ACCEPT_NEVER      /* only measured (a sweep) */
 };
 
@@ -68,7 +68,7 @@ struct laser_search_plan {
     enum laser_search_accept accept;
     enum laser_search_pick pick;
     double z;           /* of LASER_ACCEPT_PAIRED, and of giving up early */
-    double tolerance;   /* of LASER_ACCEPT_TOLERANCE */
+    double tolerance;   /* of LASER_ACCEPT_TOLERANCE, in units of the mean */
     int max_kept;       /* stop after so many kept candidates; 0: no limit */
     bool give_up_early; /* leave a trial that can no longer be accepted (see laser_search_done) */
     int lookahead;      /* candidates evaluated ahead; 0: none */

@@ -85,6 +85,8 @@ int laser_objective_parse(const char *text, struct laser_objective *o, struct la
         rest = next_word(rest, word, sizeof word);
         code = add_term(text, word, o, err);
     }
+    for (int t = 0; code == LASER_OK && o->n_terms == 1 && t < LASER_TERMS; ++t)
+        o->weight[t] = o->weight[t] > 0; /* of one term alone, the scale is that of its metric */
     return code;
 }
 

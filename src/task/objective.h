@@ -26,7 +26,8 @@ struct laser_objective {
 };
 
 /* "accuracy", "log_loss", ..., "perplexity", or "0.7*accuracy + 0.3*log_loss".  LASER_EUSAGE: a word that is
- * no metric (the metrics are named), a weight that is not above 0, a metric twice. */
+ * no metric (the metrics are named), a weight that is not above 0, a metric twice.  A term alone has
+ * weight 1. */
 int laser_objective_parse(const char *text, struct laser_objective *objective, struct laser_error *err);
 
 /* What was left out where the deck says nothing: perplexity where there are texts, else the first of accuracy

@@ -6,8 +6,9 @@
 
 A run of N workers has N + 1 ranks, the coordinator being one, and each worker one thread.  Strong: the same work for every
 number of workers.  Weak: N times the layers (scan) or tokens (evaluation) for N workers.  The seconds are those of the phase in
-results.json, the least of the rounds, which alternate, and so are the estimates, for which `plan` measures the machine; start and files are left out of both.  The speed-up is that against one
-worker, for weak scaling in work done a second.  For an idle machine.
+results.json, the least of the rounds, which alternate, and so are the estimates, for which `plan` measures the machine; start
+and files are left out of both.  The speed-up is that against one worker, for weak scaling in work done a second.  For an idle
+machine.
 """
 import argparse
 import json

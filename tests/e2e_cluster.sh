@@ -26,6 +26,21 @@ check "... with the rest, and the total" says "^total +[0-9.]+ 100.0%"
 check "the last line" test "$(last_line)" = "JOB DONE"
 check "results.json has the phases" test "$("$tool" get "$out/log/results.json" phases 0 name)" = scan
 check "... with the bytes that were read" test "$("$tool" get "$out/log/results.json" phases 0 read_bytes)" -gt 1600000
+cores=$(getconf _NPROCESSORS_ONLN)
+check "as many threads as cores" scan cores 0 --threads "$cores"
+check "... no warning" says_not "^WARNING"
+check "more threads than cores" scan threads 0 --threads $((cores + 1))
+check "... a warning" says "^WARNING +[^ ]+: 1 working rank of $((cores + 1)) threads shares? $cores cores?: more than there are"
+check "more workers than cores" scan workers $((cores + 2))
+check "... a warning" says "^WARNING +[^ ]+: $((cores + 1)) working ranks of 1 thread share $cores cores?: more than there are"
+if taskset -c 0 true 2>/dev/null; then
+    as="taskset -c 0"
+    check "more threads than a rank is bound to" scan bound 0 --threads 2
+    as=
+    check "... a warning" says "^WARNING +[^ ]+: 1 working rank of 2 threads shares? 1 core: more than there are"
+else
+    skip "more threads than a rank is bound to" "no taskset"
+fi
 check "--log json" scan json 2 --log json
 check "... only objects" sh -c "! grep -v '^{\"event\":.*}\$' '$scratch/last.log'"
 check "... with the table of phases" says '"event":"PHASES",.*"work_seconds":\{"min"'
@@ -103,6 +118,48 @@ for kind in decision search; do
     check "... and it does" run 3 $reduce --output "$out/stall-$kind"
     check "... to the same results" same_results "$out/reduce" "$out/stall-$kind"
 done
+
+# A node that is lost under mpirun: here, a second host name with a daemon of its own.
+cat >"$scratch/agent" <<'AGENT'
+#!/bin/sh
+host=$1
+shift
+exec unshare --uts sh -c 'hostname "$0"; readlink /proc/self/ns/uts >"$LOST_NODE"; exec sh -c "$*"' "$host" "$@"
+AGENT
+chmod +x "$scratch/agent"
+LOST_NODE=$scratch/node
+export LOST_NODE
+lose() { # directory: all of a node, once a decision is made
+    timeout 100 "$launcher" --mca plm_rsh_agent "$scratch/agent" --mca btl tcp,self --mca btl_tcp_if_include lo \
+        --mca oob_tcp_if_include lo --host "$(hostname),lostnode:2" -n 3 "$laser" $reduce --output "$1" \
+        --set evaluate.max_tokens=0 >"$scratch/last.log" 2>&1 </dev/null &
+    lose_job=$!
+    for lose_step in $(seq 1000); do
+        [ "$(grep -c "^decision" "$1/ledger.txt" 2>/dev/null)" -gt 0 ] 2>/dev/null && break
+        sleep 0.01
+    done
+    lose_node=$(cat "$LOST_NODE")
+    kill -KILL $(for entry in /proc/[0-9]*/ns/uts; do
+        [ "$(readlink "$entry" 2>/dev/null)" = "$lose_node" ] && echo "$entry" | cut -d/ -f3
+    done)
+    lose_start=$(date +%s)
+    wait "$lose_job"
+    lose_code=$?
+    lose_seconds=$(($(date +%s) - lose_start))
+    echo "code $lose_code after $lose_seconds s"
+    [ $lose_code != 0 ] && [ $lose_code != 124 ] && [ $lose_seconds -le 30 ]
+}
+if unshare --uts hostname lostnode 2>/dev/null && [ -z "${LASER_TEST_RANKS:-}" ] && "$launcher" --version | grep -q "Open MPI"; then
+    check "a node that is lost under mpirun ends the job within 30 s" lose "$out/node"
+    check "... the message names the node" says "lostnode"
+    check "... the same command goes on" run 3 $reduce --output "$out/node" --set evaluate.max_tokens=0
+    check "... from what was done" says "decisions are made already"
+    check "an unbroken run" run 3 $reduce --output "$out/whole" --set evaluate.max_tokens=0
+    check "... the same results" same_results "$out/whole" "$out/node"
+    check "... the same model" same_model "$out/whole" "$out/node"
+else
+    skip "a node that is lost under mpirun" "no host names of its own for a process (unshare --uts), or another MPI"
+fi
 
 # The allocation is not what the command wants.
 SLURM_MEM_PER_NODE=64

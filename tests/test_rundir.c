@@ -2,15 +2,36 @@
 
 #include "search/rundir.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static char base[64];
+static int has_locks = 1;
+
+/* The C library's, but for file systems without locks. */
+int fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    void *argument;
+
+    va_start(arguments, command);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (command == F_SETLK && !has_locks) {
+        errno = ENOLCK;
+        return -1;
+    }
+    return (int)syscall(SYS_fcntl, fd, command, argument);
+}
 
 static const char *in_base(const char *name)
 {
@@ -187,6 +208,97 @@ static void test_a_killed_holder_leaves_the_directory_free(void **state)
     close(pipes[1]);
 }
 
+static int there_are_no_locks(void **state)
+{
+    (void)state;
+    has_locks = 0;
+    return 0;
+}
+
+static int there_are_locks(void **state)
+{
+    (void)state;
+    has_locks = 1;
+    unsetenv("SLURM_JOB_ID");
+    return 0;
+}
+
+/* A lock file as a run that is no more would have left it. */
+static const char *left_behind_by(const char *name, const char *holder)
+{
+    struct laser_error err = {0};
+    char path[400];
+    FILE *file;
+
+    assert_int_equal(laser_directory_make(in_base(name), &err), LASER_OK);
+    snprintf(path, sizeof path, "%s/lock.held", in_base(name));
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(holder, file);
+    fclose(file);
+    return in_base(name);
+}
+
+static void test_without_locks_a_file_holds_the_directory(void **state)
+{
+    struct laser_rundir dir;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(open_at(in_base("nolocks"), &dir, &err), LASER_OK);
+    assert_int_equal(access(in_base("nolocks/lock.held"), F_OK), 0);
+    assert_int_equal(try_in_a_child(in_base("nolocks")), LASER_EUSAGE);
+    assert_int_equal(access(in_base("nolocks/lock.held"), F_OK), 0);
+    laser_rundir_close(&dir);
+    assert_int_equal(access(in_base("nolocks/lock.held"), F_OK), -1);
+    assert_int_equal(try_in_a_child(in_base("nolocks")), LASER_OK);
+}
+
+static void test_without_locks_a_killed_holder_leaves_the_directory_free(void **state)
+{
+    test_a_killed_holder_leaves_the_directory_free(state);
+}
+
+static void test_without_locks_another_host_holds_the_directory_and_is_named(void **state)
+{
+    const char *path = left_behind_by("elsewhere", "host n17.cluster process 4711 job 12\n");
+    struct laser_rundir dir;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE);
+    assert_non_null(strstr(err.text, "host n17.cluster process 4711 job 12"));
+    assert_non_null(strstr(err.text, "lock.held"));
+    assert_int_equal(access(in_base("elsewhere/lock.held"), F_OK), 0);
+}
+
+static void test_without_locks_a_later_start_of_the_same_job_takes_over(void **state)
+{
+    const char *path = left_behind_by("requeued", "host n17.cluster process 4711 job 12\n");
+    struct laser_rundir dir;
+    struct laser_error err = {0};
+
+    (void)state;
+    setenv("SLURM_JOB_ID", "13", 1);
+    assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE);
+    setenv("SLURM_JOB_ID", "12", 1);
+    assert_int_equal(open_at(path, &dir, &err), LASER_OK);
+    laser_rundir_close(&dir);
+}
+
+static void test_without_locks_a_process_number_that_is_ours_now_holds_nothing(void **state)
+{
+    struct laser_rundir dir;
+    struct laser_error err = {0};
+    char host[256] = "", holder[400];
+
+    (void)state;
+    gethostname(host, sizeof host - 1);
+    snprintf(holder, sizeof holder, "host %s process %ld\n", host, (long)getpid());
+    assert_int_equal(open_at(left_behind_by("again", holder), &dir, &err), LASER_OK);
+    laser_rundir_close(&dir);
+}
+
 static void test_the_model_may_be_unknown(void **state)
 {
     struct laser_rundir dir;
@@ -210,6 +322,16 @@ int main(void)
         cmocka_unit_test(test_a_path_that_is_too_long_is_an_error),
         cmocka_unit_test(test_a_second_process_is_refused_until_the_first_lets_go),
         cmocka_unit_test(test_a_killed_holder_leaves_the_directory_free),
+        cmocka_unit_test_setup_teardown(test_without_locks_a_file_holds_the_directory, there_are_no_locks,
+                                        there_are_locks),
+        cmocka_unit_test_setup_teardown(test_without_locks_a_killed_holder_leaves_the_directory_free,
+                                        there_are_no_locks, there_are_locks),
+        cmocka_unit_test_setup_teardown(test_without_locks_another_host_holds_the_directory_and_is_named,
+                                        there_are_no_locks, there_are_locks),
+        cmocka_unit_test_setup_teardown(test_without_locks_a_later_start_of_the_same_job_takes_over,
+                                        there_are_no_locks, there_are_locks),
+        cmocka_unit_test_setup_teardown(test_without_locks_a_process_number_that_is_ours_now_holds_nothing,
+                                        there_are_no_locks, there_are_locks),
         cmocka_unit_test(test_the_model_may_be_unknown),
     };
 

@@ -106,9 +106,10 @@ static void say_node(struct laser_mpi_log *log, const struct node *node, int thr
                        node->ranks > 1 ? "s" : "", node->list.data, bound, cores, node->node_cores,
                        text.data);
     if (node->workers * threads > cores)
-        laser_mpi_log_line(
-            log, "WARNING", "%s: %d working ranks of %d thread%s share %d core%s: more than there are",
-            node->host, node->workers, threads, threads > 1 ? "s" : "", cores, cores > 1 ? "s" : "");
+        laser_mpi_log_line(log, "WARNING",
+                           "%s: %d working rank%s of %d thread%s share%s %d core%s: more than there are",
+                           node->host, node->workers, node->workers > 1 ? "s" : "", threads,
+                           threads > 1 ? "s" : "", node->workers > 1 ? "" : "s", cores, cores > 1 ? "s" : "");
     else if (node->fewest < threads)
         laser_mpi_log_line(log, "WARNING", "%s: a rank has %d threads and is bound to %d core%s", node->host,
                            threads, node->fewest, node->fewest > 1 ? "s" : "");

@@ -111,8 +111,8 @@ static bool left_behind(const char *holder)
     int n = sscanf(holder, "host %255s process %ld job %64s", theirs, &process, job);
 
     gethostname(host, sizeof host - 1);
-    if (n >= 2 && strcmp(host, theirs) == 0)
-        return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    if (n >= 2 && strcmp(host, theirs) == 0) /* its number may be ours now */
+        return process == getpid() || (kill((pid_t)process, 0) != 0 && errno == ESRCH);
     return n == 3 && mine != NULL && strcmp(job, mine) == 0;
 }
 

@@ -33,11 +33,12 @@ cd "$scratch" || exit 1
 submit() { # name script arguments...: the job's id is in $id, its log in NAME.log
     submit_name=$1 submit_script=$2
     shift 2
-    id=$(sbatch --parsable --output="$scratch/$submit_name.log" $options "$SRCDIR/slurm/$submit_script" "$@") || return 1
+    [ -f "$submit_script" ] || submit_script=$SRCDIR/slurm/$submit_script
+    id=$(sbatch --parsable --output="$scratch/$submit_name.log" $options "$submit_script" "$@") || return 1
     cp /dev/null "$scratch/last.log"
 }
 options=
-reduce_job() { submit "$1" reduce.sbatch "$demo" "demo=$text" "$out/$1" $work; }
+reduce_job() { submit "$1" "${script:-reduce.sbatch}" "$demo" "demo=$text" "$out/$1" $work; }
 
 # Waits until the ledger of a run has a line of a kind.
 reaches() { # name kind count
@@ -74,7 +75,37 @@ same() { # name
     check "... the same model" same_model "$out/ref" "$out/$1"
 }
 
-# Side by side at first: each on one node, two ranks.
+ranks_at() { # name: the processes of a run
+    for entry in $(grep -lzxF -- "$out/$1" /proc/[0-9]*/cmdline 2>/dev/null); do
+        entry=${entry%/cmdline}
+        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$(readlink -f "$laser")" ] && echo "${entry#/proc/}"
+    done | sort -n
+}
+
+# Side by side at first: each on one node, three ranks.  Two with a limit of a minute, which SLURM itself signals: it looks
+# every half a minute, and until then their ranks are held up.
+hold() { # name: until SIGUSR1 waits for rank 0; SLURM may also let them go on itself when it signals a step
+    hold_ranks=$(ranks_at "$1")
+    [ -n "$hold_ranks" ] || return 1
+    kill -STOP $hold_ranks
+    hold_first=$(echo "$hold_ranks" | head -1)
+    for step in $(seq 500); do
+        sleep 0.1
+        grep -q '^State:[[:space:]]*T' "/proc/$hold_first/status" 2>/dev/null || break
+        hold_signals=$(sed -n 's/^ShdPnd:[[:space:]]*//p' "/proc/$hold_first/status" 2>/dev/null)
+        [ $((0x${hold_signals:-0} >> 9 & 1)) = 1 ] && break
+    done
+    echo "$1: held up for $((step / 10)) s"
+    kill -CONT $hold_ranks 2>/dev/null
+}
+for kind in B: ""; do
+    script=$scratch/timer${kind%:}.sbatch
+    sed "s/^\(#SBATCH --time=\).*/\11/; s/^\(#SBATCH --signal=\).*/\1${kind}USR1@50/; s/^\(#SBATCH --ntasks-per-node=\).*/\13/" \
+        "$SRCDIR/slurm/reduce.sbatch" >"$script"
+    reduce_job "timer${kind%:}" && eval "timer${kind%:}=\$id"
+    reaches "timer${kind%:}" decision 1 && hold "timer${kind%:}" &
+done
+script=
 options="--nodes=1 --ntasks-per-node=3 --time=5"
 reduce_job usr1-srun && first=$id
 reaches usr1-srun decision 1 && scancel --signal=USR1 --batch "$first"
@@ -91,6 +122,16 @@ check "... after stopping at a safe point" says "stopped before its time was up;
 check "... in a second start" again "$second"
 same usr1-mpirun
 
+for kind in B: ""; do
+    eval "timed=\$timer${kind%:}"
+    check "#SBATCH --time=1 --signal=${kind}USR1@50: SLURM signals it, requeued, finished" completes "timer${kind%:}" "$timed"
+    check "... in another start" again "$timed"
+    check "... after stopping at a safe point" says "stopped by (a )?signal.*the same command goes on"
+    check "... SLURM's signal, not its limit" says_not "DUE TO TIME LIMIT"
+    same "timer${kind%:}"
+done
+wait
+
 # Over four nodes.
 options="--nodes=4 --ntasks-per-node=1 --time=5"
 reduce_job cancel && reaches cancel decision 1 && scancel "$id"
@@ -102,11 +143,7 @@ check "... with what was done before" says "decisions are made already"
 same cancel
 
 reduce_job rank && reaches rank decision 1
-rank_victim=$(for entry in $(grep -lzxF -- "$out/rank" /proc/[0-9]*/cmdline 2>/dev/null); do
-    entry=${entry%/cmdline}
-    [ "$(readlink "$entry/exe" 2>/dev/null)" = "$(readlink -f "$laser")" ] && echo "${entry#/proc/}"
-done | sort -n | tail -1)
-kill -9 "$rank_victim"
+kill -9 "$(ranks_at rank | tail -1)"
 check "a killed rank: requeued, finished" completes rank "$id"
 check "... in a second start" again "$id"
 check "... the log names task and node" says "n[1-4]: task [0-3]: Killed"

@@ -48,6 +48,15 @@ check "... beside the file" holds "$scratch/spectrum.json.html" '"score":[1.5,"I
 check "... beside a run's" report "$out/scan" --compare "$scratch/spectrum.json" --output "$out/both"
 check "... both in one page" holds "$out/both/comparison.html" '"label":"spectrum.json"'
 facts=$SRCDIR/tests/data/facts
+tasks=$SRCDIR/tests/golden/task
+check "tasks without a text" run 2 evaluate --model "$demo" --task "$tasks/choice.jsonl" --task "$tasks/preference.jsonl" \
+    --output "$out/tasks"
+check "... have a report" holds "$out/tasks/report.html" '"accuracy_norm":{"value"'
+check "... with the deck" holds "$out/tasks/report.html" 'command: evaluate'
+cp "$out/tasks/report.html" "$scratch/first.html"
+check "... made again" report "$out/tasks"
+check "... the same" same_file "$scratch/first.html" "$out/tasks/report.html"
+check "... beside another" report "$out/tasks" --compare "$out/tasks" --output "$out/tasks-twice"
 check "a reduction by the accuracy of answers" run 2 reduce --model "$facts/model" --task "facts=$facts/facts.jsonl" \
     --set evaluate.objective=accuracy --strategy snr --candidates 3 --output "$out/by-accuracy"
 check "... the page knows that accuracy rises" holds "$out/by-accuracy/report.html" '"objective_rises":true'
@@ -138,6 +147,9 @@ else
     inspect "390/light 390/dark 1280/light 1280/dark" "$out/reduce/report.html" result path map spectra ranks left times deck provenance
     inspect "390/dark 1280/light" "$out/scan/comparison.html" map changes spectra ranks deck provenance
     inspect "390/light 1280/dark" "$out/perplexity/report.html" perplexity windows deck provenance
+    inspect "390/light 1280/dark" "$out/tasks/report.html" tasks times deck provenance
+    inspect "390/dark" "$out/tasks-twice/comparison.html" tasks
+    inspect "390/light" "$out/by-accuracy/report.html" result task-changes path
     inspect "390/light" "$out/sweep/report.html" gains map spectra ranks times deck provenance
     inspect "390/dark 1280/light" "$out/many/report.html" map spectra ranks
     inspect "390/dark 1280/light" "$out/odd/report.html" map spectra ranks left

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,21 @@ static json_t *tasks_json(const struct laser_mpi_evaluation *e, const struct las
     return tasks;
 }
 
+/* Where there is no windows.h5 that says so: of which model and with which settings. */
+static int add_provenance(const struct laser_mpi_run *run, json_t *results)
+{
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    char content[20], *deck = laser_deck_print(run->deck, run->command);
+    int bad;
+
+    snprintf(content, sizeof content, "%016" PRIx64, print.content);
+    bad = deck == NULL || json_object_set_new(results, "content", json_string(content)) != 0 ||
+          json_object_set_new(results, "libraries", json_string(laser_mpi_libraries())) != 0 ||
+          json_object_set_new(results, "deck", json_string(deck)) != 0;
+    free(deck);
+    return bad;
+}
+
 static int write_results(const struct laser_mpi_evaluation *e, const struct figures *each,
                          const struct figures *pooled, const struct laser_mpi_item_score *scores,
                          double evaluation_s, json_t *phases, struct laser_error *err)
@@ -140,6 +156,8 @@ static int write_results(const struct laser_mpi_evaluation *e, const struct figu
                json_object_set_new(results, "seqlen",
                                    json_integer(laser_deck_int(run->deck, "evaluate.seqlen"))) |
                json_object_set_new(results, "perplexity", perplexity_json(e, each, pooled));
+    else
+        bad |= add_provenance(run, results);
     if (e->set.n_tasks > 0)
         bad |= json_object_set_new(results, "tasks", tasks_json(e, scores));
     code = bad ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
@@ -191,8 +209,7 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
         code = write_results(e, figures, &pooled, scores, evaluation_s, phases, err);
     if (code == LASER_OK) {
         laser_mpi_log_line(e->run->log, "OUTPUT", "%s", e->run->output);
-        if (e->n_datasets > 0)
-            laser_mpi_report_make(e->run);
+        laser_mpi_report_make(e->run);
     }
     free(each);
     free(figures);

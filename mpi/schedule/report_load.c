@@ -44,8 +44,9 @@ static void fill_provenance(struct laser_mpi_report_source *s)
 
     add_provenance(s, "program", either(text_of(s, "version"), h->version));
     add_provenance(s, "model", either(text_of(s, "model"), either(h->model, w->model)));
-    add_provenance(s, "content of the model (XXH3)", either(h->content, w->content));
-    add_provenance(s, "libraries", either(h->libraries, w->libraries));
+    add_provenance(s, "content of the model (XXH3)",
+                   either(either(h->content, w->content), text_of(s, "content")));
+    add_provenance(s, "libraries", either(either(h->libraries, w->libraries), text_of(s, "libraries")));
     add_provenance(s, "kernels of the evaluation", text_of(s, "kernels"));
 }
 
@@ -274,7 +275,7 @@ static int fill_names(const char *path, struct laser_mpi_report_source *s, struc
     s->page.command = either(text_of(s, "command"), "spectra.h5");
     s->page.rule = either(text_of(s, "threshold"), s->scan.rule);
     s->page.score = either(text_of(s, "score"), s->scan.score);
-    s->page.deck = either(s->scan.spectra.deck, s->windows.deck);
+    s->page.deck = either(either(s->scan.spectra.deck, s->windows.deck), text_of(s, "deck"));
     if (strcmp(s->page.command, "perplexity") == 0 && s->windows.deck != NULL)
         s->page.deck = s->windows.deck;
     s->page.results = s->results;

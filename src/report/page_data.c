@@ -209,6 +209,7 @@ static void put_results(struct laser_text *out, const json_t *results)
         return;
     }
     json_object_del(copy, "matrices");
+    json_object_del(copy, "deck"); /* has its own place */
     laser_page_tree(out, copy);
     json_decref(copy);
 }

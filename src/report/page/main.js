@@ -28,6 +28,11 @@ function tiles(page) {
         const p = r.perplexity && r.perplexity.pooled;
         if (p)
             list.push(["perplexity", Number(value(p.ppl).toPrecision(6)), Number.isFinite(value(p.ppl_stderr)) ? "± " + short2(value(p.ppl_stderr)) : "", who]);
+        for (const [name, task] of Object.entries(r.tasks || {}).slice(0, page.twoTiles ? 1 : 4)) {
+            const [figure, m] = Object.entries(task.metrics || {})[0] || [];
+            if (figure)
+                list.push([`${figureText(figure)}, ${name}`, Number(value(m.value).toPrecision(5)), Number.isFinite(value(m.stderr)) ? "± " + short2(value(m.stderr)) : "", who]);
+        }
         if (r.seconds !== undefined)
             list.push(["time", time(value(r.seconds)), r.ranks ? `on ${number(r.ranks)} rank${r.ranks === 1 ? "" : "s"}` : "", who]);
     }
@@ -52,7 +57,7 @@ function build(data) {
     page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [
-        beforeAfter(page), perplexities(page),
+        beforeAfter(page), taskFigures(page), taskChanges(page), perplexities(page),
         runs.map((r, k) => r.results.sweep_table ? gainsFigure(page, r, k ? "gains-2" : "gains") : null),
         runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
         runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,

@@ -1,0 +1,48 @@
+/* What the questions of tasks say: of a model, or before and after a reduction. */
+
+const rising = name => /^(accuracy|top_|preference|margin)/.test(name);
+const figureText = name => name.replace(/_norm$/, ", per token").replace(/^log_loss_sum$/, "log loss, whole answer").replace(/^brier$/, "Brier score").replace(/_/g, " ");
+
+/* A change with its standard error; better ones are told from worse ones by a mark, not by colour alone. */
+function changeText(name, change, error) {
+    const mark = change === 0 || Number.isNaN(change) ? "" : (change > 0) === rising(name) ? " better" : " worse";
+    return [signed(change, number(change)) + (Number.isFinite(error) ? " ± " + short2(error) : ""), mark ? h("small", {class: mark === " worse" ? "bad" : "kept"}, mark) : null];
+}
+
+const taskText = (name, task) => [name, h("small", {}, ` ${task.kind}, ${number(task.questions)}` + (task.questions === 1 ? " question" : " questions"))];
+const taskRows = tasks => Object.entries(tasks || {}).flatMap(([name, task]) => Object.entries(task.metrics || {}).map(([figure, m], k) => ({name, task, figure, m, first: k === 0})));
+
+/* The model as it is; of two runs the second beside the first. */
+function taskFigures(page) {
+    const runs = page.runs.filter(r => r.results.tasks && Object.keys(r.results.tasks).length);
+    if (runs.length === 0)
+        return null;
+    const other = runs.length > 1 ? runs[1].results.tasks : null, rows = [], left = [];
+    for (const {name, task, figure, m, first} of taskRows(runs[0].results.tasks)) {
+        const second = other && other[name] && other[name].metrics ? other[name].metrics[figure] : null;
+        rows.push([first ? taskText(name, task) : "", figureText(figure), withError(value(m.value), value(m.stderr)),
+                   ...(other ? second ? [withError(value(second.value), value(second.stderr)), changeText(figure, value(second.value) - value(m.value), NaN)] : ["–", "–"] : [])]);
+    }
+    for (const run of runs)
+        for (const [name, task] of Object.entries(run.results.tasks))
+            if (task.too_long > 0)
+                left.push(`${runs.length > 1 ? run.label + ": " : ""}${number(task.too_long)} of ${number(task.of)} questions of ${name} are longer than the context and were left out.`);
+    return section("tasks", "Tasks", "The figures of each task, ± one standard error over its questions.",
+        table([["task", true], ["figure", true], ...runs.map(r => [runs.length > 1 ? r.label : "value"]), ...(other ? [["difference"]] : [])], rows, "tasks"),
+        left.map(text => h("p", {class: "fine", style: "margin-top:10px"}, text)));
+}
+
+/* Before and after a reduction, on the questions that selected and on the others. */
+function taskChanges(page) {
+    return page.runs.flatMap((run, k) => {
+        const parts = [["test", "Test part: questions that no decision has seen"], ["validation", "Validation part: questions that decided"]]
+            .filter(([key]) => run.results[key] && run.results[key].tasks && taskRows(run.results[key].tasks).length);
+        if (parts.length === 0)
+            return [];
+        return section(k ? "task-changes-2" : "task-changes", page.runs.length > 1 ? `Tasks before and after, ${run.label}` : "Tasks before and after",
+            "All figures of the model as it was and with the kept edits; changes are paired by question, ± one standard error.",
+            parts.map(([key, title]) => [h("h3", {}, title), table([["task", true], ["figure", true], ["before"], ["after"], ["change"], ["questions better"], ["worse"]],
+                taskRows(run.results[key].tasks).map(({name, task, figure, m, first}) => [first ? taskText(name, task) : "", figureText(figure), trimmed6(value(m.before)),
+                    withError(value(m.after), value(m.stderr)), changeText(figure, value(m.difference), value(m.difference_stderr)), number(m.better), number(m.worse)]), title)]));
+    });
+}

@@ -254,15 +254,17 @@ static void fill_batch(struct laser_mpi_worker *w, int64_t batch, struct laser_m
     *shape = (struct laser_model_batch){.sequences = b->n, .lengths = w->lengths};
 }
 
-/* This rank's part of some layers and the head. */
-static void count_flops(const struct laser_mpi_worker *w, int64_t tokens, int64_t layers)
+static double head_flops(const struct laser_mpi_worker *w)
 {
     const struct laser_arch *arch = laser_model_arch(w->e->model);
-    double head = 2 * (double)arch->vocabulary * (double)arch->hidden;
-    double layer = (w->e->flops_per_token - head) / (double)arch->layers;
 
-    laser_mpi_log_work(w->e->run->log, 0,
-                       (double)tokens * (head + layer * (double)layers) / w->e->team.group_size);
+    return 2 * (double)arch->vocabulary * (double)arch->hidden;
+}
+
+/* This rank's part of some layers, or of the head for some rows. */
+static void count_flops(const struct laser_mpi_worker *w, int64_t tokens, double flops)
+{
+    laser_mpi_log_work(w->e->run->log, 0, (double)tokens * flops / w->e->team.group_size);
 }
 
 /* Hidden states after the last layer, beginning at the highest layer that was saved with the same edits
@@ -285,7 +287,8 @@ static int run_layers(struct laser_mpi_worker *w, int64_t batch, const struct la
         layer = 0;
         code = laser_model_embed(w->e->model, w->workspace, w->tokens, shape, w->hidden, err);
     }
-    count_flops(w, tokens, w->layers - layer);
+    count_flops(w, tokens,
+                (w->e->flops_per_token - head_flops(w)) * (double)(w->layers - layer) / (double)w->layers);
     for (; code == LASER_OK && layer < w->layers; ++layer) {
         uint64_t below = edits_below(w, edits, n_edits, layer);
         if (w->e->n_edits > 0 && layer > 0 && below == edits_below(w, edits, n_kept, layer))
@@ -315,9 +318,10 @@ static void sum_windows(const struct laser_mpi_worker *w, const struct laser_mod
 static int score_windows(struct laser_mpi_worker *w, const struct laser_model_batch *shape,
                          struct laser_mpi_item_score *scores, struct laser_error *err)
 {
-    int code = laser_model_nll(w->e->model, w->workspace, laser_model_batch_tokens(shape), w->hidden,
-                               w->targets, w->nll, err);
+    int64_t tokens = laser_model_batch_tokens(shape);
+    int code = laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
 
+    count_flops(w, tokens, head_flops(w));
     if (code != LASER_OK && code != LASER_ENUMERIC)
         return code;
     sum_windows(w, shape, scores);
@@ -390,6 +394,8 @@ static int score_questions(struct laser_mpi_worker *w, int64_t batch, struct las
                                           tree->targets + first, w->scores + first, err)
                      : score_losses(w, tree, first, n, err);
     }
+    /* Ranks take the head a second time. */
+    count_flops(w, tree->n_scored, (ranks ? 2 : 1) * head_flops(w));
     for (int i = 0; code == LASER_OK && i < b->n; ++i) {
         int64_t n = score_question(w, ~w->e->items[b->first + i], w->scores + at, &scores[i].question);
         at += n;

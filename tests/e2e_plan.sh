@@ -60,11 +60,20 @@ recommended() { # no more workers than cores
 check "... recommends no more workers than there are cores" recommended
 estimate=$(sed -n 's/^MEMORY .*scan \([0-9.]*\) MiB.*/\1/p' "$scratch/last.log")
 check "the demo's scan" run 1 scan --model "$demo" --output "$scratch/scan"
-peak=$(sed -n 's/^total .* \([0-9.]*\) MiB  *[0-9.]* MiB$/\1/p' "$scratch/last.log")
+peak_of_run() { sed -n 's/^total .* \([0-9.]*\) MiB  *[0-9.]* MiB$/\1/p' "$scratch/last.log"; }
+peak=$(peak_of_run)
 within() { awk -v a="$1" -v b="$2" 'BEGIN { print a, b; exit !(b > 0 && a / b > 0.85 && a / b < 1.15) }'; }
 if [ -z "${LASER_TEST_RANKS:-}" ]; then
     check "the memory of the demo's scan is within 15 % of the plan" within "${estimate:-0}" "${peak:-0}"
+    for n in 1 3; do
+        check "$n ranks: a plan of a reduction" run $n plan --model "$demo" --text "demo=$text" --set evaluate.max_tokens=16000
+        estimate=$(sed -n 's/^MEMORY .*reduction \([0-9.]*\) MiB.*/\1/p' "$scratch/last.log")
+        check "... the reduction" run $n reduce --model "$demo" --text "demo=$text" --set evaluate.max_tokens=16000 \
+            --set reduce.candidates=2 --output "$scratch/reduce-$n"
+        peak=$(peak_of_run)
+        check "... its memory is within 15 % of the plan" within "${estimate:-0}" "${peak:-0}"
+    done
 else
-    skip "the memory of the demo's scan" "a sanitizer has memory of its own"
+    skip "the memory of the demo's scan and reduction" "a sanitizer has memory of its own"
 fi
 finish

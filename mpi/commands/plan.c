@@ -135,6 +135,7 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_mpi_spe
 int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
 {
     struct laser_mpi_speed speed;
+    struct laser_mpi_layout layout;
     int code = laser_mpi_run_open_model(run, err);
 
     if (code != LASER_OK)
@@ -144,8 +145,8 @@ int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
         code = plan_scan(run, &speed, err);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK)
-        code = laser_mpi_plan_evaluation(run, speed.forward_flops, err);
+        code = laser_mpi_plan_evaluation(run, speed.forward_flops, &layout, err);
     if (code == LASER_OK && run->rank == 0)
-        code = laser_mpi_plan_cluster(run, &speed, err);
+        code = laser_mpi_plan_cluster(run, &speed, &layout, err);
     return laser_mpi_agree(run->world, code, err);
 }

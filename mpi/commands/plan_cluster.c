@@ -16,6 +16,7 @@
 #define NODE_READ_BYTES_S  2e9 /* a node's share of the parallel file system */
 #define NODE_WRITE_BYTES_S 1e9
 #define THREAD_EFFICIENCY  0.9 /* of each doubling of the threads of a rank */
+#define REDUCE_BYTES       5e6 /* edits in place, decisions, their report */
 #define PLAN_TOKENS        1000000
 #define BATCH_TOKENS       1024
 
@@ -218,15 +219,50 @@ static struct laser_mpi_speed core_of(const struct laser_mpi_run *run, const str
                                         laser_mpi_layout_assumed_flops(run) * product / assumed.gemm_flops};
 }
 
+/* Of the rank that makes the edits of the largest matrix. */
+static double edits_bytes(const struct laser_mpi_run *run)
+{
+    struct laser_cost_rates rates;
+    double most = 0;
+
+    laser_cost_defaults(&rates);
+    rates.base_bytes = run->base_bytes;
+    for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+        double bytes = laser_cost_memory(&rates, LASER_ROUTE_SERIAL_REBUILD, m->rows, m->cols, 1);
+        if (bytes > run->memory_limit_bytes && run->size > 2)
+            bytes = laser_cost_memory(&rates, LASER_ROUTE_REBUILD, m->rows, m->cols, run->size - 1);
+        most = fmax(most, bytes);
+    }
+    return most;
+}
+
+static void say_memory(const struct laser_mpi_run *run, double scan_bytes,
+                       const struct laser_mpi_layout *layout)
+{
+    char scan[LASER_NUMBER_SIZE], evaluate[LASER_NUMBER_SIZE], reduce[LASER_NUMBER_SIZE];
+
+    if (layout->memory_bytes <= 0) {
+        laser_mpi_log_line(run->log, "MEMORY", "peak of a rank: scan %s",
+                           laser_number_bytes(scan_bytes, scan));
+        return;
+    }
+    laser_mpi_log_line(run->log, "MEMORY", "peak of a rank: scan %s, evaluation %s, reduction %s",
+                       laser_number_bytes(scan_bytes, scan),
+                       laser_number_bytes(layout->memory_bytes, evaluate),
+                       laser_number_bytes(fmax(fmax(scan_bytes, edits_bytes(run)),
+                                               layout->memory_bytes + layout->saved_bytes + REDUCE_BYTES),
+                                          reduce));
+}
+
 int laser_mpi_plan_cluster(struct laser_mpi_run *run, const struct laser_mpi_speed *here,
-                           struct laser_error *err)
+                           const struct laser_mpi_layout *layout, struct laser_error *err)
 {
     struct cluster c = {.cores = (int)laser_deck_int(run->deck, "plan.cores_per_node"),
                         .node_bytes = (double)laser_deck_int(run->deck, "plan.memory_per_node")};
     int most = (int)laser_deck_int(run->deck, "plan.nodes");
     struct laser_mpi_speed core = core_of(run, here);
     double flops = 0;
-    char scan[LASER_NUMBER_SIZE], evaluate[LASER_NUMBER_SIZE];
     struct cost cost;
     int code;
 
@@ -245,8 +281,6 @@ int laser_mpi_plan_cluster(struct laser_mpi_run *run, const struct laser_mpi_spe
     if (code != LASER_OK)
         return code;
     laser_mpi_log_line(run->log, "FLOPS", "scan %.4g, evaluation %.4g a token", flops, cost.flops_per_token);
-    laser_mpi_log_line(run->log, "MEMORY", "peak of a rank: scan %s, evaluation %s",
-                       laser_number_bytes(cost.scan_bytes, scan),
-                       cost.evaluate_bytes > 0 ? laser_number_bytes(cost.evaluate_bytes, evaluate) : "-");
+    say_memory(run, cost.scan_bytes, layout);
     return most > 0 ? plan_nodes(run, c, most, &core, err) : LASER_OK;
 }

@@ -2,12 +2,14 @@
 #ifndef LASER_MPI_COMMANDS_PLAN_CLUSTER_H
 #define LASER_MPI_COMMANDS_PLAN_CLUSTER_H
 
+#include "evaluate/layout.h"
 #include "schedule/run.h"
 #include "schedule/speed.h"
 
-/* Rank 0.  Operations and the peak memory of a rank; for plan.nodes a line for 1, 2, 4, ... nodes, whose
- * cores are as fast as plan.core_gflops says, or as `here`, and the #SBATCH lines for the last. */
+/* Rank 0.  Operations and the peak memory of a rank in the evaluation of this layout; for plan.nodes a line
+ * for 1, 2, 4, ... nodes, whose cores are as fast as plan.core_gflops says, or as `here`, and the #SBATCH
+ * lines for the last. */
 int laser_mpi_plan_cluster(struct laser_mpi_run *run, const struct laser_mpi_speed *here,
-                           struct laser_error *err);
+                           const struct laser_mpi_layout *layout, struct laser_error *err);
 
 #endif

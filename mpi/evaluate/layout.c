@@ -17,6 +17,9 @@
 #define SUM_LATENCY_S 20e-6
 #define SUM_BYTES_S   2e9
 
+/* Of a text that is not known. */
+#define MANY_TOKENS 1000000
+
 /* Of the speed of the linear layers, that of a whole batch. */
 #define PRODUCTS_SHARE 0.85
 
@@ -83,6 +86,18 @@ enum laser_storage laser_mpi_stored_type(const struct laser_checkpoint *c)
     return best;
 }
 
+/* States before each layer but the first, of the batches that come to one copy. */
+static double saved_bytes(const struct need *need, const struct laser_model_estimate *e, int replicas)
+{
+    const struct laser_mpi_work *work = need->work;
+    double tokens = work->tokens > 0 ? (double)work->tokens : MANY_TOKENS;
+    double batches = ceil(tokens / (double)work->batch_tokens / replicas);
+    double most = (double)laser_deck_int(need->run->deck, "evaluate.cache_memory");
+
+    return fmin(most, (double)(need->arch.layers - 1) * (double)e->hidden_bytes *
+                          fmin(batches, tokens / (double)work->batch_tokens));
+}
+
 /* One layout's figures.  sharers: ranks of a node that hold the same shard of different copies. */
 static int measure(const struct need *need, int shards, int sharers, struct laser_mpi_layout *l,
                    struct laser_error *err)
@@ -104,6 +119,7 @@ static int measure(const struct need *need, int shards, int sharers, struct lase
                       need->run->base_bytes + OTHER_BYTES;
     if (l->replicas < 1)
         return LASER_OK;
+    l->saved_bytes = saved_bytes(need, &e, l->replicas);
     if (batches == 0)
         batches = l->replicas;
     sums = shards == 1
@@ -237,14 +253,15 @@ static void say(const struct laser_mpi_run *run, const struct laser_mpi_layout *
                        l->memory_bytes / 1e9, run->memory_limit_bytes / 1e9, time);
 }
 
-int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops, struct laser_error *err)
+int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops,
+                              struct laser_mpi_layout *layout, struct laser_error *err)
 {
     struct laser_mpi_work work = {.batch_tokens = 1024,
                                   .length = laser_deck_int(run->deck, "evaluate.seqlen")};
     struct laser_mpi_evaluation e;
-    struct laser_mpi_layout layout;
     int n_texts, code;
 
+    *layout = (struct laser_mpi_layout){0};
     laser_deck_pairs(run->deck, "evaluate.text", &n_texts);
     if (n_texts > 0) {
         code = laser_mpi_texts_open(run, &e, err);
@@ -259,7 +276,9 @@ int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops, s
         work.batch_tokens = work.length;
     }
     work.forward_flops = forward_flops;
-    code = laser_mpi_layout_choose(run, &work, &layout, err);
+    code = laser_mpi_layout_choose(run, &work, layout, err);
+    if (code != LASER_OK)
+        layout->memory_bytes = 0;
     if (code == LASER_EINPUT && n_texts == 0) {
         laser_error_clear(err);
         return LASER_OK;
@@ -270,6 +289,6 @@ int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops, s
         return LASER_OK;
     }
     if (code == LASER_OK)
-        say(run, &layout, &work, n_texts > 0);
+        say(run, layout, &work, n_texts > 0);
     return code;
 }

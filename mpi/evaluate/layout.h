@@ -19,8 +19,9 @@ struct laser_mpi_layout {
     int shards, replicas;
     double weights_bytes; /* of one rank's shard */
     double memory_bytes;  /* of one rank, its part of the weights that ranks of a node share included */
-    double batch_s;       /* of a full batch */
-    double seconds;       /* of the work */
+    double saved_bytes; /* of one rank, on top: the hidden states that a reduction keeps of all its batches */
+    double batch_s;     /* of a full batch */
+    double seconds;     /* of the work */
     double tokens_per_second;
     double flops_per_token; /* of the whole model */
 };
@@ -46,7 +47,8 @@ double laser_mpi_layout_assumed_flops(const struct laser_mpi_run *run);
 
 /* Collective over run->world: says what the evaluation would take at a measured speed (the command `plan`).
  * Silent for a model without config.json or of an architecture that cannot be evaluated, unless a text is
- * given. */
-int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops, struct laser_error *err);
+ * given.  *layout is what was chosen, zero where nothing can be evaluated. */
+int laser_mpi_plan_evaluation(struct laser_mpi_run *run, double forward_flops,
+                              struct laser_mpi_layout *layout, struct laser_error *err);
 
 #endif

@@ -1,12 +1,21 @@
 #!/bin/sh
-# The job scripts on a real SLURM: four simulated nodes on this machine (cluster.sh).  A job that is signalled before its
-# limit, cancelled, that loses a rank or a node, goes on and ends with the bytes of an unbroken run.
+# 64 ranks, then the job scripts on a real SLURM: four simulated nodes on this machine (cluster.sh).  A job that is signalled
+# before its limit, cancelled, that loses a rank or a node, goes on and ends with the bytes of an unbroken run.
 . "$SRCDIR/tests/e2e_lib.sh"
 cluster=$SRCDIR/tests/slurm/cluster.sh
 SLURMSIM_DIR=/tmp/lsim.$$ SLURMSIM_PORT=$((20000 + $$ % 20000)) SLURMSIM_NODES=4 SLURMSIM_CPUS=4
 export SLURMSIM_DIR SLURMSIM_PORT SLURMSIM_NODES SLURMSIM_CPUS
 PATH=$PATH:/usr/sbin:/sbin
 started=$(date +%s)
+
+# As many ranks as a large job has, on the cores that are here; no SLURM needed.
+whole() { run "$1" reduce --compat laserrmt --shards 1 --model "$demo" --text "demo=$text" --output "$scratch/whole-$1"; }
+check "3 ranks: the demo's whole reduction" whole 3
+limit=300
+check "64 ranks: the demo's whole reduction" whole 64
+limit=
+check "... the same results" same_results "$scratch/whole-3" "$scratch/whole-64"
+check "... the same model" same_model "$scratch/whole-3" "$scratch/whole-64"
 
 why=
 for program in slurmctld slurmd sbatch munged bash bc; do

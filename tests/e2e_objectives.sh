@@ -56,6 +56,7 @@ check "all by log loss" reduce all 2 all log_loss --threshold rank:0.3 --set red
 check "all: all figures" figures all
 check "all: at once" test "$(of all decisions)$(of all decisions 0 edits)" = 12
 check "sweep by log loss" reduce sweep 2 sweep log_loss $names
+check "sweep: says how much room its edits take" says "EDITS +8 edits of matrices, [0-9]+ KiB in $out/sweep/work/edits"
 check "sweep: all figures" figures sweep
 check "sweep: the model is as it was" test "$(of sweep test tasks facts metrics log_loss difference)" = 0.0
 check "sweep: the winner is the planted matrix" test "$(of sweep sweep_winner tensor)" = $matrix

@@ -158,6 +158,8 @@ struct nll_job {
     const struct golden *golden;
     enum laser_precision precision;
     double *nll;
+    model_change *change;
+    void *context;
     int result[MOST_SHARDS];
     struct laser_error err[MOST_SHARDS];
 };
@@ -186,6 +188,8 @@ static void nll_body(void *context, int index, const struct laser_model_group *g
 
     if (result == LASER_OK)
         result = laser_model_load(model, err);
+    if (result == LASER_OK && job->change)
+        result = job->change(job->context, model, err);
     if (result == LASER_OK)
         result = laser_model_workspace_create(model, n, &ws, err);
     result = agree(group, result);
@@ -209,7 +213,14 @@ static void nll_body(void *context, int index, const struct laser_model_group *g
 int nll_by_shards(const struct golden *golden, enum laser_precision precision, int count, double *nll,
                   struct laser_error *err)
 {
-    struct nll_job job = {.golden = golden, .precision = precision, .nll = nll};
+    return nll_of_changed(golden, precision, count, NULL, NULL, nll, err);
+}
+
+int nll_of_changed(const struct golden *golden, enum laser_precision precision, int count,
+                   model_change *change, void *context, double *nll, struct laser_error *err)
+{
+    struct nll_job job = {
+        .golden = golden, .precision = precision, .nll = nll, .change = change, .context = context};
 
     run_shards(count, nll_body, &job);
     for (int i = 0; i < count; i++)

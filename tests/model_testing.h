@@ -29,4 +29,9 @@ void run_shards(int count, shard_body body, void *context);
 int nll_by_shards(const struct golden *golden, enum laser_precision precision, int count, double *nll,
                   struct laser_error *err);
 
+/* The same after change(context, model) of every shard's model. */
+typedef int model_change(void *context, struct laser_model *model, struct laser_error *err);
+int nll_of_changed(const struct golden *golden, enum laser_precision precision, int count,
+                   model_change *change, void *context, double *nll, struct laser_error *err);
+
 #endif

@@ -173,7 +173,7 @@ void laser_model_attention(const struct laser_model *m, struct laser_model_works
     int64_t stride = q + 2 * m->kv_heads.count * size;
 
     if (m->heads.count > 0) {
-        laser_linear_apply(&layer->qkv.linear, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
+        laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
         norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
         norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
         if (!batch->lengths)

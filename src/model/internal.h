@@ -16,6 +16,7 @@ struct laser_part {
     const struct laser_part *bias;    /* of a matrix, or NULL */
     struct laser_linear linear;       /* matrix, ready after loading */
     float *values;                    /* vector, ready after loading */
+    struct laser_thin *thin;          /* what replaces some of its outputs, in their order (thin.c) */
 };
 
 /* Where some outputs of a part come from: count rows of `in` elements (or values, for a vector). */
@@ -155,6 +156,12 @@ static inline int64_t laser_model_batch_start(const struct laser_model_batch *ba
 {
     return batch->cache ? batch->cache->length : 0;
 }
+
+/* thin.c: y (+)= part(x), as laser_linear_apply, with the factors of weights that have some.  A part of
+ * several weights is always stored, never added. */
+void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
+                      int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
+void laser_part_drop_thin(struct laser_part *part);
 
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,

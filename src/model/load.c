@@ -107,6 +107,7 @@ static void free_part(struct laser_model *m, struct laser_part *part, struct las
     (void)precision;
     free(part->own);
     part->own = NULL;
+    laser_part_drop_thin(part);
 }
 
 int64_t laser_model_place(struct laser_model *model)

@@ -19,7 +19,7 @@ void laser_model_project(const struct laser_part *part, const struct laser_part 
                          enum laser_output output, const struct laser_scratch *scratch)
 {
     if (laser_part_present(part)) {
-        laser_linear_apply(&part->linear, n, x, x_stride, out, width, output, scratch);
+        laser_part_apply(part, n, x, x_stride, out, width, output, scratch);
         return;
     }
     if (output == LASER_STORE)
@@ -35,7 +35,7 @@ int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_works
     const struct laser_arch *a = &m->arch;
     int64_t columns = mlp->columns, stride = mlp->up.out;
 
-    laser_linear_apply(&mlp->up.linear, n, x, a->hidden, ws->up, stride, LASER_STORE, &ws->scratch);
+    laser_part_apply(&mlp->up, n, x, a->hidden, ws->up, stride, LASER_STORE, &ws->scratch);
     if (a->gated)
         laser_activation_gated(a->activation, n, columns, ws->up, stride, ws->up + columns, stride, ws->up,
                                stride);

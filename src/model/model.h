@@ -107,6 +107,17 @@ int laser_model_reload(struct laser_model *model, const char *tensor, enum laser
 int laser_model_reload_part(struct laser_model *model, const char *tensor, int64_t first, int64_t count,
                             enum laser_model_reload how, struct laser_error *err);
 
+/* Can a weight of low rank be applied as two thin products?  Those of a tensor of its own inside a layer can:
+ * not tables and heads, not what several weights share (fused, or a stack of experts).  The same on every
+ * shard that has a part of it. */
+bool laser_model_takes_thin(const struct laser_model *model, const char *tensor);
+
+/* From now on the tensor counts as left[rows, k] right[k, columns] (rows and columns as stored, row-major,
+ * float32, whole, copied), whatever its data are; left NULL: as its data again.  Local.  Only one workspace
+ * at a time may then use the model.  LASER_EINPUT: a tensor that takes none. LASER_ENOMEM: as before. */
+int laser_model_thin(struct laser_model *model, const char *tensor, int64_t k, const float *left,
+                     const float *right, struct laser_error *err);
+
 /* Memory for calls of up to max_tokens (N) at a time: nothing is allocated afterwards. */
 int laser_model_workspace_create(const struct laser_model *model, int64_t max_tokens,
                                  struct laser_model_workspace **workspace, struct laser_error *err);

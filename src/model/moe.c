@@ -46,8 +46,8 @@ static void route(const struct laser_model *m, struct laser_model_workspace *ws,
     const struct laser_moe *moe = &m->arch.moe;
     int64_t slots = n * moe->per_token;
 
-    laser_linear_apply(&layer->router.linear, n, x, m->arch.hidden, ws->router, moe->experts, LASER_STORE,
-                       &ws->scratch);
+    laser_part_apply(&layer->router, n, x, m->arch.hidden, ws->router, moe->experts, LASER_STORE,
+                     &ws->scratch);
     for (int64_t i = 0; i < n; i++) {
         softmax(ws->router + i * moe->experts, moe->experts);
         choose(moe, ws->router + i * moe->experts, ws->chosen + i * moe->per_token,
@@ -75,8 +75,7 @@ static void run_expert(const struct laser_model *m, struct laser_model_workspace
     for (int64_t i = 0; i < count; i++)
         memcpy(ws->gathered + i * h, x + slots[i] / per_token * h, (size_t)h * sizeof *x);
     stride = laser_model_mlp_up(m, ws, expert, count, ws->gathered);
-    laser_linear_apply(&expert->down.linear, count, ws->up, stride, ws->expert_out, h, LASER_STORE,
-                       &ws->scratch);
+    laser_part_apply(&expert->down, count, ws->up, stride, ws->expert_out, h, LASER_STORE, &ws->scratch);
     for (int64_t i = 0; i < count; i++) {
         float *y = out + slots[i] / per_token * h, weight = ws->weights[slots[i]];
         const float *from = ws->expert_out + i * h;
@@ -92,14 +91,14 @@ static void run_shared(const struct laser_model *m, struct laser_model_workspace
 {
     int64_t h = m->arch.hidden, stride = laser_model_mlp_up(m, ws, &layer->shared, n, x);
 
-    laser_linear_apply(&layer->shared_router.linear, n, x, h, ws->router, 1, LASER_STORE, &ws->scratch);
+    laser_part_apply(&layer->shared_router, n, x, h, ws->router, 1, LASER_STORE, &ws->scratch);
     for (int64_t i = 0; i < n; i++) {
         float gate = 1 / (1 + expf(-ws->router[i]));
 
         for (int64_t j = 0; j < layer->shared.columns; j++)
             ws->up[i * stride + j] *= gate;
     }
-    laser_linear_apply(&layer->shared.down.linear, n, ws->up, stride, out, h, LASER_ADD, &ws->scratch);
+    laser_part_apply(&layer->shared.down, n, ws->up, stride, out, h, LASER_ADD, &ws->scratch);
 }
 
 void laser_model_moe(const struct laser_model *m, struct laser_model_workspace *ws,

@@ -15,6 +15,7 @@ reduce() { # name ranks options...
 check "laserrmt, one process" reduce rmt 0 --compat laserrmt
 check "results.json is strict JSON" "$tool" canonical "$out/rmt/results.json"
 check "four decisions" test "$("$tool" get "$out/rmt/results.json" decisions)" = 4
+check "spectra.h5 has the same decisions and their cost" "$tool" decisions "$out/rmt/spectra.h5" "$out/rmt/results.json"
 check "one candidate is kept" says "1 (of 4 )?candidates? kept"
 for n in $(ranks_of 1 2 3 4); do
     check "laserrmt, $n ranks" reduce "rmt-$n" "$n" --compat laserrmt --shards 1

@@ -16,7 +16,8 @@
  *
  *   e2e_tool compare A B TOLERANCE                      two results.json: the same matrices and decisions
  *   e2e_tool canonical FILE                             its JSON with neither times nor numbers of ranks
- *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
+ *   e2e_tool decisions SPECTRA RESULTS                  group /decisions of a spectra.h5 is what results.json
+ * has e2e_tool get FILE KEY...                            the value at a path of keys and indices
  */
 #include <inttypes.h>
 #include <math.h>
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hdf5.h>
 #include <jansson.h>
 
 #include "checkpoint/safetensors.h"
@@ -341,6 +343,86 @@ static int get(const char *path, char **keys, int n)
     return 0;
 }
 
+/* A column of /decisions, n values; texts are the library's to free. */
+static void *column(hid_t file, const char *name, hid_t type, size_t n, size_t size)
+{
+    char path[64];
+    hid_t set, space;
+    void *values = NULL;
+
+    snprintf(path, sizeof path, "/decisions/%s", name);
+    set = H5Dopen2(file, path, H5P_DEFAULT);
+    space = set < 0 ? -1 : H5Dget_space(set);
+    if (space >= 0 && H5Sget_simple_extent_npoints(space) == (hssize_t)n)
+        values = calloc(n + 1, size);
+    if (values != NULL && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+        free(values);
+        values = NULL;
+    }
+    if (space >= 0)
+        H5Sclose(space);
+    if (set >= 0)
+        H5Dclose(set);
+    return values;
+}
+
+static int same_texts(hid_t file, const char *name, json_t *list)
+{
+    hid_t text = H5Tcopy(H5T_C_S1);
+    size_t n = json_array_size(list);
+    char **values;
+    int bad = 0;
+
+    H5Tset_size(text, H5T_VARIABLE);
+    H5Tset_cset(text, H5T_CSET_UTF8);
+    values = column(file, name, text, n, sizeof *values);
+    for (size_t i = 0; values != NULL && i < n; ++i) {
+        const char *wanted = json_string_value(json_object_get(json_array_get(list, i), name));
+        if (values[i] == NULL || wanted == NULL || strcmp(values[i], wanted) != 0)
+            bad = fail(name, "another text");
+        H5free_memory(values[i]);
+    }
+    H5Tclose(text);
+    free(values);
+    return values == NULL ? fail(name, "not a column of /decisions as long as the list") : bad;
+}
+
+/* Numbers that are not finite are null in JSON. */
+static int same_numbers(hid_t file, const char *name, json_t *list)
+{
+    size_t n = json_array_size(list);
+    double *values = column(file, name, H5T_NATIVE_DOUBLE, n, sizeof *values);
+    int bad = values == NULL ? fail(name, "not a column of /decisions as long as the list") : 0;
+
+    for (size_t i = 0; !bad && i < n; ++i) {
+        json_t *wanted = json_object_get(json_array_get(list, i), name);
+        double number = json_is_boolean(wanted) ? json_is_true(wanted) : json_number_value(wanted);
+        if (wanted == NULL || (json_is_null(wanted) ? isfinite(values[i]) : values[i] != number))
+            bad = fail(name, "another number");
+    }
+    free(values);
+    return bad;
+}
+
+static int decisions(const char *spectra, const char *results)
+{
+    static const char *const texts[] = {"tensor", "edit", "reason"};
+    static const char *const numbers[] = {
+        "rank", "of", "kept", "windows", "nll", "difference", "difference_stderr", "seconds"};
+    json_t *root = load(results), *list = json_object_get(root, "decisions");
+    hid_t file = H5Fopen(spectra, H5F_ACC_RDONLY, H5P_DEFAULT);
+    int bad = file < 0 || json_array_size(list) == 0 ? fail(spectra, "no file, or no decisions") : 0;
+
+    for (int i = 0; !bad && i < 3; ++i)
+        bad = same_texts(file, texts[i], list);
+    for (int i = 0; !bad && i < 8; ++i)
+        bad = same_numbers(file, numbers[i], list);
+    if (file >= 0)
+        H5Fclose(file);
+    json_decref(root);
+    return bad;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -357,7 +439,9 @@ int main(int argc, char **argv)
         return compare(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "canonical") == 0 && argc == 3)
         return canonical(argv[2]);
+    if (strcmp(what, "decisions") == 0 && argc == 4)
+        return decisions(argv[2], argv[3]);
     if (strcmp(what, "get") == 0 && argc > 3)
         return get(argv[2], argv + 3, argc - 3);
-    return fail("usage", "checkpoint | many | plant | noise | compare | canonical | get");
+    return fail("usage", "checkpoint | many | plant | noise | compare | canonical | decisions | get");
 }

@@ -276,6 +276,41 @@ static void test_trials_without_effect_are_left_and_good_ones_kept(void **state)
     assert_in_range(kept, 92, 100);
 }
 
+/* One trial that gives every window the loss `nll` on a base of 3. */
+static enum laser_search_reason reason_for(enum laser_search_accept accept, double nll)
+{
+    struct laser_search_plan plan = make_plan(accept);
+    struct laser_search_order order;
+    struct laser_search *s;
+    struct laser_error err = {0};
+    struct record record = {0};
+
+    plan.n_candidates = 1;
+    assert_int_equal(laser_search_create(&plan, write_down, &record, &s, &err), LASER_OK);
+    while (laser_search_next(s, 0, &order) == LASER_SEARCH_ORDER) {
+        struct laser_search_result result = {.n_windows = N_WINDOWS - order.batch * plan.batch_windows};
+        if (result.n_windows > plan.batch_windows)
+            result.n_windows = plan.batch_windows;
+        for (int i = 0; i < result.n_windows; ++i)
+            result.nll[i] = order.trial < 0 ? 3 : nll;
+        assert_int_equal(laser_search_done(s, 0, &order, &result, &err), LASER_OK);
+    }
+    laser_search_free(s);
+    assert_int_equal(record.n, 1);
+    return record.decisions[0].reason;
+}
+
+static void test_a_loss_that_stays_is_called_no_better_and_not_worse(void **state)
+{
+    (void)state;
+    assert_int_equal(reason_for(LASER_ACCEPT_NOT_WORSE, 3), LASER_REASON_ACCEPTED);
+    assert_int_equal(reason_for(LASER_ACCEPT_BETTER, 3), LASER_REASON_NO_BETTER);
+    assert_int_equal(reason_for(LASER_ACCEPT_PAIRED, 3), LASER_REASON_NO_BETTER);
+    assert_int_equal(reason_for(LASER_ACCEPT_BETTER, 3.5), LASER_REASON_WORSE);
+    assert_string_equal(laser_search_reason_name(LASER_REASON_NO_BETTER), "no better");
+    assert_string_equal(laser_search_reason_name(LASER_REASON_WORSE), "worse");
+}
+
 static void test_a_base_that_is_not_finite_is_an_error(void **state)
 {
     struct laser_search_plan plan = make_plan(LASER_ACCEPT_BETTER);
@@ -314,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_without_candidates_only_the_base_is_evaluated),
         cmocka_unit_test(test_early_giving_up_changes_no_decision),
         cmocka_unit_test(test_trials_without_effect_are_left_and_good_ones_kept),
+        cmocka_unit_test(test_a_loss_that_stays_is_called_no_better_and_not_worse),
         cmocka_unit_test(test_a_base_that_is_not_finite_is_an_error),
         cmocka_unit_test(test_paired_difference_and_its_standard_error),
     };

@@ -32,6 +32,7 @@ struct laser_mpi_edit {
     const struct laser_matrix *matrix; /* borrowed */
     char *tensor;                      /* that it is in; borrowed */
     char *path;
+    char *thin; /* its two factors (evaluate/thin.h), or NULL: not cheaper so */
 };
 
 enum laser_mpi_part {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "comm/agree.h"
+#include "evaluate/placed.h"
 #include "task/tree.h"
 
 /* Hidden states before one layer of one batch, and the edits below that layer they were computed with. */
@@ -27,8 +27,7 @@ struct laser_mpi_worker {
     float *scored;            /* max_tokens x H: the states that are scored, where only losses are wanted */
     struct laser_model_score *scores; /* of the batch with most */
 
-    int32_t *placed; /* edits that are in place, in order */
-    int n_placed;
+    struct laser_mpi_placed placed;
     int64_t *edit_layer; /* first layer that each edit changes, 0 .. layers */
 
     struct saved *saved; /* n_batches x layers */
@@ -52,7 +51,7 @@ void laser_mpi_worker_free(struct laser_mpi_worker *w)
     free(w->lengths);
     free(w->hidden);
     free(w->nll);
-    free(w->placed);
+    laser_mpi_placed_free(&w->placed);
     free(w->edit_layer);
     free(w->saved);
     free(w);
@@ -127,16 +126,17 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     w->lengths = malloc((size_t)LASER_SEARCH_MAX_BATCH * sizeof *w->lengths);
     w->hidden = malloc((size_t)(w->max_tokens * w->hidden_size) * sizeof *w->hidden);
     w->nll = malloc((size_t)w->max_tokens * sizeof *w->nll);
-    w->placed = calloc(LASER_SEARCH_MAX_EDITS, sizeof *w->placed);
     w->edit_layer = calloc((size_t)e->n_edits + 1, sizeof *w->edit_layer);
     w->saved = calloc((size_t)(e->n_batches * w->layers) + 1, sizeof *w->saved);
     if (w->scores == NULL || w->scored == NULL || w->tokens == NULL || w->targets == NULL ||
-        w->lengths == NULL || w->hidden == NULL || w->nll == NULL || w->placed == NULL ||
-        w->edit_layer == NULL || w->saved == NULL)
+        w->lengths == NULL || w->hidden == NULL || w->nll == NULL || w->edit_layer == NULL ||
+        w->saved == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for batches of %" PRId64 " tokens",
                                w->max_tokens);
     if (code == LASER_OK)
         code = laser_model_workspace_create(e->model, w->max_tokens, &w->workspace, err);
+    if (code == LASER_OK)
+        code = laser_mpi_placed_init(&w->placed, e, err);
     for (int i = 0; code == LASER_OK && i < e->n_edits; ++i) {
         int64_t layer = laser_model_layer_of(e->model, e->edits[i].tensor);
         w->edit_layer[i] = layer < 0 ? 0 : layer;
@@ -147,65 +147,6 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     }
     *out = w;
     return LASER_OK;
-}
-
-/* The edit of a list that a matrix has last, or -1. */
-static int32_t edit_of(const struct laser_mpi_worker *w, const int32_t *edits, int n,
-                       const struct laser_matrix *matrix)
-{
-    for (int i = n - 1; i >= 0; --i)
-        if (w->e->edits[edits[i]].matrix == matrix)
-            return edits[i];
-    return -1;
-}
-
-/* Of a stack, only the expert. */
-static int reload(struct laser_mpi_worker *w, const struct laser_mpi_edit *edit, struct laser_error *err)
-{
-    const struct laser_tensor *tensor = &w->e->run->checkpoint->tensors[edit->matrix->tensor];
-    int64_t first = 0, count = INT64_MAX;
-
-    if (edit->matrix->expert >= 0 && tensor->n_dims == 3) {
-        count = tensor->shape[1] * tensor->shape[2];
-        first = edit->matrix->expert * count;
-    }
-    return laser_model_reload_part(w->e->model, edit->tensor, first, count, LASER_RELOAD_PRIVATE, err);
-}
-
-/* Puts the matrix of one edit into the state that the new list asks for. */
-static int switch_matrix(struct laser_mpi_worker *w, int32_t edit, const int32_t *edits, int n,
-                         struct laser_error *err)
-{
-    const struct laser_matrix *matrix = w->e->edits[edit].matrix;
-    int32_t is = edit_of(w, w->placed, w->n_placed, matrix), shall = edit_of(w, edits, n, matrix);
-    int code;
-
-    if (is == shall)
-        return LASER_OK;
-    code =
-        laser_matrix_redirect(w->e->run->checkpoint, matrix, shall < 0 ? NULL : w->e->edits[shall].path, err);
-    return code == LASER_OK ? reload(w, &w->e->edits[edit], err) : code;
-}
-
-static int place(struct laser_mpi_worker *w, const int32_t *edits, int n, struct laser_error *err)
-{
-    int code = LASER_OK;
-
-    if (n == w->n_placed && (n == 0 || memcmp(edits, w->placed, (size_t)n * sizeof *edits) == 0))
-        return LASER_OK;
-    for (int i = 0; code == LASER_OK && i < w->n_placed; ++i)
-        code = switch_matrix(w, w->placed[i], edits, n, err);
-    /* Those that had none before. */
-    for (int i = 0; code == LASER_OK && i < n; ++i)
-        if (edit_of(w, w->placed, w->n_placed, w->e->edits[edits[i]].matrix) < 0)
-            code = switch_matrix(w, edits[i], edits, n, err);
-    code = w->e->team.group_size > 1 ? laser_mpi_agree(w->e->team.group_comm, code, err) : code;
-    if (code == LASER_OK) {
-        if (n > 0)
-            memcpy(w->placed, edits, (size_t)n * sizeof *edits);
-        w->n_placed = n;
-    }
-    return code;
 }
 
 /* Identity of the edits of a list that act before a layer (FNV-1a over their numbers). */
@@ -261,6 +202,21 @@ static double head_flops(const struct laser_mpi_worker *w)
     return 2 * (double)arch->vocabulary * (double)arch->hidden;
 }
 
+/* Of a token that goes through the layers from `first` on, with the edits that are in place. */
+static double layer_flops(const struct laser_mpi_worker *w, int64_t first)
+{
+    const struct laser_mpi_placed *placed = &w->placed;
+    double flops = (w->e->flops_per_token - head_flops(w)) * (double)(w->layers - first) / (double)w->layers;
+
+    for (int i = 0; i < placed->n; ++i) {
+        int32_t edit = placed->edits[i];
+        if (placed->thin[edit] && w->edit_layer[edit] >= first &&
+            laser_mpi_edit_of(w->e, placed->edits, placed->n, w->e->edits[edit].matrix) == edit)
+            flops -= placed->saved[edit];
+    }
+    return flops;
+}
+
 /* This rank's part of some layers, or of the head for some rows. */
 static void count_flops(const struct laser_mpi_worker *w, int64_t tokens, double flops)
 {
@@ -287,8 +243,7 @@ static int run_layers(struct laser_mpi_worker *w, int64_t batch, const struct la
         layer = 0;
         code = laser_model_embed(w->e->model, w->workspace, w->tokens, shape, w->hidden, err);
     }
-    count_flops(w, tokens,
-                (w->e->flops_per_token - head_flops(w)) * (double)(w->layers - layer) / (double)w->layers);
+    count_flops(w, tokens, layer_flops(w, layer));
     for (; code == LASER_OK && layer < w->layers; ++layer) {
         uint64_t below = edits_below(w, edits, n_edits, layer);
         if (w->e->n_edits > 0 && layer > 0 && below == edits_below(w, edits, n_kept, layer))
@@ -411,7 +366,7 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
 {
     struct laser_mpi_worker *w = e->worker;
     struct laser_model_batch shape;
-    int code = place(w, edits, n_edits, err);
+    int code = laser_mpi_placed_set(&w->placed, edits, n_edits, err);
 
     memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
     if (code != LASER_OK)

@@ -116,6 +116,24 @@ static int write_edit(const struct sheet *s, const char *path, struct laser_erro
     return laser_safetensors_write(path, &item, 1, err);
 }
 
+static void thin_path(const char *path, char *thin, size_t size)
+{
+    snprintf(thin, size, "%.*s-thin.safetensors", (int)(strlen(path) - strlen(".safetensors")), path);
+}
+
+/* Shall a matrix be evaluated as two factors where its edits are of low rank?  What is evaluated by itself is
+ * what is written only where neither the checkpoint nor the arithmetic rounds to less than float32. */
+static bool wants_thin(const struct laser_mpi_run *run, const struct laser_matrix *m)
+{
+    const char *factored = laser_deck_string(run->deck, "evaluate.factored");
+
+    if (!laser_matrix_is_whole(run->checkpoint, m) || strcmp(factored, "never") == 0)
+        return false;
+    return strcmp(factored, "always") == 0 ||
+           ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
+            strcmp(laser_deck_string(run->deck, "evaluate.precision"), "float32") == 0);
+}
+
 /* Factors of the singular values for one edit. */
 static int edit_ratio(const struct laser_strategy_edit *edit, const double *sigma,
                       const struct laser_matrix *m, double *ratio, struct laser_error *err)
@@ -212,13 +230,21 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     return laser_mpi_agree(team->group_comm, code, err);
 }
 
-/* One of laser_mpi_edits_local. */
-static int made(void *context, int edit, const void *bytes, struct laser_error *err)
+/* An edit is made when its file is there: what lies beside it comes before. */
+static int made(void *context, int edit, const void *bytes, const struct laser_mpi_thin *thin,
+                struct laser_error *err)
 {
     const struct missing *missing = context;
+    const char *path = missing->making->list->files[missing->edits[edit]].path;
+    char beside[8200];
+    int code = LASER_OK;
 
     (void)bytes; /* those of the sheet */
-    return write_edit(missing->sheet, missing->making->list->files[missing->edits[edit]].path, err);
+    if (thin != NULL) {
+        thin_path(path, beside, sizeof beside);
+        code = laser_mpi_thin_write(beside, thin, err);
+    }
+    return code == LASER_OK ? write_edit(missing->sheet, path, err) : code;
 }
 
 /* The singular values of a matrix: every edit of it has the place. */
@@ -254,8 +280,8 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     if (code == LASER_OK)
         code = find_edits(m, team, matrix, sigma, &missing, err);
     if (code == LASER_OK && team->group_size == 1 && missing.n > 0)
-        code = laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n, s.bytes,
-                                     made, &missing, err);
+        code = laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
+                                     wants_thin(m->run, s.matrix), s.bytes, made, &missing, err);
     for (int i = 0; code == LASER_OK && team->group_size > 1 && i < missing.n; ++i)
         code = make_edit(m, team, missing.edits[i], &s, missing.ratios + (size_t)i * (size_t)n, err);
     free(sigma);
@@ -345,6 +371,30 @@ static int64_t *find_missing(const struct laser_mpi_run *run, const struct laser
     return todo;
 }
 
+/* Which edits have factors: rank 0 looks, so that all say the same. */
+static int find_thin(struct laser_mpi_run *run, struct laser_mpi_edit_list *list, struct laser_error *err)
+{
+    unsigned char *has = calloc((size_t)list->n + 1, 1);
+    char path[8200];
+    int code = has == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n)
+                           : LASER_OK;
+
+    code = laser_mpi_agree(run->world, code, err);
+    for (int e = 0; code == LASER_OK && run->rank == 0 && e < list->n; ++e) {
+        thin_path(list->files[e].path, path, sizeof path);
+        has[e] = wants_thin(run, list->files[e].matrix) && access(path, R_OK) == 0;
+    }
+    if (code == LASER_OK)
+        MPI_Bcast(has, list->n, MPI_UNSIGNED_CHAR, 0, run->world);
+    for (int e = 0; code == LASER_OK && e < list->n; ++e) {
+        thin_path(list->files[e].path, path, sizeof path);
+        if (has[e] && (list->files[e].thin = strdup(path)) == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
+    }
+    free(has);
+    return laser_mpi_agree(run->world, code, err);
+}
+
 int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
                          struct laser_mpi_edit_list *list, struct laser_error *err)
 {
@@ -380,13 +430,15 @@ int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_
         laser_mpi_team_free(&team);
     }
     free(todo);
-    return code;
+    return code == LASER_OK ? find_thin(run, list, err) : code;
 }
 
 void laser_mpi_edits_free(struct laser_mpi_edit_list *list)
 {
-    for (int e = 0; list->files != NULL && e < list->n; ++e)
+    for (int e = 0; list->files != NULL && e < list->n; ++e) {
         free(list->files[e].path);
+        free(list->files[e].thin);
+    }
     free(list->edits);
     free(list->files);
     free(list->values);

@@ -134,9 +134,65 @@ static int edit_by_reference(struct local *l, const double *s_new, struct laser_
     return code;
 }
 
+/* Singular values that an edit leaves, if those are the first of the vectors; else 0. */
+static int64_t leading(const struct local *l, const double *s_new)
+{
+    int64_t k = 0;
+
+    while (k < l->n && s_new[k] > 0)
+        ++k;
+    for (int64_t i = k; i < l->n; ++i)
+        if (s_new[i] > 0)
+            return 0;
+    return l->basis.first == 0 && l->basis.end >= k ? k : 0;
+}
+
+/* P_k diag(f) and V_k^T, or U_k diag(f) and P_k. */
+static int make_thin(const struct local *l, const double *s_new, int64_t k, struct laser_mpi_thin *thin,
+                     struct laser_error *err)
+{
+    int code = laser_mpi_thin_init(thin, l->matrix->rows, l->matrix->cols, k, err);
+    float *long_factor, *short_factor;
+
+    if (code != LASER_OK)
+        return code;
+    short_factor = by_rows(l) ? thin->right : thin->left;
+    long_factor = by_rows(l) ? thin->left : thin->right;
+    for (int64_t j = 0; j < k; ++j) {
+        const double *vector = l->basis.vectors + j * l->n;
+        double f = s_new[j] / l->basis.s[j];
+        for (int64_t i = 0; i < l->n; ++i)
+            short_factor[by_rows(l) ? j * l->n + i : i * k + j] =
+                (float)(by_rows(l) ? vector[i] : vector[i] * f);
+        for (int64_t i = 0; by_rows(l) && i < l->m; ++i)
+            long_factor[i * k + j] = (float)(l->projected[i * l->r + j] * f);
+        for (int64_t at = 0; !by_rows(l) && at < l->m; at += l->step)
+            for (int64_t i = 0, count = slab_count(l, at); i < count; ++i)
+                long_factor[j * l->m + at + i] = (float)l->projected[at * l->r + j * count + i];
+    }
+    return LASER_OK;
+}
+
+static int make_edit(struct local *l, const double *s_new, bool want_thin, struct laser_mpi_thin *thin,
+                     struct laser_error *err)
+{
+    int64_t k;
+    int code;
+
+    memset(thin, 0, sizeof *thin);
+    if (laser_basis_error(&l->basis, s_new) > ERROR_MAX)
+        return edit_by_reference(l, s_new, err);
+    code = edit_by_basis(l, s_new, err);
+    k = want_thin ? leading(l, s_new) : 0;
+    if (code == LASER_OK && laser_mpi_thin_pays(l->matrix->rows, l->matrix->cols, k))
+        code = make_thin(l, s_new, k, thin, err);
+    return code;
+}
+
 int laser_mpi_edits_local(const struct laser_checkpoint *checkpoint, const struct laser_matrix *matrix,
-                          const double *sigma, const double *ratios, int n_edits, unsigned char *bytes,
-                          laser_mpi_edit_made *made, void *context, struct laser_error *err)
+                          const double *sigma, const double *ratios, int n_edits, bool want_thin,
+                          unsigned char *bytes, laser_mpi_edit_made *made, void *context,
+                          struct laser_error *err)
 {
     bool tall = matrix->rows >= matrix->cols;
     struct local l = {.checkpoint = checkpoint,
@@ -146,6 +202,7 @@ int laser_mpi_edits_local(const struct laser_checkpoint *checkpoint, const struc
                       .m = tall ? matrix->rows : matrix->cols,
                       .step = laser_gram_slab(matrix->rows, matrix->cols, SLAB_BYTES),
                       .bytes = bytes};
+    struct laser_mpi_thin thin;
     int64_t first, end;
     double *s_new = malloc((size_t)l.n * sizeof *s_new);
     int code = LASER_OK;
@@ -160,10 +217,10 @@ int laser_mpi_edits_local(const struct laser_checkpoint *checkpoint, const struc
     for (int e = 0; code == LASER_OK && e < n_edits; ++e) {
         for (int64_t i = 0; i < l.n; ++i)
             s_new[i] = l.basis.s[i] * ratios[e * l.n + i];
-        code = laser_basis_error(&l.basis, s_new) > ERROR_MAX ? edit_by_reference(&l, s_new, err)
-                                                              : edit_by_basis(&l, s_new, err);
+        code = make_edit(&l, s_new, want_thin, &thin, err);
         if (code == LASER_OK)
-            code = made(context, e, bytes, err);
+            code = made(context, e, bytes, thin.k > 0 ? &thin : NULL, err);
+        laser_mpi_thin_free(&thin);
     }
     laser_basis_free(&l.basis);
     free(l.slab);

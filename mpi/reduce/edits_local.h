@@ -3,9 +3,12 @@
 #define LASER_MPI_REDUCE_EDITS_LOCAL_H
 
 #include "checkpoint/matrix.h"
+#include "evaluate/thin.h"
 
-/* What a caller does with the bytes of the edited matrix (laser_matrix_alone). */
-typedef int laser_mpi_edit_made(void *context, int edit, const void *bytes, struct laser_error *err);
+/* What a caller does with the bytes of the edited matrix (laser_matrix_alone).  thin: the same, not rounded
+ * to its dtype, as two factors, or NULL where they are not asked for, do not pay, or are not at hand. */
+typedef int laser_mpi_edit_made(void *context, int edit, const void *bytes, const struct laser_mpi_thin *thin,
+                                struct laser_error *err);
 
 /* Local.  ratios: n_edits x min(rows, columns) factors of the singular values sigma, largest first.  The
  * eigenvectors of the Gram matrix that any of the edits needs are computed once (few of them by a partial
@@ -13,7 +16,8 @@ typedef int laser_mpi_edit_made(void *context, int edit, const void *bytes, stru
  * matrix in its dtype.  made is called for each edit, in order.  LASER_ENOMEM, LASER_ENUMERIC, what reading
  * and made return. */
 int laser_mpi_edits_local(const struct laser_checkpoint *checkpoint, const struct laser_matrix *matrix,
-                          const double *sigma, const double *ratios, int n_edits, unsigned char *bytes,
-                          laser_mpi_edit_made *made, void *context, struct laser_error *err);
+                          const double *sigma, const double *ratios, int n_edits, bool want_thin,
+                          unsigned char *bytes, laser_mpi_edit_made *made, void *context,
+                          struct laser_error *err);
 
 #endif

@@ -107,6 +107,10 @@ static const struct laser_deck_key keys[] = {
      "tokens that go through a layer at once; 0 = from memory"},
     {"evaluate.cache_memory", LASER_TYPE_SIZE, "1GiB", NULL, 0, 1e18, NULL, NULL, 0, REDUCES, NULL, NULL, 0,
      "memory of a rank for hidden states that later candidates reuse; 0 = none"},
+    {"evaluate.factored", LASER_TYPE_ENUM, "auto", "auto|always|never", NO_RANGE, NULL, NULL, 1, REDUCES,
+     NULL, NULL, 0,
+     "apply edits of low rank as two thin products where that takes at most half of the time; auto: where "
+     "weights and arithmetic are float32, so that it is what is written"},
     {"evaluate.selection_share", LASER_TYPE_REAL, "0.5", NULL, 0.01, 1, NULL, "1", 1, REDUCES, NULL, NULL, 0,
      "share of the windows that decides what is kept; the rest is only reported, 1 = all decide"},
     {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,

@@ -4,8 +4,8 @@
 
 const char *laser_search_reason_name(enum laser_search_reason reason)
 {
-    static const char *const names[] = {"accepted",       "worse",      "within error",
-                                        "given up early", "not finite", "measured"};
+    static const char *const names[] = {"accepted",   "worse",    "within error", "given up early",
+                                        "not finite", "measured", "no better"};
 
     return names[reason];
 }

@@ -332,7 +332,7 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
         d->reason = LASER_REASON_GIVEN_UP;
         return;
     }
-    d->reason = LASER_REASON_WORSE;
+    d->reason = d->nll == s->best_mean ? LASER_REASON_NO_BETTER : LASER_REASON_WORSE;
     switch (s->plan.accept) {
     case LASER_ACCEPT_NOT_WORSE:
         accepted = d->nll <= s->best_mean;

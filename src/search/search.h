@@ -90,13 +90,15 @@ struct laser_search_result {
     double nll[LASER_SEARCH_MAX_BATCH]; /* mean nats per scored token of each window */
 };
 
+/* The numbers stand in ledgers. */
 enum laser_search_reason {
     LASER_REASON_ACCEPTED,
-    LASER_REASON_WORSE,        /* the mean rose (or did not fall, where it must) */
+    LASER_REASON_WORSE,        /* the mean rose, or rose too far */
     LASER_REASON_WITHIN_ERROR, /* better, but by less than z standard errors */
     LASER_REASON_GIVEN_UP,     /* left early */
     LASER_REASON_NOT_FINITE,   /* NaN or Inf */
-    LASER_REASON_MEASURED      /* LASER_ACCEPT_NEVER */
+    LASER_REASON_MEASURED,     /* LASER_ACCEPT_NEVER */
+    LASER_REASON_NO_BETTER     /* the mean is what it was, where it must fall */
 };
 
 struct laser_search_decision {

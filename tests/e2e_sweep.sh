@@ -29,6 +29,17 @@ done
 check "2 shards" sweep shards 3 --shards 2
 check "2 shards: the same results" near_results "$out/one" "$out/shards" 1e-3
 
+# In factors what is evaluated is not rounded to bfloat16.
+thin_edits() { # name
+    find "$out/$1/work/edits" -name '*-thin.safetensors' | wc -l
+}
+check "a checkpoint in bfloat16 is evaluated as it is written" test "$(thin_edits one)" = 0
+check "in factors" sweep thin 3 --set evaluate.factored=always
+check "... the edits of low rank" test "$(thin_edits thin)" -ge 15
+check "... the same results but for the rounding" near_results "$out/one" "$out/thin" 5e-3
+check "in factors, 2 shards" sweep thin-shards 3 --shards 2 --set evaluate.factored=always
+check "... the same results" near_results "$out/thin" "$out/thin-shards" 1e-4
+
 # The same run again takes every decision from the ledger.
 check "again" sweep one 2
 check "... from the ledger" says "RESUME +18 decisions are made already"

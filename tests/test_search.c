@@ -286,6 +286,7 @@ static enum laser_search_reason reason_for(enum laser_search_accept accept, doub
     struct record record = {0};
 
     plan.n_candidates = 1;
+    plan.give_up_early = false;
     assert_int_equal(laser_search_create(&plan, write_down, &record, &s, &err), LASER_OK);
     while (laser_search_next(s, 0, &order) == LASER_SEARCH_ORDER) {
         struct laser_search_result result = {.n_windows = N_WINDOWS - order.batch * plan.batch_windows};

@@ -35,7 +35,7 @@ allowed() {
     mpi/schedule)
         echo "base checkpoint comm deck exchange kernels layout linalg model report search spectrum store svd" ;;
     mpi/evaluate)
-        echo "base comm corpus forward generate kernels model schedule search store task tokenizer" ;;
+        echo "base checkpoint comm corpus forward generate kernels model schedule search store task tokenizer" ;;
     mpi/reduce)
         echo "base checkpoint comm corpus evaluate layout linalg report schedule search spectrum store svd" ;;
     mpi/commands)

@@ -65,6 +65,15 @@ check "compose by a weighted sum" reduce compose 2 compose "0.5*accuracy + 0.2*l
 check "compose: all figures" figures compose
 check "compose: the planted matrix is kept first" test "$(kept compose | head -n 1)" = $matrix
 check "compose: fewer losses on the test part, too" changes compose log_loss test -0.4
+# A search by tasks goes on where it was stopped: the ledger's first lines are what a killed run leaves.
+cp -r "$out/compose" "$scratch/whole"
+head -n 22 "$scratch/whole/ledger.txt" >"$out/compose/ledger.txt"
+rm -rf "$out/compose/model" "$out/compose/results.json" "$out/compose/questions.jsonl" "$out/compose/work/edits"
+check "compose, stopped among the edits: goes on, 3 ranks" reduce compose 3 compose "0.5*accuracy + 0.2*log_loss" $names
+check "... with what was decided" says "RESUME +[1-7] decisions are made already"
+check "... to the same results" same_results "$scratch/whole" "$out/compose"
+check "... the same model" same_model "$scratch/whole" "$out/compose"
+check "... the same answers" same_file "$scratch/whole/questions.jsonl" "$out/compose/questions.jsonl"
 check "denoise by log loss" reduce denoise 2 denoise log_loss --set reduce.types=mlp.down_proj --set reduce.candidates=2 \
     --set reduce.edits=rank:0.1,rank:0.3,shrink:0.5
 check "denoise: all figures" figures denoise

@@ -168,7 +168,14 @@ check "a job without enough memory" refuses 6 "needs about .* on each of .*a ran
 unset SLURM_MEM_PER_NODE
 check "... goes on with more" run 3 $evaluate --output "$out/small"
 check "more shards than ranks" run 3 $evaluate --output "$out/shards" --shards 99
+check "... a warning" says "^WARNING +parallel.shards: .* of 99 ranks are asked for, 2 ranks work: 2 is used"
 check "... the same results" same_windows "$out/ppl" "$out/shards" 1e-5
+check "a group larger than the allocation" scan group 3 --group-size 8
+check "... a warning" says "^WARNING +parallel.group_size: .* of 8 ranks are asked for, 2 ranks work: 2 is used"
+check "... the results of a group that fits" scan pair 3 --group-size 2
+check "... are the same" same_results "$out/group" "$out/pair"
+check "... a plan of it" run 3 plan --model "$demo" --group-size 8
+check "... has groups that fit" says "35 matrices by 1 groups of 2 ranks"
 if [ -z "${LASER_TEST_RANKS:-}" ]; then
     check "more shards than heads" run 14 $evaluate --output "$out/heads" --shards 13 --set evaluate.max_tokens=2000
     check "... fewer" run 3 $evaluate --output "$out/few" --shards 1 --set evaluate.max_tokens=2000

@@ -8,6 +8,7 @@
 #include "commands/commands.h"
 #include "commands/plan_cluster.h"
 #include "evaluate/layout.h"
+#include "schedule/header.h"
 #include "schedule/scan_plan.h"
 #include "schedule/speed.h"
 
@@ -106,6 +107,8 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_mpi_spe
 
     if (code != LASER_OK)
         return code;
+    if (limits.group_size > limits.workers)
+        limits.group_size = limits.workers;
     laser_mpi_speed_rates(speed, &rates);
     code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
     if (code == LASER_OK) {
@@ -141,6 +144,7 @@ int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
     if (code != LASER_OK)
         return code;
     laser_mpi_speed_measure(run, &speed);
+    laser_mpi_header_groups(run);
     if (run->rank == 0)
         code = plan_scan(run, &speed, err);
     code = laser_mpi_agree(run->world, code, err);

@@ -175,6 +175,22 @@ void laser_mpi_header(const struct laser_mpi_run *run)
     free(places);
 }
 
+static void say_group(const struct laser_mpi_run *run, const char *key, const char *what)
+{
+    int asked = (int)laser_deck_int(run->deck, key), workers = run->size > 1 ? run->size - 1 : 1;
+
+    if (asked > workers)
+        laser_mpi_log_line(run->log, "WARNING",
+                           "%s: %s of %d ranks are asked for, %d rank%s work%s: %d is used", key, what, asked,
+                           workers, workers > 1 ? "s" : "", workers > 1 ? "" : "s", workers);
+}
+
+void laser_mpi_header_groups(const struct laser_mpi_run *run)
+{
+    say_group(run, "parallel.group_size", "groups");
+    say_group(run, "parallel.shards", "copies of the model");
+}
+
 void laser_mpi_header_model(const struct laser_mpi_run *run)
 {
     const struct laser_checkpoint *c = run->checkpoint;
@@ -188,4 +204,5 @@ void laser_mpi_header_model(const struct laser_mpi_run *run)
     laser_mpi_log_line(run->log, "LIMIT", "%s of memory a rank%s%s",
                        laser_number_bytes(run->memory_limit_bytes, limit), max_time > 0 ? ", time " : "",
                        max_time > 0 ? laser_number_time(max_time, time) : "");
+    laser_mpi_header_groups(run);
 }

@@ -11,4 +11,8 @@ void laser_mpi_header(const struct laser_mpi_run *run);
 /* Rank 0, once the model is open: its size, and the memory that a rank may use. */
 void laser_mpi_header_model(const struct laser_mpi_run *run);
 
+/* Rank 0; silent elsewhere.  Warns of groups (parallel.group_size, parallel.shards) that are larger than the
+ * allocation: as many ranks as work are used then. */
+void laser_mpi_header_groups(const struct laser_mpi_run *run);
+
 #endif

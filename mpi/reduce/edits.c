@@ -121,9 +121,9 @@ static void thin_path(const char *path, char *thin, size_t size)
     snprintf(thin, size, "%.*s-thin.safetensors", (int)(strlen(path) - strlen(".safetensors")), path);
 }
 
-/* Shall a matrix be evaluated as two factors where its edits are of low rank?  What is evaluated by itself is
- * what is written only where neither the checkpoint nor the arithmetic rounds to less than float32. */
-static bool wants_thin(const struct laser_mpi_run *run, const struct laser_matrix *m)
+/* What is evaluated by itself is what is written only where neither the checkpoint nor the arithmetic rounds
+ * to less than float32. */
+bool laser_mpi_edits_want_thin(const struct laser_mpi_run *run, const struct laser_matrix *m)
 {
     const char *factored = laser_deck_string(run->deck, "evaluate.factored");
 
@@ -280,8 +280,9 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     if (code == LASER_OK)
         code = find_edits(m, team, matrix, sigma, &missing, err);
     if (code == LASER_OK && team->group_size == 1 && missing.n > 0)
-        code = laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
-                                     wants_thin(m->run, s.matrix), s.bytes, made, &missing, err);
+        code =
+            laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
+                                  laser_mpi_edits_want_thin(m->run, s.matrix), s.bytes, made, &missing, err);
     for (int i = 0; code == LASER_OK && team->group_size > 1 && i < missing.n; ++i)
         code = make_edit(m, team, missing.edits[i], &s, missing.ratios + (size_t)i * (size_t)n, err);
     free(sigma);
@@ -382,7 +383,7 @@ static int find_thin(struct laser_mpi_run *run, struct laser_mpi_edit_list *list
     code = laser_mpi_agree(run->world, code, err);
     for (int e = 0; code == LASER_OK && run->rank == 0 && e < list->n; ++e) {
         thin_path(list->files[e].path, path, sizeof path);
-        has[e] = wants_thin(run, list->files[e].matrix) && access(path, R_OK) == 0;
+        has[e] = laser_mpi_edits_want_thin(run, list->files[e].matrix) && access(path, R_OK) == 0;
     }
     if (code == LASER_OK)
         MPI_Bcast(has, list->n, MPI_UNSIGNED_CHAR, 0, run->world);

@@ -16,9 +16,13 @@ struct laser_mpi_edit_list {
     int n;
 };
 
-/* Rank 0.  Says how much room the edits of a plan take as files.  LASER_EIO: the disk has less. */
+/* Shall the edits of a matrix be evaluated as two factors where they are of low rank? */
+bool laser_mpi_edits_want_thin(const struct laser_mpi_run *run, const struct laser_matrix *matrix);
+
+/* Rank 0.  Says how much room the edits of a plan take as files, at most.  ranks: singular values that each
+ * leaves. LASER_EIO: the disk has less. */
 int laser_mpi_edits_room(const struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
-                         struct laser_error *err);
+                         const int64_t *ranks, struct laser_error *err);
 
 /* Collective over run->world.  Sends rank 0's edits (of a strategy's plan) to all and computes those whose
  * files are not there yet, matrix by matrix, so that the eigenvectors of one serve all edits of it. */

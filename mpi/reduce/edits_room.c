@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "base/number.h"
+#include "evaluate/thin.h"
 #include "reduce/edits.h"
 
 /* Bytes of the files that an earlier start left there. */
@@ -26,7 +27,7 @@ static double there_already(const char *path)
 }
 
 int laser_mpi_edits_room(const struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
-                         struct laser_error *err)
+                         const int64_t *ranks, struct laser_error *err)
 {
     double bytes = 0, missing, available;
     char text[2][LASER_NUMBER_SIZE];
@@ -35,6 +36,8 @@ int laser_mpi_edits_room(const struct laser_mpi_run *run, const struct laser_str
     for (int e = 0; e < plan->n_edits; ++e) {
         const struct laser_matrix *m = &run->matrices.matrices[plan->edits[e].matrix];
         bytes += (double)m->rows * (double)m->cols * (double)laser_dtype_size(m->dtype);
+        if (laser_mpi_edits_want_thin(run, m) && laser_mpi_thin_pays(m->rows, m->cols, ranks[e]))
+            bytes += (double)ranks[e] * (double)(m->rows + m->cols) * sizeof(float);
     }
     laser_mpi_log_line(run->log, "EDITS", "%d edits of matrices, %s in %s/work/edits", plan->n_edits,
                        laser_number_bytes(bytes, text[0]), run->output);

@@ -92,7 +92,7 @@ static int candidates_and_edits(struct laser_mpi_reduction *r, json_t **results,
         if (code == LASER_OK)
             code = laser_mpi_reduction_plan(r, err);
         if (code == LASER_OK)
-            code = laser_mpi_edits_room(r->run, &r->plan, err);
+            code = laser_mpi_edits_room(r->run, &r->plan, r->ranks, err);
     }
     code = laser_mpi_agree(r->run->world, code, err);
     return code == LASER_OK ? laser_mpi_edits_make(r->run, &r->plan, &r->edits, err) : code;

@@ -35,6 +35,33 @@ printf '%s\n' '{"prompt": "no mask here", "choices": [" a", " b"], "answer": 0}'
 check "a prompt without a mask" refuses 3 "0 masks" 2 evaluate --model "$masked" --task "bad=$scratch/bad.jsonl" \
     --output "$scratch/bad"
 
+# ---- tasks on every architecture ----
+# The whole program against transformers (tools/golden/make_task_models.py); log probabilities one by one are in test_task_models.
+golden=$SRCDIR/tests/golden/task_models
+asked() { # MODEL: its directory with a tokenizer, asked all kinds
+    asked_prefix=
+    case $1 in *roberta) asked_prefix=masked_ ;; esac
+    cp -r "$models/$1" "$scratch/asked" && chmod -R u+w "$scratch/asked" &&
+        cp "$golden/${asked_prefix}tokenizer.json" "$scratch/asked/tokenizer.json" &&
+        run 0 evaluate --model "$scratch/asked" --task "choice=$golden/${asked_prefix}choice.jsonl" \
+            --task "completion=$golden/${asked_prefix}completion.jsonl" \
+            --task "preference=$golden/${asked_prefix}preference.jsonl" --output "$scratch/asked-$1"
+    asked_code=$?
+    rm -rf "$scratch/asked"
+    [ $asked_code = 0 ] || return 1
+    for m in choice:accuracy:1e-9 choice:accuracy_norm:1e-9 choice:log_loss:1e-5 completion:accuracy:1e-9 completion:log_loss:1e-5 \
+        completion:top_5:1e-9 preference:preference:1e-9 preference:preference_norm:1e-9; do
+        asked_task=${m%%:*} asked_figure=${m#*:}
+        asked_figure=${asked_figure%:*}
+        near "$("$tool" get "$scratch/asked-$1/results.json" tasks "$asked_task" metrics "$asked_figure" value)" \
+            "$("$tool" get "$golden/golden.json" means "$1" "$asked_task" "$asked_figure")" "${m##*:}" ||
+            { echo "$asked_task, $asked_figure"; return 1; }
+    done
+}
+for model in $(cd "$models" && echo *); do
+    check "$model: the figures of transformers" asked "$model"
+done
+
 # ---- experts as stacks ----
 # The golden tokens as a file of ids: their loss is the mean of the golden ones, however experts are stored and shared.
 for model in mixtral-stacked qwen2_moe-stacked qwen3_moe-stacked; do

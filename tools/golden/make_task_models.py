@@ -7,7 +7,7 @@ usage: make_task_models.py                                   (from the top of th
 tokenizer.json and masked_tokenizer.json have the 47 ids of these models; choice.jsonl, completion.jsonl and preference.jsonl
 are for causal models, masked_*.jsonl for masked ones.  golden.json: {"models": {NAME: [{"task", "line", "options": [[log
 probability, tokens, is every token the first choice, how many tokens are above the first one or a spelling of it], ...],
-"metrics": {...}}, ...]}}, without the questions that are longer than a model's context.  Every option goes through the
+"metrics": {...}}, ...]}, "means": {NAME: {TASK: {FIGURE: mean}}}}, without the questions that are longer than a model's context.  Every option goes through the
 model alone, logits in float32, log-softmax in float64.  The committed files were made with transformers 5.23.0, tokenizers
 0.23.3 and torch 2.15.0 (CPU).
 """
@@ -166,6 +166,15 @@ def ask(model, masked, tokenizer, context):
     return rows
 
 
+def means(rows):
+    """Of each task's figures, over its questions."""
+    found = {}
+    for row in rows:
+        for name, value in row["metrics"].items():
+            found.setdefault(row["task"], {}).setdefault(name, []).append(value)
+    return {t: {name: float(f"{sum(v) / len(v):.10g}") for name, v in m.items()} for t, m in found.items()}
+
+
 def worst(rows, exact):
     """Largest relative difference of log probabilities, and of the figures made of them."""
     p = max(abs(x[0] / y[0] - 1) for a, b in zip(rows, exact) for x, y in zip(a["options"], b["options"]))
@@ -204,7 +213,8 @@ def main():
                 row["options"] = [[float(f"{o[0]:.10g}"), *o[1:]] for o in row["options"]]
                 row["metrics"] = {k: float(f"{v:.10g}") for k, v in row["metrics"].items()}
             f.write((",\n" if i else "") + json.dumps(name) + ": [\n" + ",\n".join(json.dumps(r) for r in rows) + "]")
-        f.write("\n}}\n")
+        f.write('\n}, "means": {\n')
+        f.write(",\n".join(json.dumps(name) + ": " + json.dumps(means(rows)) for name, rows in found.items()) + "\n}}\n")
 
 
 if __name__ == "__main__":

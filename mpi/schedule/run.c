@@ -24,7 +24,7 @@
 #include "store/h5matrices.h"
 
 /* Of a limited run: to measure the machine takes about a hundredth of this. */
-#define WORTH_MEASURING_S 6
+#define WORTH_MEASURING_S 10
 
 /* The first signal that asks to stop; later ones change nothing. */
 static volatile sig_atomic_t signal_seen;

@@ -10,7 +10,7 @@
 #include "linalg/symmetric.h"
 
 #define ENOUGH_S     0.015 /* of each kind, and at least TIMES */
-#define TIMES        2
+#define TIMES        4
 #define LEAST_ORDER  64
 #define MOST_ORDER   576 /* larger ones take longer than such a measurement may */
 #define PRODUCT_SIDE 512

@@ -7,7 +7,7 @@
 #include "layout/cost.h"
 #include "schedule/run.h"
 
-/* Collective over run->world, a twentieth of a second.  All working ranks measure at the same time, so that
+/* Collective over run->world, a tenth of a second.  All working ranks measure at the same time, so that
  * what neighbours take from each other (cores, memory, clock) is in it; the result is their mean, the same on
  * every rank. */
 void laser_mpi_speed_measure(const struct laser_mpi_run *run, struct laser_mpi_speed *speed);

@@ -14,7 +14,7 @@
 #define LEAST_ORDER  64
 #define MOST_ORDER   576 /* larger ones take longer than such a measurement may */
 #define PRODUCT_SIDE 512
-#define LAYER_SIDE   1024 /* of a linear layer */
+#define LAYER_SIDE   512 /* of a linear layer */
 #define LAYER_TOKENS 256
 
 /* The least time of some repetitions: what a neighbour of the moment takes does not count. */

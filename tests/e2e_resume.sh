@@ -221,6 +221,14 @@ check "another model in the same output is refused" refuses 2 "holds a run of an
 check "--force starts afresh" run 3 scan --model "$out/other" --output "$out/own" --force
 check "... with the other model's matrices" test "$("$tool" get "$out/own/results.json" counts scanned)" = 1
 
+# A run that was refused before it came to a result claims nothing.
+cp -R "$demo" "$scratch/refused" && chmod -R u+w "$scratch/refused"
+sed 's/"hidden_act": "[a-z]*"/"hidden_act": "tanhx"/' "$demo/config.json" >"$scratch/refused/config.json"
+evaluation="perplexity --model $scratch/refused --text a=$text --set evaluate.max_tokens=1000 --output $out/refused"
+check "a model that cannot be evaluated" refuses 3 "tanhx" 2 $evaluation
+cp "$demo/config.json" "$scratch/refused/config.json"
+check "the same command once it is mended" run 2 $evaluation
+
 # One run at a time.  The first one has far more to do than the test waits for.
 start 3 $(reduce_job "$out/busy" | sed 's/max_tokens=[0-9]*/max_tokens=0/; s/candidates=[0-9]*/candidates=35/')
 wait_for "$out/busy" matrix 5

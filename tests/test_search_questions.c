@@ -111,7 +111,7 @@ static void the_exact_chance_decides(void **state)
         {8, 1, 10.0 / 512, LASER_REASON_ACCEPTED},         {7, 1, 9.0 / 256, LASER_REASON_WITHIN_ERROR},
         {10, 2, 79.0 / 4096, LASER_REASON_ACCEPTED},       {9, 2, 67.0 / 2048, LASER_REASON_WITHIN_ERROR},
         {11, 3, 470.0 / 16384, LASER_REASON_WITHIN_ERROR}, {3, 7, 968.0 / 1024, LASER_REASON_WORSE},
-        {4, 4, 163.0 / 256, LASER_REASON_WORSE},           {0, 0, 1, LASER_REASON_WORSE},
+        {4, 4, 163.0 / 256, LASER_REASON_NO_BETTER},       {0, 0, 1, LASER_REASON_NO_BETTER},
     };
 
     (void)state;

@@ -1,6 +1,7 @@
 /* The command `compare`: two evaluations of the same windows, in pairs. */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -40,7 +41,9 @@ static int open_side(const char *argument, struct side *side, struct laser_error
     struct stat info;
 
     snprintf(side->path, sizeof side->path, "%.4096s", argument);
-    if (stat(argument, &info) == 0 && S_ISDIR(info.st_mode))
+    if (stat(argument, &info) != 0)
+        return laser_error_set(err, LASER_EINPUT, argument, "%s", strerror(errno));
+    if (S_ISDIR(info.st_mode))
         snprintf(side->path, sizeof side->path, "%.4096s/windows.h5", argument);
     return laser_windows_read(side->path, &side->windows, err);
 }

@@ -243,6 +243,7 @@ struct visit_state {
     bool force;
     bool any;         /* a run entry was seen */
     bool same_model;  /* the last run entry is of this model, unchanged */
+    char other[500];  /* else the model that it is of; a run that came to no result claims nothing */
     bool changed;     /* ... of this model with other modification times */
     bool same_values; /* same solver and selection of parts, so that values can be used again */
     bool same_search;
@@ -257,23 +258,18 @@ static int64_t find_matrix(const struct laser_mpi_run *run, const char *name)
     return -1;
 }
 
-static int visit_run(struct visit_state *v, const struct laser_ledger_entry *entry, struct laser_error *err)
+static void visit_run(struct visit_state *v, const struct laser_ledger_entry *entry)
 {
     const char *content = laser_ledger_get(entry, "content"), *times = laser_ledger_get(entry, "times");
     const char *solver = laser_ledger_get(entry, "solver"), *model = laser_ledger_get(entry, "model");
 
     v->any = true;
     v->same_model = content != NULL && strcmp(content, v->now.content) == 0;
-    if (!v->same_model && !v->force)
-        return laser_error_set(
-            err, LASER_EUSAGE, v->run->output,
-            "this output directory holds a run of another model (%s, content %s; this one is %s); "
-            "choose another --output, or --force to start afresh",
-            model != NULL ? model : "?", content != NULL ? content : "?", v->now.content);
+    snprintf(v->other, sizeof v->other, "%.400s, content %.40s", model != NULL ? model : "?",
+             content != NULL ? content : "?");
     v->changed = v->same_model && (times == NULL || strcmp(times, v->now.times) != 0);
     v->same_values = v->same_model && !v->changed && solver != NULL &&
                      strcmp(solver, laser_deck_string(v->run->deck, "scan.solver")) == 0;
-    return LASER_OK;
 }
 
 static int keep_entry(struct laser_mpi_entries *list, const struct laser_ledger_entry *entry,
@@ -322,8 +318,15 @@ static int visit(void *context, const struct laser_ledger_entry *entry, struct l
 {
     struct visit_state *v = context;
 
-    if (strcmp(entry->kind, "run") == 0)
-        return visit_run(v, entry, err);
+    if (strcmp(entry->kind, "run") == 0) {
+        visit_run(v, entry);
+        return LASER_OK;
+    }
+    if (v->any && !v->same_model && !v->force)
+        return laser_error_set(err, LASER_EUSAGE, v->run->output,
+                               "this output directory holds a run of another model (%s; this one is %s); "
+                               "choose another --output, or --force to start afresh",
+                               v->other, v->now.content);
     if (strcmp(entry->kind, "matrix") == 0) {
         const char *name = laser_ledger_get(entry, "name");
         int64_t i = name != NULL ? find_matrix(v->run, name) : -1;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "schedule/results.h"
 
 /* "\x89HDF\r\n\x1a\n" at the beginning. */
@@ -14,7 +15,7 @@ static bool is_hdf5(const char *path)
 {
     static const char magic[] = "\x89HDF\r\n\x1a\n";
     char begin[sizeof magic - 1];
-    FILE *file = fopen(path, "rb");
+    FILE *file = laser_file_refuse_special(path, NULL) == LASER_OK ? fopen(path, "rb") : NULL;
     bool is = file != NULL && fread(begin, 1, sizeof begin, file) == sizeof begin &&
               memcmp(begin, magic, sizeof begin) == 0;
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* The data sets of integers that a file has. */
 struct choice {
     char first[512];
@@ -127,6 +129,8 @@ int laser_h5_token_ids(const char *path, const char *name, int32_t **ids, int64_
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access(path, R_OK) != 0)
         return laser_error_set(err, LASER_EINPUT, path, "cannot open the token ids: %s", strerror(errno));
+    if (laser_file_refuse_special(path, err) != LASER_OK)
+        return LASER_EINPUT;
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 struct listing {
     const char *path;
     struct laser_tensor *tensors;
@@ -118,6 +120,8 @@ int laser_h5_matrices_open(const char *path, struct laser_checkpoint **out, stru
 
     *out = NULL;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (laser_file_refuse_special(path, err) != LASER_OK)
+        return LASER_EINPUT;
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");

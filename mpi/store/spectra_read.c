@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 struct reading {
     const char *path;
     struct laser_spectra *spectra;
@@ -228,6 +230,8 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
 
     memset(s, 0, sizeof *s);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (laser_file_refuse_special(path, err) != LASER_OK)
+        return LASER_EINPUT;
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/sync.h"
 
 #define FORMAT         "laser_mpi-windows"
@@ -305,7 +306,9 @@ int laser_windows_read(const char *path, struct laser_windows *w, struct laser_e
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access(path, R_OK) != 0)
         return laser_error_set(err, LASER_EINPUT, path,
-                               "there is no windows.h5 of an evaluation; `laser_mpi perplexity` writes one");
+                               "there is no windows.h5 of an evaluation on texts; `laser_mpi perplexity` writes one");
+    if (laser_file_refuse_special(path, err) != LASER_OK)
+        return LASER_EINPUT;
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");

@@ -134,6 +134,13 @@ static int check_regular(const char *path, const struct stat *info, size_t limit
     return LASER_OK;
 }
 
+int laser_file_refuse_special(const char *path, struct laser_error *err)
+{
+    struct stat info;
+
+    return stat(path, &info) != 0 ? LASER_OK : check_regular(path, &info, SIZE_MAX, err);
+}
+
 int laser_file_read(const char *path, size_t limit, char **data, size_t *size, struct laser_error *err)
 {
     struct stat info;

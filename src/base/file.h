@@ -23,6 +23,11 @@ int laser_file_replace(const char *path, const void *data, size_t size, struct l
  */
 int laser_file_read(const char *path, size_t limit, char **data, size_t *size, struct laser_error *err);
 
+/* For a file that a library opens by its name, which would wait for the other end of a FIFO, or read a device
+ * for ever: LASER_EINPUT where path is there and is not a regular file; LASER_OK otherwise, also where
+ * nothing is there. */
+int laser_file_refuse_special(const char *path, struct laser_error *err);
+
 /* "dir/name" for a name relative to dir; a copy of name when it is absolute or dir is "" or ".".  The caller
  * frees it; NULL without memory. */
 char *laser_file_join(const char *dir, const char *name);

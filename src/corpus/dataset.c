@@ -244,7 +244,7 @@ static int finish(struct laser_dataset *dataset, int64_t vocab_size, struct lase
             return laser_error_set(
                 err, LASER_EINPUT, dataset->path,
                 "token %lld of data set %s has id %d, but the model's vocabulary has ids 0 to %lld "
-                "(does the tokenizer belong to the model?)",
+                "(does the tokenizer belong to the model? A file named .bin or .i32 is read as token ids)",
                 (long long)i, dataset->name, (int)dataset->tokens[i], (long long)vocab_size - 1);
     uint64_t seed = XXH3_64bits(dataset->name, strlen(dataset->name));
     dataset->hash = XXH3_64bits_withSeed(dataset->tokens, (size_t)dataset->n_tokens * sizeof(int32_t), seed);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "corpus/reader.h"
 #include "corpus/source.h"
 
@@ -105,7 +106,7 @@ static int refuse_parquet(const struct laser_text_source *source, struct laser_e
 static bool is_parquet(const struct laser_text_source *source)
 {
     char magic[4] = "";
-    FILE *file = fopen(source->path, "rb");
+    FILE *file = laser_file_refuse_special(source->path, NULL) == LASER_OK ? fopen(source->path, "rb") : NULL;
     if (!file)
         return false;
     size_t got = fread(magic, 1, sizeof magic, file);

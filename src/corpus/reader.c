@@ -25,8 +25,9 @@ int laser_reader_open(struct laser_reader *reader, const struct laser_text_sourc
     reader->path = source->path;
     if (stat(source->path, &reader->before) != 0)
         return report_missing(source, err);
-    if (S_ISDIR(reader->before.st_mode))
-        return laser_error_set(err, LASER_EINPUT, source->path, "is a directory; data set %s wants one file",
+    if (!S_ISREG(reader->before.st_mode))
+        return laser_error_set(err, LASER_EINPUT, source->path, "is %s; data set %s wants one file",
+                               S_ISDIR(reader->before.st_mode) ? "a directory" : "not a regular file",
                                source->name);
     errno = 0;
     reader->file = gzopen(source->path, "rb");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "corpus/source.h"
 
 static int read_bytes(FILE *file, const char *path, unsigned char **bytes, size_t *n, struct laser_error *err)
@@ -34,6 +35,8 @@ int laser_token_ids_read(const struct laser_text_source *source, int32_t **ids, 
     size_t n = 0;
     *ids = NULL;
     *n_ids = 0;
+    if (laser_file_refuse_special(source->path, err) != LASER_OK)
+        return LASER_EINPUT;
     FILE *file = fopen(source->path, "rb");
     if (!file)
         return laser_error_set(err, LASER_EINPUT, source->path,

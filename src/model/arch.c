@@ -323,7 +323,11 @@ static void refuse_type(struct laser_config *config, const char *type)
 
     for (size_t i = 0, n = 0; types[i] && n < sizeof list; i++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
-    laser_config_refuse(config, "model_type", "\"%.100s\" is not supported; supported are %s", type, list);
+    if (type[0] == '\0')
+        laser_config_refuse(config, "model_type", "missing; supported are %s", list);
+    else
+        laser_config_refuse(config, "model_type", "\"%.100s\" is not supported; supported are %s", type,
+                            list);
 }
 
 int64_t laser_arch_longest(const struct laser_arch *arch)

@@ -146,8 +146,14 @@ void laser_config_refuse_unknown(struct laser_config *config, const char *const 
             is_nothing(value))
             continue;
         found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        laser_config_refuse(config, key, "the option is not supported for models of type %s (found %.100s)",
-                            model_type, found ? found : "something");
+        if (strcmp(key, "quantization_config") == 0)
+            laser_config_refuse(config, key,
+                                "quantised models can be scanned, not evaluated or reduced (found %.100s)",
+                                found ? found : "something");
+        else
+            laser_config_refuse(config, key,
+                                "the option is not supported for models of type %s (found %.100s)",
+                                model_type, found ? found : "something");
         free(found);
         return;
     }

@@ -1,10 +1,9 @@
 #include "tokenizer/parts.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "base/file.h"
 
 char *laser_strndup(const char *s, size_t n)
 {
@@ -67,33 +66,15 @@ json_t *laser_tokenizer_json(const char *text, size_t n, const char *name, struc
     return j;
 }
 
-static int read_error(const char *path, struct laser_error *err)
-{
-    return laser_error_set(err, LASER_EIO, path, "cannot read: %s", strerror(errno));
-}
-
 int laser_tokenizer_file(const char *path, char **text, size_t *n, struct laser_error *err)
 {
-    struct stat st;
+    char *buf;
+    size_t size;
+    int rc = laser_file_read(path, (size_t)1 << 30, &buf, &size, err);
+
     *text = NULL;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return read_error(path, err);
-    int rc = fstat(fileno(f), &st) == 0 ? LASER_OK : read_error(path, err);
-    if (rc == LASER_OK && (!S_ISREG(st.st_mode) || st.st_size > (off_t)1 << 30))
-        rc = laser_error_set(err, LASER_EINPUT, path, "not a regular file of at most 1 GiB");
-    size_t size = rc == LASER_OK ? (size_t)st.st_size : 0;
-    char *buf = rc == LASER_OK ? malloc(size + 1) : NULL;
-    if (rc == LASER_OK && !buf)
-        rc = laser_error_set(err, LASER_ENOMEM, path, "no memory for %zu bytes", size);
-    if (rc == LASER_OK && fread(buf, 1, size, f) != size)
-        rc = ferror(f) ? read_error(path, err)
-                       : laser_error_set(err, LASER_EIO, path, "the file became shorter");
-    fclose(f);
-    if (rc != LASER_OK) {
-        free(buf);
+    if (rc != LASER_OK)
         return rc;
-    }
     if (size >= 3 && memcmp(buf, "\xef\xbb\xbf", 3) == 0) {
         size -= 3;
         memmove(buf, buf + 3, size);

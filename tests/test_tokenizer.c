@@ -166,12 +166,12 @@ static void roles_come_from_the_files_of_a_model_directory(void **state)
     free(json);
 }
 
-static void missing_file_is_an_io_error_that_names_it(void **state)
+static void a_missing_file_is_refused_by_name(void **state)
 {
     struct laser_tokenizer *t;
     struct laser_error err = {0};
     (void)state;
-    assert_int_equal(laser_tokenizer_load("/nonexistent/model", &t, &err), LASER_EIO);
+    assert_int_equal(laser_tokenizer_load("/nonexistent/model", &t, &err), LASER_EINPUT);
     assert_null(t);
     assert_string_equal(err.where, "/nonexistent/model");
 }
@@ -313,7 +313,7 @@ int main(void)
         cmocka_unit_test(tokens_are_found_by_name_and_by_id),
         cmocka_unit_test(special_tokens_can_be_left_out_of_decoded_text),
         cmocka_unit_test(roles_come_from_the_files_of_a_model_directory),
-        cmocka_unit_test(missing_file_is_an_io_error_that_names_it),
+        cmocka_unit_test(a_missing_file_is_refused_by_name),
         cmocka_unit_test(what_is_not_supported_or_wrong_is_refused_by_name),
         cmocka_unit_test(unknown_decoder_is_refused_only_when_it_is_needed),
         cmocka_unit_test(unknown_character_without_unknown_token_is_named),

@@ -181,7 +181,8 @@ int laser_json_bool(const json_t *obj, const char *key, bool fallback, bool *out
 const char *laser_json_type(const json_t *obj); /* the value of "type", "(none)" if it has none */
 /* {"String": s} or {"Regex": r}. */
 int laser_json_pattern(const json_t *obj, struct laser_pattern **out, struct laser_error *err);
-/* A whole file, NUL-terminated; *n without a BOM and the NUL.  LASER_EIO, LASER_ENOMEM. */
+/* A whole file, NUL-terminated; *n without a BOM and the NUL.  LASER_EINPUT (not there, not a regular file),
+ * LASER_EIO, LASER_ENOMEM. */
 int laser_tokenizer_file(const char *path, char **text, size_t *n, struct laser_error *err);
 json_t *laser_tokenizer_json(const char *text, size_t n, const char *name, struct laser_error *err);
 char *laser_strndup(const char *s, size_t n); /* like strndup, but NUL bytes are copied */

@@ -23,8 +23,8 @@ struct laser_tokenizer;
  * call).  A UTF-8 BOM and CRLF line ends are accepted.  From a directory, special_tokens_map.json,
  * tokenizer_config.json and config.json say which tokens are bos, eos, unk, pad and mask; they change no ids
  * that encode() gives. *out is owned by the caller, laser_tokenizer_free() gives it back; it is NULL after an
- * error. Errors: LASER_EIO (cannot be read), LASER_EINPUT (malformed, or a feature that is refused, named),
- * LASER_ENOMEM. */
+ * error. Errors: LASER_EIO (cannot be read), LASER_EINPUT (not there, malformed, or a feature that is
+ * refused, named), LASER_ENOMEM. */
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err);
 
 /* As laser_tokenizer_load(), from the text of a tokenizer.json in memory; name is used in errors only. */

@@ -305,8 +305,9 @@ int laser_windows_read(const char *path, struct laser_windows *w, struct laser_e
     memset(w, 0, sizeof *w);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access(path, R_OK) != 0)
-        return laser_error_set(err, LASER_EINPUT, path,
-                               "there is no windows.h5 of an evaluation on texts; `laser_mpi perplexity` writes one");
+        return laser_error_set(
+            err, LASER_EINPUT, path,
+            "there is no windows.h5 of an evaluation on texts; `laser_mpi perplexity` writes one");
     if (laser_file_refuse_special(path, err) != LASER_OK)
         return LASER_EINPUT;
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

@@ -114,7 +114,8 @@ bool laser_model_takes_thin(const struct laser_model *model, const char *tensor)
 
 /* From now on the tensor counts as left[rows, k] right[k, columns] (rows and columns as stored, row-major,
  * float32, whole, copied), whatever its data are; left NULL: as its data again.  Local.  Only one workspace
- * at a time may then use the model.  LASER_EINPUT: a tensor that takes none. LASER_ENOMEM: as before. */
+ * at a time may then use the model.  LASER_EINPUT: a tensor that takes none, k above its smaller side.
+ * LASER_ENOMEM: as before. */
 int laser_model_thin(struct laser_model *model, const char *tensor, int64_t k, const float *left,
                      const float *right, struct laser_error *err);
 

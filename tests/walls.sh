@@ -23,6 +23,7 @@ allowed() {
     src/checkpoint | src/corpus | src/deck | src/kernels | src/layout | src/spectrum) echo base ;;
     src/tokenizer) echo "base checkpoint" ;;
     src/linalg | src/report | src/search) echo "base spectrum" ;;
+    src/sensitivity) echo "base linalg" ;;
     src/exchange) echo "base checkpoint report" ;;
     src/task) echo "base checkpoint corpus kernels model" ;;
     src/model) echo "base checkpoint kernels" ;;
@@ -36,8 +37,10 @@ allowed() {
         echo "base checkpoint comm deck exchange kernels layout linalg model report search spectrum store svd" ;;
     mpi/evaluate)
         echo "base checkpoint comm corpus forward generate kernels model schedule search store task tokenizer" ;;
+    mpi/sensitivity)
+        echo "base checkpoint comm evaluate kernels linalg model schedule store" ;;
     mpi/reduce)
-        echo "base checkpoint comm corpus evaluate layout linalg report schedule search spectrum store svd" ;;
+        echo "base checkpoint comm corpus evaluate layout linalg report schedule search sensitivity spectrum store svd" ;;
     mpi/commands)
         echo "base checkpoint comm evaluate exchange generate kernels layout linalg reduce report schedule search store task" ;;
     *) echo "" ;;

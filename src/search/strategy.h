@@ -19,7 +19,8 @@ enum laser_strategy {
     LASER_STRATEGY_SWEEP,    /* LASER: every matrix x fraction alone on the base */
     LASER_STRATEGY_COMPOSE,  /* LASER: the best of a sweep, greedily */
     LASER_STRATEGY_DENOISE,  /* line search over cuts and shrinkages of the K lowest scores */
-    LASER_STRATEGY_BUDGET    /* as few parameters as the tolerance allows */
+    LASER_STRATEGY_BUDGET,   /* as few parameters as the tolerance allows */
+    LASER_STRATEGY_TUNE      /* steps in all singular values at once, by their gradients */
 };
 
 /* What a strategy knows of one scanned matrix.  Strings are borrowed. */

@@ -83,7 +83,8 @@ static void float_terms_add_up_as_double_ones(void **state)
 /* ---- steps ---- */
 
 static double gradient[N] = {0.5, -0.25, 0.125, 1}, squares[N] = {1, 1, 1, 1};
-static double block[N * N] = {4, 1, 0, 0.5, 0, 3, 0.25, 0, 0, 0, 2, 0, 0, 0, 0, 1}, diagonal[N] = {4, 3, 2, 1};
+static double block[N * N] = {4, 1, 0, 0.5, 0, 3, 0.25, 0, 0, 0, 2, 0, 0, 0, 0, 1},
+                        diagonal[N] = {4, 3, 2, 1};
 static const double values[N] = {8, 4, 2, 1};
 
 static struct laser_fisher with_block(void)
@@ -135,7 +136,8 @@ static void equal_values_move_together(void **state)
     close_to(step[2], step[1], 0);
 }
 
-/* A rotation Q of two equal values rotates g and F as g = diag(Q G Q^T); the sums that a step is made from stay. */
+/* A rotation Q of two equal values rotates g and F as g = diag(Q G Q^T); the sums that a step is made from
+ * stay. */
 static void the_choice_of_vectors_of_equal_values_does_not_matter(void **state)
 {
     enum { TOKENS = 40 };

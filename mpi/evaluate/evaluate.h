@@ -115,8 +115,8 @@ int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *evaluation, int64_t vo
 /* What the items ask of a layout. */
 struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *evaluation);
 
-/* Local, the same on every rank, before the model: items and batches.  window_mark[i] is an enum laser_mpi_mark,
- * questions with question_mark[i] != 0 are the selection (NULL: all are). */
+/* Local, the same on every rank, before the model: items and batches.  window_mark[i] is an enum
+ * laser_mpi_mark, questions with question_mark[i] != 0 are the selection (NULL: all are). */
 int laser_mpi_items_make(struct laser_mpi_evaluation *evaluation, const unsigned char *window_mark,
                          const unsigned char *question_mark, struct laser_error *err);
 
@@ -152,14 +152,14 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *evaluation, const char *
                            int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err);
 
 /* The same for the items of one part: scores[n_items] of the other parts are left alone. */
-int laser_mpi_evaluate_part(struct laser_mpi_evaluation *evaluation, const char *phase, enum laser_mpi_part part,
-                            const int32_t *edits, int n_edits, struct laser_mpi_item_score *scores,
-                            struct laser_error *err);
+int laser_mpi_evaluate_part(struct laser_mpi_evaluation *evaluation, const char *phase,
+                            enum laser_mpi_part part, const int32_t *edits, int n_edits,
+                            struct laser_mpi_item_score *scores, struct laser_error *err);
 
-/* Collective over run->world, the same on every rank: the edits that can be switched on are others from now on
- * (borrowed); the old ones must still be there.  Each rank's own outcome: agree on it.  LASER_ENOMEM. */
-int laser_mpi_evaluation_edits(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_edit *edits, int n,
-                               struct laser_error *err);
+/* Collective over run->world, the same on every rank: the edits that can be switched on are others from now
+ * on (borrowed); the old ones must still be there.  Each rank's own outcome: agree on it.  LASER_ENOMEM. */
+int laser_mpi_evaluation_edits(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_edit *edits,
+                               int n, struct laser_error *err);
 
 /* Fills in the plan's windows from the items of a part: weights (of all items, the caller's) and batches.
  * batch_first[n_items + 1] is the caller's too. */

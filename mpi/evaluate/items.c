@@ -75,8 +75,8 @@ static int64_t item_tokens(const struct laser_mpi_evaluation *e, int64_t item)
                                                        : e->windows[index].n_tokens;
 }
 
-/* Whose windows a part takes, and whether of the objective's items or of the others; the parts from CALIBRATION on
- * take all windows of their mark, and no questions. */
+/* Whose windows a part takes, and whether of the objective's items or of the others; the parts from
+ * CALIBRATION on take all windows of their mark, and no questions. */
 static const struct {
     enum laser_mpi_mark mark;
     bool wanted;

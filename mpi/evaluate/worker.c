@@ -397,8 +397,8 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
 }
 
 int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
-                             const struct laser_model_gradient_sink *sink, struct laser_mpi_item_score *scores,
-                             struct laser_error *err)
+                             const struct laser_model_gradient_sink *sink,
+                             struct laser_mpi_item_score *scores, struct laser_error *err)
 {
     struct laser_mpi_worker *w = e->worker;
     struct laser_model_batch shape;
@@ -410,8 +410,8 @@ int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
     if (code != LASER_OK)
         return code;
     fill_batch(w, batch, &shape);
-    code = laser_model_gradient_run(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets, NULL, w->nll,
-                                    sink, err);
+    code = laser_model_gradient_run(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets, NULL,
+                                    w->nll, sink, err);
     count_flops(w, laser_model_batch_tokens(&shape), 3 * (layer_flops(w, 0) + head_flops(w)));
     if (code == LASER_OK)
         sum_windows(w, &shape, scores);

@@ -122,8 +122,7 @@ int laser_mpi_reduction_decided(void *context, const struct laser_search_decisio
     return code == LASER_OK ? add_decision(r, d, seconds, err) : code;
 }
 
-int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20],
-                              struct laser_error *err)
+int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20], struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(r->run->checkpoint);
     char *deck = laser_deck_json(r->run->deck, LASER_COMMAND_REDUCE, 1);

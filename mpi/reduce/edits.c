@@ -145,9 +145,10 @@ int laser_mpi_edit_values(const struct laser_mpi_run *run, const char *text, con
 
     if (code == LASER_OK && what.kind == LASER_EDIT_VALUES) {
         values = malloc((size_t)n * sizeof *values);
-        code = values == NULL ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values")
-                              : laser_values_read(run->values[0] != '\0' ? run->values : run->output, what.hash,
-                                                  m->name, n, values, err);
+        code = values == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values")
+                   : laser_values_read(run->values[0] != '\0' ? run->values : run->output, what.hash, m->name,
+                                       n, values, err);
         what.values = values;
     }
     if (code == LASER_OK)
@@ -157,8 +158,9 @@ int laser_mpi_edit_values(const struct laser_mpi_run *run, const char *text, con
 }
 
 /* Factors of the singular values for one edit. */
-static int edit_ratio(const struct laser_mpi_run *run, const struct laser_strategy_edit *edit, const double *sigma,
-                      const struct laser_matrix *m, double *ratio, struct laser_error *err)
+static int edit_ratio(const struct laser_mpi_run *run, const struct laser_strategy_edit *edit,
+                      const double *sigma, const struct laser_matrix *m, double *ratio,
+                      struct laser_error *err)
 {
     int64_t n = m->rows < m->cols ? m->rows : m->cols, rank;
     int code = laser_mpi_edit_values(run, edit->text, m, sigma, ratio, &rank, err);

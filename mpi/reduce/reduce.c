@@ -53,9 +53,10 @@ static void mark_guards(const struct laser_mpi_evaluation *e, unsigned char *mar
             mark[i] = mark[i] == LASER_MARK_SELECTION ? LASER_MARK_GUARD : LASER_MARK_GUARD_REPORT;
 }
 
-/* Of the windows that select, all but every k-th one are for gradients; those that choose the length of a step are spread
- * over the texts, and no more than reduce.selection_tokens asks for. */
-static int mark_calibration(const struct laser_mpi_evaluation *e, unsigned char *mark, struct laser_error *err)
+/* Of the windows that select, all but every k-th one are for gradients; those that choose the length of a
+ * step are spread over the texts, and no more than reduce.selection_tokens asks for. */
+static int mark_calibration(const struct laser_mpi_evaluation *e, unsigned char *mark,
+                            struct laser_error *err)
 {
     double share = laser_deck_real(e->run->deck, "reduce.calibration_share"), tokens = 0, most, rest;
     int64_t n = 0, at = 0, kept = 0;
@@ -66,10 +67,11 @@ static int mark_calibration(const struct laser_mpi_evaluation *e, unsigned char 
             ++n;
         }
     if (n < 2)
-        return laser_error_set(err, LASER_EINPUT, "evaluate.text",
-                               "%" PRId64 " window%s of text to select by: tune needs at least 2, one for the gradient "
-                               "and one for the length of a step; give more text or a smaller evaluate.seqlen",
-                               n, n == 1 ? "" : "s");
+        return laser_error_set(
+            err, LASER_EINPUT, "evaluate.text",
+            "%" PRId64 " window%s of text to select by: tune needs at least 2, one for the gradient "
+            "and one for the length of a step; give more text or a smaller evaluate.seqlen",
+            n, n == 1 ? "" : "s");
     most = (double)laser_deck_int(e->run->deck, "reduce.selection_tokens");
     rest = 1 - share;
     if (most > 0 && rest * tokens > most)

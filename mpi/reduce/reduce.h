@@ -61,11 +61,12 @@ struct laser_mpi_reduction {
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
 int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *err);
 
-/* Collective, with the model loaded and no edits made.  The strategy tune: r->plan becomes one candidate, the step that
- * it found (none: no candidate), and r->edits its edits. */
+/* Collective, with the model loaded and no edits made.  The strategy tune: r->plan becomes one candidate, the
+ * step that it found (none: no candidate), and r->edits its edits. */
 int laser_mpi_reduction_tune(struct laser_mpi_reduction *r, struct laser_error *err);
 
-/* Collective, after the search.  The guard texts before and after, also on windows that decided nothing: r->tune has them. */
+/* Collective, after the search.  The guard texts before and after, also on windows that decided nothing:
+ * r->tune has them. */
 int laser_mpi_tune_guards(struct laser_mpi_reduction *r, struct laser_error *err);
 
 /* Rank 0.  The same for people. */
@@ -74,8 +75,8 @@ void laser_mpi_tune_say(const struct laser_mpi_reduction *r);
 /* Rank 0.  What the decisions depend on: model, settings, texts. */
 int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20], struct laser_error *err);
 
-/* Rank 0.  Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two copies of a tied
- * table? */
+/* Rank 0.  Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two
+ * copies of a tied table? */
 bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t matrix);
 
 /* Is the strategy tune? */

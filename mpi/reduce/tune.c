@@ -1,6 +1,6 @@
-/* The strategy tune: rounds of one gradient pass and one line search.  Singular vectors stay as they are; all singular values
- * move at once along the damped Newton direction of the loss (sensitivity/fisher.h), as far as the windows that
- * select allow and no guard text is harmed. */
+/* The strategy tune: rounds of one gradient pass and one line search.  Singular vectors stay as they are; all
+ * singular values move at once along the damped Newton direction of the loss (sensitivity/fisher.h), as far
+ * as the windows that select allow and no guard text is harmed. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,8 +19,8 @@
 #include "sensitivity/vectors.h"
 #include "store/values.h"
 
-/* Lengths of the first step that is tried, for each form of the Fisher information: the best ones of a real model with
- * damping 1 (doc/tune.md). */
+/* Lengths of the first step that is tried, for each form of the Fisher information: the best ones of a real
+ * model with damping 1 (doc/tune.md). */
 #define BLOCK_LENGTH    0.05
 #define DIAGONAL_LENGTH 0.02
 
@@ -44,15 +44,15 @@ struct tuning {
     struct laser_mpi_direction direction;
     bool block;
 
-    struct steps now;     /* those of the step taken last, whose number is `taken`; none before */
-    int taken;            /* every rank; -1: the model as it was */
-    int32_t *list;        /* every rank: numbers of edits of one step */
+    struct steps now; /* those of the step taken last, whose number is `taken`; none before */
+    int taken;        /* every rank; -1: the model as it was */
+    int32_t *list;    /* every rank: numbers of edits of one step */
 
     /* Rank 0. */
     struct laser_mpi_item_score *current, *trial, *best_scores; /* of every item */
     double *best_values;
-    double *values;                                      /* of the steps of a line search, one after another */
-    double *a, *b, *weights;                             /* of the windows of a part */
+    double *values;          /* of the steps of a line search, one after another */
+    double *a, *b, *weights; /* of the windows of a part */
     json_t *rounds;
 };
 
@@ -73,8 +73,8 @@ bool laser_mpi_tune_is(const struct laser_mpi_reduction *r)
 
 /* Rank 0.  Mean difference of the windows of a part, all of them (dataset -1) or those of one text. */
 static void compare(const struct tuning *t, enum laser_mpi_part part, int32_t dataset,
-                    const struct laser_mpi_item_score *from, const struct laser_mpi_item_score *to, double *mean,
-                    double *error)
+                    const struct laser_mpi_item_score *from, const struct laser_mpi_item_score *to,
+                    double *mean, double *error)
 {
     const struct laser_mpi_evaluation *e = &t->r->e;
     int n = 0;
@@ -135,15 +135,19 @@ static int add_step(struct tuning *t, double length, bool only_shrink, struct la
 }
 
 /* Collective.  The edits of steps that the line search asks for, switched on as the evaluation's list. */
-static int make_steps(struct tuning *t, const struct laser_line *line, struct steps *s, struct laser_error *err)
+static int make_steps(struct tuning *t, const struct laser_line *line, struct steps *s,
+                      struct laser_error *err)
 {
     struct laser_strategy_plan plan = {0};
     bool only_shrink = laser_deck_bool(t->run->deck, "reduce.only_shrink");
-    int code = LASER_OK, numbers[2];
+    int numbers[2];
+    /* Edits are made from the model as it was: none may be in place. */
+    int code = laser_mpi_agree(t->run->world, laser_mpi_evaluation_edits(&t->r->e, NULL, 0, err), err);
 
     *s = (struct steps){0};
-    if (t->run->rank == 0) {
-        plan.edits = calloc((size_t)(t->spectrum.n_matrices * (line->n - line->n_measured)) + 1, sizeof *plan.edits);
+    if (code == LASER_OK && t->run->rank == 0) {
+        plan.edits =
+            calloc((size_t)(t->spectrum.n_matrices * (line->n - line->n_measured)) + 1, sizeof *plan.edits);
         if (plan.edits == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the edits of a step");
         for (int i = line->n_measured; code == LASER_OK && i < line->n; ++i)
@@ -230,10 +234,11 @@ static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
                             json_pack("{s:f, s:f}", "difference", isfinite(mean) ? mean : 0, "stderr",
                                       isfinite(error) ? error : 0));
     }
-    laser_mpi_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s", step->length,
-                       step->difference, step->error, predicted, harmed);
+    laser_mpi_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s",
+                       step->length, step->difference, step->error, predicted, harmed);
     json_object_set_new(o, "length", json_real(step->length));
-    json_object_set_new(o, "difference", isfinite(step->difference) ? json_real(step->difference) : json_null());
+    json_object_set_new(o, "difference",
+                        isfinite(step->difference) ? json_real(step->difference) : json_null());
     json_object_set_new(o, "stderr", isfinite(step->error) ? json_real(step->error) : json_null());
     json_object_set_new(o, "predicted", isfinite(predicted) ? json_real(predicted) : json_null());
     json_object_set_new(o, "harms_guard", json_boolean(step->harms));
@@ -242,7 +247,8 @@ static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
 }
 
 /* Collective.  Steps that were asked for are made and measured; the best of all so far stays in *best. */
-static int measure(struct tuning *t, struct laser_line *line, struct found *best, json_t *list, struct laser_error *err)
+static int measure(struct tuning *t, struct laser_line *line, struct found *best, json_t *list,
+                   struct laser_error *err)
 {
     struct steps s;
     int first = line->n_measured, taken = -1, code = make_steps(t, line, &s, err);
@@ -270,12 +276,13 @@ static int measure(struct tuning *t, struct laser_line *line, struct found *best
         drop(t, &s, -1);
         return code;
     }
+    code = use(t, &s, err); /* what was measured last is taken out before its files go */
     drop(t, &s, taken);
     if (best->steps.n > 0)
         drop(t, &best->steps, -1);
     best->steps = s;
     best->step = taken;
-    return LASER_OK;
+    return code;
 }
 
 /* Collective.  One line search along t->direction from where the values are. */
@@ -302,7 +309,8 @@ static int search(struct tuning *t, double *length, struct found *best, json_t *
 static void choose_batches(const struct tuning *t, int round, struct laser_mpi_step_options *o)
 {
     const struct laser_mpi_evaluation *e = &t->r->e;
-    int64_t first = e->part_batch[LASER_PART_CALIBRATION], n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
+    int64_t first = e->part_batch[LASER_PART_CALIBRATION],
+            n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
     int64_t wanted = laser_deck_int(t->run->deck, "reduce.calibration_tokens"), count = 0, tokens = 0, start;
 
     for (int64_t b = 0; b < n && (tokens < wanted || wanted == 0); ++b, ++count)
@@ -359,9 +367,10 @@ static int run_round(struct tuning *t, int round, double *length, bool *moved, s
         code = search(t, length, &best, list, err);
     *moved = code == LASER_OK && best.steps.n > 0;
     if (t->run->rank == 0)
-        json_array_append_new(t->rounds, json_pack("{s:f, s:f, s:O, s:o}", "calibration_tokens", t->direction.tokens,
-                                                   "calibration_loss", t->direction.loss / t->direction.tokens, "steps",
-                                                   list, "taken", *moved ? json_real(*length) : json_null()));
+        json_array_append_new(t->rounds,
+                              json_pack("{s:f, s:f, s:O, s:o}", "calibration_tokens", t->direction.tokens,
+                                        "calibration_loss", t->direction.loss / t->direction.tokens, "steps",
+                                        list, "taken", *moved ? json_real(*length) : json_null()));
     json_decref(list);
     if (!*moved)
         return code;
@@ -409,6 +418,8 @@ static int conclude(struct tuning *t, struct laser_error *err)
 
     code = laser_mpi_agree(t->run->world, code, err);
     if (code == LASER_OK)
+        code = laser_mpi_agree(t->run->world, laser_mpi_evaluation_edits(&t->r->e, NULL, 0, err), err);
+    if (code == LASER_OK)
         code = laser_mpi_edits_make(t->run, &t->r->plan, &t->r->edits, err);
     if (code == LASER_OK)
         code = laser_mpi_agree(
@@ -454,8 +465,9 @@ static int allocate(struct tuning *t, struct laser_error *err)
         t->b = calloc(items, sizeof *t->b);
         t->weights = calloc(items, sizeof *t->weights);
         t->rounds = json_array();
-        bad = bad || t->current == NULL || t->trial == NULL || t->best_scores == NULL || t->best_values == NULL ||
-              t->values == NULL || t->a == NULL || t->b == NULL || t->weights == NULL || t->rounds == NULL;
+        bad = bad || t->current == NULL || t->trial == NULL || t->best_scores == NULL ||
+              t->best_values == NULL || t->values == NULL || t->a == NULL || t->b == NULL ||
+              t->weights == NULL || t->rounds == NULL;
     }
     return bad ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " singular values",
                                  t->spectrum.n_values)
@@ -490,8 +502,9 @@ static int prepare(struct tuning *t, struct laser_error *err)
         return code;
     t->block = choose_block(t->run, &why);
     if (t->run->rank == 0)
-        laser_mpi_log_line(t->run->log, "TUNE", "%" PRId64 " singular values of %" PRId64
-                           " matrices; Fisher information %s (%s)", t->spectrum.n_values, t->spectrum.n_matrices,
+        laser_mpi_log_line(t->run->log, "TUNE",
+                           "%" PRId64 " singular values of %" PRId64 " matrices; Fisher information %s (%s)",
+                           t->spectrum.n_values, t->spectrum.n_matrices,
                            t->block ? "of each matrix whole" : "on the diagonal", why);
     code = laser_mpi_vectors_make(t->run, err);
     return code == LASER_OK ? evaluate(t, NULL, -1, t->current, err) : code;
@@ -532,8 +545,8 @@ static json_t *guard_json(const struct tuning *t, int32_t dataset, enum laser_mp
         }
     if (n == 0)
         return json_null();
-    return json_pack("{s:I, s:f, s:f, s:o}", "windows", (json_int_t)n, "nll", before / tokens, "difference", mean,
-                     "stderr", isfinite(error) ? json_real(error) : json_null());
+    return json_pack("{s:I, s:f, s:f, s:o}", "windows", (json_int_t)n, "nll", before / tokens, "difference",
+                     mean, "stderr", isfinite(error) ? json_real(error) : json_null());
 }
 
 static int guards_json(struct tuning *t, struct laser_error *err)
@@ -544,8 +557,8 @@ static int guards_json(struct tuning *t, struct laser_error *err)
 
     for (int32_t i = e->n_datasets - e->n_guards; !bad && i < e->n_datasets; ++i)
         bad = json_object_set_new(guards, e->datasets[i].name,
-                                  json_pack("{s:o, s:o}", "selection", guard_json(t, i, LASER_PART_GUARD), "report",
-                                            guard_json(t, i, LASER_PART_GUARD_REPORT)));
+                                  json_pack("{s:o, s:o}", "selection", guard_json(t, i, LASER_PART_GUARD),
+                                            "report", guard_json(t, i, LASER_PART_GUARD_REPORT)));
     bad = bad || json_object_set(t->r->tune, "guards", guards);
     json_decref(guards);
     return bad ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory") : LASER_OK;
@@ -596,8 +609,9 @@ void laser_mpi_tune_say(const struct laser_mpi_reduction *r)
             part = json_object_get(guard, "selection");
             which = "decided too";
         }
-        laser_mpi_log_line(r->run->log, "RESULT", "guard %s: %+.5f +- %.5f nats on %" JSON_INTEGER_FORMAT " windows (%s)",
-                           name, json_number_value(json_object_get(part, "difference")),
+        laser_mpi_log_line(r->run->log, "RESULT",
+                           "guard %s: %+.5f +- %.5f nats on %" JSON_INTEGER_FORMAT " windows (%s)", name,
+                           json_number_value(json_object_get(part, "difference")),
                            json_number_value(json_object_get(part, "stderr")),
                            json_integer_value(json_object_get(part, "windows")), which);
     }

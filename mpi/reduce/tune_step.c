@@ -24,14 +24,16 @@ void laser_mpi_spectrum_free(struct laser_mpi_spectrum *s)
     memset(s, 0, sizeof *s);
 }
 
-int laser_mpi_spectrum_read(const struct laser_mpi_run *run, struct laser_mpi_spectrum *s, struct laser_error *err)
+int laser_mpi_spectrum_read(const struct laser_mpi_run *run, struct laser_mpi_spectrum *s,
+                            struct laser_error *err)
 {
     int code = LASER_OK;
 
     *s = (struct laser_mpi_spectrum){.n_matrices = run->matrices.n_matrices};
     s->first = malloc(((size_t)s->n_matrices + 1) * sizeof *s->first);
     if (s->first == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " matrices", s->n_matrices);
+        code =
+            laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " matrices", s->n_matrices);
     for (int64_t i = 0; code == LASER_OK && i < s->n_matrices; ++i) {
         const struct laser_matrix *m = &run->matrices.matrices[i];
 
@@ -74,7 +76,8 @@ static int read_array(FILE *in, const struct laser_tensor *t, int64_t n, double 
 }
 
 /* Rank 0: is it there? */
-static bool remembered(const struct laser_mpi_run *run, uint64_t key, int64_t n, struct laser_mpi_direction *d)
+static bool remembered(const struct laser_mpi_run *run, uint64_t key, int64_t n,
+                       struct laser_mpi_direction *d)
 {
     struct laser_safetensors_header header;
     double numbers[N_NUMBERS];
@@ -87,7 +90,8 @@ static bool remembered(const struct laser_mpi_run *run, uint64_t key, int64_t n,
         return false;
     in = fopen(path, "rb");
     if (in != NULL && header.n_tensors == 2)
-        found = read_array(in, &header.tensors[0], N_NUMBERS, numbers) && read_array(in, &header.tensors[1], n, d->step);
+        found = read_array(in, &header.tensors[0], N_NUMBERS, numbers) &&
+                read_array(in, &header.tensors[1], n, d->step);
     if (in != NULL)
         fclose(in);
     laser_safetensors_header_free(&header);
@@ -101,8 +105,8 @@ static bool remembered(const struct laser_mpi_run *run, uint64_t key, int64_t n,
 }
 
 /* "numbers" and "step" have elements of one size, so that they lie by name. */
-static int remember(const struct laser_mpi_run *run, uint64_t key, int64_t n, const struct laser_mpi_direction *d,
-                    struct laser_error *err)
+static int remember(const struct laser_mpi_run *run, uint64_t key, int64_t n,
+                    const struct laser_mpi_direction *d, struct laser_error *err)
 {
     const double numbers[N_NUMBERS] = {d->slope, d->curvature, d->tokens, d->loss};
     const struct laser_safetensors_item items[] = {
@@ -149,12 +153,14 @@ static int solve_all(struct laser_mpi_evaluation *e, const struct laser_mpi_spec
     memset(d->step, 0, (size_t)s->n_values * sizeof *d->step);
     for (int64_t i = 0; code == LASER_OK && i < s->n_matrices; ++i)
         if (statistics->matrices[i].owner == run->rank && statistics->matrices[i].fisher.gradient != NULL)
-            code = solve(run, &statistics->matrices[i], i, s->values + s->first[i], o->damping, d->step + s->first[i],
-                         numbers + 2 * i, err);
+            code = solve(run, &statistics->matrices[i], i, s->values + s->first[i], o->damping,
+                         d->step + s->first[i], numbers + 2 * i, err);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK) {
-        MPI_Reduce(root ? MPI_IN_PLACE : d->step, d->step, (int)s->n_values, MPI_DOUBLE, MPI_SUM, 0, run->world);
-        MPI_Reduce(root ? MPI_IN_PLACE : numbers, numbers, (int)(2 * s->n_matrices), MPI_DOUBLE, MPI_SUM, 0, run->world);
+        MPI_Reduce(root ? MPI_IN_PLACE : d->step, d->step, (int)s->n_values, MPI_DOUBLE, MPI_SUM, 0,
+                   run->world);
+        MPI_Reduce(root ? MPI_IN_PLACE : numbers, numbers, (int)(2 * s->n_matrices), MPI_DOUBLE, MPI_SUM, 0,
+                   run->world);
         d->slope = d->curvature = 0;
         for (int64_t i = 0; i < s->n_matrices; ++i) {
             d->slope += numbers[2 * i];
@@ -179,7 +185,8 @@ int laser_mpi_direction_find(struct laser_mpi_evaluation *e, const struct laser_
     MPI_Bcast(&known, 1, MPI_INT, 0, run->world);
     if (known)
         return LASER_OK;
-    code = laser_mpi_statistics_gather(e, &wanted, o->first_batch, o->end_batch, edits, n_edits, &statistics, err);
+    code = laser_mpi_statistics_gather(e, &wanted, o->first_batch, o->end_batch, edits, n_edits, &statistics,
+                                       err);
     if (code != LASER_OK)
         return code;
     code = solve_all(e, s, o, &statistics, d, err);

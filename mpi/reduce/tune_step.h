@@ -1,4 +1,5 @@
-/* The direction of a step in all singular values: one pass of the calibration text, and what follows from it. */
+/* The direction of a step in all singular values: one pass of the calibration text, and what follows from it.
+ */
 #ifndef LASER_MPI_REDUCE_TUNE_STEP_H
 #define LASER_MPI_REDUCE_TUNE_STEP_H
 
@@ -25,7 +26,7 @@ struct laser_mpi_step_options {
     bool block;
     double damping;
     int64_t first_batch, end_batch; /* of calibration */
-    uint64_t key;                   /* stands for all that the direction depends on: an earlier start's is used again */
+    uint64_t key; /* stands for all that the direction depends on: an earlier start's is used again */
 };
 
 /* Collective over run->world.  *spectrum from the scan's values.  Free with laser_mpi_spectrum_free. */
@@ -33,9 +34,10 @@ int laser_mpi_spectrum_read(const struct laser_mpi_run *run, struct laser_mpi_sp
                             struct laser_error *err);
 void laser_mpi_spectrum_free(struct laser_mpi_spectrum *spectrum);
 
-/* Collective.  With these edits in place (rank 0's), which make the values what they are now.  direction->step is the
- * caller's. */
-int laser_mpi_direction_find(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_spectrum *spectrum,
+/* Collective.  With these edits in place (rank 0's), which make the values what they are now. direction->step
+ * is the caller's. */
+int laser_mpi_direction_find(struct laser_mpi_evaluation *evaluation,
+                             const struct laser_mpi_spectrum *spectrum,
                              const struct laser_mpi_step_options *options, const int32_t *edits, int n_edits,
                              struct laser_mpi_direction *direction, struct laser_error *err);
 

@@ -242,8 +242,9 @@ static int run_pass(struct pass *p, struct laser_error *err)
     return bring_together(p, err);
 }
 
-int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e, const struct laser_mpi_statistics_options *options,
-                                int64_t first_batch, int64_t end_batch, const int32_t *edits, int n_edits,
+int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e,
+                                const struct laser_mpi_statistics_options *options, int64_t first_batch,
+                                int64_t end_batch, const int32_t *edits, int n_edits,
                                 struct laser_mpi_statistics *s, struct laser_error *err)
 {
     struct laser_mpi_run *run = e->run;
@@ -256,7 +257,8 @@ int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e, const struct las
     *s = (struct laser_mpi_statistics){.options = *options, .n_matrices = run->matrices.n_matrices};
     s->matrices = calloc((size_t)s->n_matrices + 1, sizeof *s->matrices);
     if (code == LASER_OK && s->matrices == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " matrices", s->n_matrices);
+        code = laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " matrices",
+                               s->n_matrices);
     if (code == LASER_OK && e->team.group >= 0)
         code = laser_mpi_sums_create(e, options, &p.sums, err);
     code = laser_mpi_agree(run->world, code, err);

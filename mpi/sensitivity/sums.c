@@ -22,8 +22,8 @@ struct laser_mpi_sums {
     struct laser_mpi_evaluation *e;
     struct laser_mpi_statistics_options options;
     int64_t n;
-    struct entry *entries;    /* of run->matrices */
-    int64_t *by_tensor;       /* matrices, those of a tensor together, in the order of their elements */
+    struct entry *entries; /* of run->matrices */
+    int64_t *by_tensor;    /* matrices, those of a tensor together, in the order of their elements */
     bool has_units, is_leader;
 
     int32_t n_windows;
@@ -105,7 +105,8 @@ static int64_t shape_n(const struct laser_matrix *m)
     return m->rows < m->cols ? m->rows : m->cols;
 }
 
-double laser_mpi_statistics_bytes(const struct laser_mpi_run *run, const struct laser_mpi_statistics_options *o)
+double laser_mpi_statistics_bytes(const struct laser_mpi_run *run,
+                                  const struct laser_mpi_statistics_options *o)
 {
     double bytes = 0;
 
@@ -156,7 +157,8 @@ static int allocate(struct laser_mpi_sums *s, int64_t matrix, const struct laser
 
 /* ---- products ---- */
 
-/* out[tokens, n] (+)= x[tokens, width] vectors^T, for this shard's elements first .. first + width - 1 of each vector. */
+/* out[tokens, n] (+)= x[tokens, width] vectors^T, for this shard's elements first .. first + width - 1 of
+ * each vector. */
 static int multiply(struct laser_mpi_sums *s, const float *vectors, int64_t n, int64_t length, int64_t first,
                     int64_t width, int64_t tokens, const float *x, int64_t x_stride, float *out,
                     enum laser_output output, struct laser_error *err)
@@ -185,8 +187,9 @@ static int add_shards(const struct laser_mpi_sums *s, float *x, int64_t n, struc
 }
 
 /* u . delta: of a fused tensor a shard has several pieces of rows. */
-static int project_outputs(struct laser_mpi_sums *s, const struct laser_model_linear_site *site, const float *vectors,
-                           int64_t n, int64_t tokens, const float *delta, int64_t stride, struct laser_error *err)
+static int project_outputs(struct laser_mpi_sums *s, const struct laser_model_linear_site *site,
+                           const float *vectors, int64_t n, int64_t tokens, const float *delta,
+                           int64_t stride, struct laser_error *err)
 {
     enum laser_output output = LASER_STORE;
     int code = LASER_OK;
@@ -195,8 +198,8 @@ static int project_outputs(struct laser_mpi_sums *s, const struct laser_model_li
         const struct laser_model_rows *piece = &site->piece[p];
 
         if (piece->count > 0) {
-            code = multiply(s, vectors, n, site->rows, piece->first, piece->count, tokens, delta + at, stride, s->left,
-                            output, err);
+            code = multiply(s, vectors, n, site->rows, piece->first, piece->count, tokens, delta + at, stride,
+                            s->left, output, err);
             output = LASER_ADD;
         }
         at += piece->count;
@@ -206,22 +209,23 @@ static int project_outputs(struct laser_mpi_sums *s, const struct laser_model_li
     return code == LASER_OK && site->outputs_split ? add_shards(s, s->left, tokens * n, err) : code;
 }
 
-static int project_inputs(struct laser_mpi_sums *s, const struct laser_model_linear_site *site, const float *vectors,
-                          int64_t n, int64_t tokens, const float *x, int64_t stride, struct laser_error *err)
+static int project_inputs(struct laser_mpi_sums *s, const struct laser_model_linear_site *site,
+                          const float *vectors, int64_t n, int64_t tokens, const float *x, int64_t stride,
+                          struct laser_error *err)
 {
     int code = LASER_OK;
 
     if (site->column_count > 0)
-        code = multiply(s, vectors, n, site->columns, site->first_column, site->column_count, tokens, x, stride,
-                        s->right, LASER_STORE, err);
+        code = multiply(s, vectors, n, site->columns, site->first_column, site->column_count, tokens, x,
+                        stride, s->right, LASER_STORE, err);
     else
         memset(s->right, 0, (size_t)(tokens * n) * sizeof *s->right);
     return code == LASER_OK && site->inputs_split ? add_shards(s, s->right, tokens * n, err) : code;
 }
 
 /* u . delta and v . x of all tokens, on every shard. */
-static int project(struct laser_mpi_sums *s, int64_t matrix, const struct laser_model_linear_site *site, int64_t tokens,
-                   const float *x, int64_t x_stride, const float *delta, int64_t delta_stride,
+static int project(struct laser_mpi_sums *s, int64_t matrix, const struct laser_model_linear_site *site,
+                   int64_t tokens, const float *x, int64_t x_stride, const float *delta, int64_t delta_stride,
                    struct laser_error *err)
 {
     const struct laser_mpi_vectors *v = &s->entries[matrix].vectors;
@@ -231,8 +235,10 @@ static int project(struct laser_mpi_sums *s, int64_t matrix, const struct laser_
     if (code == LASER_OK)
         code = grow((void **)&s->right, &s->right_room, bytes, err);
     if (code == LASER_OK)
-        code = project_outputs(s, site, site->transposed ? v->right : v->left, v->n, tokens, delta, delta_stride, err);
-    return code == LASER_OK ? project_inputs(s, site, site->transposed ? v->left : v->right, v->n, tokens, x, x_stride, err)
+        code = project_outputs(s, site, site->transposed ? v->right : v->left, v->n, tokens, delta,
+                               delta_stride, err);
+    return code == LASER_OK ? project_inputs(s, site, site->transposed ? v->left : v->right, v->n, tokens, x,
+                                             x_stride, err)
                             : code;
 }
 
@@ -240,13 +246,14 @@ static int project(struct laser_mpi_sums *s, int64_t matrix, const struct laser_
 
 static int out_of_range(const struct laser_mpi_sums *s, int64_t matrix, struct laser_error *err)
 {
-    return laser_error_set(err, LASER_ENUMERIC, s->e->run->matrices.matrices[matrix].name,
-                           "its gradients are not finite, or grow by more than 10^4 from one window to another");
+    return laser_error_set(
+        err, LASER_ENUMERIC, s->e->run->matrices.matrices[matrix].name,
+        "its gradients are not finite, or grow by more than 10^4 from one window to another");
 }
 
 /* Terms of the first batch are kept as they are, for their size is not known yet. */
-static int add_terms(const struct laser_mpi_sums *s, int64_t matrix, double *sum, const float *terms, int64_t n, double unit,
-                     struct laser_error *err)
+static int add_terms(const struct laser_mpi_sums *s, int64_t matrix, double *sum, const float *terms,
+                     int64_t n, double unit, struct laser_error *err)
 {
     if (s->has_units)
         return laser_exact_add_float(sum, terms, n, unit) ? LASER_OK : out_of_range(s, matrix, err);
@@ -259,8 +266,8 @@ static int add_terms(const struct laser_mpi_sums *s, int64_t matrix, double *sum
 }
 
 /* The upper triangle of a sum of outer products. */
-static int add_square(struct laser_mpi_sums *s, int64_t matrix, int64_t tokens, int64_t n, const float *x, int64_t stride,
-                      double *sum, double unit, struct laser_error *err)
+static int add_square(struct laser_mpi_sums *s, int64_t matrix, int64_t tokens, int64_t n, const float *x,
+                      int64_t stride, double *sum, double unit, struct laser_error *err)
 {
     int code = grow((void **)&s->square, &s->square_room, square_of(n) * (int64_t)sizeof(float), err);
 
@@ -271,7 +278,8 @@ static int add_square(struct laser_mpi_sums *s, int64_t matrix, int64_t tokens, 
     return code;
 }
 
-static int add_window(const struct laser_mpi_sums *s, int64_t matrix, const double *g, struct laser_error *err)
+static int add_window(const struct laser_mpi_sums *s, int64_t matrix, const double *g,
+                      struct laser_error *err)
 {
     struct entry *entry = &s->entries[matrix];
     struct laser_fisher *f = &entry->sums.fisher;
@@ -327,8 +335,9 @@ static int add_values(struct laser_mpi_sums *s, int64_t matrix, int64_t tokens, 
 }
 
 /* What the shards have of x or delta becomes *whole[tokens, width], with its stride. */
-static int put_together(struct laser_mpi_sums *s, int64_t tokens, int64_t width, const struct laser_model_rows *pieces,
-                        int64_t n_pieces, const float **x, int64_t *stride, struct laser_error *err)
+static int put_together(struct laser_mpi_sums *s, int64_t tokens, int64_t width,
+                        const struct laser_model_rows *pieces, int64_t n_pieces, const float **x,
+                        int64_t *stride, struct laser_error *err)
 {
     int code = grow((void **)&s->whole, &s->whole_room, tokens * width * (int64_t)sizeof(float), err);
 
@@ -344,8 +353,9 @@ static int put_together(struct laser_mpi_sums *s, int64_t tokens, int64_t width,
     return add_shards(s, s->whole, tokens * width, err);
 }
 
-static int add_covariances(struct laser_mpi_sums *s, int64_t matrix, const struct laser_model_linear_site *site,
-                           int64_t tokens, const float *x, int64_t x_stride, const float *delta, int64_t delta_stride,
+static int add_covariances(struct laser_mpi_sums *s, int64_t matrix,
+                           const struct laser_model_linear_site *site, int64_t tokens, const float *x,
+                           int64_t x_stride, const float *delta, int64_t delta_stride,
                            struct laser_error *err)
 {
     const struct laser_model_rows inputs = {site->first_column, site->column_count};
@@ -359,9 +369,9 @@ static int add_covariances(struct laser_mpi_sums *s, int64_t matrix, const struc
         code = add_square(s, matrix, tokens, m->columns, x, x_stride, m->input, entry->input_unit, err);
     if (code == LASER_OK && site->outputs_split)
         code = put_together(s, tokens, site->rows, site->piece, site->pieces, &delta, &delta_stride, err);
-    return code == LASER_OK && s->is_leader
-               ? add_square(s, matrix, tokens, m->rows, delta, delta_stride, m->output, entry->output_unit, err)
-               : code;
+    return code == LASER_OK && s->is_leader ? add_square(s, matrix, tokens, m->rows, delta, delta_stride,
+                                                         m->output, entry->output_unit, err)
+                                            : code;
 }
 
 /* Which singular values are equal, if any are. */
@@ -372,7 +382,8 @@ static int find_equal(struct laser_mpi_sums *s, int64_t matrix, struct laser_err
 
     entry->unknown = malloc((size_t)n * sizeof *entry->unknown);
     if (entry->unknown == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " singular values", n);
+        return laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " singular values",
+                               n);
     for (int64_t i = 0; i < n; ++i)
         positive += entry->vectors.sigma[i] > 0;
     if (laser_fisher_unknowns(entry->vectors.sigma, n, entry->unknown) == positive) {
@@ -443,7 +454,8 @@ int laser_mpi_sums_begin(struct laser_mpi_sums *s, int64_t batch, struct laser_m
         s->window_of = malloc((size_t)tokens * sizeof *s->window_of);
         s->tokens_room = s->window_of == NULL ? 0 : tokens;
         if (s->window_of == NULL)
-            return laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " tokens", tokens);
+            return laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " tokens",
+                                   tokens);
     }
     for (int i = 0; i < b->n; ++i)
         for (int64_t t = s->e->windows[s->e->items[b->first + i]].n_tokens; t > 0; --t)
@@ -515,8 +527,8 @@ static double *output_of(struct entry *e, int64_t *n, double **unit)
 
 void laser_mpi_sums_fix_units(struct laser_mpi_sums *s, bool keep)
 {
-    static double *(*const kinds[])(struct entry *, int64_t *, double **) = {gradient_of, squares_of, fisher_of, input_of,
-                                                                             output_of};
+    static double *(*const kinds[])(struct entry *, int64_t *, double **) = {gradient_of, squares_of,
+                                                                             fisher_of, input_of, output_of};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; ++k) {
         double most = 0, *unit;
         int64_t n;

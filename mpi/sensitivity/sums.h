@@ -8,8 +8,9 @@
 struct laser_mpi_sums;
 
 /* Local, on every rank of a group.  LASER_ENOMEM with what would do; LASER_EINPUT. */
-int laser_mpi_sums_create(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_statistics_options *options,
-                          struct laser_mpi_sums **sums, struct laser_error *err);
+int laser_mpi_sums_create(struct laser_mpi_evaluation *evaluation,
+                          const struct laser_mpi_statistics_options *options, struct laser_mpi_sums **sums,
+                          struct laser_error *err);
 void laser_mpi_sums_free(struct laser_mpi_sums *sums);
 
 /* Before each batch of windows: *sink takes its gradients, collective over the group. */

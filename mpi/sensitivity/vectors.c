@@ -174,7 +174,8 @@ void laser_mpi_vectors_cost(const struct laser_mpi_run *run, double *file_bytes,
 {
     *file_bytes = *memory_bytes = 0;
     for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
-        double rows = (double)run->matrices.matrices[i].rows, columns = (double)run->matrices.matrices[i].cols;
+        double rows = (double)run->matrices.matrices[i].rows,
+               columns = (double)run->matrices.matrices[i].cols;
         double n = fmin(rows, columns), bytes = 4 * n * (rows + columns);
 
         *file_bytes += bytes;

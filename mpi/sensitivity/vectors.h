@@ -1,6 +1,6 @@
-/* Singular vectors of matrices in files, for products with the hidden states and gradients of a model: one file for each matrix in
- * `work/vectors` of the output directory, mapped into memory by the ranks that need it, so that the ranks of a
- * node share one copy and the system may drop it.
+/* Singular vectors of matrices in files, for products with the hidden states and gradients of a model: one
+ * file for each matrix in `work/vectors` of the output directory, mapped into memory by the ranks that need
+ * it, so that the ranks of a node share one copy and the system may drop it.
  */
 #ifndef LASER_MPI_SENSITIVITY_VECTORS_H
 #define LASER_MPI_SENSITIVITY_VECTORS_H

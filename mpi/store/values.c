@@ -35,8 +35,9 @@ static int hash_all(int64_t n, const char *const *names, const double *const *va
     return LASER_OK;
 }
 
-int laser_values_write(const char *directory, int64_t n, const char *const *names, const double *const *values,
-                       const int64_t *counts, uint64_t *hash, struct laser_error *err)
+int laser_values_write(const char *directory, int64_t n, const char *const *names,
+                       const double *const *values, const int64_t *counts, uint64_t *hash,
+                       struct laser_error *err)
 {
     struct laser_safetensors_item *items = calloc((size_t)n + 1, sizeof *items);
     char path[4400];
@@ -65,11 +66,13 @@ static int read_vector(const char *path, const struct laser_tensor *t, int64_t n
     int bad;
 
     if (t->dtype != LASER_F64 || t->n_dims != 1 || t->shape[0] != n)
-        return laser_error_set(err, LASER_EINPUT, path, "%s: %" PRId64 " values in float64 were expected", t->name, n);
+        return laser_error_set(err, LASER_EINPUT, path, "%s: %" PRId64 " values in float64 were expected",
+                               t->name, n);
     in = fopen(path, "rb");
     if (in == NULL)
         return laser_error_set(err, LASER_EIO, path, "cannot open: %s", strerror(errno));
-    bad = fseek(in, (long)t->offset, SEEK_SET) != 0 || fread(values, sizeof *values, (size_t)n, in) != (size_t)n;
+    bad = fseek(in, (long)t->offset, SEEK_SET) != 0 ||
+          fread(values, sizeof *values, (size_t)n, in) != (size_t)n;
     fclose(in);
     return bad ? laser_error_set(err, LASER_EIO, path, "cannot read %s", t->name) : LASER_OK;
 }
@@ -89,8 +92,9 @@ int laser_values_read(const char *directory, uint64_t hash, const char *name, in
     for (int64_t i = 0; i < header.n_tensors; ++i)
         if (strcmp(header.tensors[i].name, name) == 0)
             found = &header.tensors[i];
-    code = found == NULL ? laser_error_set(err, LASER_EINPUT, path, "there are no singular values for %s", name)
-                         : read_vector(path, found, n, values, err);
+    code = found == NULL
+               ? laser_error_set(err, LASER_EINPUT, path, "there are no singular values for %s", name)
+               : read_vector(path, found, n, values, err);
     laser_safetensors_header_free(&header);
     return code;
 }

@@ -116,8 +116,9 @@ static const struct laser_deck_key keys[] = {
     {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "seed of the split into selection (validation) and report (test)"},
 
-    {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget|tune", NO_RANGE,
-     NULL, "snr", 1, REDUCES, "strategy", "NAME", 0, "which matrices are tried, in what order and how"},
+    {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget|tune",
+     NO_RANGE, NULL, "snr", 1, REDUCES, "strategy", "NAME", 0,
+     "which matrices are tried, in what order and how"},
     {"reduce.candidates", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, "15", 1, REDUCES, "candidates", "K",
      0, "matrices that snr, denoise and budget try, lowest score first; 0 = 15 for snr, all for the others"},
     {"reduce.types", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
@@ -154,19 +155,24 @@ static const struct laser_deck_key keys[] = {
      "candidates that idle groups evaluate ahead of their turn; changes no decision"},
 
     {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
-     "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains nothing"},
-    {"reduce.fisher", LASER_TYPE_ENUM, "auto", "auto|block|diagonal", NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
-     "Fisher information that tune divides by: between all singular values of a matrix, or of each alone; auto: block "
+     "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains "
+     "nothing"},
+    {"reduce.fisher", LASER_TYPE_ENUM, "auto", "auto|block|diagonal", NO_RANGE, NULL, NULL, 1, REDUCES, NULL,
+     NULL, 0,
+     "Fisher information that tune divides by: between all singular values of a matrix, or of each alone; "
+     "auto: block "
      "where memory allows"},
     {"reduce.damping", LASER_TYPE_REAL, "1", NULL, 1e-6, 1e6, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "what tune adds to the Fisher information, in units of its mean over a matrix"},
     {"reduce.step", LASER_TYPE_REAL, "0", NULL, 0, 1e3, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
-     "length of the first step that tune tries, 1 = the whole damped Newton step; 0 = 0.05 (block) or 0.02 (diagonal)"},
-    {"reduce.only_shrink", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, "only-shrink", NULL, 0,
-     "tune may lower singular values, never raise them"},
-    {"reduce.calibration_tokens", LASER_TYPE_INT, "24576", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
-     "tokens that a round of tune takes gradients on, other ones in each round; 0 = all there are"},
-    {"reduce.calibration_share", LASER_TYPE_REAL, "0.75", NULL, 0.01, 0.99, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+     "length of the first step that tune tries, 1 = the whole damped Newton step; 0 = 0.05 (block) or 0.02 "
+     "(diagonal)"},
+    {"reduce.only_shrink", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, "only-shrink",
+     NULL, 0, "tune may lower singular values, never raise them"},
+    {"reduce.calibration_tokens", LASER_TYPE_INT, "24576", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL,
+     0, "tokens that a round of tune takes gradients on, other ones in each round; 0 = all there are"},
+    {"reduce.calibration_share", LASER_TYPE_REAL, "0.75", NULL, 0.01, 0.99, NULL, NULL, 1, REDUCES, NULL,
+     NULL, 0,
      "share of the selecting windows that tune takes gradients on; the others choose the length of a step"},
     {"reduce.selection_tokens", LASER_TYPE_INT, "16384", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "tokens that choose the length of a step at most; 0 = no limit"},

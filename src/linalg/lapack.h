@@ -5,8 +5,8 @@
 
 void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
             const double *a, const int *lda, const double *beta, double *c, const int *ldc);
-void ssyrk_(const char *uplo, const char *trans, const int *n, const int *k, const float *alpha, const float *a,
-            const int *lda, const float *beta, float *c, const int *ldc);
+void ssyrk_(const char *uplo, const char *trans, const int *n, const int *k, const float *alpha,
+            const float *a, const int *lda, const float *beta, float *c, const int *ldc);
 void dsyr2k_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
              const double *a, const int *lda, const double *b, const int *ldb, const double *beta, double *c,
              const int *ldc);

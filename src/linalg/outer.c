@@ -6,7 +6,8 @@
 
 #include "linalg/lapack.h"
 
-int laser_outer_sum(int64_t rows, int64_t n, const float *x, int64_t x_stride, float *out, struct laser_error *err)
+int laser_outer_sum(int64_t rows, int64_t n, const float *x, int64_t x_stride, float *out,
+                    struct laser_error *err)
 {
     int order = (int)n, depth = (int)rows, stride = (int)x_stride;
     const float one = 1, zero = 0;

@@ -8,7 +8,8 @@
 
 #include "search/sweep.h"
 
-static const char *const names[] = {"snr", "backward", "all", "sweep", "compose", "denoise", "budget", "tune"};
+static const char *const names[] = {"snr",     "backward", "all",    "sweep",
+                                    "compose", "denoise",  "budget", "tune"};
 
 int laser_strategy_parse(const char *word)
 {

@@ -24,8 +24,7 @@ static int parse_rank(const char *text, int64_t *k)
 /* values: and 16 hexadecimal digits */
 static int parse_hash(const char *text, uint64_t *hash)
 {
-    if (strncmp(text, "values:", 7) != 0 || strlen(text) != 23 ||
-        strspn(text + 7, "0123456789abcdef") != 16)
+    if (strncmp(text, "values:", 7) != 0 || strlen(text) != 23 || strspn(text + 7, "0123456789abcdef") != 16)
         return 0;
     *hash = strtoull(text + 7, NULL, 16);
     return 1;
@@ -124,9 +123,9 @@ int64_t laser_edit_apply(const struct laser_edit *edit, const double *s, int64_t
     }
     for (int64_t i = 0; i < n; i++) {
         s_new[i] = edit->kind == LASER_EDIT_VALUES ? edit->values[i]
-                   : i >= k                         ? 0
-                   : soft                           ? soften(edit, s[i], a, beta)
-                                                    : s[i];
+                   : i >= k                        ? 0
+                   : soft                          ? soften(edit, s[i], a, beta)
+                                                   : s[i];
         above += s_new[i] > 0;
     }
     return above;

@@ -38,11 +38,11 @@ allowed() {
     mpi/evaluate)
         echo "base checkpoint comm corpus forward generate kernels model schedule search store task tokenizer" ;;
     mpi/sensitivity)
-        echo "base checkpoint comm evaluate kernels linalg model schedule store" ;;
+        echo "base checkpoint comm evaluate kernels linalg model schedule spectrum store" ;;
     mpi/reduce)
         echo "base checkpoint comm corpus evaluate layout linalg report schedule search sensitivity spectrum store svd" ;;
     mpi/commands)
-        echo "base checkpoint comm evaluate exchange generate kernels layout linalg reduce report schedule search store task" ;;
+        echo "base checkpoint comm evaluate exchange generate kernels layout linalg reduce report schedule search sensitivity store task" ;;
     *) echo "" ;;
     esac
 }

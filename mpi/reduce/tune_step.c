@@ -11,56 +11,9 @@
 #include "comm/agree.h"
 #include "search/rundir.h"
 #include "sensitivity/statistics.h"
-#include "store/parts.h"
 
 /* Beside the step: slope, curvature, tokens, loss. */
 enum { N_NUMBERS = 4 };
-
-void laser_mpi_spectrum_free(struct laser_mpi_spectrum *s)
-{
-    free(s->first);
-    free(s->original);
-    free(s->values);
-    memset(s, 0, sizeof *s);
-}
-
-int laser_mpi_spectrum_read(const struct laser_mpi_run *run, struct laser_mpi_spectrum *s,
-                            struct laser_error *err)
-{
-    int code = LASER_OK;
-
-    *s = (struct laser_mpi_spectrum){.n_matrices = run->matrices.n_matrices};
-    s->first = malloc(((size_t)s->n_matrices + 1) * sizeof *s->first);
-    if (s->first == NULL)
-        code =
-            laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " matrices", s->n_matrices);
-    for (int64_t i = 0; code == LASER_OK && i < s->n_matrices; ++i) {
-        const struct laser_matrix *m = &run->matrices.matrices[i];
-
-        s->first[i] = s->n_values;
-        s->n_values += m->rows < m->cols ? m->rows : m->cols;
-    }
-    if (code == LASER_OK) {
-        s->first[s->n_matrices] = s->n_values;
-        s->original = calloc((size_t)s->n_values + 1, sizeof *s->original);
-        s->values = calloc((size_t)s->n_values + 1, sizeof *s->values);
-        if (s->original == NULL || s->values == NULL)
-            code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " singular values",
-                                   s->n_values);
-    }
-    for (int64_t i = 0; code == LASER_OK && run->rank == 0 && i < s->n_matrices; ++i)
-        if (run->outcomes[i].status == LASER_OUTCOME_SCANNED)
-            code = laser_part_read(run->output, &run->outcomes[i].values, s->original + s->first[i], err);
-    code = laser_mpi_agree(run->world, code, err);
-    if (code != LASER_OK) {
-        laser_mpi_spectrum_free(s);
-        return code;
-    }
-    if (run->rank == 0)
-        memcpy(s->values, s->original, (size_t)s->n_values * sizeof *s->values);
-    MPI_Bcast(s->values, (int)s->n_values, MPI_DOUBLE, 0, run->world);
-    return LASER_OK;
-}
 
 /* ---- a direction that an earlier start found ---- */
 

@@ -7,14 +7,7 @@
 
 #include "base/error.h"
 #include "evaluate/evaluate.h"
-
-/* The singular values of all matrices of the scan, one after another, on rank 0. */
-struct laser_mpi_spectrum {
-    int64_t n_matrices, n_values;
-    int64_t *first;   /* [n_matrices + 1] where the values of a matrix begin */
-    double *original; /* [n_values] */
-    double *values;   /* [n_values] as they are now */
-};
+#include "sensitivity/predict.h"
 
 /* Where the loss falls, to second order: for length L its sum changes by L slope + L^2 curvature / 2. */
 struct laser_mpi_direction {
@@ -28,11 +21,6 @@ struct laser_mpi_step_options {
     int64_t first_batch, end_batch; /* of calibration */
     uint64_t key; /* stands for all that the direction depends on: an earlier start's is used again */
 };
-
-/* Collective over run->world.  *spectrum from the scan's values.  Free with laser_mpi_spectrum_free. */
-int laser_mpi_spectrum_read(const struct laser_mpi_run *run, struct laser_mpi_spectrum *spectrum,
-                            struct laser_error *err);
-void laser_mpi_spectrum_free(struct laser_mpi_spectrum *spectrum);
 
 /* Collective.  With these edits in place (rank 0's), which make the values what they are now. direction->step
  * is the caller's. */

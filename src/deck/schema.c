@@ -2,20 +2,23 @@
 
 #include <string.h>
 
-#define SCAN_LIKE (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE)
+#define SCAN_LIKE (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE | LASER_IN_SENSITIVITY)
 #define SELECTS   (SCAN_LIKE | LASER_IN_DERIVE)
-#define EVALUATES (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
-#define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
-#define REDUCES   (LASER_IN_REDUCE | LASER_IN_PLAN)
-#define WORKS     (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_APPLY)
+#define EVALUATES                                                                                            \
+    (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN | LASER_IN_SENSITIVITY)
+#define ASKS     (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
+#define REDUCES  (LASER_IN_REDUCE | LASER_IN_PLAN)
+#define PREDICTS (REDUCES | LASER_IN_SENSITIVITY)
+#define WORKS    (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_APPLY)
 #define REPORTS                                                                                              \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
-     LASER_IN_REPORT)
+     LASER_IN_SENSITIVITY | LASER_IN_REPORT)
 #define WITH_MODEL (WORKS | LASER_IN_EXPORT | LASER_IN_GENERATE)
 #define RUNS_MODEL (EVALUATES | LASER_IN_GENERATE)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
-     LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT | LASER_IN_TASK)
+     LASER_IN_SENSITIVITY | LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT |          \
+     LASER_IN_TASK)
 #define ALL                                                                                                  \
     (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT |        \
      LASER_IN_GENERATE | LASER_IN_TASK)
@@ -23,8 +26,8 @@
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
-    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|evaluate|reduce|generate", NO_RANGE, NULL, NULL, 0,
-     ALL, NULL, NULL, 0, "what to do when the command line does not say"},
+    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|evaluate|sensitivity|reduce|generate", NO_RANGE,
+     NULL, NULL, 0, ALL, NULL, NULL, 0, "what to do when the command line does not say"},
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
      "model directory, one .safetensors or HDF5 file, or org/name in the local hub cache"},
     {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
@@ -135,7 +138,7 @@ static const struct laser_deck_key keys[] = {
     {"reduce.edits", LASER_TYPE_LIST,
      "laserrmt,marchenko-pastur,gavish-donoho,shrink:1,shrink:0.7,shrink:0.5,shrink:0.25,wiener:0.7,"
      "wiener:0.5,wiener:0.25",
-     NULL, NO_RANGE, laser_check_edit, NULL, 1, REDUCES, NULL, NULL, 0,
+     NULL, NO_RANGE, laser_check_edit, NULL, 1, PREDICTS, NULL, NULL, 0,
      "what denoise tries on a matrix: threshold rules, shrink:F and wiener:F with F times the estimated "
      "noise"},
     {"reduce.accept", LASER_TYPE_ENUM, "paired", "paired|laserrmt", NO_RANGE, NULL, "laserrmt", 1, REDUCES,
@@ -157,12 +160,12 @@ static const struct laser_deck_key keys[] = {
     {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
      "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains "
      "nothing"},
-    {"reduce.fisher", LASER_TYPE_ENUM, "auto", "auto|block|diagonal", NO_RANGE, NULL, NULL, 1, REDUCES, NULL,
+    {"reduce.fisher", LASER_TYPE_ENUM, "auto", "auto|block|diagonal", NO_RANGE, NULL, NULL, 1, PREDICTS, NULL,
      NULL, 0,
      "Fisher information that tune divides by: between all singular values of a matrix, or of each alone; "
      "auto: block "
      "where memory allows"},
-    {"reduce.damping", LASER_TYPE_REAL, "1", NULL, 1e-6, 1e6, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+    {"reduce.damping", LASER_TYPE_REAL, "1", NULL, 1e-6, 1e6, NULL, NULL, 1, PREDICTS, NULL, NULL, 0,
      "what tune adds to the Fisher information, in units of its mean over a matrix"},
     {"reduce.step", LASER_TYPE_REAL, "0", NULL, 0, 1e3, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "length of the first step that tune tries, 1 = the whole damped Newton step; 0 = 0.05 (block) or 0.02 "
@@ -289,6 +292,12 @@ static const struct laser_deck_command commands[] = {
      "Scans a model, edits the matrices of lowest score one after another, keeps an edit if perplexity on "
      "the given texts "
      "allows it, and writes a checkpoint that transformers loads."},
+    {LASER_COMMAND_SENSITIVITY, "sensitivity", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "what every singular value is worth to the loss, by one gradient",
+     "Scans a model and passes the given texts once forward and once backward through it: gradient and "
+     "Fisher information of "
+     "every singular value, and what each cut or shrinkage is predicted to do to the loss.  Writes "
+     "sensitivity.h5."},
     {LASER_COMMAND_APPLY, "apply", "PLAN.yaml --model DIR [OPTIONS]", 1, 1, 0,
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},

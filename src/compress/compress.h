@@ -49,7 +49,7 @@ const struct laser_compress_method *laser_compress_method_find(const char *name)
 struct laser_root {
     int64_t n;
     int64_t rank;    /* eigenvalues above n eps times the largest: fewer than n if M is singular */
-    double *vectors; /* Q [n, n], row-major, eigenvector i in column i, largest first */
+    double *vectors; /* Q^T [n, n]: row i is the eigenvector of the i-th largest eigenvalue */
     double *roots;   /* [n] square roots of the damped eigenvalues, largest first, all > 0 */
 };
 

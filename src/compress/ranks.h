@@ -51,10 +51,10 @@ struct laser_rank_summary {
     double rate; /* largest predicted loss per parameter saved of a step taken */
 };
 
-/* ranks [n] (out): LASER_RANK_DENSE or 1 <= k < rows columns / (rows + columns), a multiple of
- * options->multiple. LASER_EUSAGE: a value out of range; a target that cannot be met (names the smallest
- * size, or share, that can). LASER_ENUMERIC: a value of s is not finite or they are not in order (matrix
- * named).  LASER_ENOMEM. */
+/* ranks [n] (out): LASER_RANK_DENSE, or a multiple of options->multiple with which the factors of the matrix
+ * (of its group, taken together) are smaller than the dense form. LASER_EUSAGE: a value out of range; a
+ * target that cannot be met (names the smallest size, or share, that can). LASER_ENUMERIC: a value of s is
+ * not finite or they are not in order (matrix named).  LASER_ENOMEM. */
 int laser_ranks_choose(const struct laser_rank_matrix *matrices, int64_t n,
                        const struct laser_rank_options *options, int64_t *ranks,
                        struct laser_rank_summary *summary, struct laser_error *err);

@@ -23,7 +23,7 @@ allowed() {
     src/checkpoint | src/corpus | src/deck | src/kernels | src/layout | src/spectrum) echo base ;;
     src/tokenizer) echo "base checkpoint" ;;
     src/linalg | src/report | src/search) echo "base spectrum" ;;
-    src/compress) echo "base linalg" ;;
+    src/compress) echo "base checkpoint linalg" ;;
     src/exchange) echo "base checkpoint report" ;;
     src/task) echo "base checkpoint corpus kernels model" ;;
     src/model) echo "base checkpoint kernels" ;;

@@ -11,8 +11,8 @@
  * rank:   laser_factored_finish A file appears whole or not at all; a file that is already there, whole, may
  * be skipped (laser_factored_has). Memory is bounded by one pair of factors and a few MB.
  */
-#ifndef LASER_CHECKPOINT_FACTORED_H
-#define LASER_CHECKPOINT_FACTORED_H
+#ifndef LASER_COMPRESS_FACTORED_H
+#define LASER_COMPRESS_FACTORED_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,10 +37,11 @@ struct laser_factored {
     const struct laser_factor_pair *pairs;
     int n;
     enum laser_factored_form form;
-    bool set_dtype;
-    enum laser_dtype dtype;
-    char *config; /* config.json as it will be, or NULL */
-    char *index;  /* the shard index as it will be, or NULL */
+    enum laser_dtype dtype; /* of the factors; LASER_DTYPE_COUNT: of the weight that they replace */
+    int *pair_of;           /* [tensors of the checkpoint] number in pairs, or -1 */
+    int *bias_of;           /* the same for biases of weights in pairs */
+    char *config, *index;   /* texts that replace config.json and the shard index, or NULL */
+    int64_t parameters;     /* of all tensors as written */
 };
 
 /* pairs[n] are borrowed and must outlive *out; their files are read by laser_factored_file only.  dtype: of

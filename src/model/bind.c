@@ -260,10 +260,11 @@ static void refuse_unused_ranks(struct laser_binder *b)
         snprintf(name, sizeof name, "%.500s.ALinear.weight", module);
         tensor = laser_checkpoint_find_index(m->checkpoint, name);
         if (tensor < 0 || m->tensor_layer[tensor] == -2)
-            laser_bind_fail(b, LASER_EINPUT, module,
-                            "truncation_ranks in config.json gives it a rank of %lld, but a %s model has no linear "
-                            "layer of this name",
-                            (long long)json_integer_value(rank), m->arch.model_type);
+            laser_bind_fail(
+                b, LASER_EINPUT, module,
+                "truncation_ranks in config.json gives it a rank of %lld, but a %s model has no linear "
+                "layer of this name",
+                (long long)json_integer_value(rank), m->arch.model_type);
     }
 }
 

@@ -24,6 +24,7 @@ allowed() {
     src/tokenizer) echo "base checkpoint" ;;
     src/linalg | src/report | src/search) echo "base spectrum" ;;
     src/sensitivity) echo "base linalg" ;;
+    src/compress) echo "base checkpoint linalg" ;;
     src/exchange) echo "base checkpoint report" ;;
     src/task) echo "base checkpoint corpus kernels model" ;;
     src/model) echo "base checkpoint kernels" ;;

@@ -38,9 +38,9 @@ allowed() {
     mpi/evaluate)
         echo "base checkpoint comm corpus forward generate kernels model schedule search store task tokenizer" ;;
     mpi/reduce)
-        echo "base checkpoint comm corpus evaluate layout linalg report schedule search spectrum store svd" ;;
+        echo "base checkpoint comm compress corpus evaluate layout linalg report schedule search spectrum store svd" ;;
     mpi/commands)
-        echo "base checkpoint comm evaluate exchange generate kernels layout linalg reduce report schedule search store task" ;;
+        echo "base checkpoint comm compress evaluate exchange generate kernels layout linalg reduce report schedule search store task" ;;
     *) echo "" ;;
     esac
 }

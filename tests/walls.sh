@@ -40,13 +40,12 @@ allowed() {
         echo "base checkpoint comm corpus forward generate kernels model schedule search store task tokenizer" ;;
     mpi/sensitivity)
         echo "base checkpoint comm evaluate kernels linalg model schedule spectrum store" ;;
+    mpi/compress)
+        echo "base checkpoint comm compress corpus evaluate report schedule search sensitivity" ;;
     mpi/reduce)
-        echo "base checkpoint comm corpus evaluate layout linalg report schedule search sensitivity spectrum store svd" ;;
+        echo "base checkpoint comm compress corpus evaluate layout linalg report schedule search sensitivity spectrum store svd" ;;
     mpi/commands)
-        echo "base checkpoint comm evaluate exchange generate kernels layout linalg reduce report schedule search sensitivity store task" ;;
-        echo "base checkpoint comm compress corpus evaluate layout linalg report schedule search spectrum store svd" ;;
-    mpi/commands)
-        echo "base checkpoint comm compress evaluate exchange generate kernels layout linalg reduce report schedule search store task" ;;
+        echo "base checkpoint comm compress evaluate exchange generate kernels layout linalg reduce report schedule search sensitivity store task" ;;
     *) echo "" ;;
     esac
 }

@@ -40,7 +40,8 @@ enum {
     LASER_IN_REPORT = 1 << LASER_COMMAND_REPORT,
     LASER_IN_EXPORT = 1 << LASER_COMMAND_EXPORT,
     LASER_IN_GENERATE = 1 << LASER_COMMAND_GENERATE,
-    LASER_IN_SENSITIVITY = 1 << LASER_COMMAND_SENSITIVITY
+    LASER_IN_SENSITIVITY = 1 << LASER_COMMAND_SENSITIVITY,
+    LASER_IN_COMPRESS = 1 << LASER_COMMAND_COMPRESS
 };
 
 /* A key.  Where the words of an enum or list are limited, words names them, separated by '|'. */

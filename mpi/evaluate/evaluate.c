@@ -59,6 +59,7 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK && e->model != NULL)
         code = laser_mpi_worker_create(e, &e->worker, err);
+    e->model_is_open = code == LASER_OK;
     return laser_mpi_agree(run->world, code, err);
 }
 

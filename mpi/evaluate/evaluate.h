@@ -88,6 +88,8 @@ struct laser_mpi_evaluation {
     struct laser_objective_part weights[2];                          /* of the selection and of the report */
     const struct laser_mpi_edit *edits;                              /* borrowed */
     int n_edits;
+    bool caches;        /* hidden states are kept for edits that come later, too (laser_mpi_evaluation_edits) */
+    bool model_is_open; /* by laser_mpi_evaluation_open */
 
     /* The layout, and this rank's place in it. */
     struct laser_mpi_team team;

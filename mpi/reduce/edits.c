@@ -228,14 +228,14 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     bool any = false;
 
     for (int e = 0; e < m->list->n; ++e)
-        n_mine += m->list->edits[e].matrix == matrix;
+        n_mine += m->list->edits[e].matrix == matrix && !m->list->edits[e].skip;
     missing->n = 0;
     missing->edits = malloc(((size_t)n_mine + 1) * sizeof *missing->edits);
     missing->ratios = malloc(((size_t)n_mine * (size_t)n + 1) * sizeof *missing->ratios);
     if (missing->edits == NULL || missing->ratios == NULL)
         code = laser_error_set(err, LASER_ENOMEM, w->name, "no memory for %d edits", n_mine);
     for (int e = 0; code == LASER_OK && team->group_rank == 0 && e < m->list->n; ++e)
-        if (m->list->edits[e].matrix == matrix) {
+        if (m->list->edits[e].matrix == matrix && !m->list->edits[e].skip) {
             missing->edits[missing->n++] = e;
             any = any || access(m->list->files[e].path, R_OK) != 0;
         }
@@ -381,7 +381,7 @@ static int64_t *find_missing(const struct laser_mpi_run *run, const struct laser
     *n = 0;
     for (int e = 0; todo != NULL && listed != NULL && e < list->n; ++e) {
         int matrix = list->edits[e].matrix;
-        if (listed[matrix] || access(list->files[e].path, R_OK) == 0)
+        if (listed[matrix] || list->edits[e].skip || access(list->files[e].path, R_OK) == 0)
             continue;
         listed[matrix] = 1;
         todo[(*n)++] = matrix;

@@ -135,15 +135,25 @@ static int check_ends(const struct laser_mpi_run *run, enum laser_precision prec
 
 static int candidates_and_edits(struct laser_mpi_reduction *r, json_t **results, struct laser_error *err)
 {
-    int code = LASER_OK;
+    bool screens = laser_mpi_screen_is(r);
+    int code = LASER_OK, any = 0;
 
     if (r->run->rank == 0) {
         code = laser_mpi_results_write(r->run, results, err);
         if (code == LASER_OK)
             code = laser_mpi_reduction_plan(r, err);
-        if (code == LASER_OK)
-            code = laser_mpi_edits_room(r->run, &r->plan, r->ranks, err);
+        any = r->plan.n_candidates > 0;
     }
+    code = laser_mpi_agree(r->run->world, code, err);
+    MPI_Bcast(&any, 1, MPI_INT, 0, r->run->world);
+    if (code == LASER_OK && screens) {
+        r->e.caches = true;
+        code = laser_mpi_evaluation_open(&r->e, err);
+        if (code == LASER_OK && any)
+            code = laser_mpi_reduction_screen(r, err);
+    }
+    if (code == LASER_OK && r->run->rank == 0)
+        code = laser_mpi_edits_room(r->run, &r->plan, r->ranks, err);
     code = laser_mpi_agree(r->run->world, code, err);
     return code == LASER_OK ? laser_mpi_edits_make(r->run, &r->plan, &r->edits, err) : code;
 }
@@ -162,6 +172,9 @@ static int open_with_edits(struct laser_mpi_reduction *r, json_t **results, stru
 {
     int code = candidates_and_edits(r, results, err);
 
+    if (code == LASER_OK && r->e.model_is_open)
+        return laser_mpi_agree(r->run->world,
+                               laser_mpi_evaluation_edits(&r->e, r->edits.files, r->edits.n, err), err);
     r->e.edits = r->edits.files;
     r->e.n_edits = r->edits.n;
     return code == LASER_OK ? laser_mpi_evaluation_open(&r->e, err) : code;

@@ -79,6 +79,12 @@ int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20]
  * copies of a tied table? */
 bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t matrix);
 
+/* Are the trials screened by a gradient: a strategy and an accept rule that allow it, and text that selects? */
+bool laser_mpi_screen_is(const struct laser_mpi_reduction *r);
+
+/* Collective, with the model loaded and no edits made.  Of r->plan those trials stay that promise something. */
+int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err);
+
 /* Is the strategy tune? */
 bool laser_mpi_tune_is(const struct laser_mpi_reduction *r);
 

@@ -159,6 +159,11 @@ static const struct laser_deck_key keys[] = {
     {"reduce.lookahead", LASER_TYPE_INT, "4", NULL, 0, 1000, NULL, NULL, 0, REDUCES, NULL, NULL, 0,
      "candidates that idle groups evaluate ahead of their turn; changes no decision"},
 
+    {"reduce.screen", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
+     "evaluate only edits that a gradient of the selecting text predicts to help, most promising first; not with strategy all "
+     "or backward, nor with questions alone"},
+    {"reduce.evaluations", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, "evaluations", "N", 0,
+     "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 50"},
     {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
      "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains "
      "nothing"},

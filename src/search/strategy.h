@@ -51,6 +51,7 @@ struct laser_strategy_options {
 struct laser_strategy_edit {
     int matrix; /* index into the list of matrices */
     char text[48];
+    bool skip; /* no trial needs it: it is not made */
 };
 
 /* Everything that a search needs besides windows and its rule; owns its arrays. */

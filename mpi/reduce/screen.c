@@ -19,11 +19,13 @@ bool laser_mpi_screen_is(const struct laser_mpi_reduction *r)
     const struct laser_deck *deck = r->run->deck;
 
     return laser_deck_bool(deck, "reduce.screen") && laser_deck_is(deck, "reduce.accept", "paired") &&
-           laser_screen_applies((enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy"))) &&
+           laser_screen_applies(
+               (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy"))) &&
            r->e.part_batch[LASER_PART_SELECTION + 1] > 0 && r->e.items[0] >= 0;
 }
 
-/* The batches of text that select, as many as reduce.calibration_tokens asks for; those of questions stand behind them. */
+/* The batches of text that select, as many as reduce.calibration_tokens asks for; those of questions stand
+ * behind them. */
 static int64_t last_batch(const struct laser_mpi_evaluation *e)
 {
     int64_t wanted = laser_deck_int(e->run->deck, "reduce.calibration_tokens"), tokens = 0, b;
@@ -57,8 +59,8 @@ static int share_edits(const struct laser_mpi_reduction *r, struct laser_strateg
 }
 
 /* changes[n]: what each edit is predicted to do. */
-static int predict(struct laser_mpi_reduction *r, const struct laser_mpi_statistics *statistics, double **changes,
-                   struct laser_error *err)
+static int predict(struct laser_mpi_reduction *r, const struct laser_mpi_statistics *statistics,
+                   double **changes, struct laser_error *err)
 {
     struct laser_mpi_run *run = r->run;
     struct laser_mpi_spectrum spectrum;
@@ -74,7 +76,8 @@ static int predict(struct laser_mpi_reduction *r, const struct laser_mpi_statist
         predicted = calloc((size_t)n + 1, sizeof *predicted);
         *changes = malloc(((size_t)n + 1) * sizeof **changes);
         if (predicted == NULL || *changes == NULL)
-            code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the predictions of %d edits", n);
+            code =
+                laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the predictions of %d edits", n);
         for (int i = 0; code == LASER_OK && i < n; ++i)
             predicted[i] = (struct laser_mpi_predicted){.matrix = edits[i].matrix, .text = edits[i].text};
         code = laser_mpi_agree(run->world, code, err);
@@ -98,9 +101,11 @@ static void say(const struct laser_mpi_reduction *r, const struct laser_screen_s
 
     if (e->batch_s > 0)
         snprintf(time, sizeof time, "; about %.0f s", batches * e->batch_s / e->team.n_groups);
-    laser_mpi_log_line(r->run->log, "SCREEN",
-                       "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond reduce.evaluations; "
-                       "the best promises %+.2e nats", s->after, s->before, time, s->hurting, s->too_many, s->promise);
+    laser_mpi_log_line(
+        r->run->log, "SCREEN",
+        "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond reduce.evaluations; "
+        "the best promises %+.2e nats",
+        s->after, s->before, time, s->hurting, s->too_many, s->promise);
 }
 
 static int screen(struct laser_mpi_reduction *r, const double *changes, struct laser_error *err)

@@ -121,9 +121,10 @@ static const struct laser_deck_key keys[] = {
     {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, HOLDS_OUT, NULL, NULL, 0,
      "seed of the split into selection (validation) and report (test)"},
 
-    {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget|tune",
+    {"reduce.strategy", LASER_TYPE_ENUM, "auto", "auto|snr|backward|all|sweep|compose|denoise|budget|tune",
      NO_RANGE, NULL, "snr", 1, REDUCES, "strategy", "NAME", 0,
-     "which matrices are tried, in what order and how"},
+     "how the model is improved: tune moves all singular values along their gradients, denoise tries cuts "
+     "and shrinkages of single matrices, ...; auto: tune with a text, denoise with questions"},
     {"reduce.candidates", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, "15", 1, REDUCES, "candidates", "K",
      0, "matrices that snr, denoise and budget try, lowest score first; 0 = 15 for snr, all for the others"},
     {"reduce.types", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
@@ -160,10 +161,11 @@ static const struct laser_deck_key keys[] = {
      "candidates that idle groups evaluate ahead of their turn; changes no decision"},
 
     {"reduce.screen", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
-     "evaluate only edits that a gradient of the selecting text predicts to help, most promising first; not with strategy all "
+     "evaluate only edits that a gradient of the selecting text predicts to help, most promising first; not "
+     "with strategy all "
      "or backward, nor with questions alone"},
-    {"reduce.evaluations", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, "evaluations", "N", 0,
-     "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 50"},
+    {"reduce.evaluations", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, "evaluations",
+     "N", 0, "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 50"},
     {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
      "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains "
      "nothing"},

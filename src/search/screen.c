@@ -73,7 +73,8 @@ static struct promise consider(const struct laser_screen_options *o, const struc
             p.change = change;
             break;
         }
-        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change && (is_sweep(o->strategy) || change < 0)) {
+        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change &&
+            (is_sweep(o->strategy) || change < 0)) {
             p.candidate = (struct laser_search_candidate){t, 1};
             p.change = change;
         }
@@ -82,7 +83,8 @@ static struct promise consider(const struct laser_screen_options *o, const struc
 }
 
 /* All edits of the candidates as one trial, which is tried first. */
-static int add_together(struct laser_strategy_plan *plan, struct promise *kept, int *n, struct laser_error *err)
+static int add_together(struct laser_strategy_plan *plan, struct promise *kept, int *n,
+                        struct laser_error *err)
 {
     struct laser_search_trial *trials = realloc(plan->trials, ((size_t)plan->n_trials + 1) * sizeof *trials);
     int32_t *numbers = NULL;
@@ -115,17 +117,19 @@ static void skip_unused(struct laser_strategy_plan *plan)
         }
 }
 
-int laser_screen(const struct laser_screen_options *o, const double *changes, struct laser_strategy_plan *plan,
-                 struct laser_screen_summary *s, struct laser_error *err)
+int laser_screen(const struct laser_screen_options *o, const double *changes,
+                 struct laser_strategy_plan *plan, struct laser_screen_summary *s, struct laser_error *err)
 {
-    int limit = o->evaluations > 0 ? o->evaluations : laser_screen_limit(o->strategy), n = 0, kept = 0, trials = 0;
+    int limit = o->evaluations > 0 ? o->evaluations : laser_screen_limit(o->strategy), n = 0, kept = 0,
+        trials = 0;
     struct promise *all = malloc(((size_t)plan->n_candidates + 1) * sizeof *all);
     struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 1) * sizeof *candidates);
     int code = LASER_OK;
 
     *s = (struct laser_screen_summary){0};
     if (all == NULL || candidates == NULL)
-        code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d candidates", plan->n_candidates);
+        code =
+            laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d candidates", plan->n_candidates);
     for (int c = 0; code == LASER_OK && c < plan->n_candidates; ++c) {
         struct promise p = consider(o, plan, changes, c);
 

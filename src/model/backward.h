@@ -49,11 +49,11 @@ struct laser_backward {
 };
 
 /* Which side of a weight the shards share out. */
-enum laser_split { LASER_SPLIT_NONE, LASER_SPLIT_OUTPUTS, LASER_SPLIT_INPUTS };
+enum laser_shared_side { LASER_SPLIT_NONE, LASER_SPLIT_OUTPUTS, LASER_SPLIT_INPUTS };
 
 /* gradient.c: hands the weights of a part to the sink. */
 int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
-                          enum laser_split split, int64_t n, const float *x, int64_t x_stride,
+                          enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
                           const float *delta, int64_t delta_stride, const int64_t *token_rows);
 
 /* dx[n, width] (+)= dy W, where the shard may have no part. */

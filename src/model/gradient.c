@@ -206,6 +206,9 @@ int laser_model_gradient_create_within(const struct laser_model *model, int64_t 
     *gradient = NULL;
     if (max_tokens < 1 || max_tokens > INT64_C(1) << 26)
         return laser_error_set(err, LASER_EUSAGE, NULL, "a batch of %lld tokens", (long long)max_tokens);
+    if (model->splits)
+        return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
+                               "its weights are stored as products of two; gradients are taken of dense weights only");
     g = calloc(1, sizeof *g);
     if (!g)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");
@@ -245,7 +248,7 @@ void laser_model_gradient_free(struct laser_model_gradient *g)
 }
 
 int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
-                          enum laser_split split, int64_t n, const float *x, int64_t x_stride,
+                          enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
                           const float *delta, int64_t delta_stride, const int64_t *token_rows)
 {
     const struct laser_model *m = b->model;

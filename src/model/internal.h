@@ -20,6 +20,8 @@ struct laser_part {
     float *values;                    /* vector, ready after loading */
     struct laser_thin *thin;          /* what replaces some of its outputs, in their order (thin.c) */
     int64_t first_piece, pieces;      /* of a linear weight: in the model's list, also where it is absent */
+    struct laser_split *split;        /* of a matrix: the pieces that it consists of, or NULL (split.c) */
+    int64_t bias_first;               /* of a piece: its first output in the bias */
 };
 
 /* A piece of a linear weight of the checkpoint that a part has, or, where other shards have all of it, could
@@ -27,6 +29,24 @@ struct laser_part {
 struct laser_bound_piece {
     int64_t tensor, origin, layer, rows, columns, first_column, column_count;
     bool transposed;
+};
+
+/* Some outputs of a part that the checkpoint holds as a product of two thin matrices, or the dense ones
+ * between them. */
+struct laser_split_piece {
+    int64_t first, count;   /* outputs of the part */
+    int64_t rank;           /* 0: dense */
+    int64_t middle;         /* thin: where its inputs stand among those of all thin pieces */
+    int64_t tensor;         /* thin: of its second factor */
+    struct laser_part part; /* dense: count x in; thin: the second factor, count x rank */
+    struct laser_split_piece *next;
+};
+
+/* A part in pieces: it has no bytes of its own. */
+struct laser_split {
+    struct laser_part in; /* the first factors of all thin pieces, one after another: sum of ranks x in */
+    struct laser_split_piece *pieces;
+    struct laser_split *next; /* of the model */
 };
 
 /* Where some outputs of a part come from: count rows of `in` elements (or values, for a vector). */
@@ -87,6 +107,7 @@ struct laser_model {
     struct laser_model_rows *piece_rows; /* which rows of each piece's matrix */
     int64_t piece_count, piece_room;
     int64_t *tensor_layer; /* [tensors of the checkpoint], -2: not used */
+    struct laser_split *splits;
     int64_t arena_bytes;
     unsigned char *arena;
     bool arena_is_ours, fills;
@@ -211,6 +232,17 @@ enum { LASER_TURNED = 1024 };
 void laser_part_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
                                float *dx, int64_t dx_stride, enum laser_output output,
                                const struct laser_turning *turning);
+/* split.c: where the next `count` outputs of a part are bound, from `first` on; *offset: the first of them in
+ * the part that is returned.  rank 0: dense; otherwise the second factor is `tensor`, and *in_first (may be
+ * NULL) is where its first factor starts in part->split->in, or -1 if that is bound already.  NULL: no
+ * memory. */
+struct laser_part *laser_split_extend(struct laser_model *model, struct laser_part *part, int64_t first,
+                                      int64_t count, int64_t rank, int64_t tensor, int64_t *offset,
+                                      int64_t *in_first);
+void laser_split_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
+                       int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
+int64_t laser_split_scratch_size(const struct laser_split *split, int64_t tokens);
+void laser_split_free_all(struct laser_model *model);
 
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,

@@ -272,8 +272,13 @@ static void a_configuration_alone_describes_the_factors(void **state)
         fail_msg("%s: %s", err.where, err.text);
     assert_int_equal(absent->n_tensors, written->n_tensors);
     for (int64_t i = 0; i < written->n_tensors; i++) {
-        assert_string_equal(absent->tensors[i].name, written->tensors[i].name);
-        assert_int_equal(absent->tensors[i].size_bytes, written->tensors[i].size_bytes);
+        const struct laser_tensor *t = laser_checkpoint_find(absent, written->tensors[i].name);
+
+        if (strcmp(written->tensors[i].name, "lm_head.weight") ==
+            0) /* tied: the other name is the usual one */
+            t = laser_checkpoint_find(absent, "model.embed_tokens.weight");
+        assert_non_null(t);
+        assert_int_equal(t->size_bytes, written->tensors[i].size_bytes);
     }
     laser_checkpoint_close(absent);
     laser_checkpoint_close(written);

@@ -98,11 +98,11 @@ static double *covariance(int64_t n, int64_t tokens, uint64_t seed)
 }
 
 /* The cut of w, which stays as it is; c, r: sums or NULL. */
-static struct laser_cut cut_of(const double *w, int64_t rows, int64_t columns, const double *c,
+static struct laser_whitened_cut cut_of(const double *w, int64_t rows, int64_t columns, const double *c,
                                const double *r, double tokens)
 {
     struct laser_root inputs, gradients;
-    struct laser_cut cut;
+    struct laser_whitened_cut cut;
     struct laser_error err = {0};
     double *copy = malloc((size_t)(rows * columns) * sizeof *copy);
 
@@ -123,7 +123,7 @@ static struct laser_cut cut_of(const double *w, int64_t rows, int64_t columns, c
     return cut;
 }
 
-static double *cut_product(const struct laser_cut *cut, int64_t k)
+static double *cut_product(const struct laser_whitened_cut *cut, int64_t k)
 {
     double *a = malloc((size_t)(cut->rows * k) * sizeof *a),
            *b = malloc((size_t)(cut->columns * k) * sizeof *b);
@@ -150,7 +150,7 @@ static void values_and_products_are_those_of_numpy(void **state)
         size_t n;
         double *w = array_of(o, "w", NULL), *c = array_of(o, "c", NULL), *r = array_of(o, "r", NULL);
         double *s = array_of(o, "s", &n), *expected = array_of(o, "product", NULL);
-        struct laser_cut cut =
+        struct laser_whitened_cut cut =
             cut_of(w, rows, columns, json_is_true(json_object_get(o, "inputs")) ? c : NULL,
                    json_is_true(json_object_get(o, "gradients")) ? r : NULL, (double)integer(o, "tokens"));
         double *found = cut_product(&cut, k);
@@ -182,7 +182,7 @@ static void predicted_loss_is_that_of_the_product(void **state)
     json_array_foreach(list, i, o)
     {
         double *w = array_of(o, "w", NULL), *c = array_of(o, "c", NULL), *r = array_of(o, "r", NULL);
-        struct laser_cut cut =
+        struct laser_whitened_cut cut =
             cut_of(w, integer(o, "rows"), integer(o, "columns"),
                    json_is_true(json_object_get(o, "inputs")) ? c : NULL,
                    json_is_true(json_object_get(o, "gradients")) ? r : NULL, (double)integer(o, "tokens"));
@@ -202,7 +202,7 @@ static void identities_give_the_plain_cut(void **state)
     enum { ROWS = 24, COLUMNS = 17, RANK = 6 };
     double *w = random_matrix(ROWS * COLUMNS, 3), *c = calloc(COLUMNS * COLUMNS, sizeof *c),
            *r = calloc(ROWS * ROWS, sizeof *r);
-    struct laser_cut plain, whitened;
+    struct laser_whitened_cut plain, whitened;
     double *p, *q, factor = sqrt(1 + LASER_ROOT_DAMPING);
 
     (void)state;
@@ -232,7 +232,7 @@ static void full_rank_gives_the_matrix_back(void **state)
     enum { ROWS = 20, COLUMNS = 31 };
     double *w = random_matrix(ROWS * COLUMNS, 5), *c = covariance(COLUMNS, 12, 6),
            *r = covariance(ROWS, 9, 7);
-    struct laser_cut cut = cut_of(w, ROWS, COLUMNS, c, r, 12);
+    struct laser_whitened_cut cut = cut_of(w, ROWS, COLUMNS, c, r, 12);
     double *p = cut_product(&cut, ROWS);
 
     (void)state;
@@ -266,7 +266,7 @@ static void no_other_cut_of_the_same_rank_costs_less(void **state)
 
     (void)state;
     for (int method = 0; method < 3; ++method) {
-        struct laser_cut cut = cut_of(w, ROWS, COLUMNS, method > 0 ? c : NULL, method > 1 ? r : NULL, TOKENS);
+        struct laser_whitened_cut cut = cut_of(w, ROWS, COLUMNS, method > 0 ? c : NULL, method > 1 ? r : NULL, TOKENS);
         double *p = cut_product(&cut, RANK);
         for (int64_t i = 0; i < ROWS * COLUMNS; ++i)
             p[i] -= w[i];
@@ -298,7 +298,7 @@ static void inputs_that_no_token_reached_leave_the_matrix_as_it_is(void **state)
 {
     enum { N = 7 };
     double *w = random_matrix(N * N, 15), c[N * N] = {0};
-    struct laser_cut plain = cut_of(w, N, N, NULL, NULL, 1), empty = cut_of(w, N, N, c, c, 1);
+    struct laser_whitened_cut plain = cut_of(w, N, N, NULL, NULL, 1), empty = cut_of(w, N, N, c, c, 1);
 
     (void)state;
     for (int i = 0; i < N; ++i)
@@ -314,7 +314,7 @@ static void factors_of_one_direction_are_of_equal_length(void **state)
     enum { ROWS = 9, COLUMNS = 16, RANK = 4 };
     double *w = random_matrix(ROWS * COLUMNS, 17), *c = covariance(COLUMNS, 40, 18), a[ROWS * RANK],
            b[RANK * COLUMNS];
-    struct laser_cut cut = cut_of(w, ROWS, COLUMNS, c, NULL, 40);
+    struct laser_whitened_cut cut = cut_of(w, ROWS, COLUMNS, c, NULL, 40);
 
     (void)state;
     laser_cut_factors(&cut, RANK, a, b);
@@ -332,7 +332,7 @@ static void factors_of_one_direction_are_of_equal_length(void **state)
 static void a_matrix_of_zeros_can_be_cut(void **state)
 {
     double w[6] = {0}, a[2], b[3];
-    struct laser_cut cut = cut_of(w, 2, 3, NULL, NULL, 1);
+    struct laser_whitened_cut cut = cut_of(w, 2, 3, NULL, NULL, 1);
 
     (void)state;
     laser_cut_factors(&cut, 1, a, b);
@@ -347,7 +347,7 @@ static void what_is_not_finite_is_named(void **state)
 {
     double c[4] = {1, 0, NAN, 1}, w[6] = {0, 1, 2, 3, INFINITY, 5};
     struct laser_root root;
-    struct laser_cut cut;
+    struct laser_whitened_cut cut;
     struct laser_error err = {0};
 
     (void)state;
@@ -361,7 +361,7 @@ static void a_covariance_of_another_size_is_refused(void **state)
 {
     double c[4] = {1, 0, 0, 1}, w[6] = {0, 1, 2, 3, 4, 5};
     struct laser_root root;
-    struct laser_cut cut;
+    struct laser_whitened_cut cut;
     struct laser_error err = {0};
 
     (void)state;

@@ -66,7 +66,7 @@ int64_t laser_root_bytes(int64_t n);
 int64_t laser_cut_bytes(int64_t rows, int64_t columns);
 
 /* A matrix taken apart: every cut of it can be read off. */
-struct laser_cut {
+struct laser_whitened_cut {
     int64_t rows, columns, n; /* n = min(rows, columns) */
     double *s;                /* [n] values of the whitened matrix, largest first */
     double *left;             /* [rows, n]: R^(-1/2) U, column i belongs to s[i] */
@@ -78,12 +78,12 @@ struct laser_cut {
  * LASER_ENUMERIC: an entry is not finite (named), or no convergence; LASER_ENOMEM; LASER_EINTERNAL: a root of
  * the wrong size. */
 int laser_cut_make(double *w, int64_t rows, int64_t columns, const struct laser_root *inputs,
-                   const struct laser_root *gradients, struct laser_cut *cut, struct laser_error *err);
-void laser_cut_free(struct laser_cut *cut);
+                   const struct laser_root *gradients, struct laser_whitened_cut *cut, struct laser_error *err);
+void laser_cut_free(struct laser_whitened_cut *cut);
 
 /* The factors of rank k, 1 <= k <= n: a [rows, k], b [k, columns].  The product is W_k; column i of a and row
  * i of b are scaled to the same length, so that narrow floating types hold both. */
-void laser_cut_factors(const struct laser_cut *cut, int64_t k, double *a, double *b);
+void laser_cut_factors(const struct laser_whitened_cut *cut, int64_t k, double *a, double *b);
 
 /* sum over i >= k of s[i]^2, smallest first.  Half of it is the predicted rise of the loss, in nats a token,
  * if C and R are both in use (only the order of matrices means anything otherwise). */

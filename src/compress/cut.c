@@ -99,7 +99,7 @@ static void whiten(double *w, double *other, int64_t rows, int64_t columns, cons
 }
 
 /* left = Q_R diag(1 / roots_R) left, right = right diag(1 / roots_C) Q_C^T */
-static void take_back(struct laser_cut *cut, double *other, const struct laser_root *inputs,
+static void take_back(struct laser_whitened_cut *cut, double *other, const struct laser_root *inputs,
                       const struct laser_root *gradients)
 {
     if (gradients != NULL) {
@@ -117,13 +117,13 @@ static void take_back(struct laser_cut *cut, double *other, const struct laser_r
 }
 
 int laser_cut_make(double *w, int64_t rows, int64_t columns, const struct laser_root *inputs,
-                   const struct laser_root *gradients, struct laser_cut *cut, struct laser_error *err)
+                   const struct laser_root *gradients, struct laser_whitened_cut *cut, struct laser_error *err)
 {
     int64_t n = rows < columns ? rows : columns;
     int code = check(w, rows, columns, inputs, gradients, err);
     double *other;
 
-    *cut = (struct laser_cut){.rows = rows, .columns = columns, .n = n};
+    *cut = (struct laser_whitened_cut){.rows = rows, .columns = columns, .n = n};
     if (code != LASER_OK)
         return code;
     other = malloc((size_t)rows * (size_t)columns * sizeof *other);
@@ -145,7 +145,7 @@ int laser_cut_make(double *w, int64_t rows, int64_t columns, const struct laser_
     return code;
 }
 
-void laser_cut_free(struct laser_cut *cut)
+void laser_cut_free(struct laser_whitened_cut *cut)
 {
     free(cut->s);
     free(cut->left);
@@ -162,7 +162,7 @@ int64_t laser_cut_bytes(int64_t rows, int64_t columns)
            32 * n;
 }
 
-void laser_cut_factors(const struct laser_cut *cut, int64_t k, double *a, double *b)
+void laser_cut_factors(const struct laser_whitened_cut *cut, int64_t k, double *a, double *b)
 {
     for (int64_t i = 0; i < k; ++i) {
         const double *right = cut->right + i * cut->columns;

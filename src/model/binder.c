@@ -135,6 +135,33 @@ static void note_storage(struct laser_part *part, bool is_first, enum laser_stor
         part->stored = LASER_STORED_F32; /* pieces of different types meet in float32 */
 }
 
+/* Pieces of one part are bound one after another. */
+static void note_piece(struct laser_binder *b, struct laser_part *part, struct laser_bound_piece piece,
+                       struct laser_model_rows rows)
+{
+    struct laser_model *m = b->model;
+
+    if (m->piece_count == m->piece_room) {
+        int64_t room = m->piece_room ? 2 * m->piece_room : 256;
+        struct laser_bound_piece *pieces = realloc(m->pieces, (size_t)room * sizeof *pieces);
+        struct laser_model_rows *all_rows = NULL;
+
+        m->pieces = pieces ? pieces : m->pieces;
+        if (pieces)
+            all_rows = realloc(m->piece_rows, (size_t)room * sizeof *all_rows);
+        m->piece_rows = all_rows ? all_rows : m->piece_rows;
+        if (!all_rows) {
+            laser_bind_fail(b, LASER_ENOMEM, NULL, "no memory for the list of weights");
+            return;
+        }
+        m->piece_room = room;
+    }
+    if (part->pieces++ == 0)
+        part->first_piece = m->piece_count;
+    m->pieces[m->piece_count] = piece;
+    m->piece_rows[m->piece_count++] = rows;
+}
+
 /* The rank of a weight that is stored as two thin ones, 0 for any other; module: its name without ".weight".
  */
 static int64_t low_rank(const struct laser_binder *b, const char *name, const struct laser_piece *p,
@@ -206,7 +233,13 @@ static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t 
         return;
     }
     tensor = laser_bind_find(b, name, p->stack, rows, cols, &storage);
-    if (tensor < 0 || p->row_count == 0 || p->col_count == 0)
+    if (tensor < 0)
+        return;
+    note_piece(b, part,
+               (struct laser_bound_piece){tensor, p->stack ? index * rows * cols : 0, b->layer, p->rows,
+                                          p->cols, p->col, p->col_count, transposed},
+               (struct laser_model_rows){p->row, p->row_count});
+    if (p->row_count == 0 || p->col_count == 0)
         return;
     home = laser_split_extend(b->model, part, first, p->row_count, 0, -1, &offset, NULL);
     if (!home) {

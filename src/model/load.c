@@ -390,6 +390,8 @@ void laser_model_free(struct laser_model *model)
     free(model->layers);
     free(model->experts);
     free(model->bindings);
+    free(model->pieces);
+    free(model->piece_rows);
     free(model->tensor_layer);
     free(model->kv_of_head);
     free(model);

@@ -85,7 +85,18 @@ static void add(struct list *l, const char *prefix, const char *name, const char
 static void add_linear(struct list *l, const char *name, int64_t out, int64_t in, bool bias)
 {
     bool turned = l->a->transposed;
+    char module[256];
+    int64_t rank;
 
+    snprintf(module, sizeof module, "%.120s%.120s", l->layer, name != NULL ? name : "");
+    rank = laser_arch_low_rank(l->a, module);
+    if (rank > 0) {
+        add(l, module, ".ALinear", ".weight", out, rank);
+        add(l, module, ".BLinear", ".weight", rank, in);
+        if (bias)
+            add(l, module, ".ALinear", ".bias", 0, out);
+        return;
+    }
     add(l, l->layer, name, ".weight", turned ? in : out, turned ? out : in);
     if (bias)
         add(l, l->layer, name, ".bias", 0, out);

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "base/node.h"
 #include "base/number.h"
 #include "base/text.h"
 
@@ -306,6 +307,115 @@ static void test_numbers_that_json_lacks_become_strings(void **state)
     json_decref(value);
 }
 
+/* A file below dir, its directories too; `gone` removes them again. */
+static void put_file(const char *name, const char *text)
+{
+    char path[256];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    for (char *slash = path; (slash = strchr(slash + 1, '/')) != NULL; *slash = '/') {
+        *slash = '\0';
+        assert_true(mkdir(path, 0777) == 0 || errno == EEXIST);
+    }
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static double control_groups(const char *list)
+{
+    char path[64], root[64];
+
+    put_file("list", list);
+    path_of("list", path);
+    path_of("groups", root);
+    return laser_control_group_memory(path, root);
+}
+
+static int remove_groups(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s/groups %s/list", dir, dir);
+    return system(command);
+}
+
+static void test_a_control_group_of_version_2_limits_memory(void **state)
+{
+    (void)state;
+    put_file("groups/job.slice/step/memory.max", "max\n");
+    put_file("groups/job.slice/memory.max", "2000000000\n");
+    assert_float_equal(control_groups("0::/job.slice/step\n"), 2e9, 0);
+    put_file("groups/job.slice/step/memory.high", "1500000000\n");
+    assert_float_equal(control_groups("0::/job.slice/step\n"), 1.5e9, 0);
+}
+
+static void test_a_control_group_of_version_1_limits_memory(void **state)
+{
+    (void)state;
+    put_file("groups/memory/slurm/uid_0/job_7/memory.limit_in_bytes", "3000000000\n");
+    put_file("groups/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    assert_float_equal(control_groups("9:cpu:/x\n4:memory:/slurm/uid_0/job_7\n0::/\n"), 3e9, 0);
+}
+
+static void test_a_control_group_mounted_with_others_limits_memory(void **state)
+{
+    (void)state;
+    put_file("groups/cpu,memory/a/memory.limit_in_bytes", "1000000000\n");
+    assert_float_equal(control_groups("3:cpu,memory:/a\n"), 1e9, 0);
+}
+
+static void test_a_control_group_whose_name_holds_colons_limits_memory(void **state)
+{
+    (void)state;
+    put_file("groups/memory/pod.slice:docker:1f/memory.limit_in_bytes", "1000000000\n");
+    assert_float_equal(control_groups("4:memory:/pod.slice:docker:1f\n"), 1e9, 0);
+}
+
+static void test_without_control_groups_there_is_no_limit(void **state)
+{
+    (void)state;
+    assert_true(isinf(control_groups("9:cpu:/x\n")));
+    assert_true(isinf(laser_control_group_memory("no-such-file", dir)));
+}
+
+/* What a child with that limit says is left, in MiB at most 200. */
+static int left_with_limit(int resource, rlim_t bytes)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct rlimit limit = {bytes, bytes};
+        struct laser_address_space space;
+        if (setrlimit(resource, &limit) != 0)
+            _exit(255);
+        space = laser_address_space();
+        _exit(space.name != NULL && space.limit_bytes == (double)bytes ? (int)(space.left_bytes / (1 << 20))
+                                                                       : 254);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void test_limits_of_the_process_are_known(void **state)
+{
+    int left;
+
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    skip();
+#endif
+    left = left_with_limit(RLIMIT_DATA, 200 << 20);
+    assert_in_range(left, 100, 200);
+    /* Below what is used already: nothing is left. */
+    assert_int_equal(left_with_limit(RLIMIT_AS, 1 << 20), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +432,12 @@ int main(void)
         cmocka_unit_test(test_rendered_json_reads_back),
         cmocka_unit_test(test_quoting_mends_what_is_not_utf8),
         cmocka_unit_test(test_numbers_that_json_lacks_become_strings),
+        cmocka_unit_test_teardown(test_a_control_group_of_version_2_limits_memory, remove_groups),
+        cmocka_unit_test_teardown(test_a_control_group_of_version_1_limits_memory, remove_groups),
+        cmocka_unit_test_teardown(test_a_control_group_mounted_with_others_limits_memory, remove_groups),
+        cmocka_unit_test_teardown(test_a_control_group_whose_name_holds_colons_limits_memory, remove_groups),
+        cmocka_unit_test_teardown(test_without_control_groups_there_is_no_limit, remove_groups),
+        cmocka_unit_test(test_limits_of_the_process_are_known),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -310,6 +310,23 @@ static void test_the_model_may_be_unknown(void **state)
     laser_rundir_close(&dir); /* harmless */
 }
 
+static void test_a_current_directory_that_is_no_more_is_an_error(void **state)
+{
+    struct laser_rundir dir;
+    struct laser_error err = {0};
+    char before[4096];
+
+    (void)state;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(mkdir(in_base("gone"), 0777), 0);
+    assert_int_equal(chdir(in_base("gone")), 0);
+    assert_int_equal(rmdir(in_base("gone")), 0);
+    assert_int_equal(open_at("a/b", &dir, &err), LASER_EIO);
+    assert_string_equal(err.where, "a/b");
+    assert_non_null(strstr(err.text, "the current directory cannot be resolved: No such file"));
+    assert_int_equal(chdir(before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_locks_a_process_number_that_is_ours_now_holds_nothing,
                                         there_are_no_locks, there_are_locks),
         cmocka_unit_test(test_the_model_may_be_unknown),
+        cmocka_unit_test(test_a_current_directory_that_is_no_more_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, make_base, remove_base);

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "evaluate/batches.h"
 #include "evaluate/layout.h"
 #include "evaluate/worker.h"
@@ -192,7 +193,7 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
 
     (void)team;
     r->n = all->e->batches[batch].n;
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
     r->work_s = MPI_Wtime() - start_s;
     return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
@@ -309,7 +310,7 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
 
     (void)team;
     r->n_windows = s->e->batches[batch].n;
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
         code = check_finite(s->e, batch, scores, err);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "evaluate/layout.h"
 #include "model/estimate.h"
 #include "model/rope.h"

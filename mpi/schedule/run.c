@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/node.h"
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "model/absent.h"
 #include "schedule/header.h"
 #include "schedule/speed.h"
@@ -26,31 +26,9 @@
 /* Of a limited run: to measure the machine takes about a hundredth of this. */
 #define WORTH_MEASURING_S 10
 
-/* The first signal that asks to stop; later ones change nothing. */
-static volatile sig_atomic_t signal_seen;
-
-static void remember_signal(int number)
-{
-    signal_seen = number;
-}
-
-void laser_mpi_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART};
-
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-}
-
-bool laser_mpi_signalled(void)
-{
-    return signal_seen != 0;
-}
-
 int laser_mpi_run_safe_point(struct laser_mpi_run *run, double expected_s, struct laser_error *err)
 {
-    int seen = laser_mpi_signalled(), any = 0, code = LASER_OK;
+    int seen = laser_mpi_signalled() != 0, any = 0, code = LASER_OK;
     double left_s = run->pace.deadline_s - MPI_Wtime();
     char takes[LASER_NUMBER_SIZE], left[LASER_NUMBER_SIZE];
 
@@ -89,10 +67,10 @@ int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err)
     struct timespec now;
     double limit_s = laser_deck_real(run->deck, "run.max_time");
 
-    if (signal_seen != 0)
+    if (laser_mpi_signalled() != 0)
         return laser_error_set(err, LASER_ESTOPPED, "",
                                "stopped by signal %d (%s); the same command goes on from here",
-                               (int)signal_seen, strsignal((int)signal_seen));
+                               laser_mpi_signalled(), strsignal(laser_mpi_signalled()));
     clock_gettime(CLOCK_MONOTONIC, &now);
     if ((double)(now.tv_sec - last.tv_sec) + 1e-9 * (double)(now.tv_nsec - last.tv_nsec) < 0.1)
         return LASER_OK;
@@ -183,11 +161,13 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
     return laser_mpi_agree(run->world, code, err);
 }
 
-/* What a rank may use: the deck's figure, or its share of the node's memory. */
+/* What a rank may use: the deck's figure, or its share of the node's memory; never more than the limits of
+ * the process leave. */
 static void set_memory_limit(struct laser_mpi_run *run)
 {
     double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
-    double base;
+    const struct laser_address_space space = laser_address_space();
+    double base = laser_resident_memory();
     int ranks, workers = run->size > 1 && run->rank == 0 ? 0 : 1;
     MPI_Comm node;
 
@@ -197,7 +177,10 @@ static void set_memory_limit(struct laser_mpi_run *run)
     MPI_Comm_free(&node);
     if (limit <= 0)
         limit = 0.9 * laser_node_memory() / ranks;
-    base = laser_resident_memory();
+    if (base + 0.9 * space.left_bytes < limit) {
+        limit = base + 0.9 * space.left_bytes;
+        run->limit_name = space.name;
+    }
     MPI_Allreduce(&base, &run->base_bytes, 1, MPI_DOUBLE, MPI_MAX, run->world);
     MPI_Allreduce(&limit, &run->memory_limit_bytes, 1, MPI_DOUBLE, MPI_MIN, run->world);
     workers = workers > 0 ? workers : INT_MAX; /* a node that has only the coordinator */

@@ -60,9 +60,15 @@ static int check_before_making(const char *path, const char *model_dir, struct l
 {
     char part[PATH_MAX], real[PATH_MAX];
 
-    snprintf(part, sizeof part, "%s", path);
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+        return laser_error_set(err, LASER_EUSAGE, path, "the path is too long");
     while (realpath(part, real) == NULL) {
+        int cause = errno;
         char *slash = strrchr(part, '/');
+        if (strcmp(part, ".") == 0 || strcmp(part, "/") == 0)
+            return laser_error_set(err, LASER_EIO, path, "the %s directory cannot be resolved: %s%s",
+                                   *part == '.' ? "current" : "root", strerror(cause),
+                                   cause == ENOENT ? " (was it removed?)" : "");
         if (slash == NULL)
             snprintf(part, sizeof part, ".");
         else if (slash == part)

@@ -40,6 +40,22 @@ everywhere "no such command" 2 'scna' scna --model "$demo"
 mkfifo "$scratch/fifo"
 everywhere "a text that is no file" 3 'fifo: is not a regular file' perplexity --model "$demo" --text "a=$scratch/fifo" --output "$out/fifo"
 everywhere "spectra that are no file" 3 'fifo: is not a regular file' derive "$scratch/fifo" --output "$out/a"
+# An HDF5 file that another process holds.
+run 1 scan --model "$demo" --output "$out/held" >/dev/null 2>&1
+if command -v flock >/dev/null && [ -f "$out/held/spectra.h5" ]; then
+    cp "$out/held/spectra.h5" "$scratch/matrices.h5"
+    for held in "$out/held/spectra.h5" "$scratch/matrices.h5"; do
+        flock -x "$held" sh -c 'echo $$ >"$1.held"; exec sleep 600' - "$held" &
+        until [ -s "$held.held" ]; do sleep 0.05; done
+    done
+    locked='is locked \(unable to lock file, errno = 11.*another process has it open for writing.*HDF5_USE_FILE_LOCKING'
+    everywhere "spectra that another process holds" 5 "spectra.h5: .*$locked" derive "$out/held" --output "$out/held-derived"
+    everywhere "matrices that another process holds" 5 "matrices.h5: .*$locked" scan --model "$scratch/matrices.h5" --output "$out/held-scan"
+    kill $(cat "$out/held/spectra.h5.held" "$scratch/matrices.h5.held")
+    wait
+else
+    skip "a locked HDF5 file" "no flock"
+fi
 everywhere "no model" 2 'no model' scan --output "$out/a"
 everywhere "no matrix is selected" 2 'scan.matrices|--matrices|no matrix|selects' scan --model "$demo" --matrices 'nothing.*' --output "$out/a"
 check "... nothing is made" nothing_made "$out/a"

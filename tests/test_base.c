@@ -3,6 +3,7 @@
 #include "testing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +21,9 @@
 #include "base/json_text.h"
 #include "base/node.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "base/text.h"
+#include "base/traffic.h"
 
 static char dir[] = "test-base-XXXXXX";
 
@@ -59,12 +63,96 @@ static void test_replace_makes_a_file_and_then_a_new_one(void **state)
 
     (void)state;
     path_of("a", path);
-    path_of("a.tmp", temporary);
+    path_of(".a.partial", temporary);
     assert_int_equal(laser_file_replace(path, "one", 3, &err), LASER_OK);
     assert_contents(path, "one");
     assert_int_equal(laser_file_replace(path, "", 0, &err), LASER_OK);
     assert_contents(path, "");
     assert_int_equal(access(temporary, F_OK), -1);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* What was done to files, in order: F a file brought to the disk, D a directory, R a rename. */
+static char acts[16];
+
+static void act(char what)
+{
+    size_t n = strlen(acts);
+
+    if (n + 1 < sizeof acts)
+        acts[n] = what;
+}
+
+/* The C library's, but they leave a trace. */
+int fsync(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) == 0)
+        act(S_ISDIR(status.st_mode) ? 'D' : 'F');
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+    act('R');
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+static void test_a_file_is_on_the_disk_before_its_name_and_then_its_name(void **state)
+{
+    struct laser_error err = {0};
+    char path[64];
+
+    (void)state;
+    path_of("a", path);
+    memset(acts, 0, sizeof acts);
+    assert_int_equal(laser_file_replace(path, "one", 3, &err), LASER_OK);
+    assert_string_equal(acts, "FRD");
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_bytes_read_and_written_are_counted_apart(void **state)
+{
+    const struct laser_traffic before = laser_traffic_so_far();
+    struct laser_traffic after;
+    struct laser_error err = {0};
+    char path[64], *data;
+    size_t size;
+
+    (void)state;
+    path_of("a", path);
+    assert_int_equal(laser_file_replace(path, "12345", 5, &err), LASER_OK);
+    after = laser_traffic_so_far();
+    assert_int_equal(after.written_bytes - before.written_bytes, 5);
+    assert_int_equal(after.read_bytes - before.read_bytes, 0);
+    assert_int_equal(laser_file_read(path, 100, &data, &size, &err), LASER_OK);
+    free(data);
+    after = laser_traffic_so_far();
+    assert_int_equal(after.written_bytes - before.written_bytes, 5);
+    assert_int_equal(after.read_bytes - before.read_bytes, 5);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_what_a_library_writes_by_name_is_counted(void **state)
+{
+    const struct laser_traffic before = laser_traffic_so_far();
+    struct laser_output out;
+    struct laser_error err = {0};
+    char path[64];
+    FILE *f;
+
+    (void)state;
+    path_of("a", path);
+    assert_int_equal(laser_output_begin(path, &out, &err), LASER_OK);
+    assert_int_equal(laser_output_write(&out, "12", 2, &err), LASER_OK);
+    f = fopen(out.temporary, "a");
+    assert_non_null(f);
+    fputs("345", f);
+    fclose(f);
+    assert_int_equal(laser_output_commit(&out, &err), LASER_OK);
+    assert_contents(path, "12345");
+    assert_int_equal(laser_traffic_so_far().written_bytes - before.written_bytes, 5);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -78,7 +166,7 @@ static void test_a_file_that_cannot_grow_leaves_the_old_one(void **state)
 
     (void)state;
     path_of("b", path);
-    path_of("b.tmp", temporary);
+    path_of(".b.partial", temporary);
     assert_int_equal(laser_file_replace(path, "old", 3, &err), LASER_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     tight = old;
@@ -103,7 +191,7 @@ static int replace_on_a_full_disk(void)
     char path[64], temporary[64];
 
     path_of("c", path);
-    path_of("c.tmp", temporary);
+    path_of(".c.partial", temporary);
     if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
         return 77;
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
@@ -420,6 +508,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replace_makes_a_file_and_then_a_new_one),
+        cmocka_unit_test(test_a_file_is_on_the_disk_before_its_name_and_then_its_name),
+        cmocka_unit_test(test_bytes_read_and_written_are_counted_apart),
+        cmocka_unit_test(test_what_a_library_writes_by_name_is_counted),
         cmocka_unit_test(test_a_file_that_cannot_grow_leaves_the_old_one),
         cmocka_unit_test(test_a_full_disk_is_told_with_the_bytes_needed),
         cmocka_unit_test(test_replacing_in_a_missing_directory_is_an_io_error),

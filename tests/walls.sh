@@ -54,6 +54,10 @@ wrong=$(for room in src/*/ mpi/*/; do
 done)
 check "rooms include only those below them" "$wrong"
 
+# One writer: temporary, fsync, rename, fsync of the directory.  (run.c puts an old ledger aside.)
+check "files appear by src/base/output.h alone" \
+    "$(grep -rnE '(^|[^a-z_])(rename|mkstemp|fdopen) *\(|fopen *\([^)]*"[wa]' src mpi --include='*.c' | grep -vE '^(src/base/output|mpi/schedule/run)\.c:')"
+
 mpi_flags=$("${MPICC:-mpicc}" --showme:compile 2>/dev/null)
 hdf5_flags=$(pkg-config --cflags hdf5-serial 2>/dev/null || pkg-config --cflags hdf5 2>/dev/null)
 # shellcheck disable=SC2086

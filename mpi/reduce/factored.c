@@ -1,15 +1,14 @@
 #include "reduce/factors.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "base/output.h"
 #include "checkpoint/writer.h"
 
 #define PIECE_BYTES (4 << 20)
@@ -63,21 +62,22 @@ static int put_entry(struct factored *w, json_t *header, const char *file, const
 }
 
 /* Bytes n from `from` (an open file at its place), or from the checkpoint. */
-static int copy_tensor(const struct factored *w, const struct laser_tensor *t, FILE *out, char *piece,
-                       struct laser_error *err)
+static int copy_tensor(const struct factored *w, const struct laser_tensor *t, struct laser_output *out,
+                       char *piece, struct laser_error *err)
 {
     for (int64_t at = 0; at < t->size_bytes; at += PIECE_BYTES) {
         int64_t n = t->size_bytes - at < PIECE_BYTES ? t->size_bytes - at : PIECE_BYTES;
         int code = laser_checkpoint_read(w->r->run->checkpoint, t, at, n, piece, err);
         if (code != LASER_OK)
             return code;
-        if (fwrite(piece, 1, (size_t)n, out) != (size_t)n)
-            return laser_error_set(err, LASER_EIO, w->dir, "cannot write %s: %s", t->name, strerror(errno));
+        code = laser_output_write(out, piece, n, err);
+        if (code != LASER_OK)
+            return code;
     }
     return LASER_OK;
 }
 
-static int copy_factors(const struct factored *w, const struct laser_mpi_factor *f, FILE *out,
+static int copy_factors(const struct factored *w, const struct laser_mpi_factor *f, struct laser_output *out,
                         struct laser_error *err)
 {
     struct laser_safetensors_header header = {0};
@@ -90,11 +90,10 @@ static int copy_factors(const struct factored *w, const struct laser_mpi_factor 
     if (code == LASER_OK)
         code = laser_safetensors_parse(path, data, (int64_t)size, (int64_t)size, &header, err);
     for (int want = 'b'; code == LASER_OK && want >= 'a'; --want)
-        for (int64_t t = 0; t < header.n_tensors; ++t)
-            if (header.tensors[t].name[0] == want &&
-                fwrite(data + header.tensors[t].offset, 1, (size_t)header.tensors[t].size_bytes, out) !=
-                    (size_t)header.tensors[t].size_bytes)
-                code = laser_error_set(err, LASER_EIO, w->dir, "cannot write: %s", strerror(errno));
+        for (int64_t t = 0; code == LASER_OK && t < header.n_tensors; ++t)
+            if (header.tensors[t].name[0] == want)
+                code = laser_output_write(out, data + header.tensors[t].offset, header.tensors[t].size_bytes,
+                                          err);
     laser_safetensors_header_free(&header);
     free(data);
     return code;
@@ -125,30 +124,24 @@ static const struct laser_tensor **list_shard(const struct laser_checkpoint *c, 
 static int put_data(const struct factored *w, const struct laser_tensor *const *list, int64_t n,
                     const char *header, int64_t header_bytes, const char *path, struct laser_error *err)
 {
-    char temporary[8300], *piece = malloc(PIECE_BYTES);
-    FILE *out;
-    int code = LASER_OK;
+    char *piece = malloc(PIECE_BYTES);
+    struct laser_output out;
+    int code = piece != NULL ? laser_output_begin(path, &out, err)
+                             : laser_error_set(err, LASER_ENOMEM, path, "no memory to copy its tensors");
 
-    snprintf(temporary, sizeof temporary, "%.8200s.tmp", path);
-    out = piece != NULL ? fopen(temporary, "wb") : NULL;
-    if (out == NULL) {
+    if (code != LASER_OK) {
         free(piece);
-        return laser_error_set(err, LASER_EIO, temporary, "cannot make it: %s", strerror(errno));
+        return code;
     }
-    if (fwrite(header, 1, (size_t)header_bytes, out) != (size_t)header_bytes)
-        code = laser_error_set(err, LASER_EIO, path, "cannot write: %s", strerror(errno));
+    code = laser_output_write(&out, header, header_bytes, err);
     for (int64_t i = 0; code == LASER_OK && i < n; ++i) {
         const struct laser_mpi_factor *f = factor_of(w, list[i]->name);
-        code = f != NULL ? copy_factors(w, f, out, err) : copy_tensor(w, list[i], out, piece, err);
+        code = f != NULL ? copy_factors(w, f, &out, err) : copy_tensor(w, list[i], &out, piece, err);
     }
-    if (code == LASER_OK && (fflush(out) != 0 || fsync(fileno(out)) != 0))
-        code = laser_error_set(err, LASER_EIO, path, "cannot write: %s", strerror(errno));
-    fclose(out);
     free(piece);
-    if (code == LASER_OK && rename(temporary, path) != 0)
-        code = laser_error_set(err, LASER_EIO, path, "cannot be put in its place: %s", strerror(errno));
-    if (code != LASER_OK)
-        unlink(temporary);
+    if (code == LASER_OK)
+        return laser_output_commit(&out, err);
+    laser_output_abort(&out);
     return code;
 }
 

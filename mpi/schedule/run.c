@@ -16,6 +16,7 @@
 
 #include "base/node.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "comm/agree.h"
 #include "comm/signals.h"
 #include "model/absent.h"
@@ -352,7 +353,9 @@ static int set_aside(struct laser_mpi_run *run, struct laser_error *err)
 
     snprintf(path, sizeof path, "%s", laser_mpi_run_path(run, "ledger.txt"));
     snprintf(old, sizeof old, "%s.old", path);
-    if (rename(path, old) != 0 && errno != ENOENT)
+    if (rename(path, old) == 0)
+        return laser_directory_sync_of(path, err);
+    if (errno != ENOENT)
         return laser_error_set(err, LASER_EIO, path, "cannot put the old ledger aside: %s", strerror(errno));
     return LASER_OK;
 }

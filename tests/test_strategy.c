@@ -145,6 +145,25 @@ static void test_matrices_without_noise_are_left_out_of_what_goes_by_score(void 
     }
 }
 
+static void test_matrices_of_zeros_have_no_score_and_are_not_tried_by_score(void **state)
+{
+    static const struct laser_strategy_matrix zeros[] = {{"l0.q", "q", 0, 20, 10, NAN, 0, true},
+                                                         {"l0.o", "o", 0, 20, 10, 1.0, 4, true},
+                                                         {"l1.q", "q", 1, 20, 10, NAN, 0, true}};
+    static const enum laser_strategy by_score[] = {LASER_STRATEGY_SNR, LASER_STRATEGY_ALL};
+    struct laser_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof by_score / sizeof *by_score; ++i) {
+        struct laser_strategy_options options = {.strategy = by_score[i], .rule = "laserrmt"};
+        assert_int_equal(laser_strategy_build(&options, zeros, 3, &plan, &err), LASER_OK);
+        candidates_are(1, (int[]){1});
+        assert_int_equal(plan.n_edits, 1);
+        assert_int_equal(plan.n_no_op, 2);
+        laser_strategy_free(&plan);
+    }
+}
+
 static void test_an_empty_list_of_edits_is_an_error_that_names_the_key(void **state)
 {
     struct laser_error err = {0};
@@ -186,6 +205,7 @@ int main(void)
         cmocka_unit_test_teardown(test_all_is_one_trial_of_everything, forget),
         cmocka_unit_test_teardown(test_denoise_is_one_candidate_with_all_edits, forget),
         cmocka_unit_test_teardown(test_matrices_without_noise_are_left_out_of_what_goes_by_score, forget),
+        cmocka_unit_test_teardown(test_matrices_of_zeros_have_no_score_and_are_not_tried_by_score, forget),
         cmocka_unit_test_teardown(test_an_empty_list_of_edits_is_an_error_that_names_the_key, forget),
         cmocka_unit_test_teardown(test_no_matrices_make_an_empty_plan, forget),
     };

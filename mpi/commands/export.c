@@ -79,11 +79,12 @@ static void log_lines(const struct laser_mpi_run *run, char *text)
 static void say_pick(const struct laser_mpi_run *run, const struct laser_mpi_scan_input *in,
                      const struct laser_export *e, const struct laser_pick *pick)
 {
-    size_t n_nan = 0, n_parts = 0, n_norms = 0, n_scanned = 0;
+    size_t n_nan = 0, n_zero = 0, n_parts = 0, n_norms = 0, n_scanned = 0;
 
     for (size_t i = 0; i < in->n; ++i) {
         n_scanned += in->rows[i].status == LASER_SCAN_SCANNED;
-        n_nan += in->rows[i].status == LASER_SCAN_SCANNED && isnan(in->rows[i].score);
+        n_nan += in->rows[i].status == LASER_SCAN_SCANNED && isnan(in->rows[i].score) && !in->rows[i].is_zero;
+        n_zero += in->rows[i].is_zero != 0;
         n_parts += pick->picked[i] && laser_export_module(&in->rows[i]) == 0;
         n_norms +=
             pick->picked[i] && laser_export_module(&in->rows[i]) > 0 && !laser_export_adaptable(&in->rows[i]);
@@ -94,6 +95,9 @@ static void say_pick(const struct laser_mpi_run *run, const struct laser_mpi_sca
                        e->rule.overall ? "all types together" : "of each type");
     if (n_nan > 0)
         laser_mpi_log_line(run->log, "NOTE", "%zu scores are no numbers (NaN) and never picked", n_nan);
+    if (n_zero > 0)
+        laser_mpi_log_line(run->log, "NOTE", "%zu matrices hold nothing but zeros: no score, never picked",
+                           n_zero);
     if (n_parts > 0)
         laser_mpi_log_line(run->log, "NOTE",
                            "%zu of them are parts of tensors, which no tool takes as modules", n_parts);

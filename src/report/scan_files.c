@@ -80,7 +80,7 @@ void laser_scan_json_flat(struct laser_text *out, const struct laser_scan_row *r
 
     laser_text_fill(out, '{', 1);
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].status != LASER_SCAN_SCANNED)
+        if (rows[i].status != LASER_SCAN_SCANNED || rows[i].is_zero)
             continue;
         laser_text_printf(out, "%s\n    ", separator);
         quote_layer(out, rows[i].name);

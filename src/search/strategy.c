@@ -140,7 +140,8 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
     for (int i = 0; i < n_matrices; ++i) {
         if (!m[i].usable || !type_taken(o, m[i].type) || !layer_taken(o, m[i].layer, last))
             continue;
-        if ((hard_cut && is_no_op(&m[i])) || (by_score && isinf(m[i].score))) {
+        if ((hard_cut && is_no_op(&m[i])) || (by_score && !isfinite(m[i].score)) ||
+            (isnan(m[i].score) && o->strategy != LASER_STRATEGY_BACKWARD)) { /* a zero matrix has no score */
             ++*n_no_op;
             continue;
         }

@@ -46,8 +46,8 @@ struct laser_cut {
     int64_t k;             /* values kept: S > threshold, or the rule's own count */
     double signal;         /* sum of the kept values */
     double noise;          /* sum of the others */
-    double snr;            /* signal / noise, Infinity when noise = 0 */
-    double snr_normalized; /* snr / S[0], Infinity when noise = 0 */
+    double snr;            /* signal / noise, Infinity when noise = 0, NaN of a zero matrix */
+    double snr_normalized; /* snr / S[0], Infinity and NaN likewise */
 };
 
 void laser_rule_apply(const struct laser_rule *rule, const double *s, int64_t rows, int64_t columns,

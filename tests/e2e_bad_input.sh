@@ -101,6 +101,31 @@ index model.nothing.weight model-1.safetensors
 everywhere "a tensor that its shard lacks" 3 'model.nothing.weight' scan --model "$scratch/index" --output "$out/b"
 check "... nothing is made" nothing_made "$out/b"
 
+# ---- names and packings that tools leave behind ----
+for prefix in base_model.model. _orig_mod. module.; do
+    copy_demo "$scratch/prefixed"
+    rm "$scratch/prefixed/model.safetensors"
+    "$tool" prefix "$demo/model.safetensors" "$scratch/prefixed/model.safetensors" $prefix
+    everywhere "every name begins with $prefix" 3 "names begin with \"$prefix\", which a training tool has left there" \
+        perplexity --model "$scratch/prefixed" --text "a=$text" --output "$out/prefixed"
+    rm -r "$scratch/prefixed"
+done
+mkdir "$scratch/packed"
+put_header() { # header, bytes of data
+    awk -v n="${#1}" 'BEGIN { printf "%c%c", n % 256, int(n / 256) }' >"$scratch/packed/model.safetensors"
+    head -c 6 /dev/zero >>"$scratch/packed/model.safetensors"
+    printf '%s' "$1" >>"$scratch/packed/model.safetensors"
+    head -c "$2" /dev/zero >>"$scratch/packed/model.safetensors"
+}
+q='model.layers.0.self_attn.q_proj'
+put_header "{\"$q.W_q\":{\"dtype\":\"U8\",\"shape\":[8,8],\"data_offsets\":[0,64]}}" 64
+everywhere "packed weights (HQQ)" 3 "the weights of 1 matrix are packed integers \(HQQ: $q.W_q\).*written back as floats" \
+    scan --model "$scratch/packed" --output "$out/packed"
+put_header "{\"$q.codes\":{\"dtype\":\"I32\",\"shape\":[4,4],\"data_offsets\":[0,64]},\"$q.codebooks\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[64,80]}}" 80
+everywhere "packed weights (AQLM), asked for by a glob" 3 "the weights of 1 matrix are packed integers \(AQLM" \
+    scan --model "$scratch/packed" --matrices '*q_proj.weight' --output "$out/packed"
+check "... nothing is made" nothing_made "$out/packed"
+
 # ---- matrices that fail, and odd ones that do not ----
 mkdir "$scratch/mixed"
 m=model.layers

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "checkpoint/names.h"
+#include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
 
@@ -302,6 +303,9 @@ static int check_selection(const struct listing *l)
 {
     char names[700];
 
+    if (l->list->n_matrices == 0 &&
+        laser_packing_describe(l->c->tensors, l->c->n_tensors, names, sizeof names))
+        return laser_error_set(l->err, LASER_EINPUT, l->c->model, "%s", names);
     for (int i = 0; i < l->options.n_include; i++) {
         if (l->include_used[i])
             continue;

@@ -16,6 +16,7 @@
 
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/launch.h"
 #include "comm/log.h"
 #include "comm/signals.h"
 #include "comm/watch.h"
@@ -159,6 +160,9 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
     if (command == NULL)
         return laser_error_set(err, LASER_EUSAGE, laser_command_name(request->command),
                                "this command is not part of this version");
+    code = laser_mpi_launch_check(run.size, err);
+    if (code != LASER_OK)
+        return code;
     if (!command->stops)
         laser_mpi_signals_release();
     code = set_threads(deck, err);
@@ -166,6 +170,11 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
         return code;
     if (command->is_job)
         laser_mpi_header(&run);
+    if (command->is_job && laser_mpi_launch_forgotten(run.size) > 0)
+        laser_mpi_log_line(log, "WARNING",
+                           "the job has %d tasks, and this is one process: without srun or mpirun the "
+                           "others are idle",
+                           laser_mpi_launch_forgotten(run.size));
     if (run.rank == 0 && run.size > 1)
         laser_mpi_watch_start(log, laser_deck_real(deck, "run.stall_time"));
     code = laser_mpi_report_check(deck, err);
@@ -282,13 +291,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "laser_mpi: %s: %s\n", err.where, err.text);
         return err.code;
     }
+    laser_mpi_launch_look();
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     setlocale(LC_CTYPE, "");
     laser_mpi_signals_catch();
     laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF, LASER_MPI_LOG_NORMAL);
     code = serve(rank, argc, argv, &log, &err);
-    if (code != LASER_OK)
+    if (code != LASER_OK && !laser_mpi_launch_repeats())
         laser_mpi_log_error(&log, &err);
     laser_mpi_log_close(&log);
     MPI_Finalize();

@@ -53,6 +53,31 @@ for n in 0 $(ranks_of 1 3); do
 done
 as=
 
+# ---- launchers that this MPI does not know ----
+step="env SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_NTASKS=3"
+as="$step SLURM_STEP_NUM_TASKS=3 SLURM_PROCID=0"
+check "srun without PMI" refuses 2 'srun \(SLURM_STEP_NUM_TASKS\) has started 3 tasks.*srun --mpi=list' 0 scan --model "$demo" --output "$out/srun"
+as="$step SLURM_PROCID=0"
+check "... by the tasks of its job" refuses 2 'srun \(SLURM_NTASKS\) has started 3 tasks' 0 scan --model "$demo" --output "$out/srun"
+as="$step SLURM_STEP_NUM_TASKS=3 SLURM_PROCID=2"
+expect=2
+check "... the other tasks end, too" run 0 scan --model "$demo" --output "$out/srun"
+expect=0
+check "... without saying it again" says_not 'srun'
+as="env PMI_SIZE=4 PMI_RANK=0"
+check "the mpiexec of another MPI" refuses 2 'mpiexec \(PMI_SIZE\) has started 4 tasks.*laser_mpi --version' 0 reduce --model "$demo" --text "a=$text" --output "$out/srun"
+check "... has made nothing" test ! -e "$out/srun"
+as="env SLURM_JOB_ID=7 SLURM_STEP_ID=4294967291 SLURM_NTASKS=8 SLURM_PROCID=0"
+check "a job script that starts one process" run 0 scan --model "$demo" --output "$out/script"
+check "... is told of the tasks" says 'WARNING +the job has 8 tasks, and this is one process'
+as="$step SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0"
+check "a step of one task" run 0 scan --model "$demo" --output "$out/one"
+for n in $(ranks_of 1 3); do
+    as="$step SLURM_STEP_NUM_TASKS=7 SLURM_PROCID=0"
+    check "mpirun of $n ranks in a step of others" run "$n" scan --model "$demo" --output "$out/within-$n"
+done
+as=
+
 # ---- signals ----
 stuck=$scratch/stuck.so
 if sanitized || ! ${CC:-cc} -shared -fPIC -O0 -o "$stuck" "$SRCDIR/tests/stuck.c" 2>"$scratch/cc.log"; then

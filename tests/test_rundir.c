@@ -282,8 +282,17 @@ static void test_without_locks_a_later_start_of_the_same_job_takes_over(void **s
     setenv("SLURM_JOB_ID", "13", 1);
     assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE);
     setenv("SLURM_JOB_ID", "12", 1);
+    assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE); /* another task of the same start */
+    setenv("SLURM_RESTART_COUNT", "1", 1);
     assert_int_equal(open_at(path, &dir, &err), LASER_OK);
     laser_rundir_close(&dir);
+    path = left_behind_by("requeued", "host n17.cluster process 4711 job 12 start 1\n");
+    assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE);
+    setenv("SLURM_RESTART_COUNT", "2", 1);
+    assert_int_equal(open_at(path, &dir, &err), LASER_OK);
+    laser_rundir_close(&dir);
+    unsetenv("SLURM_RESTART_COUNT");
+    unsetenv("SLURM_JOB_ID");
 }
 
 static void test_without_locks_a_process_number_that_is_ours_now_holds_nothing(void **state)

@@ -39,6 +39,10 @@ everywhere "no such deck" 2 'no-such.yaml' run "$scratch/no-such.yaml"
 everywhere "no such command" 2 'scna' scna --model "$demo"
 mkfifo "$scratch/fifo"
 everywhere "a text that is no file" 3 'fifo: is not a regular file' perplexity --model "$demo" --text "a=$scratch/fifo" --output "$out/fifo"
+printf '\050\265\057\375 some frame' >"$scratch/text.jsonl.zst"
+everywhere "a text that zstd has compressed" 3 "text.jsonl.zst: this is compressed by zstd.*zstd -d" perplexity --model "$demo" --text "a=$scratch/text.jsonl.zst" --output "$out/fifo"
+printf 'ARROW1\0\0....' >"$scratch/task.jsonl"
+everywhere "questions that are an Arrow file" 3 "task.jsonl: this is an Arrow file" evaluate --model "$demo" --task "a=$scratch/task.jsonl" --output "$out/fifo"
 everywhere "spectra that are no file" 3 'fifo: is not a regular file' derive "$scratch/fifo" --output "$out/a"
 # An HDF5 file that another process holds.
 run 1 scan --model "$demo" --output "$out/held" >/dev/null 2>&1

@@ -55,6 +55,12 @@ struct laser_mpi_item_score {
     struct laser_task_score question;
 };
 
+/* What evaluate_all has computed itself; what an earlier start had done is not in it. */
+struct laser_mpi_done {
+    double work_s;         /* seconds that the groups worked, together */
+    int64_t tokens, items; /* that went through the model */
+};
+
 struct laser_mpi_evaluation {
     struct laser_mpi_run *run;
     enum laser_convention convention;
@@ -84,8 +90,7 @@ struct laser_mpi_evaluation {
     double flops_per_token;    /* of the whole model */
     double batch_s;            /* about, of a full batch; 0: unknown */
     struct laser_mpi_worker *worker;
-    double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set, then on each task, in
-                               evaluate_all */
+    struct laser_mpi_done *done; /* rank 0: of each data set, then of each task, by evaluate_all */
 };
 
 /* Collective over run->world.  Tokenises the deck's texts and tasks on rank 0, sends the ids to all, cuts

@@ -8,18 +8,16 @@
  *   e2e_tool many DIR COUNT ROWS COLUMNS                COUNT matrices of decoder layers, normal
  *   e2e_tool prefix FILE OUT PREFIX                     FILE with PREFIX before every tensor's name
  *
- *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of
- * DIR/model.safetensors
+ *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of DIR/model.safetensors
  *
  *   e2e_tool noise FILE FACTOR SEED NAME...
  *
- *       normal noise of FACTOR standard deviations of a matrix on each of these matrices of a safetensors
- * file
+ *       normal noise of FACTOR standard deviations of a matrix on each of these matrices of a safetensors file
  *
  *   e2e_tool compare A B TOLERANCE                      two results.json: the same matrices and decisions
  *   e2e_tool canonical FILE                             its JSON with neither times nor numbers of ranks
- *   e2e_tool decisions SPECTRA RESULTS                  group /decisions of a spectra.h5 is what results.json
- * has e2e_tool get FILE KEY...                            the value at a path of keys and indices
+ *   e2e_tool decisions SPECTRA RESULTS                  group /decisions of a spectra.h5 is what results.json has
+ *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
  */
 #include <inttypes.h>
 #include <math.h>

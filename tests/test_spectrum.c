@@ -1,4 +1,4 @@
-/* Rules, scores, the Marchenko-Pastur law and edits: numbers of reference.md section 3. */
+/* Rules, scores, the Marchenko-Pastur law and edits. */
 #include "testing.h"
 
 #include "spectrum/edit.h"

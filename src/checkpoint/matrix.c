@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/match.h"
 #include "checkpoint/names.h"
 #include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
@@ -271,19 +272,19 @@ static int list_all(struct listing *l)
 static void nearest_names(const struct laser_checkpoint *c, const char *pattern, char *text, size_t size)
 {
     const struct laser_tensor *best[3] = {NULL, NULL, NULL};
-    int distance[3] = {0, 0, 0};
+    size_t distance[3] = {0, 0, 0};
     size_t n = 0;
 
     for (int64_t i = 0; i < c->n_tensors; i++) {
         const struct laser_tensor *candidate = &c->tensors[i];
-        int d = laser_select_distance(pattern, candidate->name);
+        size_t d = laser_edit_distance(pattern, candidate->name);
 
         if (candidate->n_dims < 2)
             continue;
         for (int k = 0; k < 3; k++) {
             if (best[k] == NULL || d < distance[k]) {
                 const struct laser_tensor *pushed = best[k];
-                const int pushed_distance = distance[k];
+                const size_t pushed_distance = distance[k];
 
                 best[k] = candidate;
                 distance[k] = d;

@@ -6,9 +6,9 @@
  *
  *   laserrmt          t = (q75 - q25) / 1.349 * (1 + sqrt(beta))         (laserRMT's own estimate)
  *   marchenko-pastur  t = (1 + sqrt(beta)) * median / sqrt(mu_beta)      (the true edge of the noise bulk)
- *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise
- * level) rank:RHO          k = floor(RHO n), 0 <= RHO <= 1 energy:E          smallest k with sum_{i<=k} S_i^2
- * >= E sum S^2, 0 <= E <= 1
+ *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise level)
+ *   rank:RHO          k = floor(RHO n), 0 <= RHO <= 1
+ *   energy:E          smallest k with sum_{i<=k} S_i^2 >= E sum S^2, 0 <= E <= 1
  */
 #ifndef LASER_SPECTRUM_RULE_H
 #define LASER_SPECTRUM_RULE_H

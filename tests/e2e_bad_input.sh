@@ -60,6 +60,16 @@ if command -v flock >/dev/null && [ -f "$out/held/spectra.h5" ]; then
 else
     skip "a locked HDF5 file" "no flock"
 fi
+long=$(printf '%0230d' 0 | tr 0 m)
+too_long='scan.model_id: the model.s name is too long for a file: snr_results_m+\.\.\. would have 276 bytes, at most 255 are possible'
+everywhere "a model's name that is too long for a file" 2 "$too_long" scan --model "$demo" --model-id "$long" --output "$out/long"
+everywhere "... before a reduction" 2 "$too_long" reduce --model "$demo" --text "a=$text" --model-id "$long" --output "$out/long"
+everywhere "... of a derived scan" 2 "$too_long" derive "$out/held" --model-id "$long" --output "$out/long"
+everywhere "... of an export" 2 "$too_long" export "$out/held" --model-id "$long" --output "$out/long"
+check "... is refused before the work" nothing_made "$out/long"
+longest=$(printf '%0209d' 0 | tr 0 m) # 12 + 209 + 34 bytes
+check "the longest name that there is" run 1 scan --model "$demo" --model-id "$longest" --output "$out/longest"
+check "... has its file" test -f "$out/longest/snr_results_${longest}_unfrozenparameters_50percent.yaml"
 everywhere "no model" 2 'no model' scan --output "$out/a"
 everywhere "no matrix is selected" 2 'scan.matrices|--matrices|no matrix|selects' scan --model "$demo" --matrices 'nothing.*' --output "$out/a"
 check "... nothing is made" nothing_made "$out/a"

@@ -159,12 +159,11 @@ static int export_texts(struct laser_mpi_run *run, struct laser_mpi_scan_input *
     e->pick = pick;
     say_pick(run, in, e, pick);
     snprintf(run->output, sizeof run->output, "%s", laser_deck_string(deck, "output"));
-    code = laser_mpi_export_texts(run, in, err);
-    if (code == LASER_OK && (*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) &&
+    if ((*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) &&
         laser_deck_string(deck, "model")[0] == '\0')
-        code = laser_error_set(err, LASER_EUSAGE, "model",
+        return laser_error_set(err, LASER_EUSAGE, "model",
                                "pissa and milora take the weights apart: give --model DIR");
-    return code;
+    return laser_mpi_export_texts(run, in, err);
 }
 
 int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err)

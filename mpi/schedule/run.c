@@ -20,6 +20,7 @@
 #include "comm/agree.h"
 #include "comm/signals.h"
 #include "model/absent.h"
+#include "report/scan_report.h"
 #include "schedule/header.h"
 #include "schedule/speed.h"
 #include "store/h5matrices.h"
@@ -395,13 +396,32 @@ static int open_ledger(struct laser_mpi_run *run, struct laser_error *err)
     return code;
 }
 
+/* Rank 0, of the commands that write scan files. */
+static int check_names(const struct laser_mpi_run *run, struct laser_error *err)
+{
+    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    char *model_id;
+    int code;
+
+    if (run->command != LASER_COMMAND_SCAN && run->command != LASER_COMMAND_REDUCE)
+        return LASER_OK;
+    model_id = asked[0] != '\0' ? strdup(asked) : laser_scan_model_id(run->checkpoint->model);
+    code = model_id == NULL ? laser_error_set(err, LASER_ENOMEM, "scan.model_id", "no memory")
+                            : laser_scan_check_names(laser_deck_string(run->deck, "output"), model_id,
+                                                     (int)laser_deck_int(run->deck, "scan.top_percent"), err);
+    free(model_id);
+    return code;
+}
+
 int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code = laser_mpi_run_open_model(run, err);
 
     if (code != LASER_OK)
         return code;
-    if (run->rank == 0) {
+    if (run->rank == 0)
+        code = check_names(run, err);
+    if (code == LASER_OK && run->rank == 0) {
         code = laser_rundir_open(laser_deck_string(run->deck, "output"),
                                  run->checkpoint->single_file ? NULL : run->checkpoint->dir, &run->dir, err);
         if (code == LASER_OK) {

@@ -41,11 +41,12 @@ int laser_output_begin(const char *path, struct laser_output *out, struct laser_
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
+    const int shown = NAME_MAX - (int)sizeof "..partial"; /* a name may be as long as names can be */
     int code = LASER_OK;
 
     *out = (struct laser_output){.fd = -1, .path = strdup(path)};
     if (out->path == NULL ||
-        asprintf(&out->temporary, "%.*s.%s.partial", (int)(name - path), path, name) < 0) {
+        asprintf(&out->temporary, "%.*s.%.*s.partial", (int)(name - path), path, shown, name) < 0) {
         out->temporary = NULL;
         code = laser_error_set(err, LASER_ENOMEM, path, "no memory for a file name");
     } else {

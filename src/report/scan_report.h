@@ -97,6 +97,9 @@ json_t *laser_scan_results(const struct laser_scan_meta *meta, const struct lase
 /* dir/results.json, atomically.  LASER_EIO, LASER_ENOMEM. */
 int laser_results_write(const char *dir, const json_t *results, struct laser_error *err);
 
+/* Will the names of the scan files be short enough for dir?  To be asked before the work.  LASER_EUSAGE, LASER_ENOMEM. */
+int laser_scan_check_names(const char *dir, const char *model_id, int top_percent, struct laser_error *err);
+
 /* The three (two when top_percent is 0) scan files in dir, each atomically.  LASER_EIO, LASER_ENOMEM. */
 int laser_scan_write_files(const char *dir, const struct laser_scan_meta *meta,
                            const struct laser_scan_row *rows, size_t count, struct laser_error *err);

@@ -140,6 +140,36 @@ everywhere "packed weights (AQLM), asked for by a glob" 3 "the weights of 1 matr
     scan --model "$scratch/packed" --matrices '*q_proj.weight' --output "$out/packed"
 check "... nothing is made" nothing_made "$out/packed"
 
+# ---- what stands where a file should be ----
+lfs() { printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 12345\n' 0; }
+page() { echo '<!DOCTYPE html><html><body>401 Unauthorized</body></html>'; }
+for file in model.safetensors config.json tokenizer.json; do
+    copy_demo "$scratch/stray"
+    lfs >"$scratch/stray/$file"
+    everywhere "a pointer of Git LFS for $file" 3 "stray/$file: this is a pointer of Git LFS.*git lfs pull" \
+        perplexity --model "$scratch/stray" --text "a=$text" --output "$out/stray"
+    rm -r "$scratch/stray"
+done
+for file in model.safetensors config.json; do
+    copy_demo "$scratch/stray"
+    page >"$scratch/stray/$file"
+    everywhere "an HTML page for $file" 3 "stray/$file: this is an HTML page" scan --model "$scratch/stray" --output "$out/stray"
+    rm -r "$scratch/stray"
+done
+copy_demo "$scratch/stray"
+rm "$scratch/stray/tokenizer.json"
+: >"$scratch/stray/tokenizer.model"
+everywhere "a tokenizer of SentencePiece alone" 3 'no tokenizer.json.*makes it from tokenizer.model: AutoTokenizer' \
+    perplexity --model "$scratch/stray" --text "a=$text" --output "$out/stray"
+lfs >"$scratch/lfs.txt"
+everywhere "a text that is a pointer of Git LFS" 3 'lfs.txt: this is a pointer of Git LFS' \
+    perplexity --model "$demo" --text "a=$scratch/lfs.txt" --output "$out/stray"
+everywhere "an output directory as a model" 3 'held: this is an output directory of laser_mpi, not a model' scan --model "$out/held" --output "$out/stray"
+mkdir -p "$scratch/models--a--b/snapshots/1"
+everywhere "a folder of the hub cache as a model" 3 'models--a--b: this is a folder of the hub cache.*snapshots/' \
+    scan --model "$scratch/models--a--b" --output "$out/stray"
+check "... no results" no_results "$out/stray"
+
 # ---- matrices that fail, and odd ones that do not ----
 mkdir "$scratch/mixed"
 m=model.layers

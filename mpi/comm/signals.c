@@ -52,7 +52,7 @@ static void note(int number, siginfo_t *info, void *unused)
             "a thread or gets no memory (ulimit -u, ulimit -v, the batch system's limits)\n");
         _exit(LASER_ENOMEM);
     }
-    if (number != SIGUSR1) {
+    if (number == SIGTERM || number == SIGINT) {
         if (insisted_by != 0 && (number != insisted_by || now_ns() - insisted_ns > SAME_REQUEST_NS)) {
             say("laser_mpi: asked to stop for the second time: ended at once; what is finished is safe, the "
                 "same "
@@ -69,11 +69,13 @@ static void note(int number, siginfo_t *info, void *unused)
     errno = cause;
 }
 
+static const int requests[] = {SIGUSR1, SIGUSR2, SIGXCPU, SIGTERM, SIGINT};
+enum { N_REQUESTS = sizeof requests / sizeof *requests };
+
 static void set_all(const struct sigaction *action)
 {
-    sigaction(SIGUSR1, action, NULL);
-    sigaction(SIGTERM, action, NULL);
-    sigaction(SIGINT, action, NULL);
+    for (int i = 0; i < N_REQUESTS; ++i)
+        sigaction(requests[i], action, NULL);
 }
 
 void laser_mpi_signals_catch(void)
@@ -81,10 +83,10 @@ void laser_mpi_signals_catch(void)
     struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_RESTART | SA_SIGINFO};
 
     /* One after the other. */
-    sigaddset(&action.sa_mask, SIGUSR1);
-    sigaddset(&action.sa_mask, SIGTERM);
-    sigaddset(&action.sa_mask, SIGINT);
+    for (int i = 0; i < N_REQUESTS; ++i)
+        sigaddset(&action.sa_mask, requests[i]);
     set_all(&action);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void laser_mpi_signals_release(void)

@@ -1,4 +1,5 @@
-/* Requests to stop that come as signals: SIGUSR1 (a batch system's early warning), SIGTERM, SIGINT.
+/* Requests to stop that come as signals: SIGUSR1, SIGUSR2 and SIGXCPU (a batch system's early warnings; the last one for
+ * a soft limit of processor time or memory), SIGTERM, SIGINT.
  *
  * The first one is remembered, and the work stops at its next safe point.  A second SIGTERM or SIGINT ends
  * the process at once, wherever it is, with LASER_ESTOPPED.  A signal that the process sent itself is no
@@ -8,7 +9,7 @@
 #ifndef LASER_MPI_COMM_SIGNALS_H
 #define LASER_MPI_COMM_SIGNALS_H
 
-/* From here on. */
+/* From here on.  A limit of the size of files (SIGXFSZ) is an error of the write from here on, too. */
 void laser_mpi_signals_catch(void);
 
 /* The system's own treatment again: for work that has no safe point, and ends on the first one. */

@@ -105,6 +105,9 @@ int laser_mpi_questions_open(struct laser_mpi_evaluation *evaluation, struct las
 int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *evaluation, int64_t vocabulary,
                              struct laser_tokenizer **tokenizer, struct laser_error *err);
 
+/* Local.  LASER_EINPUT: the model has no tokenizer.json for its texts (what), and what it could be made from. */
+int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err);
+
 /* What the items ask of a layout. */
 struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *evaluation);
 

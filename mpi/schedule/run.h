@@ -81,7 +81,7 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);
 
-/* Rank 0.  Is the run to stop: a signal (SIGUSR1, SIGTERM, SIGINT), a file STOP in the output directory, or
+/* Rank 0.  Is the run to stop: a signal (comm/signals.h), a file STOP in the output directory, or
  * the end of run.max_time.  LASER_OK or LASER_ESTOPPED with the reason.  Looks at most ten times a second. */
 int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err);
 

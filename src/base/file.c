@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/kind.h"
 #include "base/output.h"
 #include "base/traffic.h"
 
@@ -98,7 +99,13 @@ int laser_file_read(const char *path, size_t limit, char **data, size_t *size, s
     }
     (*data)[info.st_size] = '\0';
     *size = (size_t)info.st_size;
-    return LASER_OK;
+    rc = laser_kind_refuse_stray(path, *data, *size, err);
+    if (rc != LASER_OK) {
+        free(*data);
+        *data = NULL;
+        *size = 0;
+    }
+    return rc;
 }
 
 char *laser_file_join(const char *dir, const char *name)

@@ -12,7 +12,7 @@ int laser_file_replace(const char *path, const void *data, size_t size, struct l
 /* Reads a regular file of at most limit bytes into *data, which gets a NUL after its *size bytes; the caller
  * frees it.
  *
- * LASER_EINPUT: not there, not a regular file, larger than limit.  LASER_EIO: reading failed.  LASER_ENOMEM.
+ * LASER_EINPUT: not there, not a regular file, larger than limit, or a pointer of Git LFS in its place.  LASER_EIO: reading failed.  LASER_ENOMEM.
  */
 int laser_file_read(const char *path, size_t limit, char **data, size_t *size, struct laser_error *err);
 

@@ -1,6 +1,7 @@
 #include "base/kind.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define JSON_LINES  ".jsonl', orient='records', lines=True, force_ascii=False)\""
 #define MAGIC(text) (text), sizeof(text) - 1
@@ -50,12 +51,42 @@ static const struct kind {
     {MAGIC("\xfe\xff"), 0, "UTF-16", {"iconv -f UTF-16 -t UTF-8 '", "' >'", ".txt'"}},
 };
 
+static int is_kind(const struct kind *k, const char *bytes, size_t n)
+{
+    return n >= k->at + k->length && memcmp(bytes + k->at, k->magic, k->length) == 0;
+}
+
+static int starts_with(const char *bytes, size_t n, const char *word)
+{
+    return n >= strlen(word) && strncasecmp(bytes, word, strlen(word)) == 0;
+}
+
+int laser_kind_refuse_stray(const char *path, const char *bytes, size_t n, struct laser_error *err)
+{
+    if (starts_with(bytes, n, "version https://git-lfs.github.com/spec/"))
+        return laser_error_set(
+            err, LASER_EINPUT, path,
+            "this is a pointer of Git LFS, not the file itself: `git lfs pull` fetches that");
+    return LASER_OK;
+}
+
+int laser_kind_refuse_data(const char *path, const char *bytes, size_t n, struct laser_error *err)
+{
+    if (starts_with(bytes, n, "<!doctype html") || starts_with(bytes, n, "<html"))
+        return laser_error_set(err, LASER_EINPUT, path,
+                               "this is an HTML page, such as a server sends when a download fails");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (is_kind(&kinds[i], bytes, n))
+            return laser_error_set(err, LASER_EINPUT, path, "this is %s", kinds[i].name);
+    return laser_kind_refuse_stray(path, bytes, n, err);
+}
+
 int laser_kind_refuse(const char *path, const char *bytes, size_t n, struct laser_error *err)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct kind *k = &kinds[i];
 
-        if (n < k->at + k->length || memcmp(bytes + k->at, k->magic, k->length) != 0)
+        if (!is_kind(k, bytes, n))
             continue;
         if (k->command[0] == NULL)
             return laser_error_set(err, LASER_EINPUT, path, "this is %s, where text is needed", k->name);
@@ -64,5 +95,5 @@ int laser_kind_refuse(const char *path, const char *bytes, size_t n, struct lase
                                k->command[0], path, k->command[1], k->command[2] != NULL ? path : "",
                                k->command[2] != NULL ? k->command[2] : "");
     }
-    return LASER_OK;
+    return laser_kind_refuse_stray(path, bytes, n, err);
 }

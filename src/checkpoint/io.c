@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/kind.h"
 #include "base/traffic.h"
 
 /* One system call moves at most this much. */
@@ -83,7 +84,12 @@ int laser_io_read_file(const char *file, int64_t max_bytes, char **text, int64_t
         return code;
     }
     (*text)[*length] = '\0';
-    return LASER_OK;
+    code = laser_kind_refuse_data(file, *text, (size_t)*length, err);
+    if (code != LASER_OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return code;
 }
 
 char *laser_io_join(const char *a, const char *b)

@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <locale.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,6 +286,8 @@ int main(int argc, char **argv)
     struct laser_mpi_log log;
     int rank, code;
 
+    /* A limit of the size of files is an error of the write, MPI's own files included. */
+    signal(SIGXFSZ, SIG_IGN);
     choose_blas_kernels(argv);
     /* MPI has no way to say so: it aborts with a message of its own. */
     if (laser_blas_check_memory(1, &err) != LASER_OK) {

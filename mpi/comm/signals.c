@@ -86,7 +86,6 @@ void laser_mpi_signals_catch(void)
     for (int i = 0; i < N_REQUESTS; ++i)
         sigaddset(&action.sa_mask, requests[i]);
     set_all(&action);
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 void laser_mpi_signals_release(void)

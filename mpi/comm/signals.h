@@ -9,7 +9,7 @@
 #ifndef LASER_MPI_COMM_SIGNALS_H
 #define LASER_MPI_COMM_SIGNALS_H
 
-/* From here on.  A limit of the size of files (SIGXFSZ) is an error of the write from here on, too. */
+/* From here on. */
 void laser_mpi_signals_catch(void);
 
 /* The system's own treatment again: for work that has no safe point, and ends on the first one. */

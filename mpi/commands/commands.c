@@ -1,5 +1,6 @@
 #include "commands/commands.h"
 
+#include "compress/command.h"
 #include "kernels/dispatch.h"
 #include "reduce/reduce.h"
 #include "schedule/report.h"
@@ -14,6 +15,8 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_TASK, false, false, laser_mpi_command_task},
     {LASER_COMMAND_COMPARE, false, false, laser_mpi_command_compare},
     {LASER_COMMAND_REDUCE, true, true, laser_mpi_command_reduce},
+    {LASER_COMMAND_SENSITIVITY, true, true, laser_mpi_command_sensitivity},
+    {LASER_COMMAND_COMPRESS, true, true, laser_mpi_command_compress},
     {LASER_COMMAND_APPLY, true, true, laser_mpi_command_apply},
     {LASER_COMMAND_SHOW, false, false, laser_mpi_command_show},
     {LASER_COMMAND_REPORT, false, false, laser_mpi_command_report},

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "evaluate/batches.h"
 #include "evaluate/layout.h"
 #include "evaluate/worker.h"
@@ -41,8 +42,8 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     e->batch_s = work.forward_flops > 0 ? layout.batch_s : 0;
     if (run->rank == 0)
         say_memory(run, &layout);
-    if (run->rank == 0 && (e->dataset_work_s = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1,
-                                                      sizeof *e->dataset_work_s)) == NULL)
+    if (run->rank == 0 &&
+        (e->done = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1, sizeof *e->done)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
     code = laser_mpi_agree(run->world, code, err);
     if (code != LASER_OK)
@@ -76,7 +77,7 @@ void laser_mpi_evaluation_close(struct laser_mpi_evaluation *e)
     free(e->items);
     free(e->batches);
     laser_set_free(&e->set);
-    free(e->dataset_work_s);
+    free(e->done);
     memset(e, 0, sizeof *e);
     e->shards.sharers = MPI_COMM_NULL;
     e->team.group_comm = MPI_COMM_NULL;
@@ -132,7 +133,9 @@ static void share_time(struct laser_mpi_evaluation *e, const struct laser_mpi_ba
             if (pass == 0)
                 total += tokens;
             else
-                e->dataset_work_s[where] += work_s * (double)tokens / (double)total;
+                e->done[where] =
+                    (struct laser_mpi_done){e->done[where].work_s + work_s * (double)tokens / (double)total,
+                                            e->done[where].tokens + tokens, e->done[where].items + 1};
         }
 }
 
@@ -194,7 +197,7 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
 
     (void)team;
     r->n = all->e->batches[batch].n;
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
     r->work_s = MPI_Wtime() - start_s;
     return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
@@ -251,8 +254,8 @@ static int evaluate_parts(struct laser_mpi_evaluation *e, const char *phase, int
         all.n_done += all.batches.done[b] ? e->batches[b].n : 0;
     all.edits = mine;
     all.n_edits = n_edits;
-    if (e->dataset_work_s != NULL)
-        memset(e->dataset_work_s, 0, (size_t)(e->n_datasets + e->set.n_tasks) * sizeof *e->dataset_work_s);
+    if (e->done != NULL)
+        memset(e->done, 0, (size_t)(e->n_datasets + e->set.n_tasks) * sizeof *e->done);
     if (code == LASER_OK) {
         laser_mpi_log_phase(e->run->log, phase);
         code = laser_mpi_farm_run(&e->team, &farm, err);
@@ -344,7 +347,7 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
 
     (void)team;
     r->n_windows = s->e->batches[batch].n;
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
         code = check_finite(s->e, batch, scores, err);

@@ -1,15 +1,15 @@
 /* The parts of the command `reduce`, which share one state.
  *
  *   reduce.c             the order of things
- *   reduce_candidates.c  from scores to a strategy's plan
- *   reduce_search.c      the search on the selection windows, the report on the others
- *   reduce_decisions.c   every decision: ledger, list, a later start
- *   reduce_model.c       plan.yaml and the written model
- *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
- *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
- *   reduce_tune.c        tune: gradients, the line search, the step that was found
- *   reduce_tasks.c       all figures of texts and tasks before and after
- *   reduce_results.c     results.json, spectra.h5, the table at the end
+ *   candidates.c         from scores to a strategy's plan
+ *   search.c             the search on the selection windows, the report on the others
+ *   decisions.c          every decision: ledger, list, a later start
+ *   model.c              plan.yaml and the written model
+ *   factors.c            the edits as thin matrices, for --also: factored.c, lora.c
+ *   sweep.c              sweep and compose: cells, table, winner, composition
+ *   tune.c               tune: gradients, the line search, the step that was found
+ *   tasks.c              all figures of texts and tasks before and after
+ *   results.c            results.json, spectra.h5, the table at the end
  */
 #ifndef LASER_MPI_REDUCE_REDUCE_H
 #define LASER_MPI_REDUCE_REDUCE_H

@@ -72,6 +72,9 @@ void laser_mpi_row_fill(struct laser_scan_row *row, const struct laser_outcome *
     row->score = laser_score_of(score, &o->metrics.cut);
     row->s_max = o->metrics.s_max;
     row->s_min = o->metrics.s_min;
+    row->is_zero = row->s_max == 0;
+    if (row->is_zero) /* a ledger or a file of an earlier version calls it infinite */
+        row->snr = row->score = NAN;
     for (int i = 0; i < laser_n_metric_fields; ++i) {
         const struct laser_metric_field *f = &laser_metric_fields[i];
         const char *value = (const char *)&o->metrics + f->offset;

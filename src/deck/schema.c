@@ -60,8 +60,9 @@ static const struct laser_deck_key keys[] = {
     {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
      "top-percent", "P", 0,
      "share of the best matrices per type in the file of unfrozen parameters (0 = no file) and in exports"},
-    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
-     "model-id", "ID", 0, "name of the model in file names; default: org/name or the model directory's name"},
+    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_SCAN | LASER_IN_REDUCE | EXPORTS, "model-id", "ID", 0,
+     "name of the model in file names; default: org/name or the model directory's name"},
 
     {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
      "group-size", "N", 'g', "ranks that work on one matrix together; 0 = from memory and cost"},

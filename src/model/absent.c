@@ -21,7 +21,7 @@ struct list {
     struct laser_tensor *tensors;
     int64_t n, capacity, offset;
     enum laser_dtype dtype;
-    char layer[128]; /* prefix of the tensors of the layer */
+    char layer[1024]; /* prefix of the tensors of the layer */
     bool failed;
 };
 
@@ -114,12 +114,12 @@ static void add_experts(struct list *l)
     const struct laser_arch *a = l->a;
     const struct laser_names *names = a->names;
     int64_t columns = a->moe.intermediate;
-    char before[128];
+    char before[512];
 
     add_linear(l, names->router, a->moe.experts, a->hidden, false);
-    snprintf(before, sizeof before, "%s", l->layer);
+    snprintf(before, sizeof before, "%.511s", l->layer);
     for (int64_t e = 0; e < a->moe.experts && names->expert != NULL; ++e) {
-        snprintf(l->layer, sizeof l->layer, "%.80s%.20s%" PRId64 ".", before, names->expert, e);
+        snprintf(l->layer, sizeof l->layer, "%s%.400s%" PRId64 ".", before, names->expert, e);
         add_linear(l, names->expert_gate, columns, a->hidden, false);
         add_linear(l, names->expert_up, columns, a->hidden, false);
         add_linear(l, names->expert_down, a->hidden, columns, false);

@@ -207,8 +207,9 @@ int laser_model_gradient_create_within(const struct laser_model *model, int64_t 
     if (max_tokens < 1 || max_tokens > INT64_C(1) << 26)
         return laser_error_set(err, LASER_EUSAGE, NULL, "a batch of %lld tokens", (long long)max_tokens);
     if (model->splits)
-        return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
-                               "its weights are stored as products of two; gradients are taken of dense weights only");
+        return laser_error_set(
+            err, LASER_EINPUT, model->checkpoint->model,
+            "its weights are stored as products of two; gradients are taken of dense weights only");
     g = calloc(1, sizeof *g);
     if (!g)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");

@@ -7,6 +7,7 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/json_text.h"
+#include "base/kind.h"
 #include "task/adapters.h"
 #include "task/task.h"
 
@@ -259,6 +260,8 @@ int laser_task_convert(const char *adapter, const char *path, const struct laser
     code = begin(&c, adapter, mapping, err);
     if (code == LASER_OK)
         code = laser_file_read(path, (size_t)MOST_BYTES, &text, &size, err);
+    if (code == LASER_OK)
+        code = laser_kind_refuse(path, text, size, err);
     if (code == LASER_OK)
         code = c.adapter->format == LASER_READ_CSV || is_csv(path) ? convert_csv(&c, text, size, err)
                                                                    : convert_json(&c, text, size, err);

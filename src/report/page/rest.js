@@ -159,7 +159,7 @@ function perplexities(page) {
         return null;
     const rows = [], row = (run, name, p) => [...(page.runs.length > 1 ? [run.label] : []), name, withError(value(p.ppl), value(p.ppl_stderr)),
         value(p.nll).toFixed(6) + (Number.isFinite(value(p.stderr)) ? " ± " + short2(value(p.stderr)) : ""), number(p.tokens), number(p.windows),
-        number(Math.round(p.tokens_per_second))];
+        p.tokens_per_second === null ? "–" : number(Math.round(p.tokens_per_second))];
     for (const run of runs) {
         const sets = Object.entries(run.results.perplexity.datasets || {});
         for (const [name, p] of sets)

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #include "base/json_text.h"
+#include "base/mcnemar.h"
+#include "base/number.h"
 #include "comm/agree.h"
 #include "commands/commands.h"
 #include "report/scan_report.h"
@@ -138,27 +140,33 @@ static int write_results(struct laser_mpi_run *run, const struct side *a, const 
 static void say_comparison(struct laser_mpi_run *run, const struct comparison *c)
 {
     const struct laser_paired *p = &c->paired;
-    char error[80] = "";
+    double stderr_nats = p->windows > 1 ? p->stderr_nats : NAN;
+    char error[80] = "", change[LASER_NUMBER_SIZE];
 
     if (p->windows > 1)
         snprintf(error, sizeof error, " +- %.6f (z %.2f)", p->stderr_nats, p->z);
     laser_mpi_log_line(run->log, "COMPARE",
-                       "%-12s perplexity %.6f -> %.6f, nll %+.6f%s, of %" PRId64 " windows %" PRId64
+                       "%-12s perplexity %.6f -> %.6f, nll %s%s: %s; of %" PRId64 " windows %" PRId64
                        " better, %" PRId64 " worse",
-                       c->name, exp(c->nll_a), exp(c->nll_b), p->difference_nats, error, p->windows,
+                       c->name, exp(c->nll_a), exp(c->nll_b),
+                       laser_number_change(p->difference_nats, 6, change), error,
+                       laser_verdict_name(laser_verdict_paired(p->difference_nats, stderr_nats)), p->windows,
                        p->better, p->worse);
 }
 
 static void say_moved(struct laser_mpi_run *run, const struct side *a, const struct side *b,
                       const struct comparison *all, const int64_t *order)
 {
+    char change[LASER_NUMBER_SIZE];
+
     for (int64_t k = 0; k < all->paired.moved && k < SAID_WINDOWS; ++k) {
         int64_t i = order[k];
         const struct laser_window *w = &a->windows.windows[i];
         double nll_a = window_mean(&a->windows, i), nll_b = window_mean(&b->windows, i);
         laser_mpi_log_line(run->log, "WINDOW",
-                           "%" PRId64 " of %s (from token %" PRId64 "): nll %.6f -> %.6f (%+.6f)", i,
-                           a->windows.datasets[w->dataset].name, w->first, nll_a, nll_b, nll_b - nll_a);
+                           "%" PRId64 " of %s (from token %" PRId64 "): nll %.6f -> %.6f (%s)", i,
+                           a->windows.datasets[w->dataset].name, w->first, nll_a, nll_b,
+                           laser_number_change(nll_b - nll_a, 6, change));
     }
 }
 

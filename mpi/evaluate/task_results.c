@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "base/number.h"
 
 /* Scores of one task's questions among some items. */
 struct picked {
@@ -43,7 +44,7 @@ static bool pick(const struct laser_mpi_evaluation *e, int32_t task, int64_t fir
 
 static json_t *number(double x)
 {
-    return isfinite(x) ? json_real(x) : json_null();
+    return isfinite(x) ? json_real(0 + x) : json_null(); /* no -0.0 */
 }
 
 static json_t *metric_json(const struct picked *p, int metric, bool paired)
@@ -60,6 +61,8 @@ static json_t *metric_json(const struct picked *p, int metric, bool paired)
                   number(after.mean), "stderr", number(after.stderr_), "difference", number(pair.difference),
                   "difference_stderr", number(pair.stderr_), "better", (json_int_t)pair.better, "worse",
                   (json_int_t)pair.worse);
+    if (o != NULL)
+        json_object_set_new(o, "verdict", json_string(laser_verdict_name(pair.verdict)));
     if (o != NULL && isfinite(pair.p_better))
         json_object_set_new(o, "p_better", json_real(pair.p_better));
     return o;
@@ -96,24 +99,31 @@ json_t *laser_mpi_tasks_json(const struct laser_mpi_evaluation *e, int64_t first
     return tasks;
 }
 
-/* "accuracy 0.4210 +- 0.0110, ..." or "accuracy 0.42 -> 0.45 (+0.03 +- 0.01, 12 better, 3 worse), ..." */
+/* "accuracy 0.4210 +- 0.0110, ..." or "accuracy 0.42 -> 0.45 (+0.03 +- 0.01; 12 better, 3 worse: better),
+ * ..."
+ */
 static void describe(const struct picked *p, enum laser_task_kind kind, bool paired, struct laser_text *out)
 {
     const char *between = "";
+    char after[LASER_NUMBER_SIZE], change[LASER_NUMBER_SIZE];
 
     for (int m = 0; m < LASER_METRICS; ++m) {
         struct laser_task_figure f;
         if (!laser_metric_of(m, kind))
             continue;
         f = laser_task_figure(p->a, p->n, m);
-        laser_text_printf(out, "%s%s %.4f", between, laser_metric_name(m), f.mean);
+        laser_text_printf(out, "%s%s %s", between, laser_metric_name(m),
+                          laser_number_fixed(f.mean, 4, after));
         if (paired) {
             struct laser_task_pair pair = laser_task_pair(p->a, p->b, p->n, m);
-            laser_text_printf(out, " -> %.4f (%+.4f +- %.4f", laser_task_figure(p->b, p->n, m).mean,
-                              pair.difference, pair.stderr_);
+            laser_text_printf(out, " -> %s (%s",
+                              laser_number_fixed(laser_task_figure(p->b, p->n, m).mean, 4, after),
+                              laser_number_change(pair.difference, 4, change));
+            if (isfinite(pair.stderr_))
+                laser_text_printf(out, " +- %.4f", pair.stderr_);
             if (laser_metric_is_share(m))
                 laser_text_printf(out, "; %" PRId64 " better, %" PRId64 " worse", pair.better, pair.worse);
-            laser_text_puts(out, ")");
+            laser_text_printf(out, ": %s)", laser_verdict_name(pair.verdict));
         } else if (isfinite(f.stderr_)) {
             laser_text_printf(out, " +- %.4f", f.stderr_);
         }

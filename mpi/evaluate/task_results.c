@@ -68,6 +68,20 @@ static json_t *metric_json(const struct picked *p, int metric, bool paired)
     return o;
 }
 
+/* Rows of the file that are no questions: on rank 0, which has read it. */
+static json_t *left_out_json(const struct laser_mpi_evaluation *e, int32_t task)
+{
+    int64_t first = 0;
+    json_t *list = json_array();
+
+    for (int32_t t = 0; t < task; ++t)
+        first += e->set.tasks[t].n_left_out;
+    for (int64_t i = first; list != NULL && i < first + e->set.tasks[task].n_left_out; ++i)
+        json_array_append_new(list, json_pack("{s:I, s:s}", "line", (json_int_t)e->set.left_out[i].line,
+                                              "reason", e->set.left_out[i].reason));
+    return list;
+}
+
 static json_t *task_json(const struct laser_mpi_evaluation *e, int32_t task, const struct picked *p,
                          bool paired)
 {
@@ -78,8 +92,9 @@ static json_t *task_json(const struct laser_mpi_evaluation *e, int32_t task, con
     for (int m = 0; metrics != NULL && m < LASER_METRICS; ++m)
         if (laser_metric_of(m, (enum laser_task_kind)t->kind))
             json_object_set_new(metrics, laser_metric_name(m), metric_json(p, m, paired));
-    return json_pack("{s:s, s:I, s:I, s:I, s:o}", "kind", kind, "questions", (json_int_t)p->n, "of",
-                     (json_int_t)t->n_read, "too_long", (json_int_t)t->n_too_long, "metrics", metrics);
+    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "kind", kind, "questions", (json_int_t)p->n, "of",
+                     (json_int_t)t->n_read, "too_long", (json_int_t)t->n_too_long, "left_out",
+                     left_out_json(e, task), "metrics", metrics);
 }
 
 json_t *laser_mpi_tasks_json(const struct laser_mpi_evaluation *e, int64_t first, int64_t end,

@@ -31,6 +31,15 @@ for n in $(ranks_of 2 3 4 7 8); do
     check "$n ranks" evaluate "on-$n" "$n" $tasks --text "demo=$text" --set evaluate.max_tokens=600
     check "$n ranks: the same bits" same_file "$out/one/questions.jsonl" "$out/on-$n/questions.jsonl"
 done
+check "which choice won is seen" test "$(head -n 1 "$out/one/questions.jsonl" | grep -c '"best":[0-9],.*"answer":[0-9]')" = 1
+# A ledger without the batches' last lines is what a killed run leaves.
+sed -n "1,$(($(wc -l <"$out/one/ledger.txt") / 2))p" "$out/one/ledger.txt" >"$scratch/ledger.txt"
+cp -r "$out/one" "$out/resumed"
+cp "$scratch/ledger.txt" "$out/resumed/ledger.txt"
+rm "$out/resumed/questions.jsonl" "$out/resumed/results.json"
+check "a stopped evaluation goes on" evaluate resumed 2 $tasks
+check "... from its ledger" says "RESUME +[0-9]+ of [0-9]+ batches are done already"
+check "... to the same bits" same_file "$out/one/questions.jsonl" "$out/resumed/questions.jsonl"
 check "2 shards" evaluate shards 3 $tasks --shards 2
 check "2 shards: as transformers" golden shards 3e-5
 check "with bfloat16" evaluate bf16 2 $tasks --set evaluate.precision=bfloat16

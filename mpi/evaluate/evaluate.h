@@ -84,6 +84,8 @@ struct laser_mpi_evaluation {
     double flops_per_token;    /* of the whole model */
     double batch_s;            /* about, of a full batch; 0: unknown */
     struct laser_mpi_worker *worker;
+    double *option_nats;    /* log probability of each option of the set; rank 0: of the last evaluate_all,
+                               workers: of the questions that they evaluated last */
     double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set, then on each task, in
                                evaluate_all */
 };

@@ -173,33 +173,58 @@ static json_t *values_json(const struct laser_task_score *s, enum laser_task_kin
     return o;
 }
 
+/* Log probabilities of a question's options, and the highest of them. */
+static void put_options(const struct laser_set_question *q, const double *nats, const char *list_key,
+                        const char *best_key, json_t *o)
+{
+    json_t *list = json_array();
+    int best = 0;
+
+    for (int k = 0; k < q->n_options; ++k) {
+        json_array_append_new(list, number(nats[q->first_option + k]));
+        if (nats[q->first_option + k] > nats[q->first_option + best])
+            best = k;
+    }
+    json_object_set_new(o, list_key, list);
+    json_object_set_new(o, best_key, json_integer(best));
+}
+
 static void put_question(const struct laser_mpi_evaluation *e, int64_t item, int64_t question,
-                         const struct laser_mpi_item_score *scores, const struct laser_mpi_item_score *b,
+                         const struct laser_mpi_answers *a, const struct laser_mpi_answers *b,
                          struct laser_text *out)
 {
     const struct laser_set_question *q = &e->set.questions[question];
     const struct laser_set_task *t = &e->set.tasks[q->task];
     bool split = e->part_item[LASER_PART_REPORT] < e->n_items;
-    json_t *o = json_pack("{s:s, s:I, s:s*, s:o*}", "task", t->name, "line", (json_int_t)q->line, "part",
-                          !split                                   ? NULL
-                          : item < e->part_item[LASER_PART_REPORT] ? "validation"
-                                                                   : "test",
-                          b != NULL ? "before" : "metrics",
-                          values_json(&scores[item].question, (enum laser_task_kind)t->kind));
+    json_t *tokens = json_array(), *o;
 
+    for (int k = 0; k < q->n_options; ++k)
+        json_array_append_new(tokens, json_integer(e->set.options[q->first_option + k].n_scored));
+    o = json_pack("{s:s, s:I, s:s*, s:o*, s:o*}", "task", t->name, "line", (json_int_t)q->line, "part",
+                  !split                                   ? NULL
+                  : item < e->part_item[LASER_PART_REPORT] ? "validation"
+                                                           : "test",
+                  b != NULL ? "before" : "metrics",
+                  values_json(&a->scores[item].question, (enum laser_task_kind)t->kind), "tokens", tokens);
     if (o == NULL) {
         out->failed = 1;
         return;
     }
-    if (b != NULL)
-        json_object_set_new(o, "after", values_json(&b[item].question, (enum laser_task_kind)t->kind));
+    put_options(q, a->option_nats, "log_probabilities", "best", o);
+    if (t->kind == LASER_TASK_CHOICE)
+        json_object_set_new(o, "answer", json_integer(q->answer));
+    if (b != NULL) {
+        json_object_set_new(o, "after",
+                            values_json(&b->scores[item].question, (enum laser_task_kind)t->kind));
+        put_options(q, b->option_nats, "log_probabilities_after", "best_after", o);
+    }
     laser_json_render(out, o, 0);
     laser_text_puts(out, "\n");
     json_decref(o);
 }
 
 int laser_mpi_questions_write(const struct laser_mpi_evaluation *e, const char *path,
-                              const struct laser_mpi_item_score *scores, const struct laser_mpi_item_score *b,
+                              const struct laser_mpi_answers *a, const struct laser_mpi_answers *b,
                               struct laser_error *err)
 {
     int64_t *item_of = malloc((size_t)e->set.n_questions * sizeof *item_of + 1), q;
@@ -212,7 +237,7 @@ int laser_mpi_questions_write(const struct laser_mpi_evaluation *e, const char *
         if (laser_mpi_item_is_question(e, i, &q))
             item_of[q] = i;
     for (q = 0; q < e->set.n_questions; ++q)
-        put_question(e, item_of[q], q, scores, b, &text);
+        put_question(e, item_of[q], q, a, b, &text);
     free(item_of);
     code = text.failed ? laser_error_set(err, LASER_ENOMEM, path, "no memory")
                        : laser_file_replace(path, text.data, text.size, err);

@@ -48,6 +48,7 @@ struct laser_mpi_reduction {
     double *final;                               /* number of every item of the objective in the end */
     int *batch_first;                            /* of the search that runs now */
     struct laser_mpi_item_score *before, *after; /* of every item, where there are tasks */
+    double *options_before;                      /* log probabilities of every option */
     int64_t *ranks;                              /* of each edit: singular values above 0 */
     double *trial_means;                         /* of r->plan: nats, NaN where unknown */
     json_t *decisions;

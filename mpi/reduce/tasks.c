@@ -28,13 +28,16 @@ int laser_mpi_reduction_measure(struct laser_mpi_reduction *r, struct laser_erro
         kept = laser_search_kept(r->search, &n);
         r->before = malloc(bytes);
         r->after = malloc(bytes);
-        if (r->before == NULL || r->after == NULL)
+        r->options_before = calloc((size_t)r->e.set.n_options + 1, sizeof *r->options_before);
+        if (r->before == NULL || r->after == NULL || r->options_before == NULL)
             code =
                 laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
     }
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
         code = laser_mpi_evaluate_all(&r->e, "before", NULL, 0, r->before, err);
+    if (code == LASER_OK && r->run->rank == 0)
+        memcpy(r->options_before, r->e.option_nats, (size_t)r->e.set.n_options * sizeof *r->options_before);
     if (code == LASER_OK)
         code = laser_mpi_evaluate_all(&r->e, "after", kept, n, r->after, err);
     return code;
@@ -120,8 +123,11 @@ int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *
 
 int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err)
 {
+    const struct laser_mpi_answers before = {r->before, r->options_before},
+                                   after = {r->after, r->e.option_nats};
+
     if (r->before == NULL)
         return LASER_OK;
-    return laser_mpi_questions_write(&r->e, laser_mpi_run_path(r->run, "questions.jsonl"), r->before,
-                                     r->after, err);
+    return laser_mpi_questions_write(&r->e, laser_mpi_run_path(r->run, "questions.jsonl"), &before, &after,
+                                     err);
 }

@@ -93,6 +93,26 @@ check "a sweep with ties" reduce ties "$scratch/noisy" 2 sweep --objective top_1
 check "... has a winner" of ties sweep_winner edit
 check "... that is the first of the ranking" says "SWEEP +1[.] +$(of ties sweep_winner tensor) +$(of ties sweep_winner edit) "
 
+check "... whose gain is told from chance" says "best single edit: .* on the selection: (more than )?chance"
+check "... also in results.json" of ties sweep_winner beyond_chance
+
+# Results of another command are not written over unless that is asked for.
+for d in one two; do
+    check "an evaluation" run 1 perplexity --model "$demo" --text "demo=$text" --set evaluate.max_tokens=600 --output "$out/$d"
+done
+cp "$out/one/results.json" "$scratch/results.json"
+check "compare writes over no evaluation" refuses 2 "results.json: the results of the command perplexity are there" 2 \
+    compare "$out/one" "$out/two" --output "$out/one"
+check "... nor over a reduction" refuses 2 "the results of the command reduce are there" 1 compare "$out/one" "$out/two" \
+    --output "$out/snr"
+check "nor does derive" refuses 2 "the results of the command perplexity are there" 3 derive "$out/snr/spectra.h5" \
+    --threshold laserrmt --output "$out/one"
+check "... which are as they were" same_file "$scratch/results.json" "$out/one/results.json"
+check "unless that is asked for" run 1 derive "$out/snr/spectra.h5" --threshold laserrmt --output "$out/two" --force
+check "a comparison is no difference" run 1 compare "$out/one" "$out/one" --output "$out/compared"
+check "... and is said so" says "nll [+]0.000000 [+]- 0.000000 [(]z [0-9.a-z]+[)]: no difference"
+check "a comparison is written over" run 1 compare "$out/one" "$out/one" --output "$out/compared"
+
 # What a share is said with, and what its parts are called.
 check "an edit that was kept is a gain" test "$(of denoise verdict)" = "a gain"
 check "... of each figure" test "$(of denoise test tasks facts metrics log_loss verdict)" = better

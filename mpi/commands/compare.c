@@ -16,6 +16,7 @@
 #include "comm/agree.h"
 #include "commands/commands.h"
 #include "report/scan_report.h"
+#include "schedule/results.h"
 #include "store/windows.h"
 
 /* A window has moved when its mean loss differs by more: float32 passes of one model agree better than
@@ -141,10 +142,10 @@ static void say_comparison(struct laser_mpi_run *run, const struct comparison *c
 {
     const struct laser_paired *p = &c->paired;
     double stderr_nats = p->windows > 1 ? p->stderr_nats : NAN;
-    char error[80] = "", change[LASER_NUMBER_SIZE];
+    char error[80] = "", change[LASER_NUMBER_SIZE], z[LASER_NUMBER_SIZE];
 
     if (p->windows > 1)
-        snprintf(error, sizeof error, " +- %.6f (z %.2f)", p->stderr_nats, p->z);
+        snprintf(error, sizeof error, " +- %.6f (z %s)", p->stderr_nats, laser_number_fixed(p->z, 2, z));
     laser_mpi_log_line(run->log, "COMPARE",
                        "%-12s perplexity %.6f -> %.6f, nll %s%s: %s; of %" PRId64 " windows %" PRId64
                        " better, %" PRId64 " worse",
@@ -173,6 +174,7 @@ static void say_moved(struct laser_mpi_run *run, const struct side *a, const str
 /* The results of a compared run are not to be replaced. */
 static int open_output(struct laser_mpi_run *run, struct laser_error *err)
 {
+    static const char *const own[] = {"compare", NULL};
     char path[4200];
     struct stat mine, theirs;
     int code;
@@ -180,7 +182,9 @@ static int open_output(struct laser_mpi_run *run, struct laser_error *err)
     if (!laser_deck_is_set(run->deck, "output"))
         return LASER_OK;
     snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
-    code = laser_directory_make(run->output, err);
+    code = laser_mpi_results_guard(run, run->output, own, err);
+    if (code == LASER_OK)
+        code = laser_directory_make(run->output, err);
     for (int i = 0; code == LASER_OK && i < 2; ++i) {
         snprintf(path, sizeof path, "%.4096s", run->arguments[i]);
         if (stat(run->output, &mine) == 0 && stat(path, &theirs) == 0 && mine.st_dev == theirs.st_dev &&

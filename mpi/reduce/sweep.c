@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mcnemar.h"
 #include "reduce/reduce.h"
 #include "report/sweep_map.h"
 #include "schedule/results.h"
@@ -237,6 +238,17 @@ static void say_map(const struct laser_mpi_reduction *r, const json_t *table)
     laser_text_free(&text);
 }
 
+/* Would the edit pass the keep rule, which knows how many were tried? */
+static bool beyond_chance(const struct laser_mpi_reduction *r, const json_t *d)
+{
+    double z = laser_search_z(r->plan.n_trials);
+
+    if (laser_objective_share(&r->e.objective) >= 0)
+        return laser_mcnemar_p(json_integer_value(json_object_get(d, "better")),
+                               json_integer_value(json_object_get(d, "worse"))) < laser_normal_tail(z);
+    return number_of(d, "difference") < -z * number_of(d, "difference_stderr");
+}
+
 static void say_winner(const struct laser_mpi_reduction *r, const json_t *decisions)
 {
     const json_t *d = json_array_get(decisions, (size_t)r->winner);
@@ -248,11 +260,13 @@ static void say_winner(const struct laser_mpi_reduction *r, const json_t *decisi
         return;
     }
     laser_mpi_sweep_label(r, r->winner, label, sizeof label);
-    laser_mpi_log_line(r->run->log, "SWEEP", "best single edit: %s %s, gain %s +- %s %s on the selection",
+    laser_mpi_log_line(r->run->log, "SWEEP", "best single edit: %s %s, gain %s +- %s %s on the selection: %s",
                        label, json_string_value(json_object_get(d, "edit")),
                        laser_mpi_reduction_change(r, 0 - number_of(d, "difference"), gain),
                        laser_mpi_reduction_figure(r, number_of(d, "difference_stderr"), error),
-                       laser_mpi_reduction_unit(r));
+                       laser_mpi_reduction_unit(r),
+                       beyond_chance(r, d) ? "more than chance gives the best of so many"
+                                           : "chance alone may give the best of so many that");
 }
 
 int laser_mpi_sweep_measured(struct laser_mpi_reduction *r, struct laser_error *err)
@@ -283,7 +297,7 @@ int laser_mpi_sweep_compose(struct laser_mpi_reduction *r, struct laser_error *e
 
     if (code != LASER_OK)
         return code;
-    laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d cells have an edit that gains alone",
+    laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d cells have an edit with a better mean alone",
                        r->composed.n_candidates, r->plan.n_candidates / r->cells.n_fractions);
     r->sweep = r->decisions;
     r->decisions = NULL;
@@ -359,6 +373,7 @@ int laser_mpi_sweep_results(const struct laser_mpi_reduction *r, json_t *results
     if (r->winner < 0)
         return bad;
     winner = json_deep_copy(json_array_get(list, (size_t)r->winner));
+    bad |= json_object_set_new(winner, "beyond_chance", json_boolean(beyond_chance(r, winner)));
     if (r->has_report) {
         json_t *report = json_pack("{s:o, s:o, s:s}", "difference", number_json(r->winner_report.difference),
                                    "difference_stderr", number_json(r->winner_report.error), "verdict",

@@ -59,6 +59,9 @@ check "test is the rest" test "$("$tool" get "$out/loss-1/results.json" test tas
 check "every metric before and after" "$tool" get "$out/loss-1/results.json" test tasks preference metrics margin after
 check "a weighted sum with a text" reduce sum 2 --strategy snr --text "demo=$text" --set evaluate.max_tokens=600 \
     --objective "0.5*accuracy + preference + 0.1*perplexity" --set reduce.candidates=2
+check "... the text, too, with its error and what that says" \
+    says "TEST +texts: perplexity [0-9.]+ -> [0-9.]+ [(][+-][0-9.]+ [+]- [0-9.]+ nats[)]: (no difference|better|worse)"
+check "... in results.json as well" "$tool" get "$out/sum/results.json" test perplexity verdict
 check "accuracy by McNemar's test" reduce accuracy 2 --strategy snr --set reduce.candidates=2
 check "... is the default without a text" test "$("$tool" get "$out/accuracy/results.json" objective)" = accuracy
 

@@ -102,7 +102,7 @@ for d in one two; do
 done
 cp "$out/one/results.json" "$scratch/results.json"
 check "compare writes over no evaluation" refuses 2 "results.json: the results of the command perplexity are there" 2 \
-    compare "$out/one" "$out/two" --output "$out/one"
+    compare "$out/one" "$out/one" --output "$out/two"
 check "... nor over a reduction" refuses 2 "the results of the command reduce are there" 1 compare "$out/one" "$out/two" \
     --output "$out/snr"
 check "nor does derive" refuses 2 "the results of the command perplexity are there" 3 derive "$out/snr/spectra.h5" \

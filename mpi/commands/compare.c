@@ -182,9 +182,7 @@ static int open_output(struct laser_mpi_run *run, struct laser_error *err)
     if (!laser_deck_is_set(run->deck, "output"))
         return LASER_OK;
     snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
-    code = laser_mpi_results_guard(run, run->output, own, err);
-    if (code == LASER_OK)
-        code = laser_directory_make(run->output, err);
+    code = laser_directory_make(run->output, err);
     for (int i = 0; code == LASER_OK && i < 2; ++i) {
         snprintf(path, sizeof path, "%.4096s", run->arguments[i]);
         if (stat(run->output, &mine) == 0 && stat(path, &theirs) == 0 && mine.st_dev == theirs.st_dev &&
@@ -192,6 +190,8 @@ static int open_output(struct laser_mpi_run *run, struct laser_error *err)
             code = laser_error_set(err, LASER_EUSAGE, run->output,
                                    "this is the output directory of one of the two runs; choose another");
     }
+    if (code == LASER_OK)
+        code = laser_mpi_results_guard(run, run->output, own, err);
     return code;
 }
 

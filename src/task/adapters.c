@@ -167,7 +167,7 @@ static int completion(const struct laser_adapting *a, const char *prompt, json_t
 
 /* ---- TruthfulQA.csv: the best answer against the incorrect ones (MC1) ---- */
 
-static int truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *question, *best, *incorrect;
     json_t *options;
@@ -199,7 +199,7 @@ static int truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error
 
 /* ---- counterfact.json of ROME ---- */
 
-static int counterfact(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_counterfact(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *prompt, *subject = NULL, *target, *mark;
     struct laser_text text = {0};
@@ -279,7 +279,7 @@ static int bigbench_choice(struct laser_adapting *a, const char *prompt, json_t 
     return choice(a, prompt, options, answer, out, err);
 }
 
-static int bigbench(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_bigbench(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     json_t *scores = field_of(a, "choices"), *target = field_of(a, "answer"), *answers, *item;
     const char *input;
@@ -310,7 +310,7 @@ static int bigbench(struct laser_adapting *a, json_t **out, struct laser_error *
 
 /* ---- FEVER ---- */
 
-static int fever(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_fever(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *claim, *label;
     int code = prompt_and_answer(a, &claim, &label, err);
@@ -328,7 +328,7 @@ static int fever(struct laser_adapting *a, json_t **out, struct laser_error *err
 
 /* ---- HotpotQA and GSM8K ---- */
 
-static int hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *question, *answer;
     char *clean;
@@ -345,7 +345,7 @@ static int hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *
 }
 
 /* The number behind "####". */
-static int gsm8k(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_gsm8k(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *question, *answer, *mark;
     int code = prompt_and_answer(a, &question, &answer, err);
@@ -384,7 +384,7 @@ static int add_names(json_t *options, const char *names, const char *wanted)
     return place;
 }
 
-static int bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     bool gender = strstr(key_of(a, "answer"), "gender") != NULL;
     const json_t *value = field_of(a, "answer");
@@ -461,7 +461,7 @@ static char *dpo_prompt(const struct laser_adapting *a)
     return laser_text_take(&text);
 }
 
-static int dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *chosen = reply(field_of(a, "chosen")), *rejected = reply(field_of(a, "rejected"));
     char *prompt;
@@ -482,69 +482,3 @@ static int dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
     free(prompt);
     return code;
 }
-
-const struct laser_adapter laser_adapters[] = {
-    {.name = "truthfulqa-csv",
-     .format = LASER_READ_CSV,
-     .prompt = "Q: {prompt}\nA:",
-     .fields = {{"prompt", "Question"}, {"answer", "Best Answer"}, {"incorrect", "Incorrect Answers"}},
-     .reason = "without an incorrect answer",
-     .make = truthfulqa},
-    /* ROME's file; EasyEdit's; the flat one of the Hugging Face hub. */
-    {.name = "counterfact-json",
-     .format = LASER_READ_JSON,
-     .prompt = "{prompt}",
-     .fields = {{"prompt", "requested_rewrite.prompt"},
-                {"subject", "requested_rewrite.subject"},
-                {"answer", "requested_rewrite.target_true.str"}},
-     .others = {{"prompt", "prompt"},
-                {"subject", "subject"},
-                {"answer", "ground_truth"},
-                {"answer", "target_true"}},
-     .reason = "",
-     .make = counterfact},
-    {.name = "bigbench-json",
-     .format = LASER_READ_JSON,
-     .list = "examples",
-     .prompt = "{prompt}",
-     .fields = {{"prompt", "input"}, {"choices", "target_scores"}, {"answer", "target"}},
-     .reason = "with fewer than two choices, or choices that differ in white space alone",
-     .make = bigbench},
-    {.name = "fever-jsonl",
-     .format = LASER_READ_JSON,
-     .prompt = "Is the following statement true or false: {prompt} This is",
-     .fields = {{"prompt", "claim"}, {"answer", "label"}},
-     .reason = "not decided (NOT ENOUGH INFO) or there before",
-     .make = fever},
-    {.name = "hotpotqa-json",
-     .format = LASER_READ_JSON,
-     .prompt = "Question: {prompt}\nAnswer:",
-     .fields = {{"prompt", "question"}, {"answer", "answer"}},
-     .reason = "",
-     .make = hotpotqa},
-    {.name = "bios",
-     .format = LASER_READ_JSON,
-     .prompt = "{prompt} What is the person's profession? They work as a",
-     .fields = {{"prompt", "hard_text"}, {"answer", "profession"}},
-     .reason = "",
-     .make = bios},
-    {.name = "gsm8k-jsonl",
-     .format = LASER_READ_JSON,
-     .prompt = "Question: {prompt}\nAnswer: The answer is",
-     .fields = {{"prompt", "question"}, {"answer", "answer"}},
-     .reason = "",
-     .make = gsm8k},
-    /* Pairs of texts; of conversations, as TRL (role, content) and ShareGPT (from, value) have them;
-       Alpaca's. */
-    {.name = "dpo-jsonl",
-     .format = LASER_READ_JSON,
-     .prompt = "{prompt}\n",
-     .fields = {{"prompt", "prompt"}, {"chosen", "chosen"}, {"rejected", "rejected"}, {"system", "system"}},
-     .others = {{"prompt", "question"},
-                {"prompt", "conversations"},
-                {"prompt", "messages"},
-                {"prompt", "instruction"}},
-     .reason = "whose two answers are the same or empty",
-     .make = dpo},
-};
-const int laser_n_adapters = (int)(sizeof laser_adapters / sizeof *laser_adapters);

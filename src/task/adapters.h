@@ -33,6 +33,16 @@ struct laser_adapter {
     int (*make)(struct laser_adapting *a, json_t **question, struct laser_error *err);
 };
 
+/* What each makes of a record (the member make). */
+int laser_adapter_truthfulqa(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_counterfact(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_bigbench(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_fever(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_hotpotqa(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_gsm8k(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_bios(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_dpo(struct laser_adapting *a, json_t **question, struct laser_error *err);
+
 extern const struct laser_adapter laser_adapters[];
 extern const int laser_n_adapters;
 

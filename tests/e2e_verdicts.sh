@@ -51,6 +51,15 @@ check "an accuracy has four digits" says "selection: accuracy 0[.][0-9]{4} [+]- 
 rule backward backward 14 2.6901 --threshold rank:0.1 --objective log_loss
 rule denoise denoise 20 2.8070 $down --objective log_loss
 rule compose compose 6 2.3940 --set reduce.types=fc_out --set reduce.fractions=0.1,0.2,0.3 --objective accuracy
+# tune picks the best of six lengths in each round.
+few="--text demo=$text --set evaluate.max_tokens=2000"
+check "tune" run 3 reduce --model "$demo" $few --strategy tune --set reduce.rounds=1 --output "$out/tune"
+check "tune: the z is in results.json, if there is a step" sh -c "'$tool' get '$out/tune/results.json' keep_rule edits_tried |
+    grep -qx 6 || test \"\$('$tool' get '$out/tune/results.json' decisions)\" = 0"
+# What a prediction on the same windows leaves out counts as tried, and the table finds what is left.
+check "a screened sweep" run 2 reduce --model "$demo" $few --strategy sweep --set reduce.types=fc_in,fc_out \
+    --set reduce.fractions=0.9,0.8 --set reduce.screen=true --set reduce.evaluations=4 --output "$out/screened"
+check "... measures those that are left" test "$(of screened decisions)" = 4
 check "laserrmt has no such rule" run 2 reduce --compat laserrmt --model "$demo" --text "demo=$text" \
     --set evaluate.max_tokens=1000 --set reduce.candidates=2 --output "$out/compat"
 check "... and says none" says_not "RULE"
@@ -66,7 +75,7 @@ check "... the same decisions" near_results "$out/few-1" "$out/few-3" 1e-6
 check "a model that is right already" reduce right "$facts/model" 2 denoise --objective top_10 $down
 check "... cannot be mended" says "WARNING +no edit can be kept: of 160 questions that select [0-9] are wrong"
 one="--text demo=$text --seqlen 128 --set evaluate.max_tokens=256 --set evaluate.selection_share=0.5"
-check "one window selects" run 2 reduce --model "$demo" $one --set reduce.candidates=2 --output "$out/window"
+check "one window selects" run 2 reduce --model "$demo" --strategy denoise $one --set reduce.candidates=2 --output "$out/window"
 check "... which has no standard error" says "WARNING +no edit can be kept: one of the windows selects"
 check "... so nothing is kept" says "0 candidates kept"
 check "... and one window that reports is no gain" test "$(of window report_difference stderr)" = null

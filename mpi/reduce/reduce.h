@@ -8,6 +8,7 @@
  *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
  *   rule.c               the keep rule, what it can tell, verdicts
  *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
+ *   reduce_tune.c        tune: gradients, the line search, the step that was found
  *   reduce_tasks.c       all figures of texts and tasks before and after
  *   reduce_results.c     results.json, spectra.h5, the table at the end
  */
@@ -54,12 +55,14 @@ struct laser_mpi_reduction {
     json_t *decisions;
     json_t *sweep;            /* of compose: the decisions of its first half */
     struct laser_sweep cells; /* of sweep and compose */
+    json_t *tune;             /* what tune did, as results.json has it */
     json_t *table;            /* the table of the sweep, as results.json has it */
     int winner;               /* the trial of the sweep with the lowest mean, -1: none */
     struct laser_mpi_reported winner_report, kept_report;
     enum laser_search_accept accept; /* the rule by which edits are kept, */
     double z;                        /* its standard errors, */
     int64_t n_selecting;             /* and the items that select */
+    int n_tried;                     /* tune: steps that may be measured, over all rounds; else 0 */
     int n_replayed;                  /* decisions of the ledger that were used */
     double last_decision_s;
     double base_mean; /* of the whole search, also when it goes on from the ledger */
@@ -70,6 +73,35 @@ struct laser_mpi_reduction {
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
 int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective, with the model loaded and no edits made.  The strategy tune: r->plan becomes one candidate, the
+ * step that it found (none: no candidate), and r->edits its edits. */
+int laser_mpi_reduction_tune(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective, after the search.  The guard texts before and after, also on windows that decided nothing:
+ * r->tune has them. */
+int laser_mpi_tune_guards(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  The same for people. */
+void laser_mpi_tune_say(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  What the decisions depend on: model, settings, the keep rule, texts. */
+int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20], struct laser_error *err);
+
+/* Rank 0.  Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two
+ * copies of a tied table? */
+bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t matrix);
+
+/* Are the trials screened by a gradient: a strategy and an accept rule that allow it, and text that selects?
+ */
+bool laser_mpi_screen_is(const struct laser_mpi_reduction *r);
+
+/* Collective, with the model loaded and no edits made.  Of r->plan those trials stay that promise something.
+ */
+int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Is the strategy tune? */
+bool laser_mpi_tune_is(const struct laser_mpi_reduction *r);
 
 /* Is the strategy sweep or compose? */
 bool laser_mpi_sweep_is(const struct laser_mpi_reduction *r);
@@ -128,7 +160,11 @@ void laser_mpi_reduction_tasks_say(const struct laser_mpi_reduction *r);
 int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *results);
 int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err);
 
-/* rule.c, rank 0.  Writes down the rule of the search that keeps edits and says it, with a warning where what
+/* rule.c, rank 0.  How many edits the best is picked from: all of the plan, those too that a prediction on
+ * the windows that select has left out. */
+int laser_mpi_rule_tried(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  Writes down the rule of the search that keeps edits and says it, with a warning where what
  * selects is too little for any edit to pass. */
 void laser_mpi_rule_say(struct laser_mpi_reduction *r, const struct laser_search_plan *plan);
 

@@ -61,6 +61,11 @@ static void warn_of_too_few(const struct laser_mpi_reduction *r)
                            r->n_selecting, items, fewest);
 }
 
+int laser_mpi_rule_tried(const struct laser_mpi_reduction *r)
+{
+    return r->n_tried > 0 ? r->n_tried : r->plan.n_trials;
+}
+
 void laser_mpi_rule_say(struct laser_mpi_reduction *r, const struct laser_search_plan *plan)
 {
     double chance = laser_normal_tail(plan->z);
@@ -68,17 +73,19 @@ void laser_mpi_rule_say(struct laser_mpi_reduction *r, const struct laser_search
     r->accept = plan->accept;
     r->z = plan->z;
     r->n_selecting = plan->n_windows;
+    if (plan->n_candidates == 0)
+        return;
     if (plan->accept == LASER_ACCEPT_MCNEMAR)
         laser_mpi_log_line(
             r->run->log, "RULE",
             "%d edits are tried: one is kept if the exact one-sided McNemar test of the questions "
             "that it changes is below %.2g (z %.2f)",
-            r->plan.n_trials, chance, plan->z);
+            laser_mpi_rule_tried(r), chance, plan->z);
     else if (plan->accept == LASER_ACCEPT_PAIRED)
         laser_mpi_log_line(r->run->log, "RULE",
                            "%d edits are tried: one is kept if it is better by more than z = %.2f standard "
                            "errors (by chance: %.2g)",
-                           r->plan.n_trials, plan->z, chance);
+                           laser_mpi_rule_tried(r), plan->z, chance);
     if (plan->accept == LASER_ACCEPT_MCNEMAR || plan->accept == LASER_ACCEPT_PAIRED)
         warn_of_too_few(r);
 }
@@ -106,7 +113,7 @@ json_t *laser_mpi_rule_json(const struct laser_mpi_reduction *r)
     if (!exact && r->accept != LASER_ACCEPT_PAIRED)
         return NULL;
     return json_pack("{s:s, s:f, s:f, s:i, s:I}", "test", exact ? "mcnemar" : "paired", "z", r->z, "chance",
-                     laser_normal_tail(r->z), "edits_tried", r->plan.n_trials, "selecting",
+                     laser_normal_tail(r->z), "edits_tried", laser_mpi_rule_tried(r), "selecting",
                      (json_int_t)r->n_selecting);
 }
 

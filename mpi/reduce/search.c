@@ -43,7 +43,7 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
         .accept = compat                                        ? LASER_ACCEPT_NOT_WORSE
                   : laser_objective_share(&r->e.objective) >= 0 ? LASER_ACCEPT_MCNEMAR
                                                                 : LASER_ACCEPT_PAIRED,
-        .z = laser_search_z(r->plan.n_trials),
+        .z = laser_search_z(laser_mpi_rule_tried(r)),
         .tolerance = tolerance_of(r),
         .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
         .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(&r->e) &&
@@ -83,8 +83,10 @@ static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
     r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
     if (r->weights == NULL || r->final == NULL || r->batch_first == NULL || r->trial_means == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
-    for (int64_t i = 0; i < r->e.n_items; ++i)
+    for (int64_t i = 0; i < r->e.n_items; ++i) {
+        r->final[i] = NAN; /* of items that no search runs on */
         r->weights[i] = laser_mpi_item_weight(&r->e, i);
+    }
     for (int t = 0; t < r->plan.n_trials; ++t)
         r->trial_means[t] = NAN;
     return LASER_OK;

@@ -137,6 +137,16 @@ static double number_of(const json_t *o, const char *key)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
+/* The decision on a trial of the sweep: they stand in the order of the candidates, of which a screening
+ * leaves some out.  NULL: left out. */
+static const json_t *decision_of(const struct laser_mpi_reduction *r, const json_t *decisions, int trial)
+{
+    for (int c = 0; c < r->plan.n_candidates; ++c)
+        if (r->plan.candidates[c].first_trial == trial)
+            return json_array_get(decisions, (size_t)c);
+    return NULL;
+}
+
 static int fill_table(const struct laser_mpi_reduction *r, const json_t *decisions, struct table *t)
 {
     const struct laser_sweep *s = &r->cells;
@@ -150,7 +160,7 @@ static int fill_table(const struct laser_mpi_reduction *r, const json_t *decisio
         return LASER_ENOMEM;
     for (int p = 0; p < s->n_places; ++p) {
         const struct laser_sweep_place *place = &s->places[p];
-        const json_t *d = json_array_get(decisions, (size_t)p);
+        const json_t *d = decision_of(r, decisions, p);
         size_t cell = (size_t)place->row * (size_t)s->n_columns + (size_t)place->column;
         size_t i = cell * (size_t)s->n_fractions + (size_t)place->fraction;
         t->gain[i] = 0 - number_of(d, "difference");
@@ -241,7 +251,7 @@ static void say_map(const struct laser_mpi_reduction *r, const json_t *table)
 /* Would the edit pass the keep rule, which knows how many were tried? */
 static bool beyond_chance(const struct laser_mpi_reduction *r, const json_t *d)
 {
-    double z = laser_search_z(r->plan.n_trials);
+    double z = laser_search_z(laser_mpi_rule_tried(r));
 
     if (laser_objective_share(&r->e.objective) >= 0)
         return laser_mcnemar_p(json_integer_value(json_object_get(d, "better")),
@@ -251,7 +261,7 @@ static bool beyond_chance(const struct laser_mpi_reduction *r, const json_t *d)
 
 static void say_winner(const struct laser_mpi_reduction *r, const json_t *decisions)
 {
-    const json_t *d = json_array_get(decisions, (size_t)r->winner);
+    const json_t *d = decision_of(r, decisions, r->winner);
     char label[160], gain[LASER_NUMBER_SIZE], error[LASER_NUMBER_SIZE];
 
     if (r->winner < 0) {
@@ -298,7 +308,7 @@ int laser_mpi_sweep_compose(struct laser_mpi_reduction *r, struct laser_error *e
     if (code != LASER_OK)
         return code;
     laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d cells have an edit with a better mean alone",
-                       r->composed.n_candidates, r->plan.n_candidates / r->cells.n_fractions);
+                       r->composed.n_candidates, r->plan.n_trials / r->cells.n_fractions);
     r->sweep = r->decisions;
     r->decisions = NULL;
     r->now = &r->composed;
@@ -330,7 +340,7 @@ void laser_mpi_sweep_list(const struct laser_mpi_reduction *r)
     char name[256], gain[LASER_NUMBER_SIZE];
 
     for (int i = 0; i < n && i < LISTED; ++i) {
-        const json_t *d = json_array_get(list, (size_t)order[i]);
+        const json_t *d = decision_of(r, list, order[i]);
         name_of(d, name, sizeof name);
         laser_mpi_log_line(r->run->log, "SWEEP", "%2d. %-44s %-10s gain %s +- %.1e", i + 1, name,
                            json_string_value(json_object_get(d, "edit")),
@@ -372,7 +382,7 @@ int laser_mpi_sweep_results(const struct laser_mpi_reduction *r, json_t *results
 
     if (r->winner < 0)
         return bad;
-    winner = json_deep_copy(json_array_get(list, (size_t)r->winner));
+    winner = json_deep_copy(decision_of(r, list, r->winner));
     bad |= json_object_set_new(winner, "beyond_chance", json_boolean(beyond_chance(r, winner)));
     if (r->has_report) {
         json_t *report = json_pack("{s:o, s:o, s:s}", "difference", number_json(r->winner_report.difference),

@@ -328,6 +328,21 @@ static void test_bytes_and_times_for_people(void **state)
     assert_string_equal(laser_number_time(NAN, text), "?");
 }
 
+static void test_a_number_for_people_is_never_minus_zero(void **state)
+{
+    char text[LASER_NUMBER_SIZE];
+
+    (void)state;
+    assert_string_equal(laser_number_fixed(-0.0, 6, text), "0.000000");
+    assert_string_equal(laser_number_fixed(-1e-9, 6, text), "0.000000");
+    assert_string_equal(laser_number_fixed(-0.5, 2, text), "-0.50");
+    assert_string_equal(laser_number_change(-0.0, 6, text), "+0.000000");
+    assert_string_equal(laser_number_change(-4e-7, 6, text), "+0.000000");
+    assert_string_equal(laser_number_change(-0.25, 4, text), "-0.2500");
+    assert_string_equal(laser_number_change_power(-0.0, 2, text), "+0.00e+00");
+    assert_string_equal(laser_number_change_power(-0.0427, 2, text), "-4.27e-02");
+}
+
 static void test_wrapping_keeps_words_and_width(void **state)
 {
     struct laser_text t = {0};
@@ -518,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_join_and_directory_agree_with_the_shell),
         cmocka_unit_test(test_shortest_numbers_are_those_of_python),
         cmocka_unit_test(test_bytes_and_times_for_people),
+        cmocka_unit_test(test_a_number_for_people_is_never_minus_zero),
         cmocka_unit_test(test_wrapping_keeps_words_and_width),
         cmocka_unit_test(test_taking_an_empty_text_gives_an_empty_string),
         cmocka_unit_test(test_rendered_json_reads_back),

@@ -336,6 +336,7 @@ static int64_t score_question(const struct laser_mpi_worker *w, int64_t question
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
         }
+        w->e->option_nats[q->first_option + k] = options[k].log_probability;
         at += o->n_scored;
         for (int32_t i = 0; i < o->n_variants; ++i, ++at)
             if (scores[at].rank < options[k].best_rank)

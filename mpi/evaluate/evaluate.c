@@ -39,6 +39,7 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     if (code != LASER_OK)
         return code;
     e->flops_per_token = layout.flops_per_token;
+    e->memory_bytes = layout.memory_bytes;
     e->batch_s = work.forward_flops > 0 ? layout.batch_s : 0;
     if (run->rank == 0)
         say_memory(run, &layout);

@@ -398,6 +398,11 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
                                   : score_windows(w, &shape, scores, err);
 }
 
+int64_t laser_mpi_gradient_bytes(const struct laser_mpi_evaluation *e)
+{
+    return laser_model_gradient_bytes(e->model, e->worker->max_tokens);
+}
+
 int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
                              const struct laser_model_gradient_sink *sink,
                              struct laser_mpi_item_score *scores, struct laser_error *err)

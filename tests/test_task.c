@@ -114,6 +114,24 @@ static void a_bad_line_is_named_with_its_field(void **state)
     }
 }
 
+/* What Python's json writes and reads, in fields that nobody asks for. */
+static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
+{
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \" x\", \"score\": NaN, \"seed\": "
+                               "18446744073709551615, \"loss\": [-Infinity]}\n",
+                               &task, &err),
+                     LASER_OK);
+    assert_string_equal(task.questions[0].prompt, "p");
+    laser_task_free(&task);
+    assert_int_equal(read_text("{\"prompt\": NaN, \"answer\": \" x\"}\n", &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "\"prompt\""));
+    laser_task_free(&task);
+}
+
 static void a_file_without_a_question_is_refused(void **state)
 {
     struct laser_task task;
@@ -356,6 +374,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(three_kinds_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_field, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_beyond_strict_json_do_no_harm_in_other_fields, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_file_without_a_question_is_refused, setup, teardown),
         cmocka_unit_test(a_choice_is_scored_by_sum_and_by_token),
         cmocka_unit_test(a_sure_choice_keeps_its_small_loss),

@@ -243,7 +243,8 @@ int laser_safetensors_parse(const char *file, const void *bytes, int64_t n, int6
         return laser_error_set(err, LASER_EINPUT, file, "the header does not start with {");
     header->data_start = 8 + length;
     header->hash = XXH3_64bits(text, (size_t)length);
-    code = laser_json_parse(file, text, (size_t)length, LASER_JSON_UNIQUE_KEYS, &root, err);
+    code =
+        laser_json_parse(file, text, (size_t)length, LASER_JSON_UNIQUE_KEYS | LASER_JSON_STRICT, &root, err);
     if (code == LASER_OK)
         code = parse_object(file, root, size_bytes - header->data_start, header, err);
     json_decref(root);

@@ -329,6 +329,8 @@ static int write_base(struct inits *x, struct laser_error *err)
     if (code == LASER_OK)
         code = laser_writer_open(run->checkpoint, path, &writer, err);
     if (code == LASER_OK && run->rank == 0)
+        laser_mpi_run_say_left_out(run, writer);
+    if (code == LASER_OK && run->rank == 0)
         code = laser_writer_begin(writer, err);
     code = laser_mpi_agree(run->world, code, err);
     for (int i = run->rank; code == LASER_OK && i < writer->n_files; i += run->size)

@@ -17,6 +17,7 @@
 
 #include "base/node.h"
 #include "base/number.h"
+#include "checkpoint/beside.h"
 #include "comm/agree.h"
 #include "model/absent.h"
 #include "schedule/header.h"
@@ -212,6 +213,35 @@ static void set_pace(struct laser_mpi_run *run)
                                         .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
+/* Which of two models in one directory is worked on. */
+static void say_beside(const struct laser_mpi_run *run)
+{
+    if (laser_beside_has_index(run->checkpoint))
+        laser_mpi_log_line(
+            run->log, "NOTE",
+            "model.safetensors and model.safetensors.index.json are both in the model directory: "
+            "model.safetensors is read, as by transformers; readers that follow the index get "
+            "other weights");
+    if (laser_beside_has_adapter(run->checkpoint))
+        laser_mpi_log_line(run->log, "NOTE",
+                           "adapter_config.json is in the model directory: this is the model without the "
+                           "adapter, which transformers would attach");
+}
+
+void laser_mpi_run_say_left_out(const struct laser_mpi_run *run, const struct laser_writer *writer)
+{
+    char size[LASER_NUMBER_SIZE];
+
+    if (writer->n_left_out > 0)
+        laser_mpi_log_line(
+            run->log, "LEFT OUT",
+            "%d file%s with weights of the model as it was (%s; %s): --copy-other-weights takes "
+            "%s along",
+            writer->n_left_out, writer->n_left_out == 1 ? "" : "s", writer->left_out,
+            laser_number_bytes((double)writer->left_out_bytes, size),
+            writer->n_left_out == 1 ? "it" : "them");
+}
+
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code;
@@ -224,6 +254,10 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
                                "no model: give --model DIR, or `model:` in the deck");
     code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
                                       run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    if (code == LASER_OK)
+        run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
+    if (code == LASER_OK && run->rank == 0)
+        say_beside(run);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

@@ -202,6 +202,11 @@ static const struct laser_deck_key keys[] = {
      "a rank that gives no result for so long, and for 20 times as long as expected, is taken for lost and "
      "the "
      "job ended, resumable; 0 = wait for ever"},
+    {"run.copy_other_weights", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_REDUCE | LASER_IN_APPLY | LASER_IN_EXPORT, "copy-other-weights", NULL, 0,
+     "copy weights that lie beside the model's own (other formats, a second set of shards, an adapter) into "
+     "the "
+     "written model, unedited; they are left out otherwise"},
     {"run.force", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "force", NULL, 'f',
      "start afresh in an output directory that holds another run"},
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/beside.h"
 #include "model/internal.h"
 #include "model/rope.h"
 
@@ -89,6 +90,8 @@ int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct
     m->group = group ? *group : (struct laser_model_group){.index = 0, .count = 1};
     snprintf(where, sizeof where, "%s/config.json", checkpoint->dir);
     result = laser_arch_read(checkpoint->config, where, &m->arch, err);
+    if (result == LASER_OK)
+        result = laser_beside_check(checkpoint, err);
     if (result == LASER_OK)
         result = laser_model_check_types(checkpoint, &m->arch, err);
     if (result == LASER_OK)

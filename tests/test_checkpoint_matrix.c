@@ -186,6 +186,76 @@ static void fused_tensors_without_a_config_stay_whole_with_a_note(void **state)
     laser_checkpoint_close(c);
 }
 
+/* One weight of a shape under a config.json: what scan.split_fused makes of it, "q3+k1+v1" or "whole". */
+static void assert_split(const char *dir, const char *config, const char *name, const char *shape, int bytes,
+                         const char *expected)
+{
+    const struct laser_matrix_options options = {.split_fused = true};
+    char header[512], found[200] = "";
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+
+    mkdir(dir, 0777);
+    put_text(path_of(dir, "config.json"), config);
+    snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"U8\",\"shape\":%s,\"data_offsets\":[0,%d]}}", name,
+             shape, bytes);
+    put_safetensors(path_of(dir, "model.safetensors"), header, bytes);
+    c = open_model(dir);
+    c->tensors[0].dtype = LASER_F8_E4M3;
+    list = list_of(c, &options);
+    for (int64_t i = 0; i < list.n_matrices; i++) {
+        const struct laser_matrix *m = &list.matrices[i];
+        size_t n = strlen(found);
+        if (m->part == NULL)
+            snprintf(found + n, sizeof found - n, "whole%s", m->note != NULL ? ", said" : "");
+        else
+            snprintf(found + n, sizeof found - n, "%s%s:%lldx%lld", i > 0 ? " " : "", m->part,
+                     (long long)m->rows, (long long)m->cols);
+    }
+    if (strcmp(found, expected) != 0)
+        fail_msg("%s, %s: %s, expected %s", config, name, found, expected);
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
+/* Lightning attention has heads x 3 x head_dim, which has the shape of q, k, v one after the other. */
+static void a_fused_tensor_is_split_as_a_table_says_or_left_whole(void **state)
+{
+    static const char heads[] =
+        "\"hidden_size\": 8, \"num_attention_heads\": 4, \"num_key_value_heads\": 4, \"head_dim\": 2}";
+    static const struct {
+        const char *config, *name, *shape, *expected;
+        int bytes;
+    } cases[] = {
+        {"\"minimax\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"phi3\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "q:8x8 k:8x8 v:8x8", 192},
+        {"\"unheard_of\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"unheard_of\"", "model.layers.0.attn.c_attn.weight", "[24,8]", "whole, said", 192},
+        {"\"unheard_of\"", "model.layers.0.mlp.gate_up_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"unheard_of\"", "model.layers.0.mlp.up_proj.weight", "[24,8]", "whole", 192},
+        {"\"codegen\"", "transformer.h.0.attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"glm4\"", "model.layers.0.mlp.gate_up_proj.weight", "[24,8]", "gate:12x8 up:12x8", 192},
+        {"\"phi3\"", "model.layers.0.mlp.gate_up_proj.weight", "[24,6]", "whole, said", 144},
+        {"\"qwen3_vl_moe\"", "model.layers.0.mlp.experts.gate_up_proj", "[1,12,8]", "gate:6x8 up:6x8", 96},
+        {"\"qwen3_vl_moe\"", "model.layers.0.mlp.experts.gate_up_proj", "[1,8,12]", "gate:8x6 up:8x6", 96},
+        {"\"qwen3_vl_moe\"", "model.layers.0.mlp.experts.gate_up_proj", "[1,8,8]", "whole, said", 64},
+        {"\"qwen2_vl\"", "visual.blocks.0.attn.qkv.weight", "[12,4]", "q:4x4 k:4x4 v:4x4", 48},
+        {"\"phi4_multimodal\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "q:8x8 k:8x8 v:8x8",
+         192},
+        {"\"phi4_multimodal\"", "audio.encoders.0.feed.gate_up_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"jetmoe\"", "model.layers.0.self_attention.experts.input_linear.weight", "[1,24,8]", "whole, said",
+         192},
+        {"\"openelm\"", "transformer.layers.0.attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char config[200];
+        snprintf(config, sizeof config, "{\"model_type\": %s, %s", cases[i].config, heads);
+        assert_split(path_of(*state, "split"), config, cases[i].name, cases[i].shape, cases[i].bytes,
+                     cases[i].expected);
+    }
+}
+
 static void experts_of_a_stack_are_matrices_of_their_own(void **state)
 {
     struct laser_checkpoint *c = open_model(GOLDEN "/gpt_oss");
@@ -486,6 +556,7 @@ int main(void)
         cmocka_unit_test(parts_of_fused_tensors_are_those_of_transformers),
         cmocka_unit_test(a_part_carries_its_label_in_name_and_type),
         cmocka_unit_test(fused_tensors_without_a_config_stay_whole_with_a_note),
+        cmocka_unit_test(a_fused_tensor_is_split_as_a_table_says_or_left_whole),
         cmocka_unit_test(experts_of_a_stack_are_matrices_of_their_own),
         cmocka_unit_test(fp8_weights_are_widened_and_scaled),
         cmocka_unit_test(a_scale_of_another_shape_is_an_error_of_its_matrix),

@@ -161,6 +161,24 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
     return code;
 }
 
+/* Fused matrices that were to be split and are not. */
+static void say_whole(const struct laser_mpi_run *run)
+{
+    const struct laser_matrix *first = NULL;
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+        if (m->note == NULL)
+            continue;
+        first = first != NULL ? first : m;
+        ++n;
+    }
+    if (n > 0)
+        laser_mpi_log_line(run->log, "NOTE", "scan.split_fused: %lld matri%s left whole, the first is %s: %s",
+                           (long long)n, n == 1 ? "x is" : "ces are", first->name, first->note);
+}
+
 static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
 {
     static const char *const everything[] = {"*"}; /* an HDF5 file holds nothing but what is to be scanned */
@@ -181,7 +199,10 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
     options.split_fused =
         run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
-    return laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0)
+        say_whole(run);
+    return code;
 }
 
 /* What a rank may use: the deck's figure, or its share of the node's memory. */

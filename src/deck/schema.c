@@ -51,7 +51,9 @@ static const struct laser_deck_key keys[] = {
      "gram is fast and exact down to 1e-8 of the largest value, gesvd exact throughout, auto picks per "
      "matrix"},
     {"scan.split_fused", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, NULL, NULL, 0,
-     "scan the parts of fused tensors (query, key and value; gate and up) one by one"},
+     "scan the parts of fused tensors (query, key and value; gate and up) one by one, where their layout is "
+     "known "
+     "for the model_type; others are left whole, and a line says so"},
     {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
      "top-percent", "P", 0,
      "share of the best matrices per type in the file of unfrozen parameters (0 = no file) and in exports"},

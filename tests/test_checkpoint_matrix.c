@@ -2,6 +2,7 @@
 
 #include "checkpoint/matrix.h"
 #include "checkpoint/names.h"
+#include "checkpoint/towers.h"
 
 static struct laser_matrix_list list_of(const struct laser_checkpoint *c,
                                         const struct laser_matrix_options *options)
@@ -254,6 +255,56 @@ static void a_fused_tensor_is_split_as_a_table_says_or_left_whole(void **state)
         assert_split(path_of(*state, "split"), config, cases[i].name, cases[i].shape, cases[i].bytes,
                      cases[i].expected);
     }
+}
+
+/* Vision and text count their layers each for itself; only types that both have name their tower. */
+static void a_type_that_two_towers_have_names_its_tower(void **state)
+{
+    static const char *const expected[] = {"language_model.model.layers:self_attn.q_proj", "mlp.up_proj",
+                                           "vision_tower.encoder.layers:self_attn.q_proj", "mlp.fc1"};
+    const struct laser_matrix_options text = {.include = (const char *const[]){"language_model.*"},
+                                              .n_include = 1};
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+
+    put_safetensors(
+        path_of(*state, "towers.safetensors"),
+        "{\"language_model.model.layers.0.self_attn.q_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[0,16]},"
+        "\"language_model.model.layers.0.mlp.up_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[16,32]},"
+        "\"vision_tower.encoder.layers.0.self_attn.q_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[32,48]},"
+        "\"vision_tower.encoder.layers.0.mlp.fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[48,64]}}",
+        64);
+    c = open_model(path_of(*state, "towers.safetensors"));
+    list = list_of(c, NULL);
+    assert_int_equal(list.n_matrices, 4);
+    for (int i = 0; i < 4; i++) {
+        int found = 0;
+        for (int k = 0; k < 4; k++)
+            found += strcmp(list.matrices[k].type, expected[i]) == 0;
+        if (found != 1)
+            fail_msg("%d matrices of type %s", found, expected[i]);
+    }
+    laser_matrix_list_free(&list);
+    list = list_of(c, &text); /* one tower alone: as ever */
+    for (int i = 0; i < 2; i++)
+        assert_null(strchr(list.matrices[i].type, ':'));
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
+static void the_tower_is_what_stands_before_the_layer(void **state)
+{
+    (void)state;
+    assert_int_equal(laser_tower_length("model.layers.3.mlp.w1.weight"), strlen("model.layers"));
+    assert_int_equal(laser_tower_length("encoder.block.0.layer.1.wi.weight"), strlen("encoder.block"));
+    assert_int_equal(laser_tower_length("h.11.attn.c_attn.weight"), 1);
+    assert_int_equal(laser_tower_length("0.weight"), 0);
+    assert_int_equal(laser_tower_length("a.b.7"), 3);
+    assert_int_equal(laser_tower_length("lm_head.weight"), 0);
 }
 
 static void experts_of_a_stack_are_matrices_of_their_own(void **state)
@@ -557,6 +608,8 @@ int main(void)
         cmocka_unit_test(a_part_carries_its_label_in_name_and_type),
         cmocka_unit_test(fused_tensors_without_a_config_stay_whole_with_a_note),
         cmocka_unit_test(a_fused_tensor_is_split_as_a_table_says_or_left_whole),
+        cmocka_unit_test(a_type_that_two_towers_have_names_its_tower),
+        cmocka_unit_test(the_tower_is_what_stands_before_the_layer),
         cmocka_unit_test(experts_of_a_stack_are_matrices_of_their_own),
         cmocka_unit_test(fp8_weights_are_widened_and_scaled),
         cmocka_unit_test(a_scale_of_another_shape_is_an_error_of_its_matrix),

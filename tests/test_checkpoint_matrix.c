@@ -361,6 +361,37 @@ static void fp8_weights_are_widened_and_scaled(void **state)
     laser_checkpoint_close(golden);
 }
 
+/* MX formats: a scale is a power of two. */
+static void scales_may_be_exponents_alone(void **state)
+{
+    const char *path = path_of(*state, "e8m0.safetensors");
+    const unsigned char data[] = {0x38, 0xb8, 0x40, 0x38, 128, 126}; /* 1, -1, 2, 1 in F8_E4M3; 2 and 1/2 */
+    char header[400];
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+    struct laser_error err = {0};
+    double values[4];
+    FILE *f;
+
+    snprintf(header, sizeof header,
+             "{\"layers.0.w.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,2],\"data_offsets\":[0,4]},"
+             "\"layers.0.w.weight_scale\":{\"dtype\":\"F8_E8M0\",\"shape\":[2],\"data_offsets\":[4,6]}}");
+    put_safetensors(path, header, 6);
+    f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -6, SEEK_END), 0);
+    assert_int_equal(fwrite(data, 1, 6, f), 6);
+    fclose(f);
+    c = open_model(path);
+    list = list_of(c, NULL);
+    assert_int_equal(list.n_matrices, 1);
+    if (laser_matrix_read(c, &list.matrices[0], 0, 2, 0, 2, values, 2, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    assert_true(values[0] == 2 && values[1] == -2 && values[2] == 1 && values[3] == 0.5);
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
 static void a_scale_of_another_shape_is_an_error_of_its_matrix(void **state)
 {
     const char *path = path_of(*state, "scale.safetensors");
@@ -612,6 +643,7 @@ int main(void)
         cmocka_unit_test(the_tower_is_what_stands_before_the_layer),
         cmocka_unit_test(experts_of_a_stack_are_matrices_of_their_own),
         cmocka_unit_test(fp8_weights_are_widened_and_scaled),
+        cmocka_unit_test(scales_may_be_exponents_alone),
         cmocka_unit_test(a_scale_of_another_shape_is_an_error_of_its_matrix),
         cmocka_unit_test(windows_are_windows_of_the_whole),
         cmocka_unit_test(windows_outside_the_matrix_are_refused),

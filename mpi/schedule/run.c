@@ -17,10 +17,10 @@
 
 #include "base/node.h"
 #include "base/number.h"
-#include "checkpoint/beside.h"
 #include "comm/agree.h"
 #include "model/absent.h"
 #include "schedule/header.h"
+#include "schedule/notes.h"
 #include "schedule/speed.h"
 #include "store/h5matrices.h"
 
@@ -161,24 +161,6 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
     return code;
 }
 
-/* Fused matrices that were to be split and are not. */
-static void say_whole(const struct laser_mpi_run *run)
-{
-    const struct laser_matrix *first = NULL;
-    int64_t n = 0;
-
-    for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
-        const struct laser_matrix *m = &run->matrices.matrices[i];
-        if (m->note == NULL)
-            continue;
-        first = first != NULL ? first : m;
-        ++n;
-    }
-    if (n > 0)
-        laser_mpi_log_line(run->log, "NOTE", "scan.split_fused: %lld matri%s left whole, the first is %s: %s",
-                           (long long)n, n == 1 ? "x is" : "ces are", first->name, first->note);
-}
-
 static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
 {
     static const char *const everything[] = {"*"}; /* an HDF5 file holds nothing but what is to be scanned */
@@ -201,7 +183,7 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK && run->rank == 0)
-        say_whole(run);
+        laser_mpi_say_whole(run);
     return code;
 }
 
@@ -234,35 +216,6 @@ static void set_pace(struct laser_mpi_run *run)
                                         .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
-/* Which of two models in one directory is worked on. */
-static void say_beside(const struct laser_mpi_run *run)
-{
-    if (laser_beside_has_index(run->checkpoint))
-        laser_mpi_log_line(
-            run->log, "NOTE",
-            "model.safetensors and model.safetensors.index.json are both in the model directory: "
-            "model.safetensors is read, as by transformers; readers that follow the index get "
-            "other weights");
-    if (laser_beside_has_adapter(run->checkpoint))
-        laser_mpi_log_line(run->log, "NOTE",
-                           "adapter_config.json is in the model directory: this is the model without the "
-                           "adapter, which transformers would attach");
-}
-
-void laser_mpi_run_say_left_out(const struct laser_mpi_run *run, const struct laser_writer *writer)
-{
-    char size[LASER_NUMBER_SIZE];
-
-    if (writer->n_left_out > 0)
-        laser_mpi_log_line(
-            run->log, "LEFT OUT",
-            "%d file%s with weights of the model as it was (%s; %s): --copy-other-weights takes "
-            "%s along",
-            writer->n_left_out, writer->n_left_out == 1 ? "" : "s", writer->left_out,
-            laser_number_bytes((double)writer->left_out_bytes, size),
-            writer->n_left_out == 1 ? "it" : "them");
-}
-
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code;
@@ -278,7 +231,7 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
     if (code == LASER_OK && run->rank == 0)
-        say_beside(run);
+        laser_mpi_say_beside(run);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/matrix.h"
-#include "checkpoint/writer.h"
 #include "comm/log.h"
 #include "deck/deck.h"
 #include "schedule/farm.h"
@@ -80,9 +79,6 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
 
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);
-
-/* Rank 0.  One line about weights of the model directory that a written model does not have. */
-void laser_mpi_run_say_left_out(const struct laser_mpi_run *run, const struct laser_writer *writer);
 
 /* Rank 0.  Is the run to stop: a signal (SIGUSR1, SIGTERM, SIGINT), a file STOP in the output directory, or
  * the end of run.max_time.  LASER_OK or LASER_ESTOPPED with the reason.  Looks at most ten times a second. */

@@ -79,6 +79,8 @@ static const char *shape_reason(const struct listing *l, const struct laser_tens
 {
     if (is_scale(l->c, t->name))
         return "scale of an FP8 weight";
+    if (t->dtype >= LASER_DTYPE_COUNT)
+        return "a type that is not read (scales, or a quantised pack)";
     if (!laser_dtype_is_float(t->dtype))
         return "integer dtype (a quantised pack or a table)";
     if (t->size_bytes == 0)

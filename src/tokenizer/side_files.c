@@ -15,6 +15,7 @@ enum recipe {
     RECIPE_FILE,  /* tokenizer.json as it is */
     RECIPE_BYTES, /* add_prefix_space of its ByteLevel */
     RECIPE_LLAMA, /* Metaspace by add_prefix_space and legacy */
+    RECIPE_CODE,  /* the same, never as legacy has it */
     RECIPE_XLM,   /* add_prefix_space of its Metaspace */
     RECIPE_BERT   /* do_lower_case, strip_accents, tokenize_chinese_chars */
 };
@@ -22,12 +23,13 @@ enum recipe {
 static const struct {
     const char *name;
     enum recipe recipe;
-    bool pair;  /* puts two tokens around a text, which the files may name */
+    bool pair;  /* puts tokens around a text, which the files may name */
     bool plain; /* special tokens have no flags */
 } classes[] = {
-    {"GPT2Tokenizer", RECIPE_BYTES, false, false},  {"GPTNeoXTokenizer", RECIPE_BYTES, false, false},
-    {"Qwen2Tokenizer", RECIPE_BYTES, false, true},  {"RobertaTokenizer", RECIPE_BYTES, true, false},
-    {"LlamaTokenizer", RECIPE_LLAMA, false, false}, {"XLMRobertaTokenizer", RECIPE_XLM, true, false},
+    {"GPT2Tokenizer", RECIPE_BYTES, false, false},    {"GPTNeoXTokenizer", RECIPE_BYTES, false, false},
+    {"Qwen2Tokenizer", RECIPE_BYTES, false, true},    {"RobertaTokenizer", RECIPE_BYTES, true, false},
+    {"CodeGenTokenizer", RECIPE_BYTES, false, false}, {"LlamaTokenizer", RECIPE_LLAMA, false, false},
+    {"CodeLlamaTokenizer", RECIPE_CODE, true, false}, {"XLMRobertaTokenizer", RECIPE_XLM, true, false},
     {"BertTokenizer", RECIPE_BERT, true, false}};
 
 /* The class that a model type has where no file names one; transformers 5, models/auto/tokenization_auto.py.
@@ -104,7 +106,7 @@ static int choose_class(const struct side *s)
     if (own && strcmp(own, "TokenizersBackend") == 0)
         return -1;
     found = class_of(named);
-    if (found >= 0 && classes[found].recipe == RECIPE_LLAMA &&
+    if (found >= 0 && (classes[found].recipe == RECIPE_LLAMA || classes[found].recipe == RECIPE_CODE) &&
         (has_type(json_object_get(s->tokenizer, "pre_tokenizer"), "ByteLevel") ||
          strcmp(laser_json_type(json_object_get(s->tokenizer, "model")), "Unigram") == 0))
         return -1;
@@ -138,21 +140,22 @@ static void follow_prefix_space(struct side *s, enum recipe recipe)
 {
     json_t *pre = json_object_get(s->tokenizer, "pre_tokenizer"),
            *wish = json_object_get(s->config, PREFIX_SPACE), *scheme;
+    bool legacy;
 
     if (recipe == RECIPE_XLM && json_is_null(wish))
         wish = json_false();
     if (!json_is_boolean(wish))
         return;
-    scheme = json_string(json_is_false(wish) ? "never"
-                         : recipe == RECIPE_LLAMA && !json_is_true(json_object_get(s->config, "legacy"))
-                             ? "first"
-                             : "always");
+    legacy = json_is_true(json_object_get(s->config, "legacy"));
+    scheme = json_string(json_is_false(wish)                                            ? "never"
+                         : recipe == RECIPE_CODE || (recipe == RECIPE_LLAMA && !legacy) ? "first"
+                                                                                        : "always");
     if (recipe == RECIPE_BYTES) {
         set_in(s, pre, "ByteLevel", PREFIX_SPACE, wish);
     } else if (recipe == RECIPE_XLM) {
         set_in(s, pre, "Metaspace", "prepend_scheme", scheme);
         set_in(s, pre, "Metaspace", PREFIX_SPACE, wish);
-    } else if (recipe == RECIPE_LLAMA) {
+    } else if (recipe == RECIPE_LLAMA || recipe == RECIPE_CODE) {
         set(s, s->tokenizer, "normalizer", json_null());
         set(s, s->tokenizer, "pre_tokenizer",
             json_pack("{s:s, s:s, s:O, s:b}", "type", "Metaspace", "replacement", "\xe2\x96\x81",
@@ -365,11 +368,14 @@ static char *duplicate(struct side *s, const char *text)
     return copy;
 }
 
-/* The two tokens that the class puts around a text, where a file names them. */
-static void follow_pair(struct side *s, bool of_document, struct laser_side *side)
+/* The tokens that the class puts around a text, where a file names them. */
+static void follow_pair(struct side *s, enum recipe recipe, struct laser_side *side)
 {
+    bool of_document = recipe == RECIPE_XLM || recipe == RECIPE_CODE;
+
     side->first = duplicate(s, content_of(named(s, of_document ? "bos_token" : "cls_token")));
-    side->last = duplicate(s, content_of(named(s, of_document ? "eos_token" : "sep_token")));
+    if (recipe != RECIPE_CODE)
+        side->last = duplicate(s, content_of(named(s, of_document ? "eos_token" : "sep_token")));
 }
 
 void laser_side_free(struct laser_side *side)
@@ -401,7 +407,7 @@ int laser_side_follow(json_t *tokenizer, const char *dir, struct laser_side *sid
     add_listed(&s);
     add_named(&s);
     if (class >= 0 && classes[class].pair)
-        follow_pair(&s, recipe == RECIPE_XLM, side);
+        follow_pair(&s, recipe, side);
     json_decref(s.config);
     json_decref(s.model);
     json_decref(s.map);

@@ -32,6 +32,8 @@ def token(content, **flags):
             **flags}
 
 
+CODE = {f"{k}_token": None for k in ("prefix", "middle", "suffix", "eot", "fill")}
+
 # tokenizer, tokenizer_class, model_type, keys that every case of it has
 BASES = [
     ("gpt2", "GPT2Tokenizer", "gpt2", {"eos_token": "<|endoftext|>"}),
@@ -46,6 +48,9 @@ BASES = [
     ("llama2", "LlamaTokenizer", "llama", {"bos_token": "<s>", "eos_token": "</s>", "add_prefix_space": False}),
     ("llama2", "LlamaTokenizer", "mistral", {"bos_token": "<s>", "eos_token": "</s>"}),
     ("llama2", None, "llama", {"bos_token": "<s>"}),
+    ("llama2", "CodeLlamaTokenizer", "llama", {"bos_token": "<s>", "eos_token": "</s>", "add_prefix_space": True, **CODE}),
+    ("llama2", "CodeLlamaTokenizer", "llama", {"bos_token": "<s>", "eos_token": "</s>", "add_prefix_space": False, **CODE}),
+    ("gpt2", "CodeGenTokenizer", "phi", {"eos_token": "<|endoftext|>"}),
     ("roberta", "RobertaTokenizer", "roberta", {"add_prefix_space": True, "mask_token": token("<mask>", lstrip=True, normalized=True, __type="AddedToken")}),
     ("xlm_roberta", "XLMRobertaTokenizer", "xlm-roberta", {}),
     ("wordpiece", "BertTokenizer", "roberta", {}),
@@ -114,7 +119,7 @@ def main():
         for keys in KEYS:
             if "added_tokens_decoder" in keys:
                 keys = {"added_tokens_decoder": with_own(name, keys["added_tokens_decoder"])}
-            if not followed(tokenizer_class, model_type, {**base, **keys}) or (name == "llama2" and keys == {"add_prefix_space": None}):
+            if not followed(tokenizer_class, model_type, {**base, **keys}) or (name == "llama2" and model_type == "llama" and tokenizer_class and keys == {"add_prefix_space": None}):
                 continue
             case = {"tokenizer": name, "model_type": model_type, "config": {**base, **keys}}
             if tokenizer_class:

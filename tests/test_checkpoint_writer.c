@@ -174,6 +174,16 @@ static void weights_that_are_not_read_are_left_out(void **state)
     write_model(c, path_of(*state, "all-out"));
     assert_int_equal(n_files_in(path_of(*state, "all-out")), n_others + n_weights);
     laser_checkpoint_close(c);
+    dir = path_of(*state, "adapter");
+    assert_int_equal(mkdir(dir, 0777), 0);
+    put_text(path_of(dir, "adapter_config.json"), "{}");
+    put_safetensors(path_of(dir, "adapter_model.safetensors"),
+                    "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4);
+    c = open_model(dir);
+    assert_int_equal(laser_beside_check(c, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "an adapter alone"));
+    laser_checkpoint_close(c);
+    dir = path_of(*state, "beside");
     c = open_model(path_of(dir, "model.safetensors")); /* named: taken without the adapter */
     assert_int_equal(laser_beside_check(c, &err), LASER_OK);
     laser_checkpoint_close(c);

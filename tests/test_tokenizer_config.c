@@ -125,6 +125,42 @@ static void each_key_does_to_the_ids_what_it_does_in_transformers(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* As transformers 5.24 chooses: the newest version that is not newer than itself. */
+static void a_tokenizer_file_of_a_version_is_taken(void **state)
+{
+    char dir[] = "/tmp/laser_tokenizer_XXXXXX", path[4096];
+    static const char config[] = "{\"fast_tokenizer_files\": [\"tokenizer.json\", \"tokenizer.4.0.0.json\", "
+                                 "\"tokenizer.99.0.0.json\", \"../x/tokenizer.5.0.0.json\"]}";
+    static const char *const files[][2] = {{"tokenizer.json", "gpt2.json"},
+                                           {"tokenizer.4.0.0.json", "llama2.json"}};
+    struct laser_tokenizer *t;
+    struct laser_error err = {0};
+    size_t n;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    for (int i = 0; i < 2; i++) {
+        char *text;
+        snprintf(path, sizeof path, GOLDEN_DIR "%s", files[i][1]);
+        text = file_text(path, &n);
+        assert_non_null(text);
+        write_file(dir, files[i][0], text, n);
+        free(text);
+    }
+    write_file(dir, "tokenizer_config.json", config, sizeof config - 1);
+    if (laser_tokenizer_load(dir, &t, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    assert_int_equal(laser_tokenizer_token_to_id(t, "<s>", 3), 1);
+    laser_tokenizer_free(t);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i][0]);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
 static int set_up(void **state)
 {
     json_error_t e;
@@ -147,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_key_does_to_the_ids_what_it_does_in_transformers),
+        cmocka_unit_test(a_tokenizer_file_of_a_version_is_taken),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

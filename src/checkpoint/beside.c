@@ -105,6 +105,11 @@ int laser_beside_check(const struct laser_checkpoint *c, struct laser_error *err
 {
     if (!laser_beside_has_adapter(c))
         return LASER_OK;
+    if (c->n_files == 1 && strncmp(c->files[0].name, "adapter_model", strlen("adapter_model")) == 0)
+        return laser_error_set(err, LASER_EINPUT, c->dir,
+                               "this is an adapter alone (%s, %s): merge it into its model (peft: "
+                               "merge_and_unload) and name that",
+                               ADAPTER, c->files[0].name);
     return laser_error_set(
         err, LASER_EINPUT, c->dir,
         "%s is here: transformers attaches this adapter to the model, which is then another "

@@ -143,6 +143,10 @@ struct laser_side {
 int laser_side_follow(json_t *tokenizer, const char *dir, struct laser_side *side, struct laser_error *err);
 void laser_side_free(struct laser_side *side);
 
+/* The tokenizer.json of a directory: the newest of fast_tokenizer_files that is not newer than the
+ * transformers whose ways are followed ("tokenizer.4.0.0.json"), else "tokenizer.json".  name: n bytes. */
+void laser_side_tokenizer(const char *dir, char *name, size_t n);
+
 /* JSON of a file in a directory; NULL if it is not there or cannot be read as JSON. */
 json_t *laser_side_file(const char *dir, const char *name);
 

@@ -10,6 +10,8 @@
 
 #define PREFIX_SPACE "add_prefix_space"
 
+#define TRANSFORMERS_VERSION (5 * 10000L + 24)
+
 /* What a class of transformers does with the keys that it has. */
 enum recipe {
     RECIPE_FILE,  /* tokenizer.json as it is */
@@ -358,6 +360,40 @@ json_t *laser_side_file(const char *dir, const char *name)
     free(text);
     free(path);
     return j;
+}
+
+/* Major and minor of "tokenizer.4.0.0.json" as one number; -1 for another name. */
+static long version_of(const char *file)
+{
+    static const char begin[] = "tokenizer.", end[] = ".json";
+    size_t n = strlen(file);
+    int major = 0, minor = 0;
+
+    if (n < sizeof begin + sizeof end - 1 || strncmp(file, begin, sizeof begin - 1) != 0 ||
+        strcmp(file + n - (sizeof end - 1), end) != 0 ||
+        sscanf(file + sizeof begin - 1, "%4d.%4d", &major, &minor) < 1 || strchr(file, '/') != NULL)
+        return -1;
+    return major * 10000L + minor;
+}
+
+void laser_side_tokenizer(const char *dir, char *name, size_t n)
+{
+    json_t *config = laser_side_file(dir, "tokenizer_config.json"), *file;
+    long newest = -1;
+    size_t i;
+
+    snprintf(name, n, "tokenizer.json");
+    json_array_foreach(json_object_get(config, "fast_tokenizer_files"), i, file)
+    {
+        const char *text = json_string_value(file);
+        long version = text ? version_of(text) : -1;
+
+        if (version > newest && version <= TRANSFORMERS_VERSION) {
+            newest = version;
+            snprintf(name, n, "%s", text);
+        }
+    }
+    json_decref(config);
 }
 
 static char *duplicate(struct side *s, const char *text)

@@ -177,13 +177,16 @@ static void find_roles(struct laser_tokenizer *t, const char *dir)
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err)
 {
     struct stat st;
-    size_t size = strlen(path) + sizeof("/tokenizer.json"), n;
+    char name[128] = "";
+    size_t size = strlen(path) + sizeof name + 1, n;
     char *file = malloc(size), *text = NULL;
     bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     *out = NULL;
     if (!file)
         return no_memory(err);
-    snprintf(file, size, "%s%s", path, dir ? "/tokenizer.json" : "");
+    if (dir)
+        laser_side_tokenizer(path, name, sizeof name);
+    snprintf(file, size, "%s%s%s", path, dir ? "/" : "", name);
     int rc = laser_tokenizer_file(file, &text, &n, err);
     if (rc == LASER_OK)
         rc = load_text(text, n, file, dir ? path : NULL, out, err);

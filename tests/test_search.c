@@ -341,6 +341,27 @@ static void test_paired_difference_and_its_standard_error(void **state)
     assert_true(fabs(se - 0.7071067811865476 / 2) < 1e-15);
 }
 
+/* There is no spread to tell a gain from chance by. */
+static void test_one_window_decides_nothing_by_standard_errors(void **state)
+{
+    const double a[] = {1}, b[] = {1.5}, w[] = {1};
+    double mean, se;
+
+    (void)state;
+    laser_search_paired(a, b, w, 1, &mean, &se);
+    assert_true(fabs(mean + 0.5) < 1e-15);
+    assert_true(isnan(se));
+}
+
+static void test_more_tries_ask_for_more_standard_errors(void **state)
+{
+    (void)state;
+    assert_true(fabs(laser_search_z(1) - 2) < 1e-12);
+    assert_true(fabs(laser_search_z(40) - 3.0233) < 1e-3);  /* scipy.stats.norm.isf(0.00125) */
+    assert_true(fabs(laser_search_z(100) - 3.2905) < 1e-3); /* scipy.stats.norm.isf(0.0005) */
+    assert_true(laser_search_z(10000) > laser_search_z(100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +374,8 @@ int main(void)
         cmocka_unit_test(test_a_loss_that_stays_is_called_no_better_and_not_worse),
         cmocka_unit_test(test_a_base_that_is_not_finite_is_an_error),
         cmocka_unit_test(test_paired_difference_and_its_standard_error),
+        cmocka_unit_test(test_one_window_decides_nothing_by_standard_errors),
+        cmocka_unit_test(test_more_tries_ask_for_more_standard_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* The edits of a reduction: matrices with changed singular values, each in a file of its own in the output
- * directory (laser_matrix_redirect), to be switched on in a model (schedule/evaluate.h) or written into a
+ * directory (laser_matrix_redirect), to be switched on in a model (evaluate/evaluate.h) or written into a
  * checkpoint.
  */
 #ifndef LASER_MPI_REDUCE_EDITS_H
@@ -28,6 +28,12 @@ int laser_mpi_edits_room(const struct laser_mpi_run *run, const struct laser_str
  * files are not there yet, matrix by matrix, so that the eigenvectors of one serve all edits of it. */
 int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
                          struct laser_mpi_edit_list *list, struct laser_error *err);
+
+/* Local.  The singular values after an edit (its text), with those that are in a file read.  *rank: how many
+ * stay above 0. s_new may be sigma. */
+int laser_mpi_edit_values(const struct laser_mpi_run *run, const char *text,
+                          const struct laser_matrix *matrix, const double *sigma, double *s_new,
+                          int64_t *rank, struct laser_error *err);
 
 void laser_mpi_edits_free(struct laser_mpi_edit_list *list);
 

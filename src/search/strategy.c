@@ -1,14 +1,15 @@
 #include "search/strategy.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/match.h"
 #include "search/sweep.h"
 
-static const char *const names[] = {"snr", "backward", "all", "sweep", "compose", "denoise", "budget"};
+static const char *const names[] = {"snr",     "backward", "all",    "sweep",
+                                    "compose", "denoise",  "budget", "tune"};
 
 int laser_strategy_parse(const char *word)
 {
@@ -76,7 +77,7 @@ static void add_candidate(struct laser_strategy_plan *plan, int n_trials)
 static bool type_taken(const struct laser_strategy_options *o, const char *type)
 {
     for (int i = 0; i < o->n_types; ++i)
-        if (fnmatch(o->types[i], type, 0) == 0)
+        if (laser_glob_match(o->types[i], type))
             return true;
     return o->n_types == 0;
 }
@@ -116,7 +117,7 @@ static int type_place(const struct laser_strategy_options *o, const char *type)
 {
     int i = 0;
 
-    while (i < o->n_types && fnmatch(o->types[i], type, 0) != 0)
+    while (i < o->n_types && !laser_glob_match(o->types[i], type))
         ++i;
     return i;
 }
@@ -140,7 +141,8 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
     for (int i = 0; i < n_matrices; ++i) {
         if (!m[i].usable || !type_taken(o, m[i].type) || !layer_taken(o, m[i].layer, last))
             continue;
-        if ((hard_cut && is_no_op(&m[i])) || (by_score && isinf(m[i].score))) {
+        if ((hard_cut && is_no_op(&m[i])) || (by_score && !isfinite(m[i].score)) ||
+            (isnan(m[i].score) && o->strategy != LASER_STRATEGY_BACKWARD)) { /* a zero matrix has no score */
             ++*n_no_op;
             continue;
         }
@@ -202,6 +204,8 @@ static void build(const struct laser_strategy_options *o, const struct laser_str
         case LASER_STRATEGY_SWEEP:
         case LASER_STRATEGY_COMPOSE:
             break; /* laser_sweep_build */
+        case LASER_STRATEGY_TUNE:
+            break; /* its edits follow from gradients */
         case LASER_STRATEGY_DENOISE:
             for (trials = 0; trials < o->n_edits; ++trials) {
                 add_edit(plan, matrix, o->edits[trials], "");

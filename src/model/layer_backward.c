@@ -1,0 +1,267 @@
+/* One layer: the forward that leaves its inside, and the way back through it. */
+#include <string.h>
+
+#include "model/backward.h"
+
+static void add(float *x, const float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+static bool has_norm(const struct laser_norm *norm)
+{
+    return laser_part_present(&norm->weight);
+}
+
+/* The output of the MLP that read x is stored in or added to `to`: the shard's part. */
+static void mlp_output(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                       float *to, enum laser_output output)
+{
+    const struct laser_mlp *mlp = &layer->mlp;
+
+    if (layer->experts) {
+        laser_model_mlp(b->model, b->ws, layer, b->n, x, to, output);
+        return;
+    }
+    laser_backward_activate(b, mlp, b->n);
+    laser_model_project(&mlp->down, &mlp->down_bias, b->n, b->gradient->activated, mlp->columns,
+                        b->model->arch.hidden, to, output, &b->gradient->turning.scratch);
+}
+
+/* A block gave its part in ws->sum: to = x + [norm](the sum over the shards), which stays in kept where it is
+ * normed. */
+static int close_block(const struct laser_backward *b, const struct laser_norm *norm, const float *x,
+                       float *kept, float *to)
+{
+    int64_t size = b->n * b->model->arch.hidden;
+    float *sum = b->ws->sum;
+    int result = laser_model_group_sum(b->model, sum, size, b->err);
+
+    if (result == LASER_OK && has_norm(norm)) {
+        memcpy(kept, sum, (size_t)size * sizeof *kept);
+        laser_model_norm(&b->model->arch, norm, b->n, sum, sum);
+    }
+    memcpy(to, x, (size_t)size * sizeof *to);
+    add(to, sum, size);
+    return result;
+}
+
+/* Sums as in the forward pass, so that the bits are the same. */
+static bool is_direct(const struct laser_backward *b, const struct laser_norm *norm)
+{
+    return b->model->group.count == 1 && !has_norm(norm);
+}
+
+static int forward_serial(const struct laser_backward *b, const struct laser_layer *layer,
+                          const float *hidden, float *next)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_inside *inside = &b->gradient->inside;
+    size_t bytes = (size_t)(b->n * m->arch.hidden) * sizeof(float);
+    float *normed = b->ws->normed;
+    bool direct = is_direct(b, &layer->post_attention_norm);
+    int result = LASER_OK;
+
+    laser_model_norm(&m->arch, &layer->attention_norm, b->n, hidden, normed);
+    if (direct)
+        memcpy(inside->middle, hidden, bytes);
+    laser_model_attention(m, b->ws, layer, b->batch, normed, direct ? inside->middle : b->ws->sum,
+                          direct ? LASER_ADD : LASER_STORE);
+    if (!direct)
+        result = close_block(b, &layer->post_attention_norm, hidden, inside->attention, inside->middle);
+    if (result != LASER_OK)
+        return result;
+    laser_model_norm(&m->arch, &layer->mlp_norm, b->n, inside->middle, normed);
+    if (!layer->experts)
+        laser_backward_mlp_up(b, &layer->mlp, b->n, normed);
+    if (!next && !has_norm(&layer->post_mlp_norm))
+        return LASER_OK;
+    direct = is_direct(b, &layer->post_mlp_norm);
+    if (direct)
+        memcpy(next, inside->middle, bytes);
+    mlp_output(b, layer, normed, direct ? next : b->ws->sum, direct ? LASER_ADD : LASER_STORE);
+    if (direct)
+        return LASER_OK;
+    return close_block(b, &layer->post_mlp_norm, inside->middle, inside->mlp,
+                       next ? next : b->gradient->block);
+}
+
+static int forward_parallel(const struct laser_backward *b, const struct laser_layer *layer,
+                            const float *hidden, float *next)
+{
+    static const struct laser_norm none;
+    const struct laser_model *m = b->model;
+    float *normed = b->ws->normed;
+
+    laser_model_norm(&m->arch, &layer->attention_norm, b->n, hidden, normed);
+    if (next)
+        laser_model_attention(m, b->ws, layer, b->batch, normed, b->ws->sum, LASER_STORE);
+    else
+        laser_model_heads(m, b->ws, layer, b->batch, normed);
+    if (m->arch.residual == LASER_RESIDUAL_PARALLEL)
+        laser_model_norm(&m->arch, &layer->mlp_norm, b->n, hidden, normed);
+    laser_backward_mlp_up(b, &layer->mlp, b->n, normed);
+    if (!next)
+        return LASER_OK;
+    mlp_output(b, layer, normed, b->ws->sum, LASER_ADD);
+    return close_block(b, &none, hidden, NULL, next);
+}
+
+/* to = what a block read plus what it gave. */
+static int forward_post_block(const struct laser_backward *b, const struct laser_norm *norm, const float *x,
+                              float *kept, float *to)
+{
+    static const struct laser_norm none;
+    int result = b->model->group.count == 1 ? LASER_OK : close_block(b, &none, x, NULL, kept);
+
+    if (to)
+        laser_model_norm(&b->model->arch, norm, b->n, kept, to);
+    return result;
+}
+
+static int forward_post(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden,
+                        float *next)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_inside *inside = &b->gradient->inside;
+    size_t bytes = (size_t)(b->n * m->arch.hidden) * sizeof(float);
+    bool direct = m->group.count == 1;
+    enum laser_output output = direct ? LASER_ADD : LASER_STORE;
+    int result;
+
+    memcpy(inside->attention, hidden, bytes);
+    laser_model_attention(m, b->ws, layer, b->batch, hidden, direct ? inside->attention : b->ws->sum, output);
+    result = forward_post_block(b, &layer->post_attention_norm, hidden, inside->attention, inside->middle);
+    if (result != LASER_OK)
+        return result;
+    laser_backward_mlp_up(b, &layer->mlp, b->n, inside->middle);
+    memcpy(inside->mlp, inside->middle, bytes);
+    mlp_output(b, layer, inside->middle, direct ? inside->mlp : b->ws->sum, output);
+    return forward_post_block(b, &layer->post_mlp_norm, inside->middle, inside->mlp, next);
+}
+
+int laser_backward_forward(const struct laser_backward *b, const struct laser_layer *layer,
+                           const float *hidden, float *next)
+{
+    if (b->model->arch.residual == LASER_RESIDUAL_SERIAL)
+        return forward_serial(b, layer, hidden, next);
+    if (layer->experts)
+        return laser_error_set(b->err, LASER_EINTERNAL, NULL,
+                               "no gradient of experts whose residual is not serial");
+    return b->model->arch.residual == LASER_RESIDUAL_POST ? forward_post(b, layer, hidden, next)
+                                                          : forward_parallel(b, layer, hidden, next);
+}
+
+/* gradient->normed, the shard's part, becomes the whole. */
+static int sum_normed(const struct laser_backward *b)
+{
+    return laser_model_group_sum(b->model, b->gradient->normed, b->n * b->model->arch.hidden, b->err);
+}
+
+/* gradient->normed = the gradient at x, the input of the MLP, from delta at its output. */
+static int back_mlp(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                    const float *delta)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int result;
+
+    if (!layer->experts) {
+        laser_backward_activate(b, &layer->mlp, b->n);
+        result = laser_backward_mlp(b, &layer->mlp, x, delta, b->gradient->normed);
+        return result == LASER_OK ? sum_normed(b) : result;
+    }
+    result = laser_backward_experts(b, layer, x, delta);
+    if (result == LASER_OK)
+        result = laser_model_group_sum(b->model, b->gradient->normed,
+                                       b->n * (a->hidden + a->moe.per_token + 1), b->err);
+    return result == LASER_OK ? laser_backward_routers(b, layer, x) : result;
+}
+
+/* The gradient at the output of a block: gradient->delta, or, behind a norm of x, in gradient->block. */
+static const float *block_delta(const struct laser_backward *b, const struct laser_norm *norm, const float *x)
+{
+    struct laser_model_gradient *g = b->gradient;
+
+    if (!has_norm(norm))
+        return g->delta;
+    laser_backward_norm(b, norm, b->n, x, g->delta, g->block, false);
+    return g->block;
+}
+
+static int back_serial(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
+{
+    const struct laser_arch *a = &b->model->arch;
+    struct laser_model_gradient *g = b->gradient;
+    float *normed = b->ws->normed;
+    int result;
+
+    laser_model_norm(a, &layer->mlp_norm, b->n, g->inside.middle, normed);
+    result = back_mlp(b, layer, normed, block_delta(b, &layer->post_mlp_norm, g->inside.mlp));
+    if (result != LASER_OK)
+        return result;
+    laser_backward_norm(b, &layer->mlp_norm, b->n, g->inside.middle, g->normed, g->delta, true);
+    laser_model_norm(a, &layer->attention_norm, b->n, hidden, normed);
+    result = laser_backward_attention(
+        b, layer, normed, block_delta(b, &layer->post_attention_norm, g->inside.attention), g->normed);
+    if (result == LASER_OK)
+        result = sum_normed(b);
+    if (result == LASER_OK)
+        laser_backward_norm(b, &layer->attention_norm, b->n, hidden, g->normed, g->delta, true);
+    return result;
+}
+
+/* Both blocks read the same hidden states: one sum for the two, of what passed their norms. */
+static int back_parallel(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
+{
+    const struct laser_arch *a = &b->model->arch;
+    struct laser_model_gradient *g = b->gradient;
+    bool shared = a->residual == LASER_RESIDUAL_PARALLEL_SHARED;
+    const struct laser_norm *mlp_norm = shared ? &layer->attention_norm : &layer->mlp_norm;
+    int64_t size = b->n * a->hidden;
+    float *normed = b->ws->normed;
+    int result;
+
+    laser_model_norm(a, mlp_norm, b->n, hidden, normed);
+    laser_backward_activate(b, &layer->mlp, b->n);
+    result = laser_backward_mlp(b, &layer->mlp, normed, g->delta, g->normed);
+    if (result != LASER_OK)
+        return result;
+    laser_backward_norm(b, mlp_norm, b->n, hidden, g->normed, g->block, false);
+    laser_model_norm(a, &layer->attention_norm, b->n, hidden, normed);
+    result = laser_backward_attention(b, layer, normed, g->delta, g->normed);
+    if (result != LASER_OK)
+        return result;
+    laser_backward_norm(b, &layer->attention_norm, b->n, hidden, g->normed, g->block, true);
+    result = laser_model_group_sum(b->model, g->block, size, b->err);
+    add(g->delta, g->block, size);
+    return result;
+}
+
+/* The norms come after the sums with what the blocks read. */
+static int back_post(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
+{
+    struct laser_model_gradient *g = b->gradient;
+    int64_t size = b->n * b->model->arch.hidden;
+    int result;
+
+    laser_backward_norm(b, &layer->post_mlp_norm, b->n, g->inside.mlp, g->delta, g->delta, false);
+    result = back_mlp(b, layer, g->inside.middle, g->delta);
+    if (result != LASER_OK)
+        return result;
+    add(g->delta, g->normed, size);
+    laser_backward_norm(b, &layer->post_attention_norm, b->n, g->inside.attention, g->delta, g->delta, false);
+    result = laser_backward_attention(b, layer, hidden, g->delta, g->normed);
+    if (result == LASER_OK)
+        result = sum_normed(b);
+    add(g->delta, g->normed, size);
+    return result;
+}
+
+int laser_backward_layer(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
+{
+    if (b->model->arch.residual == LASER_RESIDUAL_SERIAL)
+        return back_serial(b, layer, hidden);
+    return b->model->arch.residual == LASER_RESIDUAL_POST ? back_post(b, layer, hidden)
+                                                          : back_parallel(b, layer, hidden);
+}

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json_read.h"
 #include "base/json_text.h"
 #include "base/node.h"
 #include "base/number.h"
@@ -410,6 +411,55 @@ static void test_numbers_that_json_lacks_become_strings(void **state)
     json_decref(value);
 }
 
+static json_t *read_json(const char *text, enum laser_json_words words)
+{
+    json_error_t error;
+
+    return laser_json_read(text, strlen(text), JSON_DECODE_ANY, words, &error);
+}
+
+static void assert_reads_as(const char *text, enum laser_json_words words, const char *expected)
+{
+    json_t *value = read_json(text, words);
+    char *found;
+
+    if (value == NULL)
+        fail_msg("%s is not read", text);
+    found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    assert_string_equal(found, expected);
+    free(found);
+    json_decref(value);
+}
+
+/* json.loads of Python reads each of these. */
+static void test_json_that_python_reads_is_read(void **state)
+{
+    (void)state;
+    assert_reads_as("[NaN, -Infinity, Infinity, 1]", LASER_JSON_WORDS_STRING,
+                    "[\"NaN\",\"-Infinity\",\"Infinity\",1]");
+    assert_reads_as("{\"a\": NaN, \"b\": \"NaN \\\" NaN\"}", LASER_JSON_WORDS_NULL,
+                    "{\"a\":null,\"b\":\"NaN \\\" NaN\"}");
+    assert_reads_as("1e999", LASER_JSON_WORDS_STRING, "\"Infinity\"");
+    assert_reads_as("[-1e999]", LASER_JSON_WORDS_NULL, "[null]");
+    assert_reads_as("[18446744073709551615, 9223372036854775807]", LASER_JSON_WORDS_NULL,
+                    "[1.8446744073709552e19,9223372036854775807]");
+    assert_reads_as("1000000000000000019884624838656", LASER_JSON_WORDS_NULL, "1e30");
+    assert_reads_as("[\"\\ud83d\\ude00\", \"\\ud83d\", NaN]", LASER_JSON_WORDS_NULL,
+                    "[\"\xf0\x9f\x98\x80\",\"\xef\xbf\xbd\",null]");
+    assert_reads_as("[\"a\\\\\", NaN]", LASER_JSON_WORDS_NULL, "[\"a\\\\\",null]");
+}
+
+static void test_what_is_no_json_in_python_is_none(void **state)
+{
+    static const char *const bad[] = {"",     "[nan]", "[1,]", "{\"a\": NaN", "[01]",  "[\"\\",
+                                      "[1e]", "[-]",   "Nan",  "\"\\ud8",     "[NaNa]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (read_json(bad[i], LASER_JSON_WORDS_NULL) != NULL)
+            fail_msg("%s is read", bad[i]);
+}
+
 /* A file below dir, its directories too; `gone` removes them again. */
 static void put_file(const char *name, const char *text)
 {
@@ -539,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_rendered_json_reads_back),
         cmocka_unit_test(test_quoting_mends_what_is_not_utf8),
         cmocka_unit_test(test_numbers_that_json_lacks_become_strings),
+        cmocka_unit_test(test_json_that_python_reads_is_read),
+        cmocka_unit_test(test_what_is_no_json_in_python_is_none),
         cmocka_unit_test_teardown(test_a_control_group_of_version_2_limits_memory, remove_groups),
         cmocka_unit_test_teardown(test_a_control_group_of_version_1_limits_memory, remove_groups),
         cmocka_unit_test_teardown(test_a_control_group_mounted_with_others_limits_memory, remove_groups),

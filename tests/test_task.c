@@ -152,6 +152,24 @@ static void a_file_that_is_no_task_file_is_refused_by_line(void **state)
     }
 }
 
+/* What Python's json writes and reads, in fields that nobody asks for. */
+static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
+{
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \" x\", \"score\": NaN, \"seed\": "
+                               "18446744073709551615, \"loss\": [-Infinity]}\n",
+                               &task, &err),
+                     LASER_OK);
+    assert_string_equal(task.questions[0].prompt, "p");
+    laser_task_free(&task);
+    assert_int_equal(read_text("{\"prompt\": NaN, \"answer\": \" x\"}\n", &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "\"prompt\""));
+    laser_task_free(&task);
+}
+
 static void a_file_without_a_question_is_refused(void **state)
 {
     struct laser_task task;
@@ -393,6 +411,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(three_kinds_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_beyond_strict_json_do_no_harm_in_other_fields, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_row_that_is_no_question_is_left_out_with_its_reason, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(many_rows_can_be_left_out, setup, teardown),

@@ -136,7 +136,7 @@ static void roles_come_from_the_files_of_a_model_directory(void **state)
     char *json = file_text(GOLDEN_DIR "llama2.json", &n);
     static const char config[] =
         "{\"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"</s>\", \"pad_token\": null, "
-        "\"mask_token\": {\"content\": \"<unk>\"}}";
+        "\"mask_token\": {\"content\": \"<unk>\"}, \"model_max_length\": 1000000000000000019884624838656}";
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json"};
     (void)state;
     assert_non_null(json);

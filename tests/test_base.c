@@ -15,10 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/json_text.h"
+#include "base/mcnemar.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "durability.h"
 
 static char dir[] = "test-base-XXXXXX";
 
@@ -306,6 +309,73 @@ static void test_numbers_that_json_lacks_become_strings(void **state)
     json_decref(value);
 }
 
+static void test_a_new_file_is_on_the_disk_before_it_takes_the_place_of_the_old(void **state)
+{
+    struct laser_error err = {0};
+    char path[64];
+
+    (void)state;
+    path_of("durable", path);
+    durable[0] = '\0';
+    assert_int_equal(laser_file_replace(path, "new", 3, &err), LASER_OK);
+    assert_string_equal(durable, "frd");
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_a_file_of_just_the_limit_is_read(void **state)
+{
+    struct laser_error err = {0};
+    char path[64], *data;
+    size_t size;
+
+    (void)state;
+    path_of("ten", path);
+    assert_int_equal(laser_file_replace(path, "1234567890", 10, &err), LASER_OK);
+    assert_int_equal(laser_file_read(path, 10, &data, &size, &err), LASER_OK);
+    assert_int_equal(size, 10);
+    free(data);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Exact: sums of binomial coefficients over powers of two. */
+static void test_mcnemar_is_the_tail_of_the_binomial_law(void **state)
+{
+    (void)state;
+    assert_float_equal(laser_mcnemar_p(3, 1), 5.0 / 16, 1e-14);
+    assert_float_equal(laser_mcnemar_p(4, 0), 1.0 / 16, 1e-14);
+    assert_float_equal(laser_mcnemar_p(0, 4), 1, 0);
+    assert_float_equal(laser_mcnemar_p(5, 5), 638.0 / 1024, 1e-14);
+}
+
+static void test_csv_unpacks_quotes_and_passes_a_byte_order_mark(void **state)
+{
+    char text[] = "\xef\xbb\xbf"
+                  "a,\"b \"\"c\"\" d\"\r\n1,2";
+    struct laser_csv csv;
+    struct laser_csv_field field;
+    struct laser_error err = {0};
+    static const char *const expected[] = {"a", "b \"c\" d", "1", "2"};
+
+    (void)state;
+    laser_csv_begin(&csv, "x.csv", text, strlen(text));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(laser_csv_next(&csv, &field, &err), LASER_OK);
+        assert_int_equal(field.n, strlen(expected[i]));
+        assert_memory_equal(field.text, expected[i], field.n);
+        assert_int_equal(field.last, i % 2);
+    }
+}
+
+static void test_control_characters_are_escaped_in_json(void **state)
+{
+    struct laser_text t = {0};
+
+    (void)state;
+    laser_json_quote(&t, "\x01\x1f\n ", 0);
+    assert_string_equal(t.data, "\"\\u0001\\u001f\\n \"");
+    laser_text_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +392,11 @@ int main(void)
         cmocka_unit_test(test_rendered_json_reads_back),
         cmocka_unit_test(test_quoting_mends_what_is_not_utf8),
         cmocka_unit_test(test_numbers_that_json_lacks_become_strings),
+        cmocka_unit_test(test_a_new_file_is_on_the_disk_before_it_takes_the_place_of_the_old),
+        cmocka_unit_test(test_a_file_of_just_the_limit_is_read),
+        cmocka_unit_test(test_mcnemar_is_the_tail_of_the_binomial_law),
+        cmocka_unit_test(test_csv_unpacks_quotes_and_passes_a_byte_order_mark),
+        cmocka_unit_test(test_control_characters_are_escaped_in_json),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

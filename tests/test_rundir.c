@@ -310,6 +310,14 @@ static void test_the_model_may_be_unknown(void **state)
     laser_rundir_close(&dir); /* harmless */
 }
 
+static void test_a_directory_that_is_inside_the_model_directory_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(in_base("model/there"), 0777), 0);
+    refused(in_base("model/there"), LASER_EUSAGE, "/model/there", "inside the model directory");
+    assert_int_equal(rmdir(in_base("model/there")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_locks_a_process_number_that_is_ours_now_holds_nothing,
                                         there_are_no_locks, there_are_locks),
         cmocka_unit_test(test_the_model_may_be_unknown),
+        cmocka_unit_test(test_a_directory_that_is_inside_the_model_directory_is_refused),
     };
 
     return cmocka_run_group_tests(tests, make_base, remove_base);

@@ -355,6 +355,38 @@ static void the_end_of_text_comes_from_the_first_file_that_names_it(void **state
     laser_tokenizer_free(t);
 }
 
+/* transformers keeps a token while the sum before it is below top_p. */
+static void top_p_ends_where_the_sum_meets_it(void **state)
+{
+    const float logits[4] = {0, 0, 0, 0};
+    const struct laser_sampling s = {.temperature = 1, .top_p = 0.5};
+    struct laser_sampling_token tokens[4];
+    struct laser_error err;
+    int64_t kept;
+
+    (void)state;
+    assert_int_equal(laser_sampling_distribution(&s, 4, logits, tokens, &kept, &err), LASER_OK);
+    assert_int_equal(kept, 2);
+}
+
+/* Sums of eleven times 1/11 stay below 1: no draw falls behind the last one. */
+static void the_last_token_takes_what_rounding_leaves(void **state)
+{
+    enum { N = 11, DRAWS = 2000 };
+    float logits[N] = {0};
+    struct laser_sampling_token tokens[N + 1];
+    struct laser_sampling s = {.temperature = 1, .top_p = 1};
+    struct laser_error err;
+    int32_t next;
+
+    (void)state;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        tokens[N] = (struct laser_sampling_token){.id = -1, .probability = 1};
+        assert_int_equal(laser_sampling_next(&s, N, logits, 0, i, tokens, &next, &err), LASER_OK);
+        assert_in_range(next, 0, N - 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +401,8 @@ int main(void)
         cmocka_unit_test(long_words_are_cut_and_wide_characters_count_twice),
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(the_end_of_text_comes_from_the_first_file_that_names_it),
+        cmocka_unit_test(top_p_ends_where_the_sum_meets_it),
+        cmocka_unit_test(the_last_token_takes_what_rounding_leaves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "durability.h"
+#include "store/decisions.h"
 #include "store/parts.h"
 #include "store/spectra.h"
 
@@ -321,6 +323,24 @@ static void test_a_file_that_cannot_be_made_is_an_error(void **state)
     assert_non_null(strstr(err.where, "no/such/folder.h5"));
 }
 
+static void test_spectra_are_on_the_disk_before_they_have_their_name(void **state)
+{
+    const struct laser_spectra_decision decision = {.tensor = "a", .edit = "rank:0.5", .reason = "accepted"};
+    struct laser_error err = {0};
+    char path[256];
+
+    (void)state;
+    if (rank != 0)
+        return;
+    snprintf(path, sizeof path, "%s", in_output("durable.h5"));
+    durable[0] = '\0';
+    write_file(path);
+    assert_string_equal(durable, "fr");
+    durable[0] = '\0';
+    assert_int_equal(laser_spectra_decisions(path, &decision, 1, &err), LASER_OK);
+    assert_string_equal(durable, "fr");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +354,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_torn_account_of_the_tensors_is_refused),
         cmocka_unit_test(test_a_file_without_an_account_is_read),
         cmocka_unit_test(test_a_file_that_cannot_be_made_is_an_error),
+        cmocka_unit_test(test_spectra_are_on_the_disk_before_they_have_their_name),
     };
     int failures;
 

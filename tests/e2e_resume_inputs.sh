@@ -44,6 +44,12 @@ check "another edit of the same matrix" task_search --threshold rank:0.25
 check "that edit by itself" reduce alone --task "facts=$scratch/facts.jsonl" --objective log_loss --threshold rank:0.25
 check "... the same results" same_results "$out/task" "$out/alone"
 
+# A matrix that failed is tried again.
+check "a scan with too little memory" refuses 6 "" 2 scan --model "$facts/model" --set parallel.memory_per_rank=50MB \
+    --output "$out/memory"
+check "with enough" run 2 scan --model "$facts/model" --output "$out/memory"
+check "... scans all" says "14 matrices scanned"
+
 # Values of the scan.
 cp -r "$facts/model" "$scratch/model"
 chmod -R u+w "$scratch/model"

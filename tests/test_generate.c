@@ -369,24 +369,6 @@ static void top_p_ends_where_the_sum_meets_it(void **state)
     assert_int_equal(kept, 2);
 }
 
-/* Sums of eleven times 1/11 stay below 1: no draw falls behind the last one. */
-static void the_last_token_takes_what_rounding_leaves(void **state)
-{
-    enum { N = 11, DRAWS = 2000 };
-    float logits[N] = {0};
-    struct laser_sampling_token tokens[N + 1];
-    struct laser_sampling s = {.temperature = 1, .top_p = 1};
-    struct laser_error err;
-    int32_t next;
-
-    (void)state;
-    for (uint64_t i = 0; i < DRAWS; i++) {
-        tokens[N] = (struct laser_sampling_token){.id = -1, .probability = 1};
-        assert_int_equal(laser_sampling_next(&s, N, logits, 0, i, tokens, &next, &err), LASER_OK);
-        assert_in_range(next, 0, N - 1);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,7 +384,6 @@ int main(void)
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(the_end_of_text_comes_from_the_first_file_that_names_it),
         cmocka_unit_test(top_p_ends_where_the_sum_meets_it),
-        cmocka_unit_test(the_last_token_takes_what_rounding_leaves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,8 @@ static bool is_masked(const char *key)
 static void put(const char *key, const char *value)
 {
     const char *mask = is_masked(key) ? "~" : value;
+    /* A printed deck has its comments in a column, which moves with the length of paths. */
+    bool is_deck = strstr(mask, "# command line") != NULL;
 
     printf("%s\t%s\t", shown, key);
     while (*mask != '\0') {
@@ -87,7 +89,9 @@ static void put(const char *key, const char *value)
             fputs(replacement[i] + n + 1, stdout);
             mask += n;
         } else {
-            putchar(*mask++);
+            if (!is_deck || mask[0] != ' ' || mask[1] != ' ')
+                putchar(*mask);
+            ++mask;
         }
     }
     putchar('\n');

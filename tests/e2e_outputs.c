@@ -299,22 +299,20 @@ static void *tensor_bytes(const char *path, const char *name, size_t *size)
     return bytes;
 }
 
-/* Some values of a tensor, its sum and the sum of its squares.  Of factors the squares alone: the signs of
- * singular vectors are up to LAPACK. */
+/* The norm of a tensor and some of its values.  Of factors the norm alone: the signs of singular vectors are
+ * up to LAPACK. */
 static void put_values(const struct laser_tensor *t, const void *bytes)
 {
     int64_t n = t->size_bytes / (int64_t)laser_dtype_size(t->dtype);
-    double *x = malloc((size_t)(n + 1) * sizeof *x), sum = 0, squares = 0;
+    double *x = malloc((size_t)(n + 1) * sizeof *x), squares = 0;
     bool is_factor = strstr(t->name, "lora_") != NULL || strstr(t->name, "Linear") != NULL ||
                      strstr(shown, "factor") != NULL;
     struct laser_text text = {0};
     char key[512];
 
     laser_dtype_to_f64(t->dtype, bytes, n, x);
-    for (int64_t i = 0; i < n; ++i) {
-        sum += x[i];
+    for (int64_t i = 0; i < n; ++i)
         squares += x[i] * x[i];
-    }
     add_real(&text, sqrt(squares));
     for (int i = 0; !is_factor && n > 0 && i < SAMPLES; ++i)
         add_real(&text, x[(int64_t)i * 7919 % n]);

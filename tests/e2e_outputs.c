@@ -538,7 +538,7 @@ static void list_file(const char *path)
         fail(path, err.text);
         return;
     }
-    if (ends_with(shown, "tokenizer.json") ||
+    if (ends_with(shown, "tokenizer.json") || ends_with(shown, ".py") ||
         (strncmp(shown, "model/", 6) == 0 && !ends_with(shown, ".safetensors")))
         list_bytes("@bytes", text, size);
     else if (ends_with(shown, ".jsonl"))

@@ -11,6 +11,7 @@
 . "$SRCDIR/tests/e2e_golden_runs.sh"
 out=$scratch/out
 mkdir -p "$out"
+limit=${limit:-300}
 golden=${LASER_GOLDEN:-$SRCDIR/tests/golden/outputs}
 
 facts_of() { # name ranks

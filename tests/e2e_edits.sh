@@ -101,7 +101,6 @@ check "... is said" says "none: the rule rank:1 removes nothing"
 # ---- a disk that is full while the model is written: files end at 1 MB, the model has 1.8 ----
 cat >"$scratch/full" <<'FULL'
 #!/bin/sh
-trap '' XFSZ
 ulimit -f 2048
 exec "$@"
 FULL

@@ -6,18 +6,18 @@
  *       FILL: normal, zero, nan, inf, lowrank, tiny, huge, graded
  *
  *   e2e_tool many DIR COUNT ROWS COLUMNS                COUNT matrices of decoder layers, normal
- *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of
- * DIR/model.safetensors
+ *   e2e_tool prefix FILE OUT PREFIX                     FILE with PREFIX before every tensor's name
+ *
+ *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of DIR/model.safetensors
  *
  *   e2e_tool noise FILE FACTOR SEED NAME...
  *
- *       normal noise of FACTOR standard deviations of a matrix on each of these matrices of a safetensors
- * file
+ *       normal noise of FACTOR standard deviations of a matrix on each of these matrices of a safetensors file
  *
  *   e2e_tool compare A B TOLERANCE                      two results.json: the same matrices and decisions
  *   e2e_tool canonical FILE                             its JSON with neither times nor numbers of ranks
- *   e2e_tool decisions SPECTRA RESULTS                  group /decisions of a spectra.h5 is what results.json
- * has e2e_tool get FILE KEY...                            the value at a path of keys and indices
+ *   e2e_tool decisions SPECTRA RESULTS                  group /decisions of a spectra.h5 is what results.json has
+ *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
  */
 #include <inttypes.h>
 #include <math.h>
@@ -28,6 +28,7 @@
 #include <hdf5.h>
 #include <jansson.h>
 
+#include "base/file.h"
 #include "checkpoint/safetensors.h"
 
 static int fail(const char *where, const char *text)
@@ -423,6 +424,38 @@ static int decisions(const char *spectra, const char *results)
     return bad;
 }
 
+/* ---- names ---- */
+
+/* OUT: every tensor of a safetensors file, its name behind a prefix. */
+static int prefix_names(const char *file, const char *out, const char *prefix)
+{
+    struct laser_safetensors_header header;
+    struct laser_error err = {0};
+    struct laser_safetensors_item *items;
+    char(*names)[512], *data = NULL;
+    size_t size;
+    int code = laser_file_read(file, (size_t)1 << 32, &data, &size, &err);
+
+    if (code != LASER_OK ||
+        laser_safetensors_parse(file, data, (int64_t)size, (int64_t)size, &header, &err) != LASER_OK)
+        return fail(file, err.text);
+    items = calloc((size_t)header.n_tensors, sizeof *items);
+    names = calloc((size_t)header.n_tensors, sizeof *names);
+    for (int64_t i = 0; items != NULL && names != NULL && i < header.n_tensors; ++i) {
+        const struct laser_tensor *t = &header.tensors[i];
+        snprintf(names[i], sizeof names[i], "%s%s", prefix, t->name);
+        items[i] = (struct laser_safetensors_item){
+            .name = names[i], .dtype = t->dtype, .n_dims = t->n_dims, .data = data + t->offset};
+        memcpy(items[i].shape, t->shape, sizeof items[i].shape);
+    }
+    code = laser_safetensors_write(out, items, (int)header.n_tensors, &err);
+    free(items);
+    free(names);
+    free(data);
+    laser_safetensors_header_free(&header);
+    return code == LASER_OK ? 0 : fail(out, err.text);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -431,6 +464,8 @@ int main(int argc, char **argv)
         return make_checkpoint(argv[2], argv + 3, argc - 3);
     if (strcmp(what, "many") == 0 && argc == 6)
         return make_many(argv[2], atoi(argv[3]), atoll(argv[4]), atoll(argv[5]));
+    if (strcmp(what, "prefix") == 0 && argc == 5)
+        return prefix_names(argv[2], argv[3], argv[4]);
     if (strcmp(what, "plant") == 0 && argc == 5)
         return plant(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "noise") == 0 && argc > 5)
@@ -443,5 +478,6 @@ int main(int argc, char **argv)
         return decisions(argv[2], argv[3]);
     if (strcmp(what, "get") == 0 && argc > 3)
         return get(argv[2], argv + 3, argc - 3);
-    return fail("usage", "checkpoint | many | plant | noise | compare | canonical | decisions | get");
+    return fail("usage",
+                "checkpoint | many | prefix | plant | noise | compare | canonical | decisions | get");
 }

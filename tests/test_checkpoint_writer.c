@@ -3,9 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "checkpoint/io.h"
 #include "checkpoint/writer.h"
-#include "durability.h"
 
 static void write_model(const struct laser_checkpoint *c, const char *dir)
 {
@@ -281,18 +279,6 @@ static void files_can_be_shared_out_in_any_order(void **state)
     laser_checkpoint_close(c);
 }
 
-static void a_file_is_on_the_disk_before_it_has_its_name(void **state)
-{
-    struct laser_io_output out;
-    struct laser_error err = {0};
-
-    assert_int_equal(laser_io_output_begin(path_of(*state, "shard"), &out, &err), LASER_OK);
-    assert_int_equal(laser_io_output_write(&out, "abc", 3, &err), LASER_OK);
-    durable[0] = '\0';
-    assert_int_equal(laser_io_output_commit(&out, &err), LASER_OK);
-    assert_string_equal(durable, "frd");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,8 +293,6 @@ int main(void)
         cmocka_unit_test(a_directory_that_cannot_be_made_is_refused),
         cmocka_unit_test(a_full_disk_leaves_no_half_file),
         cmocka_unit_test(files_can_be_shared_out_in_any_order),
-        cmocka_unit_test_setup_teardown(a_file_is_on_the_disk_before_it_has_its_name, make_temporary,
-                                        remove_temporary),
     };
 
     return cmocka_run_group_tests(tests, make_temporary, remove_temporary);

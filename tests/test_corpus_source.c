@@ -358,6 +358,53 @@ static void parquet_is_refused_with_the_line_that_converts_it(void **state)
     assert_refused("mine", write_text("a.txt", "PAR1...."), NULL, LASER_EINPUT, "a.txt", "python3 -c");
 }
 
+static void what_is_no_text_is_known_by_its_first_bytes(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *words;
+    } cases[] = {
+        {"\x28\xb5\x2f\xfd....", 8, "compressed by zstd, where text is needed; convert it once: zstd -d '"},
+        {"ARROW1\0\0....", 12, "an Arrow file, where text is needed; convert it once: python3 -c"},
+        {"\xff\xff\xff\xff\x10\0\0\0", 8, "Dataset.from_file('"},
+        {"\xfd"
+         "7zXZ\0...",
+         9, "xz -dk '"},
+        {"BZh91AY&SY....", 14, "bunzip2 -k '"},
+        {"\x04\x22\x4d\x18....", 8, "lz4 -d '"},
+        {"PK\x03\x04....", 8, "a zip archive"},
+        {"\x89HDF\r\n\x1a\n....", 12, "HDF5"},
+        {"%PDF-1.7....", 12, "pdftotext '"},
+        {"\xff\xfeh\0i\0", 6, "UTF-16, where text is needed; convert it once: iconv"},
+        {"GGUF\x03\0\0\0....", 12, "a GGUF model"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_refused("mine", write_file("a.txt", cases[i].bytes, cases[i].n), NULL, LASER_EINPUT, "a.txt",
+                       cases[i].words);
+        assert_refused("mine", write_file("a.jsonl", cases[i].bytes, cases[i].n), NULL, LASER_EINPUT,
+                       "a.jsonl", cases[i].words);
+    }
+}
+
+static void text_about_formats_is_text(void **state)
+{
+    static const char *const texts[] = {"GGUF is a format of models.", "PKZIP made zip known.",
+                                        "ustar and pax"};
+    struct laser_error err = {0};
+    struct laser_documents documents;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(read_documents("mine", write_text("a.txt", texts[i]), NULL, &documents, &err),
+                         LASER_OK);
+        assert_document(&documents, 0, texts[i]);
+        laser_documents_free(&documents);
+    }
+}
+
 static void token_ids_of_an_odd_size_are_refused(void **state)
 {
     (void)state;
@@ -498,6 +545,8 @@ int main(void)
         cmocka_unit_test(a_csv_record_with_another_number_of_fields_is_refused),
         cmocka_unit_test(an_unfinished_csv_quote_is_refused),
         cmocka_unit_test(a_csv_quote_in_the_wrong_place_is_refused),
+        cmocka_unit_test(what_is_no_text_is_known_by_its_first_bytes),
+        cmocka_unit_test(text_about_formats_is_text),
         cmocka_unit_test(parquet_is_refused_with_the_line_that_converts_it),
         cmocka_unit_test(token_ids_of_an_odd_size_are_refused),
         cmocka_unit_test(damaged_csv_is_read_or_refused),

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/match.h"
 #include "deck/deck.h"
 #include "deck/internal.h"
 
@@ -299,6 +300,7 @@ static void test_edit_distance_counts_a_swap_as_one(void **state)
     assert_int_equal(laser_edit_distance("scan", "scna"), 1);
     assert_int_equal(laser_edit_distance("scan", "scam"), 1);
     assert_int_equal(laser_edit_distance("kitten", "sitting"), 3);
+    assert_int_equal(laser_edit_distance("same", "same"), 0);
 }
 
 static void test_relative_paths_of_a_deck_begin_at_its_directory(void **state)

@@ -484,6 +484,27 @@ static void test_a_resumed_search_counts_its_tolerance_from_where_it_began(void 
     assert_true(record.decisions[0].kept);
 }
 
+/* There is no spread to tell a gain from chance by. */
+static void test_one_window_decides_nothing_by_standard_errors(void **state)
+{
+    const double a[] = {1}, b[] = {1.5}, w[] = {1};
+    double mean, se;
+
+    (void)state;
+    laser_search_paired(a, b, w, 1, &mean, &se);
+    assert_true(fabs(mean + 0.5) < 1e-15);
+    assert_true(isnan(se));
+}
+
+static void test_more_tries_ask_for_more_standard_errors(void **state)
+{
+    (void)state;
+    assert_true(fabs(laser_search_z(1) - 2) < 1e-12);
+    assert_true(fabs(laser_search_z(40) - 3.0233) < 1e-3);  /* scipy.stats.norm.isf(0.00125) */
+    assert_true(fabs(laser_search_z(100) - 3.2905) < 1e-3); /* scipy.stats.norm.isf(0.0005) */
+    assert_true(laser_search_z(10000) > laser_search_z(100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +523,8 @@ int main(void)
         cmocka_unit_test(test_a_tolerance_may_use_up_what_was_gained_before),
         cmocka_unit_test(test_a_few_windows_end_no_trial),
         cmocka_unit_test(test_a_resumed_search_counts_its_tolerance_from_where_it_began),
+        cmocka_unit_test(test_one_window_decides_nothing_by_standard_errors),
+        cmocka_unit_test(test_more_tries_ask_for_more_standard_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,33 +71,28 @@ static void three_kinds_are_read(void **state)
     laser_task_free(&task);
 }
 
-static void a_bad_line_is_named_with_its_field(void **state)
+static void a_row_that_is_no_question_is_left_out_with_its_reason(void **state)
 {
     static const struct {
-        const char *line, *where, *text;
+        const char *line, *text;
     } bad[] = {
-        {"{\"prompt\": \"p\"", ":2", "not JSON"},
-        {"[1]", ":2", "a JSON object was expected, found a list"},
-        {"{\"prompt\": 3, \"choices\": [\"a\", \"b\"], \"answer\": 0}", ":2", "\"prompt\" is a number"},
-        {"{\"choices\": [\"a\", \"b\"], \"answer\": 0}", ":2", "\"prompt\" is missing"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"]}", ":2", "\"answer\" is missing"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", ":2", "an index from 0 to 1"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": -1}", ":2", "an index from 0 to 1"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": \"a\"}", ":2",
-         "\"answer\" is a string"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\"], \"answer\": 0}", ":2", "one item, two are needed"},
-        {"{\"prompt\": \"\", \"choices\": [], \"answer\": 0}", ":2", "has 0 items"},
-        {"{\"prompt\": \"\", \"choices\": \"ab\", \"answer\": 0}", ":2", "a list of strings was expected"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", 1], \"answer\": 0}", ":2", "item 1 of field \"choices\""},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \" \"], \"answer\": 0}", ":2",
-         "item 1 of field \"choices\" is "
-         "empty"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\", \"a\"], \"answer\": 0}", ":2", "items 0 and 2"},
-        {"{\"kind\": \"essay\", \"prompt\": \"\"}", ":2", "\"kind\" is \"essay\""},
-        {"{\"prompt\": \"\", \"answer\": \"x\"}", ":2", "a file holds one kind"},
-        {"{\"prompt\": \"\", \"chosen\": \"x\", \"rejected\": \"x\"}", ":2", "are the same"},
-        {"{\"prompt\": \"\", \"chosen\": \"x\"}", ":2", "\"rejected\" is missing"},
-        {"{\"prompt\": \"\", \"prompt\": \"\"}", ":2", "not JSON: duplicate"},
+        {"[1]", "a JSON object was expected, found a list"},
+        {"{\"prompt\": 3, \"choices\": [\"a\", \"b\"], \"answer\": 0}", "\"prompt\" is a number"},
+        {"{\"choices\": [\"a\", \"b\"], \"answer\": 0}", "\"prompt\" is missing"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"]}", "\"answer\" is missing"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", "an index from 0 to 1"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": -1}", "an index from 0 to 1"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": \"a\"}", "\"answer\" is a string"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\"], \"answer\": 0}", "one item, two are needed"},
+        {"{\"prompt\": \"\", \"choices\": [], \"answer\": 0}", "has 0 items"},
+        {"{\"prompt\": \"\", \"choices\": \"ab\", \"answer\": 0}", "a list of strings was expected"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", 1], \"answer\": 0}", "item 1 of field \"choices\""},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \" \"], \"answer\": 0}", "item 1 of field \"choices\" is "
+                                                                           "empty"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\", \"a\"], \"answer\": 0}", "items 0 and 2"},
+        {"{\"kind\": \"essay\", \"prompt\": \"\"}", "\"kind\" is \"essay\""},
+        {"{\"prompt\": \"\", \"chosen\": \"x\", \"rejected\": \"x\"}", "are the same"},
+        {"{\"prompt\": \"\", \"chosen\": \"x\"}", "\"rejected\" is missing"},
     };
     char text[400];
 
@@ -107,10 +102,53 @@ static void a_bad_line_is_named_with_its_field(void **state)
         struct laser_error err;
         snprintf(text, sizeof text, "{\"prompt\": \"p\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n%s\n",
                  bad[i].line);
+        assert_int_equal(read_text(text, &task, &err), LASER_OK);
+        assert_int_equal(task.n_questions, 1);
+        assert_int_equal(task.n_left_out, 1);
+        assert_int_equal(task.left_out[0].line, 2);
+        if (strstr(task.left_out[0].reason, bad[i].text) == NULL)
+            fail_msg("\"%s\" lacks \"%s\"", task.left_out[0].reason, bad[i].text);
+        laser_task_free(&task);
+    }
+}
+
+static void many_rows_can_be_left_out(void **state)
+{
+    struct laser_text text = {0};
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    for (int i = 0; i < 100; ++i)
+        laser_text_puts(&text, "{\"prompt\": \"\", \"choices\": [\"a\", \"a\"], \"answer\": 0}\n");
+    assert_int_equal(read_text(text.data, &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "no question in the file; line 1, the first of 100: items 0 and 1"));
+    laser_task_free(&task);
+    laser_text_puts(&text, "{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n");
+    assert_int_equal(read_text(text.data, &task, &err), LASER_OK);
+    assert_int_equal(task.n_left_out, 100);
+    assert_int_equal(task.left_out[99].line, 100);
+    assert_int_equal(task.questions[0].line, 101);
+    laser_task_free(&task);
+    laser_text_free(&text);
+}
+
+static void a_file_that_is_no_task_file_is_refused_by_line(void **state)
+{
+    static const char *const bad[][2] = {{"{\"prompt\": \"p\"", "not JSON"},
+                                         {"{\"prompt\": \"\", \"prompt\": \"\"}", "not JSON: duplicate"},
+                                         {"{\"prompt\": \"\", \"answer\": \"x\"}", "a file holds one kind"}};
+    char text[400];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        struct laser_task task;
+        struct laser_error err;
+        snprintf(text, sizeof text, "{\"prompt\": \"p\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n%s\n",
+                 bad[i][0]);
         assert_int_equal(read_text(text, &task, &err), LASER_EINPUT);
-        assert_non_null(strstr(err.where, bad[i].where));
-        if (strstr(err.text, bad[i].text) == NULL)
-            fail_msg("\"%s\" lacks \"%s\"", err.text, bad[i].text);
+        assert_non_null(strstr(err.where, ":2"));
+        assert_non_null(strstr(err.text, bad[i][1]));
         laser_task_free(&task);
     }
 }
@@ -438,7 +476,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(three_kinds_are_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_field, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_row_that_is_no_question_is_left_out_with_its_reason, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(many_rows_can_be_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_no_task_file_is_refused_by_line, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_without_a_question_is_refused, setup, teardown),
         cmocka_unit_test(a_choice_is_scored_by_sum_and_by_token),
         cmocka_unit_test(a_sure_choice_keeps_its_small_loss),

@@ -11,6 +11,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "search/rundir.h"
 
 static int64_t short_side(const struct laser_matrix *m)

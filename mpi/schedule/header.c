@@ -201,8 +201,10 @@ void laser_mpi_header_model(const struct laser_mpi_run *run)
         bytes += (double)c->tensors[i].size_bytes;
     laser_mpi_log_line(run->log, "MODEL", "%s: %" PRId64 " tensors, %s, %" PRId64 " matrices to scan",
                        c->model, c->n_tensors, laser_number_bytes(bytes, size), run->matrices.n_matrices);
-    laser_mpi_log_line(run->log, "LIMIT", "%s of memory a rank%s%s",
-                       laser_number_bytes(run->memory_limit_bytes, limit), max_time > 0 ? ", time " : "",
+    laser_mpi_log_line(run->log, "LIMIT", "%s of memory a rank%s%s%s%s%s",
+                       laser_number_bytes(run->memory_limit_bytes, limit),
+                       run->limit_name != NULL ? " (" : "", run->limit_name != NULL ? run->limit_name : "",
+                       run->limit_name != NULL ? ")" : "", max_time > 0 ? ", time " : "",
                        max_time > 0 ? laser_number_time(max_time, time) : "");
     laser_mpi_header_groups(run);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "evaluate/worker.h"
 #include "schedule/farm.h"
 #include "sensitivity/sums.h"
@@ -91,7 +92,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 
     (void)team;
     memset(r, 0, sizeof *r);
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     return run_batch(context, ((const struct order *)order)->batch, r, err);
 }
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/match.h"
 #include "checkpoint/names.h"
+#include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
 
@@ -270,19 +272,19 @@ static int list_all(struct listing *l)
 static void nearest_names(const struct laser_checkpoint *c, const char *pattern, char *text, size_t size)
 {
     const struct laser_tensor *best[3] = {NULL, NULL, NULL};
-    int distance[3] = {0, 0, 0};
+    size_t distance[3] = {0, 0, 0};
     size_t n = 0;
 
     for (int64_t i = 0; i < c->n_tensors; i++) {
         const struct laser_tensor *candidate = &c->tensors[i];
-        int d = laser_select_distance(pattern, candidate->name);
+        size_t d = laser_edit_distance(pattern, candidate->name);
 
         if (candidate->n_dims < 2)
             continue;
         for (int k = 0; k < 3; k++) {
             if (best[k] == NULL || d < distance[k]) {
                 const struct laser_tensor *pushed = best[k];
-                const int pushed_distance = distance[k];
+                const size_t pushed_distance = distance[k];
 
                 best[k] = candidate;
                 distance[k] = d;
@@ -302,6 +304,9 @@ static int check_selection(const struct listing *l)
 {
     char names[700];
 
+    if (l->list->n_matrices == 0 &&
+        laser_packing_describe(l->c->tensors, l->c->n_tensors, names, sizeof names))
+        return laser_error_set(l->err, LASER_EINPUT, l->c->model, "%s", names);
     for (int i = 0; i < l->options.n_include; i++) {
         if (l->include_used[i])
             continue;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/kind.h"
 #include "checkpoint/io.h"
 #include "checkpoint/json.h"
 
@@ -252,6 +253,17 @@ int laser_safetensors_parse(const char *file, const void *bytes, int64_t n, int6
     return code;
 }
 
+/* No safetensors file: perhaps what else it is can be told. */
+static int name_kind(int fd, const char *file, int64_t size_bytes, int code, struct laser_error *err)
+{
+    char bytes[512];
+    const int64_t n = size_bytes < (int64_t)sizeof bytes ? size_bytes : (int64_t)sizeof bytes;
+
+    if (code == LASER_EINPUT && laser_io_read_at(fd, file, 0, n, bytes, NULL) == LASER_OK)
+        laser_kind_refuse_data(file, bytes, (size_t)n, err);
+    return code;
+}
+
 static int read_header_bytes(int fd, const char *file, int64_t size_bytes, char **bytes, int64_t *n,
                              struct laser_error *err)
 {
@@ -264,7 +276,7 @@ static int read_header_bytes(int fd, const char *file, int64_t size_bytes, char 
     if (code == LASER_OK)
         code = check_length(file, start, 8, size_bytes, &length, err);
     if (code != LASER_OK)
-        return code;
+        return name_kind(fd, file, size_bytes, code, err);
     *n = 8 + length;
     *bytes = malloc((size_t)*n);
     if (*bytes == NULL)

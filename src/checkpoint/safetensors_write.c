@@ -101,7 +101,7 @@ int laser_safetensors_header_text(const json_t *header, char **text, int64_t *n)
     return LASER_OK;
 }
 
-static int write_items(struct laser_io_output *out, const struct laser_safetensors_item *const *order, int n,
+static int write_items(struct laser_output *out, const struct laser_safetensors_item *const *order, int n,
                        const json_t *header, struct laser_error *err)
 {
     char *text = NULL;
@@ -110,14 +110,14 @@ static int write_items(struct laser_io_output *out, const struct laser_safetenso
 
     if (code != LASER_OK)
         return laser_error_set(err, code, out->path, "no memory for the header");
-    code = laser_io_output_write(out, text, length, err);
+    code = laser_output_write(out, text, length, err);
     free(text);
     for (int i = 0; i < n && code == LASER_OK; i++) {
         int64_t bytes = 0;
 
         code = item_bytes(out->path, order[i], &bytes, err);
         if (code == LASER_OK)
-            code = laser_io_output_write(out, order[i]->data, bytes, err);
+            code = laser_output_write(out, order[i]->data, bytes, err);
     }
     return code;
 }
@@ -126,7 +126,7 @@ int laser_safetensors_write(const char *file, const struct laser_safetensors_ite
                             struct laser_error *err)
 {
     const struct laser_safetensors_item **order = malloc(((size_t)n_items + 1) * sizeof *order);
-    struct laser_io_output out;
+    struct laser_output out;
     json_t *header = NULL;
     int code;
 
@@ -137,12 +137,12 @@ int laser_safetensors_write(const char *file, const struct laser_safetensors_ite
     if (n_items > 1)
         qsort(order, (size_t)n_items, sizeof *order, by_layout);
     code = make_header(file, order, n_items, &header, err);
-    if (code == LASER_OK && (code = laser_io_output_begin(file, &out, err)) == LASER_OK) {
+    if (code == LASER_OK && (code = laser_output_begin(file, &out, err)) == LASER_OK) {
         code = write_items(&out, order, n_items, header, err);
         if (code == LASER_OK)
-            code = laser_io_output_commit(&out, err);
+            code = laser_output_commit(&out, err);
         else
-            laser_io_output_abort(&out);
+            laser_output_abort(&out);
     }
     json_decref(header);
     free(order);

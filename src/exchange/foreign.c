@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/kind.h"
 #include "checkpoint/names.h"
 #include "exchange/foreign_parts.h"
 
@@ -117,8 +118,12 @@ int laser_foreign_read(const char *path, struct laser_foreign_scan *scan, struct
 
     memset(scan, 0, sizeof *scan);
     code = laser_file_read(path, MOST_BYTES, &text, &size, err);
-    if (code != LASER_OK)
+    if (code == LASER_OK)
+        code = laser_kind_refuse(path, text, size, err);
+    if (code != LASER_OK) {
+        free(text);
         return code;
+    }
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         first = 3;
     while (first < size && isspace((unsigned char)text[first]))

@@ -21,7 +21,7 @@ struct list {
     struct laser_tensor *tensors;
     int64_t n, capacity, offset;
     enum laser_dtype dtype;
-    char layer[128]; /* prefix of the tensors of the layer */
+    char layer[1024]; /* prefix of the tensors of the layer */
     bool failed;
 };
 
@@ -85,7 +85,18 @@ static void add(struct list *l, const char *prefix, const char *name, const char
 static void add_linear(struct list *l, const char *name, int64_t out, int64_t in, bool bias)
 {
     bool turned = l->a->transposed;
+    char module[256];
+    int64_t rank;
 
+    snprintf(module, sizeof module, "%.120s%.120s", l->layer, name != NULL ? name : "");
+    rank = laser_arch_low_rank(l->a, module);
+    if (rank > 0) {
+        add(l, module, ".ALinear", ".weight", out, rank);
+        add(l, module, ".BLinear", ".weight", rank, in);
+        if (bias)
+            add(l, module, ".ALinear", ".bias", 0, out);
+        return;
+    }
     add(l, l->layer, name, ".weight", turned ? in : out, turned ? out : in);
     if (bias)
         add(l, l->layer, name, ".bias", 0, out);
@@ -103,12 +114,12 @@ static void add_experts(struct list *l)
     const struct laser_arch *a = l->a;
     const struct laser_names *names = a->names;
     int64_t columns = a->moe.intermediate;
-    char before[128];
+    char before[512];
 
     add_linear(l, names->router, a->moe.experts, a->hidden, false);
-    snprintf(before, sizeof before, "%s", l->layer);
+    snprintf(before, sizeof before, "%.511s", l->layer);
     for (int64_t e = 0; e < a->moe.experts && names->expert != NULL; ++e) {
-        snprintf(l->layer, sizeof l->layer, "%.80s%.20s%" PRId64 ".", before, names->expert, e);
+        snprintf(l->layer, sizeof l->layer, "%s%.400s%" PRId64 ".", before, names->expert, e);
         add_linear(l, names->expert_gate, columns, a->hidden, false);
         add_linear(l, names->expert_up, columns, a->hidden, false);
         add_linear(l, names->expert_down, a->hidden, columns, false);

@@ -26,7 +26,11 @@ static void put_cell(struct laser_text *out, const struct laser_layer_grid *m,
     char text[32];
 
     if (cell->n == 0) {
-        laser_text_printf(out, "%*s", CELL, cell->failed > 0 ? "failed" : cell->nans > 0 ? "nan" : ".");
+        laser_text_printf(out, "%*s", CELL,
+                          cell->failed > 0  ? "failed"
+                          : cell->zeros > 0 ? "zero"
+                          : cell->nans > 0  ? "nan"
+                                            : ".");
         return;
     }
     snprintf(text, sizeof text, isinf(cell->sum) ? "inf" : "%.3g", cell->sum / cell->n);

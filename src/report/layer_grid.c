@@ -124,6 +124,7 @@ static int fill_cells(struct laser_layer_grid *g, const struct laser_scan_row *r
             ++cell->failed;
         } else if (isnan(rows[i].score)) {
             ++cell->nans;
+            cell->zeros += rows[i].is_zero;
         } else {
             cell->sum += rows[i].score;
             ++cell->n;

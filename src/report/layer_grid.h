@@ -11,6 +11,7 @@ struct laser_grid_cell {
     double sum; /* of the n scores that are numbers */
     int n;
     int nans;   /* matrices whose score is not a number */
+    int zeros;  /* of these, those whose entries are all 0 */
     int failed; /* matrices that have none */
 };
 

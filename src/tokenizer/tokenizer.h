@@ -2,8 +2,8 @@
  *
  * Reads the models BPE (byte-level, and SentencePiece-style with byte fallback), Unigram, WordPiece and
  * WordLevel with their normalizers, pre-tokenizers, added tokens and post-processors.  What cannot be done
- * exactly as the library does it is refused by name with LASER_EINPUT when the file is loaded (docs of the
- * parts: src/tokenizer/README.md).
+ * exactly as the library does it is refused by name with LASER_EINPUT when the file is loaded (the
+ * parts: src/tokenizer/parts.h).
  *
  * A tokenizer is immutable once loaded: any number of threads may use one at the same time.
  */

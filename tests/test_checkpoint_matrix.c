@@ -630,6 +630,24 @@ static void layers_are_listed_in_numerical_order(void **state)
     assert_true(laser_name_compare("h.2", "h.2.x") < 0);
 }
 
+static void a_type_of_one_letter_loses_its_ending_too(void **state)
+{
+    const char *path = path_of(*state, "model.safetensors");
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+    struct laser_error err = {0};
+
+    put_safetensors(
+        path, "{\"model.layers.0.x.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}",
+        16);
+    c = open_model(path);
+    assert_int_equal(laser_matrix_list(c, NULL, &list, &err), LASER_OK);
+    assert_int_equal(list.n_matrices, 1);
+    assert_string_equal(list.matrices[0].type, "x");
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -653,6 +671,8 @@ int main(void)
         cmocka_unit_test(conv1d_weights_are_known_to_be_transposed),
         cmocka_unit_test(names_of_many_architectures_are_judged),
         cmocka_unit_test(layers_are_listed_in_numerical_order),
+        cmocka_unit_test_setup_teardown(a_type_of_one_letter_loses_its_ending_too, make_temporary,
+                                        remove_temporary),
     };
 
     return cmocka_run_group_tests(tests, make_temporary, remove_temporary);

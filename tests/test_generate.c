@@ -356,6 +356,20 @@ static void the_end_of_text_comes_from_the_first_file_that_names_it(void **state
     laser_tokenizer_free(t);
 }
 
+/* transformers keeps a token while the sum before it is below top_p. */
+static void top_p_ends_where_the_sum_meets_it(void **state)
+{
+    const float logits[4] = {0, 0, 0, 0};
+    const struct laser_sampling s = {.temperature = 1, .top_p = 0.5};
+    struct laser_sampling_token tokens[4];
+    struct laser_error err;
+    int64_t kept;
+
+    (void)state;
+    assert_int_equal(laser_sampling_distribution(&s, 4, logits, tokens, &kept, &err), LASER_OK);
+    assert_int_equal(kept, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +384,7 @@ int main(void)
         cmocka_unit_test(long_words_are_cut_and_wide_characters_count_twice),
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(the_end_of_text_comes_from_the_first_file_that_names_it),
+        cmocka_unit_test(top_p_ends_where_the_sum_meets_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

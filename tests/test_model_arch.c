@@ -393,6 +393,45 @@ static void the_estimated_work_is_that_of_the_weights(void **state)
     laser_arch_free(&arch);
 }
 
+/* _compute_llama3_parameters of transformers: beyond original / low_freq_factor a frequency is divided. */
+static void low_frequencies_of_llama3_begin_at_their_own_factor(void **state)
+{
+    const struct laser_rope rope = {.kind = LASER_ROPE_LLAMA3,
+                                    .rotated = 8,
+                                    .theta = 10000,
+                                    .factor = 8,
+                                    .low_freq_factor = 4,
+                                    .high_freq_factor = 32,
+                                    .original_positions = 2000};
+    float frequency[4];
+
+    (void)state;
+    /* Wavelengths 6.28, 62.8, 628, 6283; the limits are 2000 / 32 and 2000 / 4. */
+    laser_rope_frequencies(&rope, 1, frequency);
+    assert_float_equal(frequency[0], 1, 1e-6);
+    assert_float_equal(frequency[2], 0.01 / 8, 1e-8);
+    assert_float_equal(frequency[3], 0.001 / 8, 1e-9);
+}
+
+/* Both ends of YaRN's ramp at element 0: there is nothing to divide by. */
+static void a_ramp_of_no_length_divides_by_nothing(void **state)
+{
+    const struct laser_rope rope = {.kind = LASER_ROPE_YARN,
+                                    .rotated = 8,
+                                    .theta = 10000,
+                                    .factor = 4,
+                                    .beta_fast = 32,
+                                    .beta_slow = 1,
+                                    .truncate = true,
+                                    .original_positions = 6};
+    float frequency[4];
+
+    (void)state;
+    laser_rope_frequencies(&rope, 1, frequency);
+    assert_float_equal(frequency[0], 1, 1e-6);
+    assert_float_equal(frequency[1], 0.1 / 4, 1e-7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +456,8 @@ int main(void)
         cmocka_unit_test(a_quantization_config_that_is_left_over_is_ignored),
         cmocka_unit_test(the_estimate_is_what_loading_takes),
         cmocka_unit_test(the_estimated_work_is_that_of_the_weights),
+        cmocka_unit_test(low_frequencies_of_llama3_begin_at_their_own_factor),
+        cmocka_unit_test(a_ramp_of_no_length_divides_by_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,31 @@ static void test_layers_go_down_in_order_and_what_failed_says_so(void **state)
     laser_text_free(&text);
 }
 
+static void test_each_tower_has_a_block_of_its_own(void **state)
+{
+    static const struct laser_scan_row towers[] = {
+        {.name = "v0", .type = "vision.layers:attn.q", .layer = 0, .score = 9},
+        {.name = "t0", .type = "text.layers:attn.q", .layer = 0, .score = 1},
+        {.name = "u0", .type = "mlp.up", .layer = 0, .score = 2},
+    };
+    struct laser_heat_style style = {.width = 80};
+    struct laser_text text = {0};
+
+    (void)state;
+    laser_heat_map(&text, towers, 3, &style);
+    assert_string_equal(text.data, " layer        up\n"
+                                   "     0         2\n"
+                                   "\n"
+                                   "text.layers\n"
+                                   " layer         q\n"
+                                   "     0         1\n"
+                                   "\n"
+                                   "vision.layers\n"
+                                   " layer         q\n"
+                                   "     0         9\n");
+    laser_text_free(&text);
+}
+
 static void test_types_that_do_not_fit_go_into_further_blocks(void **state)
 {
     struct laser_heat_style style = {.width = 6 + 2 * 10};
@@ -175,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers_go_down_in_order_and_what_failed_says_so),
+        cmocka_unit_test(test_each_tower_has_a_block_of_its_own),
         cmocka_unit_test(test_types_that_do_not_fit_go_into_further_blocks),
         cmocka_unit_test(test_colours_are_only_there_when_asked_for),
         cmocka_unit_test(test_experts_of_one_kind_share_a_cell),

@@ -258,6 +258,28 @@ static void test_composition_is_best_first_without_a_matrix_twice(void **state)
     assert_int_equal(plan.edits[composed.edit_numbers[4]].matrix, 8);
 }
 
+static void test_minus_one_does_not_name_the_last_layer_as_well(void **state)
+{
+    static const char *const types[] = {"q"}, *const layers[] = {"0", "-1"};
+
+    (void)state;
+    assert_int_equal(try_build(types, 1, layers, 2, tenth, 1), LASER_OK);
+    assert_int_equal(plan.n_candidates, 2);
+    trial_is(0, "layer 0 q 0.1: 0");
+    trial_is(1, "all layers q 0.1: 0 7");
+}
+
+static void test_an_edit_without_gain_is_not_composed(void **state)
+{
+    static const char *const types[] = {"q"};
+    const double means[] = {2.5, 2.4};
+
+    (void)state;
+    assert_int_equal(try_build(types, 1, NULL, 0, tenth, 1), LASER_OK);
+    assert_int_equal(laser_sweep_compose(&sweep, &plan, means, 2.5, &composed, &err), LASER_OK);
+    assert_int_equal(composed.n_candidates, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +297,8 @@ int main(void)
         cmocka_unit_test_teardown(test_winner_cell_ranking_and_composition_agree_on_ties, forget),
         cmocka_unit_test_teardown(test_an_edit_that_gains_nothing_is_no_winner, forget),
         cmocka_unit_test_teardown(test_composition_is_best_first_without_a_matrix_twice, forget),
+        cmocka_unit_test_teardown(test_minus_one_does_not_name_the_last_layer_as_well, forget),
+        cmocka_unit_test_teardown(test_an_edit_without_gain_is_not_composed, forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

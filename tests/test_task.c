@@ -8,6 +8,7 @@
 #include "base/mcnemar.h"
 #include "task/objective.h"
 #include "task/score.h"
+#include "task/set.h"
 #include "task/task.h"
 #include "testing.h"
 
@@ -150,6 +151,24 @@ static void a_file_that_is_no_task_file_is_refused_by_line(void **state)
         assert_non_null(strstr(err.text, bad[i][1]));
         laser_task_free(&task);
     }
+}
+
+/* What Python's json writes and reads, in fields that nobody asks for. */
+static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
+{
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \" x\", \"score\": NaN, \"seed\": "
+                               "18446744073709551615, \"loss\": [-Infinity]}\n",
+                               &task, &err),
+                     LASER_OK);
+    assert_string_equal(task.questions[0].prompt, "p");
+    laser_task_free(&task);
+    assert_int_equal(read_text("{\"prompt\": NaN, \"answer\": \" x\"}\n", &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "\"prompt\""));
+    laser_task_free(&task);
 }
 
 static void a_file_without_a_question_is_refused(void **state)
@@ -389,10 +408,94 @@ static void an_objective_is_the_mean_of_its_items(void **state)
     assert_true(isnan(laser_objective_question(&part, LASER_TASK_CHOICE, &s[0])));
 }
 
+static void of_a_loss_less_is_better(void **state)
+{
+    struct laser_task_score a[3] = {{{0}}}, b[3] = {{{0}}};
+    struct laser_task_pair p;
+
+    (void)state;
+    for (int i = 0; i < 3; ++i) {
+        a[i].values[LASER_METRIC_LOG_LOSS] = 1;
+        b[i].values[LASER_METRIC_LOG_LOSS] = i == 2 ? 2 : 0.5;
+    }
+    p = laser_task_pair(a, b, 3, LASER_METRIC_LOG_LOSS);
+    assert_int_equal(p.better, 2);
+    assert_int_equal(p.worse, 1);
+}
+
+/* Every byte is a token. */
+static int bytes_as_tokens(void *context, const char *text, size_t n, bool add_special, int32_t **ids,
+                           int64_t *n_ids, struct laser_error *err)
+{
+    (void)context;
+    (void)add_special;
+    (void)err;
+    *ids = malloc((n + 1) * sizeof **ids);
+    *n_ids = (int64_t)n;
+    for (size_t i = 0; i < n; ++i)
+        (*ids)[i] = (unsigned char)text[i];
+    return LASER_OK;
+}
+
+static void both_cases(void *context, const char *answer, const int32_t **ids, int64_t *n_ids)
+{
+    static int32_t two[2];
+
+    (void)context;
+    two[0] = answer[0];
+    two[1] = answer[0] ^ 32;
+    *ids = two;
+    *n_ids = 2;
+}
+
+static void variants_are_what_else_counts_as_the_answer(void **state)
+{
+    struct laser_arch arch = {.vocabulary = 256};
+    struct laser_set_encoder e = {
+        .encode = bytes_as_tokens, .variants = both_cases, .arch = &arch, .start = -1, .mask = -1};
+    struct laser_set set = {0};
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \"x\"}\n", &task, &err), LASER_OK);
+    assert_int_equal(laser_set_add(&set, &task, &e, &err), LASER_OK);
+    assert_int_equal(set.options[0].n_variants, 1);
+    assert_int_equal(set.variants[0], 'X');
+    laser_task_free(&task);
+    laser_set_free(&set);
+}
+
+static void a_question_that_is_too_long_leaves_nothing_behind(void **state)
+{
+    struct laser_arch arch = {.vocabulary = 256};
+    struct laser_set_encoder e = {
+        .encode = bytes_as_tokens, .arch = &arch, .start = -1, .mask = -1, .max_tokens = 6};
+    struct laser_set set = {0};
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"choices\": [\"ab\", \"abcdefgh\"], \"answer\": 0}\n"
+                               "{\"prompt\": \"q\", \"choices\": [\"cd\", \"ef\"], \"answer\": 0}\n",
+                               &task, &err),
+                     LASER_OK);
+    assert_int_equal(laser_set_add(&set, &task, &e, &err), LASER_OK);
+    assert_int_equal(set.n_questions, 1);
+    assert_int_equal(set.n_options, 2);
+    assert_int_equal(set.n_targets, 4);
+    assert_int_equal(set.options[0].first_target, 0);
+    assert_int_equal(set.targets[0], 'c');
+    laser_task_free(&task);
+    laser_set_free(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(three_kinds_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_beyond_strict_json_do_no_harm_in_other_fields, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_row_that_is_no_question_is_left_out_with_its_reason, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(many_rows_can_be_left_out, setup, teardown),
@@ -409,6 +512,9 @@ int main(void)
         cmocka_unit_test(an_objective_is_a_metric_or_a_sum),
         cmocka_unit_test(an_objective_that_the_tasks_lack_is_refused),
         cmocka_unit_test(an_objective_is_the_mean_of_its_items),
+        cmocka_unit_test(of_a_loss_less_is_better),
+        cmocka_unit_test_setup_teardown(variants_are_what_else_counts_as_the_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_question_that_is_too_long_leaves_nothing_behind, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

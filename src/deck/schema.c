@@ -56,7 +56,9 @@ static const struct laser_deck_key keys[] = {
      "gram is fast and exact down to 1e-8 of the largest value, gesvd exact throughout, auto picks per "
      "matrix"},
     {"scan.split_fused", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, NULL, NULL, 0,
-     "scan the parts of fused tensors (query, key and value; gate and up) one by one"},
+     "scan the parts of fused tensors (query, key and value; gate and up) one by one, where their layout is "
+     "known "
+     "for the model_type; others are left whole, and a line says so"},
     {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
      "top-percent", "P", 0,
      "share of the best matrices per type in the file of unfrozen parameters (0 = no file) and in exports"},
@@ -271,6 +273,11 @@ static const struct laser_deck_key keys[] = {
      "a rank that gives no result for so long, and for 20 times as long as expected, is taken for lost and "
      "the "
      "job ended, resumable; 0 = wait for ever"},
+    {"run.copy_other_weights", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_REDUCE | LASER_IN_APPLY | LASER_IN_EXPORT, "copy-other-weights", NULL, 0,
+     "copy weights that lie beside the model's own (other formats, a second set of shards, an adapter) into "
+     "the "
+     "written model, unedited; they are left out otherwise"},
     {"run.force", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "force", NULL, 'f',
      "start afresh in an output directory that holds another run; task: write over a file that is there"},
 

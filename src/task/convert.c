@@ -7,6 +7,7 @@
 
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/json_read.h"
 #include "base/json_text.h"
 #include "base/kind.h"
 #include "task/adapters.h"
@@ -197,7 +198,7 @@ static int convert_lines(struct conversion *c, const char *text, size_t size, st
             ++blank;
         if (blank < n) {
             snprintf(where, sizeof where, "%.450s:%lld", c->path, (long long)number);
-            record = json_loadb(text, n, JSON_DECODE_ANY, &problem);
+            record = laser_json_read(text, n, JSON_DECODE_ANY, LASER_JSON_WORDS_NULL, &problem);
             code = record == NULL ? laser_error_set(err, LASER_EINPUT, where, "not JSON: %s (column %d)",
                                                     problem.text, problem.column)
                                   : convert_record(c, record, &place, NULL, err);
@@ -219,7 +220,7 @@ static int convert_json(struct conversion *c, const char *text, size_t size, str
         text += 3;
         size -= 3;
     }
-    whole = json_loadb(text, size, 0, &problem);
+    whole = laser_json_read(text, size, 0, LASER_JSON_WORDS_NULL, &problem);
     list = c->adapter->list != NULL ? json_object_get(whole, c->adapter->list) : NULL;
     if (json_is_array(whole)) {
         code = convert_list(c, whole, err);

@@ -7,6 +7,7 @@
 
 #include <xxhash.h>
 
+#include "base/json_read.h"
 #include "corpus/reader.h"
 
 const char *laser_task_kind_name(enum laser_task_kind kind)
@@ -268,7 +269,8 @@ static int read_line(struct laser_task *task, int64_t *room, const char *line, s
     enum laser_task_kind kind;
     json_error_t problem;
     char where[512];
-    json_t *object = json_loadb(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &problem);
+    json_t *object = laser_json_read(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
+                                     LASER_JSON_WORDS_NULL, &problem);
     int code;
 
     snprintf(where, sizeof where, "%.480s:%lld", task->path, (long long)number);

@@ -97,4 +97,20 @@ check "... has the same values" same_file "$scratch/first.yaml" "$scratch/again.
 check "a scan detached from any terminal" sh -c "setsid nohup \"$launcher\" -n 2 \"$laser\" scan --model '$demo' \
     --output '$out/detached' >'$scratch/detached.log' 2>&1 </dev/null"
 check "... writes no bar" sh -c "! grep -aq '#\\.\\.\\|\\[K' '$scratch/detached.log'"
+# Two towers with the same types: each has a ranking and a list of its own, and fused weights of an unknown layout stay whole.
+mkdir "$scratch/towers"
+check "a model of two towers" "$tool" checkpoint "$scratch/towers" vision.layers.0.attn.q_proj.weight:24:24:lowrank \
+    vision.layers.1.attn.q_proj.weight:24:24:lowrank text.layers.0.attn.q_proj.weight:24:24:normal \
+    text.layers.1.attn.q_proj.weight:24:24:normal text.layers.0.attn.qkv_proj.weight:36:12:normal
+for n in $(ranks_of 1 3); do
+    check "... scanned by $n ranks" run "$n" scan --model "$scratch/towers" --output "$scratch/towers-$n" \
+        --set scan.split_fused=true
+    check "... what is left whole is said" says "NOTE +scan.split_fused: 1 matrix is left whole, the first is text.layers.0.attn.qkv_proj.weight: .*not known"
+    yaml=$(echo "$scratch/towers-$n"/*_unfrozenparameters_50percent.yaml)
+    check "... half of the text's layers are in the list" test "$(grep -c '^- text\..*q_proj' "$yaml")" = 1
+    check "... and half of the vision's" test "$(grep -c '^- vision' "$yaml")" = 1
+    check "... each under its tower" grep -q '^# text.layers:attn.q_proj layers' "$yaml"
+    check "... show" run 1 show "$scratch/towers-$n"
+    check "... has a block for each" test "$(grep -cE '^(text|vision).layers$' "$scratch/last.log")" = 2
+done
 finish

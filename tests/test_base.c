@@ -17,8 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/file.h"
+#include "base/json_read.h"
 #include "base/json_text.h"
+#include "base/mcnemar.h"
 #include "base/node.h"
 #include "base/number.h"
 #include "base/output.h"
@@ -328,6 +331,21 @@ static void test_bytes_and_times_for_people(void **state)
     assert_string_equal(laser_number_time(NAN, text), "?");
 }
 
+static void test_a_number_for_people_is_never_minus_zero(void **state)
+{
+    char text[LASER_NUMBER_SIZE];
+
+    (void)state;
+    assert_string_equal(laser_number_fixed(-0.0, 6, text), "0.000000");
+    assert_string_equal(laser_number_fixed(-1e-9, 6, text), "0.000000");
+    assert_string_equal(laser_number_fixed(-0.5, 2, text), "-0.50");
+    assert_string_equal(laser_number_change(-0.0, 6, text), "+0.000000");
+    assert_string_equal(laser_number_change(-4e-7, 6, text), "+0.000000");
+    assert_string_equal(laser_number_change(-0.25, 4, text), "-0.2500");
+    assert_string_equal(laser_number_change_power(-0.0, 2, text), "+0.00e+00");
+    assert_string_equal(laser_number_change_power(-0.0427, 2, text), "-4.27e-02");
+}
+
 static void test_wrapping_keeps_words_and_width(void **state)
 {
     struct laser_text t = {0};
@@ -393,6 +411,109 @@ static void test_numbers_that_json_lacks_become_strings(void **state)
     value = laser_json_real(0.5);
     assert_true(json_real_value(value) == 0.5);
     json_decref(value);
+}
+
+static json_t *read_json(const char *text, enum laser_json_words words)
+{
+    json_error_t error;
+
+    return laser_json_read(text, strlen(text), JSON_DECODE_ANY, words, &error);
+}
+
+static void assert_reads_as(const char *text, enum laser_json_words words, const char *expected)
+{
+    json_t *value = read_json(text, words);
+    char *found;
+
+    if (value == NULL)
+        fail_msg("%s is not read", text);
+    found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    assert_string_equal(found, expected);
+    free(found);
+    json_decref(value);
+}
+
+/* json.loads of Python reads each of these. */
+static void test_json_that_python_reads_is_read(void **state)
+{
+    (void)state;
+    assert_reads_as("[NaN, -Infinity, Infinity, 1]", LASER_JSON_WORDS_STRING,
+                    "[\"NaN\",\"-Infinity\",\"Infinity\",1]");
+    assert_reads_as("{\"a\": NaN, \"b\": \"NaN \\\" NaN\"}", LASER_JSON_WORDS_NULL,
+                    "{\"a\":null,\"b\":\"NaN \\\" NaN\"}");
+    assert_reads_as("1e999", LASER_JSON_WORDS_STRING, "\"Infinity\"");
+    assert_reads_as("[-1e999]", LASER_JSON_WORDS_NULL, "[null]");
+    assert_reads_as("[18446744073709551615, 9223372036854775807]", LASER_JSON_WORDS_NULL,
+                    "[1.8446744073709552e19,9223372036854775807]");
+    assert_reads_as("1000000000000000019884624838656", LASER_JSON_WORDS_NULL, "1e30");
+    assert_reads_as("[\"\\ud83d\\ude00\", \"\\ud83d\", NaN]", LASER_JSON_WORDS_NULL,
+                    "[\"\xf0\x9f\x98\x80\",\"\xef\xbf\xbd\",null]");
+    assert_reads_as("[\"a\\\\\", NaN]", LASER_JSON_WORDS_NULL, "[\"a\\\\\",null]");
+}
+
+static void test_what_is_no_json_in_python_is_none(void **state)
+{
+    static const char *const bad[] = {"",     "[nan]", "[1,]", "{\"a\": NaN", "[01]",  "[\"\\",
+                                      "[1e]", "[-]",   "Nan",  "\"\\ud8",     "[NaNa]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (read_json(bad[i], LASER_JSON_WORDS_NULL) != NULL)
+            fail_msg("%s is read", bad[i]);
+}
+
+static void test_a_file_of_just_the_limit_is_read(void **state)
+{
+    struct laser_error err = {0};
+    char path[64], *data;
+    size_t size;
+
+    (void)state;
+    path_of("ten", path);
+    assert_int_equal(laser_file_replace(path, "1234567890", 10, &err), LASER_OK);
+    assert_int_equal(laser_file_read(path, 10, &data, &size, &err), LASER_OK);
+    assert_int_equal(size, 10);
+    free(data);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Exact: sums of binomial coefficients over powers of two. */
+static void test_mcnemar_is_the_tail_of_the_binomial_law(void **state)
+{
+    (void)state;
+    assert_float_equal(laser_mcnemar_p(3, 1), 5.0 / 16, 1e-14);
+    assert_float_equal(laser_mcnemar_p(4, 0), 1.0 / 16, 1e-14);
+    assert_float_equal(laser_mcnemar_p(0, 4), 1, 0);
+    assert_float_equal(laser_mcnemar_p(5, 5), 638.0 / 1024, 1e-14);
+}
+
+static void test_csv_unpacks_quotes_and_passes_a_byte_order_mark(void **state)
+{
+    char text[] = "\xef\xbb\xbf"
+                  "a,\"b \"\"c\"\" d\"\r\n1,2";
+    struct laser_csv csv;
+    struct laser_csv_field field;
+    struct laser_error err = {0};
+    static const char *const expected[] = {"a", "b \"c\" d", "1", "2"};
+
+    (void)state;
+    laser_csv_begin(&csv, "x.csv", text, strlen(text));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(laser_csv_next(&csv, &field, &err), LASER_OK);
+        assert_int_equal(field.n, strlen(expected[i]));
+        assert_memory_equal(field.text, expected[i], field.n);
+        assert_int_equal(field.last, i % 2);
+    }
+}
+
+static void test_control_characters_are_escaped_in_json(void **state)
+{
+    struct laser_text t = {0};
+
+    (void)state;
+    laser_json_quote(&t, "\x01\x1f\n ", 0);
+    assert_string_equal(t.data, "\"\\u0001\\u001f\\n \"");
+    laser_text_free(&t);
 }
 
 /* A file below dir, its directories too; `gone` removes them again. */
@@ -518,11 +639,18 @@ int main(void)
         cmocka_unit_test(test_join_and_directory_agree_with_the_shell),
         cmocka_unit_test(test_shortest_numbers_are_those_of_python),
         cmocka_unit_test(test_bytes_and_times_for_people),
+        cmocka_unit_test(test_a_number_for_people_is_never_minus_zero),
         cmocka_unit_test(test_wrapping_keeps_words_and_width),
         cmocka_unit_test(test_taking_an_empty_text_gives_an_empty_string),
         cmocka_unit_test(test_rendered_json_reads_back),
         cmocka_unit_test(test_quoting_mends_what_is_not_utf8),
         cmocka_unit_test(test_numbers_that_json_lacks_become_strings),
+        cmocka_unit_test(test_json_that_python_reads_is_read),
+        cmocka_unit_test(test_what_is_no_json_in_python_is_none),
+        cmocka_unit_test(test_a_file_of_just_the_limit_is_read),
+        cmocka_unit_test(test_mcnemar_is_the_tail_of_the_binomial_law),
+        cmocka_unit_test(test_csv_unpacks_quotes_and_passes_a_byte_order_mark),
+        cmocka_unit_test(test_control_characters_are_escaped_in_json),
         cmocka_unit_test_teardown(test_a_control_group_of_version_2_limits_memory, remove_groups),
         cmocka_unit_test_teardown(test_a_control_group_of_version_1_limits_memory, remove_groups),
         cmocka_unit_test_teardown(test_a_control_group_mounted_with_others_limits_memory, remove_groups),

@@ -132,6 +132,22 @@ static void json_lines_give_the_field_of_each_record(void **state)
     laser_documents_free(&documents);
 }
 
+static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
+{
+    struct laser_documents documents = {0};
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(read_documents("mine",
+                                    write_text("a.jsonl", "{\"text\": \"one\", \"score\": NaN, \"id\": "
+                                                          "18446744073709551615}\n"),
+                                    NULL, &documents, &err),
+                     LASER_OK);
+    assert_int_equal(documents.n, 1);
+    laser_documents_free(&documents);
+    assert_refused("mine", write_text("a.jsonl", "{\"text\": NaN}\n"), NULL, LASER_EINPUT, "a.jsonl:1", "text");
+}
+
 static void a_json_array_is_read_like_json_lines(void **state)
 {
     (void)state;
@@ -523,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_gzipped_text_is_unpacked),
         cmocka_unit_test(a_text_longer_than_any_buffer_is_read_whole),
         cmocka_unit_test(json_lines_give_the_field_of_each_record),
+        cmocka_unit_test(numbers_beyond_strict_json_do_no_harm_in_other_fields),
         cmocka_unit_test(a_json_array_is_read_like_json_lines),
         cmocka_unit_test(known_data_sets_have_their_own_field),
         cmocka_unit_test(c4_stops_after_8192_documents),

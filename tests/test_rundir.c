@@ -319,6 +319,14 @@ static void test_the_model_may_be_unknown(void **state)
     laser_rundir_close(&dir); /* harmless */
 }
 
+static void test_a_directory_that_is_inside_the_model_directory_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(in_base("model/there"), 0777), 0);
+    refused(in_base("model/there"), LASER_EUSAGE, "/model/there", "inside the model directory");
+    assert_int_equal(rmdir(in_base("model/there")), 0);
+}
+
 static void test_a_current_directory_that_is_no_more_is_an_error(void **state)
 {
     struct laser_rundir dir;
@@ -359,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_locks_a_process_number_that_is_ours_now_holds_nothing,
                                         there_are_no_locks, there_are_locks),
         cmocka_unit_test(test_the_model_may_be_unknown),
+        cmocka_unit_test(test_a_directory_that_is_inside_the_model_directory_is_refused),
         cmocka_unit_test(test_a_current_directory_that_is_no_more_is_an_error),
     };
 

@@ -210,6 +210,29 @@ static void test_no_matrices_make_an_empty_plan(void **state)
     assert_int_equal(plan.n_trials, 0);
 }
 
+static void test_one_less_than_all_is_a_limit_too(void **state)
+{
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_SNR, .rule = "laserrmt", .candidates = 3});
+    candidates_are(3, (int[]){1, 4, 3});
+}
+
+static void test_budget_tries_no_cut_that_saves_nothing(void **state)
+{
+    /* Of 4 x 4, rank 2 has as many parameters as two thin matrices as the whole. */
+    static const struct laser_strategy_matrix square = {"l0.q", "q", 0, 4, 4, 3.0, 4, true};
+    static const char *const fractions[] = {"0.5", "0.25"};
+    struct laser_strategy_options o = {
+        .strategy = LASER_STRATEGY_BUDGET, .fractions = fractions, .n_fractions = 2};
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_strategy_build(&o, &square, 1, &plan, &err), LASER_OK);
+    assert_int_equal(plan.n_trials, 1);
+    assert_string_equal(plan.edits[0].text, "rank:0.25");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +249,8 @@ int main(void)
         cmocka_unit_test_teardown(test_matrices_of_zeros_have_no_score_and_are_not_tried_by_score, forget),
         cmocka_unit_test_teardown(test_an_empty_list_of_edits_is_an_error_that_names_the_key, forget),
         cmocka_unit_test_teardown(test_no_matrices_make_an_empty_plan, forget),
+        cmocka_unit_test_teardown(test_one_less_than_all_is_a_limit_too, forget),
+        cmocka_unit_test_teardown(test_budget_tries_no_cut_that_saves_nothing, forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,7 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
 {
     struct laser_perplexity *each = calloc((size_t)e->n_datasets + 1, sizeof *each);
     struct figures *figures = calloc((size_t)e->n_datasets + 1, sizeof *figures), pooled = {0};
+    const struct laser_mpi_answers answers = {scores, e->option_nats};
     int code = each == NULL || figures == NULL
                    ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                    : LASER_OK;
@@ -214,7 +215,8 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
         code = report_texts(e, nll, each, figures, &pooled, evaluation_s, err);
     if (code == LASER_OK && e->set.n_tasks > 0) {
         laser_mpi_tasks_say(e, "TASK", 0, e->n_items, scores, NULL);
-        code = laser_mpi_questions_write(e, laser_mpi_run_path(e->run, "questions.jsonl"), scores, NULL, err);
+        code =
+            laser_mpi_questions_write(e, laser_mpi_run_path(e->run, "questions.jsonl"), &answers, NULL, err);
     }
     if (code == LASER_OK)
         code = write_results(e, figures, &pooled, scores, evaluation_s, phases, err);

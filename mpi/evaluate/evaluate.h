@@ -102,9 +102,12 @@ struct laser_mpi_evaluation {
     struct laser_mpi_shards shards;
     struct laser_model *model; /* workers */
     double flops_per_token;    /* of the whole model */
+    double memory_bytes;       /* about, of one rank, its part of the weights included */
     double batch_s;            /* about, of a full batch; 0: unknown */
     struct laser_mpi_worker *worker;
     struct laser_mpi_done *done; /* rank 0: of each data set, then of each task, by evaluate_all */
+    double *option_nats; /* log probability of each option of the set; rank 0: of the last evaluate_all,
+                                    workers: of the questions that they evaluated last */
 };
 
 /* Collective over run->world.  Tokenises the deck's texts and tasks on rank 0, sends the ids to all, cuts

@@ -336,6 +336,7 @@ static int64_t score_question(const struct laser_mpi_worker *w, int64_t question
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
         }
+        w->e->option_nats[q->first_option + k] = options[k].log_probability;
         at += o->n_scored;
         for (int32_t i = 0; i < o->n_variants; ++i, ++at)
             if (scores[at].rank < options[k].best_rank)
@@ -395,6 +396,11 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
         return code;
     return is_questions(e, batch) ? score_questions(w, batch, scores, err)
                                   : score_windows(w, &shape, scores, err);
+}
+
+int64_t laser_mpi_gradient_bytes(const struct laser_mpi_evaluation *e)
+{
+    return laser_model_gradient_bytes(e->model, e->worker->max_tokens);
 }
 
 int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,

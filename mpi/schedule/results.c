@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "checkpoint/json.h"
 #include "schedule/report.h"
 #include "store/parts.h"
 
@@ -313,6 +314,32 @@ int laser_mpi_results_failures(const struct laser_mpi_run *run, struct laser_err
     return laser_error_set(err, run->outcomes[first].code, run->matrices.matrices[first].name,
                            "%s (%" PRId64 " of %" PRId64 " matrices failed, the others are done)",
                            run->outcomes[first].reason, failed, run->matrices.n_matrices);
+}
+
+int laser_mpi_results_guard(const struct laser_mpi_run *run, const char *dir, const char *const *commands,
+                            struct laser_error *err)
+{
+    char path[4300];
+    json_t *results = NULL;
+    const char *command;
+    int code = LASER_OK;
+
+    snprintf(path, sizeof path, "%.4200s/results.json", dir);
+    if (access(path, F_OK) != 0 || laser_deck_bool(run->deck, "run.force"))
+        return LASER_OK;
+    if (laser_json_load(path, 0, &results, NULL) != LASER_OK)
+        results = NULL;
+    command = json_string_value(json_object_get(results, "command"));
+    while (*commands != NULL && (command == NULL || strcmp(*commands, command) != 0))
+        ++commands;
+    if (*commands == NULL)
+        code =
+            laser_error_set(err, LASER_EUSAGE, path,
+                            "the results of %s%.60s are there and would be lost; choose another --output, or "
+                            "--force writes over them",
+                            command != NULL ? "the command " : "another run", command != NULL ? command : "");
+    json_decref(results);
+    return code;
 }
 
 int laser_mpi_results_scan(struct laser_mpi_run *run, json_t *phases, struct laser_error *err)

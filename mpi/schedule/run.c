@@ -22,6 +22,7 @@
 #include "model/absent.h"
 #include "report/scan_report.h"
 #include "schedule/header.h"
+#include "schedule/notes.h"
 #include "schedule/speed.h"
 #include "store/h5matrices.h"
 
@@ -160,7 +161,10 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
     options.split_fused =
         run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
-    return laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_whole(run);
+    return code;
 }
 
 /* What a rank may use: the deck's figure, or its share of the node's memory; never more than the limits of
@@ -209,6 +213,10 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
                                "no model: give --model DIR, or `model:` in the deck");
     code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
                                       run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    if (code == LASER_OK)
+        run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_beside(run);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

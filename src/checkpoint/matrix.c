@@ -11,6 +11,7 @@
 #include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
+#include "checkpoint/towers.h"
 
 /* What a listing is made from and into. */
 struct listing {
@@ -80,6 +81,8 @@ static const char *shape_reason(const struct listing *l, const struct laser_tens
 {
     if (is_scale(l->c, t->name))
         return "scale of an FP8 weight";
+    if (t->dtype >= LASER_DTYPE_COUNT)
+        return "a type that is not read (scales, or a quantised pack)";
     if (!laser_dtype_is_float(t->dtype))
         return "integer dtype (a quantised pack or a table)";
     if (t->size_bytes == 0)
@@ -268,6 +271,33 @@ static int list_all(struct listing *l)
     return code;
 }
 
+/* Types that several towers have are told apart. */
+static int part_towers(struct listing *l)
+{
+    struct laser_matrix_list *list = l->list;
+    size_t n = (size_t)list->n_matrices;
+    const char **texts = malloc((2 * n + 1) * sizeof *texts);
+    unsigned char *shared = calloc(n + 1, 1);
+    int good = texts != NULL && shared != NULL;
+
+    for (size_t i = 0; good && i < n; i++) {
+        texts[i] = l->c->tensors[list->matrices[i].tensor].name;
+        texts[n + i] = list->matrices[i].type;
+    }
+    good = good && laser_towers_share(texts, texts + n, n, shared);
+    for (size_t i = 0; good && i < n; i++) {
+        char *type = shared[i] ? laser_tower_type(texts[i], texts[n + i]) : NULL;
+        good = !shared[i] || type != NULL;
+        if (type != NULL) {
+            free(list->matrices[i].type);
+            list->matrices[i].type = type;
+        }
+    }
+    free(texts);
+    free(shared);
+    return good ? LASER_OK : no_memory(l);
+}
+
 /* The three names nearest to a pattern, for the message. */
 static void nearest_names(const struct laser_checkpoint *c, const char *pattern, char *text, size_t size)
 {
@@ -342,6 +372,8 @@ int laser_matrix_list(const struct laser_checkpoint *c, const struct laser_matri
         code = list_all(&l);
     if (code == LASER_OK)
         code = check_selection(&l);
+    if (code == LASER_OK)
+        code = part_towers(&l);
     laser_select_free(l.include);
     laser_select_free(l.exclude);
     free(l.include_used);

@@ -30,7 +30,9 @@ static int by_layout(const void *a, const void *b)
 static int item_bytes(const char *file, const struct laser_safetensors_item *item, int64_t *bytes,
                       struct laser_error *err)
 {
-    *bytes = (int64_t)laser_dtype_size(item->dtype);
+    const int64_t bits = (int64_t)laser_dtype_bits(item->dtype);
+
+    *bytes = bits >= 8 ? bits / 8 : bits;
     if (item->n_dims < 0 || item->n_dims > LASER_MAX_DIMS)
         return laser_error_set(err, LASER_EUSAGE, file, "tensor \"%.300s\" has %d dimensions", item->name,
                                item->n_dims);
@@ -39,6 +41,8 @@ static int item_bytes(const char *file, const struct laser_safetensors_item *ite
             return laser_error_set(err, LASER_EUSAGE, file,
                                    "tensor \"%.300s\" has a shape that is negative or overflows", item->name);
     }
+    if (bits < 8)
+        *bytes /= 8;
     return LASER_OK;
 }
 

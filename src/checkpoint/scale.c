@@ -1,5 +1,6 @@
 #include "checkpoint/scale.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,13 @@ static void recognise(const struct laser_checkpoint *c, const int64_t *shape, in
     }
 }
 
+/* E8M0: an exponent and nothing else; 255 is NaN. */
+static void powers_of_two(const unsigned char *raw, int64_t n, double *values)
+{
+    for (int64_t i = 0; i < n; i++)
+        values[i] = raw[i] == 255 ? NAN : ldexp(1, raw[i] - 127);
+}
+
 static int read_values(const struct laser_checkpoint *c, const struct laser_tensor *s, int64_t first,
                        int64_t n, struct laser_scale *scale, struct laser_error *err)
 {
@@ -61,7 +69,9 @@ static int read_values(const struct laser_checkpoint *c, const struct laser_tens
         code = laser_error_set(err, LASER_ENOMEM, s->name, "no memory for %lld scales", (long long)n);
     if (code == LASER_OK)
         code = laser_checkpoint_read(c, s, first * size, n * size, raw, err);
-    if (code == LASER_OK)
+    if (code == LASER_OK && s->dtype == LASER_F8_E8M0)
+        powers_of_two(raw, n, scale->values);
+    else if (code == LASER_OK)
         laser_dtype_to_f64(s->dtype, raw, n, scale->values);
     free(raw);
     if (code != LASER_OK)
@@ -88,7 +98,7 @@ int laser_scale_read(const struct laser_checkpoint *c, const struct laser_matrix
     } else {
         recognise(c, s->shape, s->n_dims, rows, cols, scale);
     }
-    if (scale->block_rows == 0 || !laser_dtype_is_float(s->dtype))
+    if (scale->block_rows == 0 || (!laser_dtype_is_float(s->dtype) && s->dtype != LASER_F8_E8M0))
         return laser_error_set(
             err, LASER_EINPUT, s->name,
             "this scale (%s, %d-D) fits neither one value, one a row nor blocks of the weight of "

@@ -20,7 +20,8 @@ static int add_format(const char *file, const char *text, int64_t length, char *
     json_t *root = NULL, *metadata, *whole;
     const char *key;
     json_t *value;
-    int code = laser_json_parse(file, text + 8, (size_t)length - 8, LASER_JSON_UNIQUE_KEYS, &root, err);
+    int code = laser_json_parse(file, text + 8, (size_t)length - 8,
+                                LASER_JSON_UNIQUE_KEYS | LASER_JSON_STRICT, &root, err);
 
     *header = NULL;
     if (code != LASER_OK)

@@ -38,4 +38,8 @@ char *laser_type_display(const char *type);
 /* The place of a type in the customary order, for qsort of char *. */
 int laser_type_compare(const void *a, const void *b);
 
+/* Length of the tower that a type begins with ("vision_tower.encoder.layers:self_attn.q_proj"), 0 where it
+ * has none. */
+size_t laser_type_tower(const char *type);
+
 #endif

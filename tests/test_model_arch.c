@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/arch.h"
+#include "arch/arch.h"
 #include "model/estimate.h"
-#include "model/rope.h"
+#include "arch/rope.h"
 #include "model_testing.h"
 #include "testing.h"
 

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#include "checkpoint/names.h"
+#include "arch/family.h"
+#include "arch/names.h"
 
 /* Attention heads as config.json has them, under any of the usual keys; 0 where it is silent. */
 struct heads {
@@ -37,19 +38,6 @@ static bool config_flag(const struct laser_checkpoint *c, const char *key, bool 
     return json_is_boolean(value) ? json_is_true(value) : fallback;
 }
 
-static bool model_type_is(const struct laser_checkpoint *c, const char *const *types)
-{
-    const char *text =
-        json_string_value(json_object_get(json_object_get(c->config, "text_config"), "model_type"));
-    const char *type = json_string_value(json_object_get(c->config, "model_type"));
-
-    for (; *types != NULL; types++) {
-        if ((type != NULL && strcmp(type, *types) == 0) || (text != NULL && strcmp(text, *types) == 0))
-            return true;
-    }
-    return false;
-}
-
 static struct heads read_heads(const struct laser_checkpoint *c)
 {
     static const char *const query[] = {"num_attention_heads", "n_head", "n_heads", NULL};
@@ -70,13 +58,11 @@ static struct heads read_heads(const struct laser_checkpoint *c)
 
 bool laser_parts_transposed(const struct laser_checkpoint *c, const char *name, int n_dims)
 {
-    static const char *const conv1d_types[] = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer",
-                                               NULL};
-    static const char *const stack_types[] = {"gpt_oss", "llama4", "llama4_text", NULL};
+    const struct laser_stored *stored = laser_stored_of(c->config);
 
     if (n_dims == 3)
-        return model_type_is(c, stack_types);
-    return n_dims == 2 && model_type_is(c, conv1d_types) &&
+        return stored->turned_stacks;
+    return n_dims == 2 && stored->conv1d &&
            (laser_name_module_is(name, "c_attn") || laser_name_module_is(name, "c_proj") ||
             laser_name_module_is(name, "c_fc") || laser_name_module_is(name, "q_attn"));
 }
@@ -142,17 +128,18 @@ static int split_multi_query(const struct laser_matrix *whole, const struct head
 static int split_query_key_value(const struct laser_checkpoint *c, const struct laser_matrix *whole,
                                  const struct heads *h, struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    static const char *const by_head[] = {"gpt_neox", "gpt_neox_japanese", "bloom", "persimmon", NULL};
-    static const char *const falcon[] = {"falcon", "RefinedWeb", "RefinedWebModel", NULL};
-    static const char *const contiguous[] = {"chatglm", NULL};
     const struct heads equal = {h->n_query, h->n_query, h->width};
 
-    if (model_type_is(c, by_head))
+    switch (laser_stored_of(c->config)->fused) {
+    case LASER_FUSED_BY_HEAD:
         return split_by_group(whole, &equal, parts);
-    if (model_type_is(c, contiguous))
+    case LASER_FUSED_CONTIGUOUS:
         return split_contiguous(whole, h, parts);
-    if (!model_type_is(c, falcon))
+    case LASER_FUSED_FALCON:
+        break;
+    default:
         return 0;
+    }
     if (config_flag(c, "new_decoder_architecture", false))
         return split_by_group(whole, h, parts);
     return config_flag(c, "multi_query", true) ? split_multi_query(whole, h, parts)
@@ -162,7 +149,6 @@ static int split_query_key_value(const struct laser_checkpoint *c, const struct 
 static int split_c_attn(const struct laser_checkpoint *c, const struct laser_matrix *whole,
                         const struct heads *h, struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    static const char *const bigcode[] = {"gpt_bigcode", NULL};
     const struct heads equal = {h->n_query, h->n_query, h->width};
 
     if (whole->transposed) {
@@ -173,7 +159,7 @@ static int split_c_attn(const struct laser_checkpoint *c, const struct laser_mat
         take_columns(&parts[2], "v", 2 * whole->rows, whole->rows, 1);
         return 3;
     }
-    if (!model_type_is(c, bigcode))
+    if (laser_stored_of(c->config)->fused != LASER_FUSED_BIGCODE)
         return split_contiguous(whole, h, parts);
     return config_flag(c, "multi_query", true) ? split_multi_query(whole, h, parts)
                                                : split_by_group(whole, &equal, parts);
@@ -182,7 +168,6 @@ static int split_c_attn(const struct laser_checkpoint *c, const struct laser_mat
 static int split_gate_up(const struct laser_checkpoint *c, const struct laser_matrix *whole,
                          struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    static const char *const interleaved[] = {"gpt_oss", NULL};
     const int64_t half = (whole->transposed ? whole->cols : whole->rows) / 2;
 
     if ((whole->transposed ? whole->cols : whole->rows) % 2 != 0 || half == 0)
@@ -190,7 +175,7 @@ static int split_gate_up(const struct laser_checkpoint *c, const struct laser_ma
     if (!whole->transposed) {
         take_rows(&parts[0], "gate", 0, half, 2 * half);
         take_rows(&parts[1], "up", half, half, 2 * half);
-    } else if (model_type_is(c, interleaved)) {
+    } else if (laser_stored_of(c->config)->interleaved_gate_up) {
         take_columns(&parts[0], "gate", 0, half, 2);
         take_columns(&parts[1], "up", 1, half, 2);
     } else {
@@ -203,8 +188,6 @@ static int split_gate_up(const struct laser_checkpoint *c, const struct laser_ma
 int laser_parts_split(const struct laser_checkpoint *c, const char *name, const struct laser_matrix *whole,
                       struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    /* CodeGen's qkv_proj is laid out for four tensor-parallel ranks, in the order q, v, k. */
-    static const char *const unknown_layout[] = {"codegen", NULL};
     const struct heads h = read_heads(c);
     int n = 0;
 
@@ -221,7 +204,7 @@ int laser_parts_split(const struct laser_checkpoint *c, const char *name, const 
     else if (laser_name_module_is(name, "qkv_proj") || laser_name_module_is(name, "Wqkv") ||
              laser_name_module_is(name, "W_pack") || laser_name_module_is(name, "in_proj_weight") ||
              laser_name_module_is(name, "qkv"))
-        n = model_type_is(c, unknown_layout) ? 0 : split_contiguous(whole, &h, parts);
+        n = laser_stored_of(c->config)->fused == LASER_FUSED_CODEGEN ? 0 : split_contiguous(whole, &h, parts);
     else
         return 1;
     if (n > 0)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "checkpoint/names.h"
+#include "arch/names.h"
 #include "exchange/foreign_parts.h"
 
 enum { MOST_BYTES = 1 << 28 };

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "checkpoint/state.h"
-#include "model/arch.h"
+#include "arch/arch.h"
 
 #define INDEX          "model.safetensors.index.json"
 #define LARGEST_CONFIG ((size_t)10 << 20)

@@ -5,7 +5,7 @@
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "model/internal.h"
-#include "model/rope.h"
+#include "arch/rope.h"
 
 static void norm_heads(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, int64_t heads,
                        float *x, int64_t stride)

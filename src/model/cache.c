@@ -4,7 +4,7 @@
 
 #include "kernels/attention.h"
 #include "model/internal.h"
-#include "model/rope.h"
+#include "arch/rope.h"
 
 /* Floats of the keys of one layer. */
 static int64_t layer_size(const struct laser_model *m, int64_t positions)

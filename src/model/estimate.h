@@ -4,7 +4,7 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/storage.h"
-#include "model/arch.h"
+#include "arch/arch.h"
 
 struct laser_model_estimate {
     int64_t weights_bytes;  /* of the shard that holds most: what laser_model_weights_bytes will say */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "model/internal.h"
-#include "model/rope.h"
+#include "arch/rope.h"
 
 static int split(struct laser_model *m, struct laser_error *err)
 {

@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "kernels/dispatch.h"
-#include "model/arch.h"
+#include "arch/arch.h"
 
 /* How the shards talk.  The functions return 0, or a code from enum laser_result, the same on every shard. */
 struct laser_model_group {

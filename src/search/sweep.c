@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "search/paper.h"
+#include "arch/paper.h"
 
 #define MAX_EDITS 1000000
 

@@ -1,7 +1,7 @@
 /* config.json with a memory: every key that is asked for is marked, so that what nobody asked for can be
  * refused. Errors are sticky: the first one stays in *err, later calls return defaults. */
-#ifndef LASER_MODEL_CONFIG_READER_H
-#define LASER_MODEL_CONFIG_READER_H
+#ifndef LASER_ARCH_CONFIG_READER_H
+#define LASER_ARCH_CONFIG_READER_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "search/paper.h"
+#include "arch/paper.h"
 
 #include <string.h>
 

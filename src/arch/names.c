@@ -1,6 +1,6 @@
 #include "config.h" /* _GNU_SOURCE */
 
-#include "checkpoint/names.h"
+#include "arch/names.h"
 
 #include <ctype.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * Letters: H hidden size, A attention heads, K key-value heads, D head size, I MLP columns, L layers, V
  * vocabulary, E experts, R rotated elements of a head.
  */
-#ifndef LASER_MODEL_ARCH_H
-#define LASER_MODEL_ARCH_H
+#ifndef LASER_ARCH_ARCH_H
+#define LASER_ARCH_ARCH_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,13 +1,13 @@
-#include "model/arch.h"
+#include "arch/arch.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/config_reader.h"
-#include "model/family.h"
-#include "model/rope.h"
+#include "arch/config_reader.h"
+#include "arch/family.h"
+#include "arch/rope.h"
 
 static bool read_switch(struct laser_config *config, struct laser_switch s)
 {

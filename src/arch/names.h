@@ -1,6 +1,6 @@
 /* What a tensor's name says about it. */
-#ifndef LASER_CHECKPOINT_NAMES_H
-#define LASER_CHECKPOINT_NAMES_H
+#ifndef LASER_ARCH_NAMES_H
+#define LASER_ARCH_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-#include "model/family.h"
+#include "arch/family.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LLAMA_LAYER                                                                                          \
@@ -348,6 +349,7 @@ static const struct laser_family families[] = {
      .keys = &gpt_keys,
      .norm = LASER_NORM_LAYER,
      .qkv_layout = LASER_QKV_STACKED,
+     .stored = {.conv1d = true},
      .transposed = true,
      .eps = 1e-5,
      TIED(true),
@@ -375,6 +377,7 @@ static const struct laser_family families[] = {
      .keys = &neox_keys,
      .norm = LASER_NORM_LAYER,
      .qkv_layout = LASER_QKV_BY_HEAD,
+     .stored = {.fused = LASER_FUSED_BY_HEAD},
      .residual = LASER_RESIDUAL_PARALLEL,
      .residual_key = "use_parallel_residual",
      .eps = 1e-5,
@@ -390,25 +393,91 @@ static const struct laser_family families[] = {
      .activation = "gelu"},
     {.model_type = "roberta", ROBERTA_LIKE},
     {.model_type = "xlm-roberta", ROBERTA_LIKE},
+
+    /* scanned only */
+    {.model_type = "gpt_neox_japanese", .stored = {.fused = LASER_FUSED_BY_HEAD}},
+    {.model_type = "bloom", .stored = {.fused = LASER_FUSED_BY_HEAD}},
+    {.model_type = "persimmon", .stored = {.fused = LASER_FUSED_BY_HEAD}},
+    {.model_type = "chatglm", .stored = {.fused = LASER_FUSED_CONTIGUOUS}},
+    {.model_type = "falcon", .stored = {.fused = LASER_FUSED_FALCON}},
+    {.model_type = "RefinedWeb", .stored = {.fused = LASER_FUSED_FALCON}},
+    {.model_type = "RefinedWebModel", .stored = {.fused = LASER_FUSED_FALCON}},
+    {.model_type = "gpt_bigcode", .stored = {.fused = LASER_FUSED_BIGCODE}},
+    {.model_type = "codegen", .stored = {.fused = LASER_FUSED_CODEGEN}},
+    {.model_type = "openai-gpt", .stored = {.conv1d = true}},
+    {.model_type = "imagegpt", .stored = {.conv1d = true}},
+    {.model_type = "decision_transformer", .stored = {.conv1d = true}},
+    {.model_type = "gpt_oss", .stored = {.turned_stacks = true, .interleaved_gate_up = true}},
+    {.model_type = "llama4", .stored = {.turned_stacks = true}},
+    {.model_type = "llama4_text", .stored = {.turned_stacks = true}},
 };
 
 enum { FAMILIES = sizeof families / sizeof families[0] };
 
-const struct laser_family *laser_family_find(const char *model_type)
+static const struct laser_family *find_row(const char *model_type)
 {
-    for (int i = 0; i < FAMILIES; i++)
+    for (int i = 0; model_type && i < FAMILIES; i++)
         if (strcmp(families[i].model_type, model_type) == 0)
             return &families[i];
     return NULL;
+}
+
+const struct laser_family *laser_family_find(const char *model_type)
+{
+    const struct laser_family *row = find_row(model_type);
+
+    return row && row->names ? row : NULL;
+}
+
+const struct laser_stored *laser_stored_of(json_t *config)
+{
+    static const struct laser_stored plain;
+    json_t *text = json_object_get(config, "text_config");
+    const struct laser_family *row = find_row(json_string_value(json_object_get(text, "model_type")));
+
+    if (!row)
+        row = find_row(json_string_value(json_object_get(config, "model_type")));
+    return row ? &row->stored : &plain;
 }
 
 const char *const *laser_arch_types(void)
 {
     static const char *types[FAMILIES + 1];
 
-    for (int i = 0; i < FAMILIES; i++)
-        types[i] = families[i].model_type;
+    for (int i = 0, n = 0; i < FAMILIES; i++)
+        if (families[i].names)
+            types[n++] = families[i].model_type;
     return types;
+}
+
+/* Adds prefix + name + ".weight" to a list of distinct names. */
+static void add_name(struct laser_end_names *list, const char *prefix, const char *name)
+{
+    char *text = list->text[list->n];
+
+    snprintf(text, sizeof list->text[0], "%s%s.weight", prefix, name);
+    for (int i = 0; i < list->n; i++)
+        if (strcmp(list->text[i], text) == 0)
+            return;
+    if (list->n + 1 < LASER_END_NAMES)
+        list->names[list->n++] = text;
+}
+
+const struct laser_end_names *laser_arch_ends(void)
+{
+    static struct laser_end_names ends[2];
+
+    if (ends[0].n > 0)
+        return ends;
+    for (int i = 0; i < FAMILIES; i++)
+        if (families[i].names)
+            add_name(&ends[0], "", families[i].names->head);
+    for (int i = 0; i < FAMILIES; i++)
+        for (int k = 0; families[i].names && k < 2; k++)
+            if (families[i].names->prefix[k])
+                add_name(&ends[1], families[i].names->prefix[k], families[i].names->embed);
+    add_name(&ends[1], "model.language_model.", "embed_tokens");
+    return ends;
 }
 
 /* What configurations on the hub carry besides the model: bookkeeping, training, generation, dropout. */

@@ -11,8 +11,8 @@
  * q_proj, k_proj, v_proj and out_proj, as the paper's program has them, are the same as q, k, v and out.
  * doc/laser.md has the table for each architecture.
  */
-#ifndef LASER_SEARCH_PAPER_H
-#define LASER_SEARCH_PAPER_H
+#ifndef LASER_ARCH_PAPER_H
+#define LASER_ARCH_PAPER_H
 
 #include <stdbool.h>
 

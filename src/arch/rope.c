@@ -1,10 +1,10 @@
-#include "model/rope.h"
+#include "arch/rope.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/family.h"
+#include "arch/family.h"
 
 static enum laser_rope_kind read_kind(struct laser_config *config, const struct laser_arch *arch)
 {

@@ -1,9 +1,9 @@
 /* Rotary positions: from the options of a model to the frequencies. */
-#ifndef LASER_MODEL_ROPE_H
-#define LASER_MODEL_ROPE_H
+#ifndef LASER_ARCH_ROPE_H
+#define LASER_ARCH_ROPE_H
 
-#include "model/arch.h"
-#include "model/config_reader.h"
+#include "arch/arch.h"
+#include "arch/config_reader.h"
 
 struct laser_family;
 

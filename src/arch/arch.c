@@ -7,6 +7,7 @@
 
 #include "arch/config_reader.h"
 #include "arch/family.h"
+#include "arch/layers.h"
 #include "arch/rope.h"
 
 static bool read_switch(struct laser_config *config, struct laser_switch s)
@@ -30,12 +31,11 @@ static enum laser_activation read_activation(struct laser_config *config, const 
                  {"quick_gelu", LASER_ACT_GELU_QUICK},
                  {"relu", LASER_ACT_RELU},
                  {"relu2", LASER_ACT_RELU_SQUARED},
-                 {"tanh", LASER_ACT_TANH}};
+                 {"tanh", LASER_ACT_TANH},
+                 {"xielu", LASER_ACT_XIELU}};
     const char *key = family->keys->activation;
-    const char *name = laser_config_text(config, key, family->activation);
+    const char *name = key ? laser_config_text(config, key, family->activation) : family->activation;
 
-    if (strcmp(family->model_type, "gemma") == 0 && strcmp(name, "gelu") == 0)
-        return LASER_ACT_GELU_TANH; /* the first Gemma files say gelu and mean its tanh form */
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].name, name) == 0)
             return known[i].activation;
@@ -43,202 +43,162 @@ static enum laser_activation read_activation(struct laser_config *config, const 
     return LASER_ACT_SILU;
 }
 
-static void read_sizes(struct laser_config *config, const struct laser_family *family,
-                       struct laser_arch *arch)
+static void read_head_sizes(struct laser_config *config, const struct laser_family *family,
+                            struct laser_arch *arch)
 {
-    enum { MOST = 1 << 30 };
     const struct laser_keys *keys = family->keys;
-    bool gpt = strcmp(keys->hidden, "n_embd") == 0;
+    bool stated;
 
-    arch->hidden = laser_config_integer(config, keys->hidden, LASER_CONFIG_REQUIRED, 1, 1 << 24);
-    arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
-    arch->heads = laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16);
-    arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
-    arch->intermediate = laser_config_integer(config, keys->intermediate,
-                                              gpt ? 4 * arch->hidden : LASER_CONFIG_REQUIRED, 1, MOST);
-    arch->max_positions = laser_config_integer(config, keys->positions, gpt ? LASER_CONFIG_REQUIRED : 2048, 1,
-                                               INT64_C(1) << 40);
     arch->kv_heads = arch->heads;
     if (keys->kv_heads) {
-        bool stated =
-            json_object_get(config->object, keys->kv_heads) != NULL; /* null means: as many as heads */
+        stated = json_object_get(config->object, keys->kv_heads) != NULL; /* null means: as many as heads */
         arch->kv_heads = laser_config_integer(
             config, keys->kv_heads, stated || !family->kv_heads ? arch->heads : family->kv_heads, 1, 1 << 16);
     }
     if (arch->heads % arch->kv_heads != 0)
         laser_config_refuse(config, keys->kv_heads, "%lld does not divide the %lld heads",
                             (long long)arch->kv_heads, (long long)arch->heads);
-    arch->head_size = family->head_size ? family->head_size : arch->hidden / arch->heads;
+    stated = keys->head_size && json_object_get(config->object, keys->head_size) != NULL;
+    arch->head_size = family->head_size && !stated ? family->head_size : arch->hidden / arch->heads;
     if (keys->head_size)
         arch->head_size = laser_config_integer(config, keys->head_size, arch->head_size, 1, 1 << 16);
     if (arch->head_size < 1 || (!keys->head_size && arch->hidden % arch->heads != 0))
         laser_config_refuse(config, keys->heads, "%lld heads do not divide the hidden size %lld",
                             (long long)arch->heads, (long long)arch->hidden);
-    arch->norm_eps = laser_config_real(config, keys->eps, family->eps, 0, 1);
 }
 
-static void read_attention(struct laser_config *config, const struct laser_family *family,
-                           struct laser_arch *arch)
+static void read_sizes(struct laser_config *config, const struct laser_family *family,
+                       struct laser_arch *arch)
 {
-    arch->attention_scale = 1 / sqrt((double)arch->head_size);
-    if (strcmp(family->model_type, "gpt2") == 0) {
-        if (!laser_config_bool(config, "scale_attn_weights", true))
-            arch->attention_scale = 1;
-        arch->attention_scale_by_layer = laser_config_bool(config, "scale_attn_by_inverse_layer_idx", false);
-    }
-    if (strcmp(family->model_type, "gemma2") == 0) {
-        arch->attention_scale = 1 / sqrt(laser_config_real(config, "query_pre_attn_scalar", 256, 1e-6, 1e9));
-        arch->attention_softcap = laser_config_value(config, "attn_logit_softcapping")
-                                      ? laser_config_real(config, "attn_logit_softcapping", 50, 1e-6, 1e9)
-                                      : 0;
-        arch->final_softcap = laser_config_value(config, "final_logit_softcapping")
-                                  ? laser_config_real(config, "final_logit_softcapping", 30, 1e-6, 1e9)
-                                  : 0;
-        if (!json_object_get(config->object, "attn_logit_softcapping"))
-            arch->attention_softcap = 50; /* missing is the default, null is none */
-        if (!json_object_get(config->object, "final_logit_softcapping"))
-            arch->final_softcap = 30;
-    }
-    if (strcmp(family->model_type, "gptj") == 0) {
-        arch->rope = (struct laser_rope){.kind = LASER_ROPE_DEFAULT,
-                                         .interleaved = true,
-                                         .theta = family->theta,
-                                         .factor = 1,
-                                         .attention_factor = 1,
-                                         .max_positions = arch->max_positions,
-                                         .original_positions = arch->max_positions};
-        arch->rope.rotated = laser_config_integer(config, "rotary_dim", 64, 2, arch->head_size);
-        if (json_is_null(json_object_get(config->object, "rotary_dim")) || arch->rope.rotated % 2 != 0 ||
-            arch->rope.rotated > arch->head_size)
-            laser_config_refuse(config, "rotary_dim", "expected an even number up to the head size %lld",
-                                (long long)arch->head_size);
-    } else if (family->theta != 0) {
-        laser_rope_read(config, family, arch);
-    }
+    enum { MOST = 1 << 30 };
+    const struct laser_keys *keys = family->keys;
+
+    arch->hidden = laser_config_integer(config, keys->hidden, LASER_CONFIG_REQUIRED, 1, 1 << 24);
+    arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    arch->heads = laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
+    arch->intermediate = 4 * arch->hidden;
+    if (keys->intermediate)
+        arch->intermediate =
+            laser_config_integer(config, keys->intermediate,
+                                 keys->four_times ? arch->intermediate : LASER_CONFIG_REQUIRED, 1, MOST);
+    arch->max_positions = 2048;
+    if (keys->positions)
+        arch->max_positions = laser_config_integer(
+            config, keys->positions, keys->four_times ? LASER_CONFIG_REQUIRED : 2048, 1, INT64_C(1) << 40);
+    read_head_sizes(config, family, arch);
+    arch->norm_eps = keys->eps ? laser_config_real(config, keys->eps, family->eps, 0, 1) : family->eps;
 }
 
-static int64_t ruled_window(const struct laser_family *family, int64_t layer, int64_t window, bool switched,
-                            int64_t border)
+/* Latents give the size of a head: what the products of queries and keys run over, or the values where they
+ * are longer. */
+static void read_latent(struct laser_config *config, struct laser_arch *arch)
 {
-    switch (family->window_rule) {
-    case LASER_WINDOW_NONE:
-        return 0;
-    case LASER_WINDOW_ALL:
-        return window;
-    case LASER_WINDOW_SWITCHED:
-        return switched ? window : 0;
-    case LASER_WINDOW_UPPER:
-        return switched && layer >= border ? window : 0;
-    case LASER_WINDOW_LOWER_EVEN:
-        return switched && layer % 2 == 0 && layer < border ? window : 0;
-    case LASER_WINDOW_EVEN:
-        return layer % 2 == 0 ? window : 0;
-    }
-    return 0;
+    struct laser_latent *latent = &arch->latent;
+    int64_t value = arch->hidden / arch->heads;
+
+    latent->kv_rank = laser_config_integer(config, "kv_lora_rank", LASER_CONFIG_REQUIRED, 1, 1 << 24);
+    if (laser_config_value(config, "q_lora_rank"))
+        latent->q_rank = laser_config_integer(config, "q_lora_rank", LASER_CONFIG_REQUIRED, 1, 1 << 24);
+    else if (!json_object_get(config->object, "q_lora_rank"))
+        laser_config_refuse(config, "q_lora_rank", "is missing");
+    latent->plain = laser_config_integer(config, "qk_nope_head_dim", LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    latent->turned = laser_config_integer(config, "qk_rope_head_dim", LASER_CONFIG_REQUIRED, 2, 1 << 16);
+    latent->value = laser_config_integer(config, "v_head_dim", value, 1, 1 << 16);
+    latent->norm_eps = 1e-6; /* whatever rms_norm_eps says */
+    arch->kv_heads = arch->heads;
+    arch->head_size = latent->plain + latent->turned;
+    if (arch->head_size < latent->value)
+        arch->head_size = latent->value;
 }
 
-/* layer_types: must be known words; honoured where the family honours them, otherwise they must agree. */
-static void read_layer_types(struct laser_config *config, const struct laser_family *family, int64_t window,
-                             struct laser_arch *arch)
+static void set_option(struct laser_arch *arch, enum laser_sets sets, double value)
 {
-    json_t *types = laser_config_value(config, "layer_types");
-    bool honoured = family->window_rule >= LASER_WINDOW_UPPER;
-
-    if (!types)
-        return;
-    if (!json_is_array(types) || (int64_t)json_array_size(types) != arch->layers) {
-        laser_config_refuse(config, "layer_types", "expected a list of %lld words", (long long)arch->layers);
-        return;
-    }
-    for (int64_t i = 0; i < arch->layers; i++) {
-        const char *type = json_string_value(json_array_get(types, (size_t)i));
-        bool sliding = type && strcmp(type, "sliding_attention") == 0;
-
-        if (!type || (!sliding && strcmp(type, "full_attention") != 0))
-            laser_config_refuse(config, "layer_types", "layer %lld: \"%.60s\" is not supported", (long long)i,
-                                type ? type : "not a word");
-        else if (sliding && window == 0)
-            laser_config_refuse(config, "layer_types", "layer %lld slides, but there is no window",
-                                (long long)i);
-        else if (honoured)
-            arch->window[i] = sliding ? window : 0;
-        else if (sliding != (arch->window[i] != 0))
-            laser_config_refuse(config, "layer_types",
-                                "layer %lld: %s is not supported for models of type %s", (long long)i, type,
-                                family->model_type);
+    switch (sets) {
+    case LASER_SETS_EMBED_SCALE:
+        arch->embed_scale = value;
+        break;
+    case LASER_SETS_LOGIT_SCALE:
+        arch->logit_scale = value;
+        break;
+    case LASER_SETS_LOGIT_DIVISOR:
+        arch->logit_scale = 1 / value;
+        break;
+    case LASER_SETS_RESIDUAL_SCALE:
+        arch->residual_scale = value;
+        break;
+    case LASER_SETS_ATTENTION_SCALE:
+        arch->attention_scale = value;
+        break;
+    case LASER_SETS_ATTENTION_SCALAR:
+        arch->attention_scale = 1 / sqrt(value);
+        break;
+    case LASER_SETS_ATTENTION_SOFTCAP:
+        arch->attention_softcap = value;
+        break;
+    case LASER_SETS_FINAL_SOFTCAP:
+        arch->final_softcap = value;
+        break;
+    case LASER_SETS_CLIP_QKV:
+        arch->clip_qkv = value;
+        break;
     }
 }
 
-static void read_windows(struct laser_config *config, const struct laser_family *family,
+static void read_options(struct laser_config *config, const struct laser_family *family,
                          struct laser_arch *arch)
 {
-    bool switched = true, has_switch;
-    int64_t window = 0, border = 0;
+    for (const struct laser_option *option = family->options; option->key; option++) {
+        bool is_null = json_is_null(json_object_get(config->object, option->key));
+        double value = laser_config_real(config, option->key, option->otherwise, 1e-9, 1e12);
 
-    has_switch = family->window_rule == LASER_WINDOW_SWITCHED || family->window_rule == LASER_WINDOW_UPPER ||
-                 family->window_rule == LASER_WINDOW_LOWER_EVEN;
-    if (family->window_rule != LASER_WINDOW_NONE) {
-        bool stated = json_object_get(config->object, "sliding_window") != NULL; /* null means: no window */
-        window =
-            laser_config_integer(config, "sliding_window", stated ? 0 : family->window, 0, INT64_C(1) << 40);
-    }
-    if (has_switch)
-        switched = laser_config_bool(config, "use_sliding_window", false);
-    if (has_switch && family->window_rule != LASER_WINDOW_SWITCHED)
-        border = laser_config_integer(config, "max_window_layers", 28, 0, 1 << 30);
-    for (int64_t i = 0; i < arch->layers; i++)
-        arch->window[i] = ruled_window(family, i, window, switched, border);
-    read_layer_types(config, family, switched ? window : 0, arch);
-}
-
-static void read_sparse_layers(struct laser_config *config, struct laser_arch *arch)
-{
-    json_t *dense = laser_config_value(config, "mlp_only_layers");
-    int64_t step = laser_config_integer(config, "decoder_sparse_step", 1, 1, 1 << 30);
-    size_t index;
-    json_t *value;
-
-    for (int64_t i = 0; i < arch->layers; i++)
-        arch->sparse[i] = (i + 1) % step == 0;
-    json_array_foreach(dense, index, value)
-    {
-        int64_t layer = json_is_integer(value) ? json_integer_value(value) : -1;
-        if (layer < 0)
-            laser_config_refuse(config, "mlp_only_layers", "entry %zu is not a layer number", index);
-        else if (layer < arch->layers)
-            arch->sparse[layer] = false;
+        if (!is_null && value != 0)
+            set_option(arch, option->sets, value);
     }
 }
 
-static void read_moe(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
+static void read_switches(struct laser_config *config, const struct laser_family *family,
+                          struct laser_arch *arch)
 {
-    bool mixtral = family->moe == LASER_MOE_MIXTRAL;
-    struct laser_moe *moe = &arch->moe;
+    arch->residual = family->residual;
+    if (family->residual_key && !laser_config_bool(config, family->residual_key, family->residual_otherwise))
+        arch->residual = LASER_RESIDUAL_SERIAL;
+    arch->tied = read_switch(config, family->tied);
+    arch->q_bias = read_switch(config, family->q_bias);
+    arch->o_bias = read_switch(config, family->o_bias);
+    arch->mlp_bias = read_switch(config, family->mlp_bias);
+    arch->head_bias = read_switch(config, family->head_bias);
+    if (read_switch(config, family->qk_norm))
+        arch->qk_norm = family->qk_kind ? family->qk_kind : LASER_QK_NORM_HEADS;
+    arch->activation = read_activation(config, family);
+}
 
-    if (family->moe == LASER_MOE_NONE)
-        return;
-    moe->per_token = laser_config_integer(config, "num_experts_per_tok",
-                                          mixtral ? 2 : (family->moe == LASER_MOE_QWEN2 ? 4 : 8), 1, 1 << 16);
-    moe->intermediate = arch->intermediate;
-    moe->normalized = true;
-    if (mixtral) {
-        moe->experts = laser_config_integer(config, "num_local_experts", 8, 1, 1 << 16);
-        for (int64_t i = 0; i < arch->layers; i++)
-            arch->sparse[i] = true;
-    } else {
-        const char *key =
-            json_object_get(config->object, "num_local_experts") ? "num_local_experts" : "num_experts";
-        moe->experts = laser_config_integer(config, key, LASER_CONFIG_REQUIRED, 1, 1 << 16);
-        moe->intermediate =
-            laser_config_integer(config, "moe_intermediate_size", LASER_CONFIG_REQUIRED, 1, 1 << 30);
-        moe->normalized = laser_config_bool(config, "norm_topk_prob", false);
-        if (family->moe == LASER_MOE_QWEN2)
-            moe->shared = laser_config_integer(config, "shared_expert_intermediate_size", 5632, 1, 1 << 30);
-        read_sparse_layers(config, arch);
-    }
-    if (moe->per_token > moe->experts)
-        laser_config_refuse(config, "num_experts_per_tok", "%lld of %lld experts", (long long)moe->per_token,
-                            (long long)moe->experts);
+/* What the row says by itself. */
+static void copy_row(const struct laser_family *family, struct laser_arch *arch)
+{
+    arch->names = family->names;
+    arch->norm = family->norm;
+    arch->norm_plus_one = family->norm_plus_one;
+    arch->norm_plain = family->norm_plain;
+    arch->norm_bias = family->norm == LASER_NORM_LAYER && !family->no_norm_bias && !family->norm_plain;
+    arch->qk_norm_late = family->qk_norm_late;
+    arch->qk_norm_plain = family->qk_norm_plain;
+    arch->qk_norm_turned = family->qk_norm_turned;
+    arch->qk_norm_bias = family->qk_norm_bias;
+    arch->qkv_layout = family->qkv_layout;
+    arch->transposed = family->transposed;
+    arch->stacks_in_out = family->stacks_in_out;
+    arch->mixed_gate_up = family->mixed_gate_up;
+    arch->gated = family->gated;
+    arch->sinks = family->sinks;
+    arch->alibi = family->alibi;
+    arch->alibi_most = 8;
+    arch->position_offset = family->position_offset;
+    arch->embed_norm_plain = family->embed_norm_plain;
+    arch->embed_scale = family->embed_scaled ? sqrt((double)arch->hidden) : 1;
+    arch->logit_scale = arch->residual_scale = 1;
+    arch->attention_scale =
+        1 / sqrt((double)(arch->latent.kv_rank ? arch->latent.plain + arch->latent.turned : arch->head_size));
 }
 
 /* The class named in the file must be a language model: a classifier has no head to evaluate. */
@@ -276,50 +236,43 @@ static void read_masked(struct laser_config *config, struct laser_arch *arch)
 
 static void read_all(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
 {
-    const char *dtype;
+    size_t layers;
 
     check_class(config, family);
     read_sizes(config, family, arch);
     if (config->result != LASER_OK)
         return;
-    arch->window = calloc((size_t)arch->layers, sizeof *arch->window);
-    arch->sparse = calloc((size_t)arch->layers, sizeof *arch->sparse);
-    if (!arch->window || !arch->sparse) {
+    layers = (size_t)arch->layers;
+    arch->window = calloc(layers, sizeof *arch->window);
+    arch->sparse = calloc(layers, sizeof *arch->sparse);
+    arch->rope_of = calloc(layers, sizeof *arch->rope_of);
+    if (!arch->window || !arch->sparse || !arch->rope_of) {
         config->result = laser_error_set(config->err, LASER_ENOMEM, config->path, "no memory for %lld layers",
                                          (long long)arch->layers);
         return;
     }
-    arch->names = family->names;
-    arch->norm = family->norm;
-    arch->norm_plus_one = family->norm_plus_one;
-    arch->qkv_layout = family->qkv_layout;
-    arch->transposed = family->transposed;
-    arch->gated = family->gated;
-    arch->head_bias = family->head_bias;
-    arch->residual = family->residual;
-    if (family->residual_key && !laser_config_bool(config, family->residual_key, true))
-        arch->residual = LASER_RESIDUAL_SERIAL;
-    arch->tied = read_switch(config, family->tied);
-    arch->q_bias = read_switch(config, family->q_bias);
-    arch->o_bias = read_switch(config, family->o_bias);
-    arch->mlp_bias = read_switch(config, family->mlp_bias);
-    arch->qk_norm = read_switch(config, family->qk_norm);
-    arch->activation = read_activation(config, family);
-    arch->embed_scale = family->embed_scaled ? sqrt((double)arch->hidden) : 1;
+    if (family->qkv_layout == LASER_QKV_LATENT)
+        read_latent(config, arch);
+    copy_row(family, arch);
+    read_switches(config, family, arch);
+    read_options(config, family, arch);
     if (family->masked)
         read_masked(config, arch);
-    read_attention(config, family, arch);
-    read_windows(config, family, arch);
-    read_moe(config, family, arch);
-    dtype = laser_config_text(config, "dtype", laser_config_text(config, "torch_dtype", ""));
-    snprintf(arch->stored_dtype, sizeof arch->stored_dtype, "%s", dtype);
+    if (family->theta != 0)
+        laser_rope_read(config, family, arch);
+    laser_layers_read(config, family, arch);
+    laser_experts_read(config, family, arch);
+    if (family->finish && config->result == LASER_OK)
+        family->finish(config, arch);
+    snprintf(arch->stored_dtype, sizeof arch->stored_dtype, "%s",
+             laser_config_text(config, "dtype", laser_config_text(config, "torch_dtype", "")));
     laser_config_refuse_unknown(config, laser_family_harmless, family->harmless, family->model_type);
 }
 
 static void refuse_type(struct laser_config *config, const char *type)
 {
     const char *const *types = laser_arch_types();
-    char list[320] = "";
+    char list[4096] = "";
 
     for (size_t i = 0, n = 0; types[i] && n < sizeof list; i++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
@@ -362,8 +315,11 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
 void laser_arch_free(struct laser_arch *arch)
 {
     laser_rope_free(&arch->rope);
+    laser_rope_free(&arch->local_rope);
     free(arch->window);
     free(arch->sparse);
+    free(arch->rope_of);
     arch->window = NULL;
     arch->sparse = NULL;
+    arch->rope_of = NULL;
 }

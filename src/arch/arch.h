@@ -27,8 +27,23 @@ enum laser_residual {
 enum laser_qkv_layout {
     LASER_QKV_SEPARATE, /* three tensors */
     LASER_QKV_STACKED,  /* one tensor: all queries, all keys, all values */
-    LASER_QKV_BY_HEAD   /* one tensor: query, key, value of head 0, then of head 1, ... */
+    LASER_QKV_BY_HEAD,  /* one tensor: query, key, value of head 0, then of head 1, ... */
+    LASER_QKV_BY_GROUP, /* one tensor: the queries of a key-value head, its key, its value, then the next */
+    LASER_QKV_QUARTERS, /* one tensor in four parts: queries, values, keys of a quarter of the heads */
+    LASER_QKV_LATENT    /* through latents of low rank, struct laser_latent */
 };
+
+/* What is normed in queries and keys. */
+enum laser_qk_norm {
+    LASER_QK_NORM_NONE,
+    LASER_QK_NORM_HEADS, /* each head, one weight [D] for all */
+    LASER_QK_NORM_EACH,  /* each head with a weight of its own */
+    LASER_QK_NORM_WHOLE  /* all heads together, RMS over A D elements */
+};
+
+/* Biases of attention scores by distance (ALiBi, arXiv 2108.12409); how heads that are no power of two are
+ * counted. */
+enum laser_alibi { LASER_ALIBI_NONE, LASER_ALIBI_BLOOM, LASER_ALIBI_MPT };
 
 enum laser_rope_kind {
     LASER_ROPE_NONE,
@@ -37,23 +52,36 @@ enum laser_rope_kind {
     LASER_ROPE_DYNAMIC,
     LASER_ROPE_LLAMA3,
     LASER_ROPE_YARN,
-    LASER_ROPE_LONGROPE
+    LASER_ROPE_LONGROPE,
+    LASER_ROPE_PROPORTIONAL
 };
 
 /* Rotary positions.  Formulas: transformers, modeling_rope_utils.py; YaRN: arXiv 2309.00071; LongRoPE: arXiv
  * 2402.13753. */
 struct laser_rope {
     enum laser_rope_kind kind;
+    bool reversed;    /* turns the other way */
     bool interleaved; /* pairs (0, 1), (2, 3), ... as in GPT-J; otherwise (i, i + R/2) */
     int64_t rotated;  /* R */
     double theta;
     double factor;
     double attention_factor;                  /* of the cosines and sines */
+    double attention_long;                    /* the same beyond original_positions; 0: no other */
     double low_freq_factor, high_freq_factor; /* llama3 */
     double beta_fast, beta_slow;              /* yarn */
+    double mscale_all;                        /* yarn: mscale_all_dim as stated */
     bool truncate;                            /* yarn */
     double *short_factor, *long_factor;       /* longrope: [R/2] each, owned */
     int64_t original_positions, max_positions;
+};
+
+/* How the logits of a router become a choice of experts and their weights. */
+enum laser_moe_score {
+    LASER_MOE_SOFTMAX,        /* softmax over all, the largest are chosen */
+    LASER_MOE_SOFTMAX_CHOSEN, /* the largest are chosen, softmax over them */
+    LASER_MOE_SIGMOID,        /* sigmoid of each, the largest are chosen */
+    LASER_MOE_SIGMOID_INPUT,  /* sigmoid of each, and the weight multiplies the expert's input */
+    LASER_MOE_SPARSEMIXER     /* arXiv 2409.12136: a softmax over those near the largest, twice */
 };
 
 struct laser_moe {
@@ -61,55 +89,110 @@ struct laser_moe {
     int64_t per_token;
     int64_t intermediate; /* columns of one expert */
     int64_t shared;       /* columns of the shared expert, 0: none */
+    bool shared_gated;    /* the shared expert has a gate of its own */
     bool normalized;      /* the chosen weights are made to sum to 1 */
+    enum laser_moe_score score;
+    bool corrected;             /* a bias takes part in the choice, not in the weights */
+    bool logit_corrected;       /* that bias is added to the logits instead of the scores */
+    int64_t groups, top_groups; /* of experts: only the best groups are looked at; 1: no groups */
+    bool groups_by_two;         /* a group is judged by its two best experts, otherwise by its best */
+    double scale;               /* of the weights */
+    double jitter;              /* sparsemixer: how near */
+    double shared_scale;        /* of the sum of experts and shared expert */
+    bool router_bias, expert_bias;
+};
+
+/* Attention through latents (DeepSeek-V2, arXiv 2405.04434): queries and keys of `plain` elements that are
+ * not turned, and `turned` ones, the same for all heads in the keys; values of their own size. */
+struct laser_latent {
+    int64_t q_rank; /* 0: queries come from the hidden states */
+    int64_t kv_rank, plain, turned, value;
+    double norm_eps;
+};
+
+/* Scores of late queries grow: x (1 + scale log(1 + floor((position + offset) / floor))). */
+struct laser_temperature {
+    double scale, floor; /* scale 0: none */
+    double offset;
+    bool unturned_only; /* only in layers without rotary positions */
 };
 
 /* Tensor names below the layer prefix; NULL: the family has none. */
 struct laser_names {
-    const char *prefix[2]; /* of everything but the head; the first that a checkpoint has is used */
-    const char *layer;     /* followed by the number and a dot */
+    const struct laser_names *also; /* another spelling that checkpoints have, or NULL */
+    const char *prefix[2];          /* of everything but the head; the first that a checkpoint has is used */
+    const char *layer;              /* followed by the number and a dot */
     const char *embed, *positions, *types, *embed_norm, *final_norm, *head;
     const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
     const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
-    const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm;
+    const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm; /* norms that end in a dot: one tensor for each head */
+    const char *o_bias_last; /* full name of a bias of o that the last layer alone has */
+    const char *sinks;       /* full name */
+    const char *q_down, *q_down_norm, *kv_down, *kv_down_norm, *kv_up; /* latent; q is then the way up */
     const char *gate, *up, *gate_up, *down;
+    const char *activation; /* of parameters: alpha_p, alpha_n, beta, eps below it */
     const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert as layer */
     const char *stack_gate_up, *stack_down, *stack_router; /* where the experts of a layer are one tensor */
-    const char *shared_gate, *shared_up, *shared_down, *shared_router;
-    const char *ignored[4]; /* endings of tensors that hold no weights (masks, frequencies) */
+    const char *stack_gate_up_bias, *stack_down_bias;
+    const char *correction; /* bias of the choice of experts, full name */
+    const char *shared_gate, *shared_up, *shared_gate_up, *shared_down, *shared_router;
+    const char *ignored[8]; /* endings of tensors that hold no weights (masks, frequencies) */
 };
 
 struct laser_arch {
     char model_type[32];
     const struct laser_names *names;
     int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
-    int64_t max_positions; /* as stated; a limit only where positions are learned */
-    int64_t token_types;   /* rows of their table, of which the first is used; 0: none */
-    bool masked;           /* every token sees all others; trained to fill in a mask, not to go on */
-    int32_t padding;       /* masked: this token has no place in the count, and position `padding`; the
-                              others have padding + 1, padding + 2, ... */
+    int64_t max_positions;   /* as stated; a limit only where positions are learned */
+    int64_t position_offset; /* rows of the position table before the first position */
+    int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
+    bool masked;             /* every token sees all others; trained to fill in a mask, not to go on */
+    int32_t padding;         /* masked: this token has no place in the count, and position `padding`; the
+                                others have padding + 1, padding + 2, ... */
     bool tied;
-    bool transposed; /* linear weights are stored [in, out] (Conv1D) */
+    bool transposed;    /* linear weights are stored [in, out] (Conv1D) */
+    bool stacks_in_out; /* stacks of experts are stored [E, in, out] */
+    bool mixed_gate_up; /* gate and up alternate in the stack */
     enum laser_qkv_layout qkv_layout;
     enum laser_residual residual;
+    double residual_scale; /* of what a block adds */
 
     enum laser_norm_kind norm;
     bool norm_plus_one; /* scale by 1 + weight */
+    bool norm_plain;    /* norms have no weights */
+    bool norm_bias;     /* layer norms have one */
     double norm_eps;
-    bool qk_norm; /* over each head of q and k, before the rotation */
+    enum laser_qk_norm qk_norm;
+    bool qk_norm_late;   /* after the rotation; otherwise before */
+    bool qk_norm_plain;  /* no weights */
+    bool qk_norm_turned; /* only in layers with rotary positions */
+    bool qk_norm_bias;
+    double clip_qkv; /* queries, keys and values are clamped to +-clip; 0: not */
 
     bool q_bias, o_bias, mlp_bias, head_bias;
     bool gated; /* down(activation(gate(x)) * up(x)), otherwise down(activation(up(x))) */
     enum laser_activation activation;
+    double act_limit, act_alpha; /* of LASER_ACT_SWIGLU_CLAMPED */
 
-    double embed_scale; /* 1: none */
+    double embed_scale;    /* 1: none */
+    bool embed_norm_plain; /* the embedding is normed without weights */
+    double logit_scale;    /* 1: none */
     struct laser_rope rope;
+    struct laser_rope
+        local_rope; /* of layers that slide, where they have another; kind NONE: they have not */
     double attention_scale;
     bool attention_scale_by_layer;           /* divided by layer number + 1 */
     double attention_softcap, final_softcap; /* 0: none */
+    struct laser_temperature temperature;
+    bool sinks; /* each head has a score that takes weight and gives nothing */
+    enum laser_alibi alibi;
+    double alibi_most; /* MPT: the exponent of the smallest slope */
+    struct laser_latent latent;
 
-    int64_t *window; /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
-    bool *sparse;    /* [L] whether the layer has experts.  Owned. */
+    int64_t *window;        /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
+    bool chunked;           /* the windows are chunks: a token sees its own, up to itself */
+    unsigned char *rope_of; /* [L] 0: no rotary positions, 1: rope, 2: local_rope.  Owned. */
+    bool *sparse;           /* [L] whether the layer has experts.  Owned. */
     struct laser_moe moe;
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
 };
@@ -123,6 +206,14 @@ void laser_arch_free(struct laser_arch *arch);
 
 /* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
 int64_t laser_arch_longest(const struct laser_arch *arch);
+
+/* The first variation of this architecture for which there is no backward pass, in words, or NULL. */
+const char *laser_arch_lacks_gradient(const struct laser_arch *arch);
+
+static inline bool laser_arch_has_gradient(const struct laser_arch *arch)
+{
+    return laser_arch_lacks_gradient(arch) == NULL;
+}
 
 /* The supported model types, NULL-terminated. */
 const char *const *laser_arch_types(void);

@@ -3,16 +3,37 @@
 #define LASER_ARCH_FAMILY_H
 
 #include "arch/arch.h"
+#include "arch/config_reader.h"
 
-/* How a family spells its sizes in config.json. */
+/* How a family spells its sizes in config.json; NULL: it has no such key. */
 struct laser_keys {
     const char *hidden, *layers, *heads, *kv_heads, *head_size, *intermediate, *positions, *eps, *activation;
+    bool four_times; /* the intermediate size is 4 x hidden where it is not stated, and positions must be */
 };
 
 /* When a part is there: always, never, or as a key of config.json says. */
 struct laser_switch {
     const char *key; /* NULL: fixed */
     bool otherwise;  /* the value where the key is missing, or the fixed one */
+};
+
+/* A number of config.json and what it sets.  null: no such effect. */
+enum laser_sets {
+    LASER_SETS_EMBED_SCALE,
+    LASER_SETS_LOGIT_SCALE,
+    LASER_SETS_LOGIT_DIVISOR,
+    LASER_SETS_RESIDUAL_SCALE,
+    LASER_SETS_ATTENTION_SCALE,  /* the scale itself */
+    LASER_SETS_ATTENTION_SCALAR, /* 1 / sqrt of it is the scale */
+    LASER_SETS_ATTENTION_SOFTCAP,
+    LASER_SETS_FINAL_SOFTCAP,
+    LASER_SETS_CLIP_QKV
+};
+
+struct laser_option {
+    const char *key; /* NULL ends the list */
+    enum laser_sets sets;
+    double otherwise; /* where the key is missing; 0: as if there were no option */
 };
 
 /* Which layers look at a window only. */
@@ -22,10 +43,54 @@ enum laser_window_rule {
     LASER_WINDOW_SWITCHED,   /* sliding_window, every layer, if use_sliding_window */
     LASER_WINDOW_UPPER,      /* if use_sliding_window, from layer max_window_layers on; or layer_types */
     LASER_WINDOW_LOWER_EVEN, /* if use_sliding_window, even layers below max_window_layers; or layer_types */
-    LASER_WINDOW_EVEN        /* sliding_window, even layers; or layer_types */
+    LASER_WINDOW_PATTERN,    /* all but every pattern-th layer; or layer_types */
+    LASER_WINDOW_AFTER,      /* all but layers 0, pattern, 2 pattern ...; or layer_types */
+    LASER_WINDOW_LISTED,     /* layer_types alone; every layer sees all where there are none */
+    LASER_WINDOW_ALL_LISTED, /* every layer, or layer_types */
+    LASER_WINDOW_BORDER      /* from layer max_window_layers on; or layer_types */
 };
 
-enum laser_moe_rule { LASER_MOE_NONE, LASER_MOE_MIXTRAL, LASER_MOE_QWEN2, LASER_MOE_QWEN3 };
+/* Which layers have rotary positions. */
+enum laser_rope_rule {
+    LASER_ROPE_IN_ALL,
+    LASER_ROPE_IN_SLIDING,        /* those that slide */
+    LASER_ROPE_IN_SLIDING_OR_ALL, /* those that slide; all where no window is stated */
+    LASER_ROPE_IN_LISTED, /* no_rope_layers (1: has them), else all but every no_rope_layer_interval-th */
+    LASER_ROPE_OF_TWO     /* those that slide have others than the rest */
+};
+
+/* Which layers have experts. */
+enum laser_sparse_rule {
+    LASER_SPARSE_ALL,
+    LASER_SPARSE_STEP,        /* every decoder_sparse_step-th, but mlp_only_layers */
+    LASER_SPARSE_AFTER_FIRST, /* from first_k_dense_replace on */
+    LASER_SPARSE_INTERVAL, /* every moe_layer_interval-th of moe_layer_start_index .. moe_layer_end_index */
+    LASER_SPARSE_TYPES,    /* mlp_layer_types, else from `first` on */
+    LASER_SPARSE_LISTED    /* moe_layers, else every interleave_moe_layer_step-th */
+};
+
+/* How a family has its experts. */
+struct laser_moe_keys {
+    const char *experts;
+    int64_t experts_otherwise; /* 0: the key must be there */
+    const char *per_token;
+    int64_t per_token_otherwise;
+    const char *columns; /* of an expert; NULL: the intermediate size */
+    const char *
+        shared; /* columns of the shared expert, or how many experts it is as wide as; NULL: `shared_fixed` */
+    int64_t shared_otherwise;
+    bool shared_counts, shared_fixed, shared_gated; /* fixed: as wide as one expert */
+    struct laser_switch normalized;
+    enum laser_moe_score score;
+    bool corrected, logit_corrected, groups_by_two, router_bias, expert_bias;
+    const char *groups, *top_groups;
+    const char *scale;
+    double scale_otherwise; /* 0: 1 */
+    const char *jitter;
+    double jitter_otherwise;
+    enum laser_sparse_rule sparse;
+    int64_t first;
+};
 
 /* How the parts of a fused tensor lie in it. */
 enum laser_fused {
@@ -51,21 +116,36 @@ struct laser_family {
     struct laser_stored stored;
     const struct laser_keys *keys;
     enum laser_norm_kind norm;
+    bool norm_plus_one, norm_plain, no_norm_bias;
     enum laser_qkv_layout qkv_layout;
     enum laser_residual residual;
     const char *residual_key; /* a key that, when false, makes it serial */
-    struct laser_switch tied, q_bias, o_bias, mlp_bias, qk_norm;
-    bool head_bias, gated, transposed, norm_plus_one, embed_scaled, masked;
-    bool rope_interleaved, partial_rope; /* whether partial_rotary_factor is honoured */
-    double theta, partial;               /* defaults; theta 0: no rotary positions */
+    bool residual_otherwise;  /* its value where it is missing */
+    struct laser_switch tied, q_bias, o_bias, mlp_bias, head_bias, qk_norm;
+    enum laser_qk_norm qk_kind; /* where there is a norm; NONE: LASER_QK_NORM_HEADS */
+    bool qk_norm_late, qk_norm_plain, qk_norm_turned, qk_norm_bias;
+    bool gated, transposed, stacks_in_out, mixed_gate_up, embed_scaled, embed_norm_plain, masked, sinks;
+    bool rope_interleaved, rope_reversed, partial_rope; /* whether partial_rotary_factor is honoured */
+    double theta, partial;                              /* defaults; theta 0: no rotary positions */
     const char *theta_key,
-        *partial_key; /* outside of rope_parameters; NULL: rope_theta, partial_rotary_factor */
-    double eps;       /* defaults */
+        *partial_key;   /* outside of rope_parameters; NULL: rope_theta, partial_rotary_factor */
+    double local_theta; /* of the layers that slide, LASER_ROPE_OF_TWO; 0: as theta */
+    const char *local_theta_key;
+    enum laser_rope_rule rope_rule;
+    enum laser_alibi alibi;
+    int64_t position_offset;
+    double eps;                          /* defaults */
     int64_t kv_heads, head_size, window; /* defaults; 0: as many as heads, hidden / heads, none */
     const char *activation;              /* default */
     enum laser_window_rule window_rule;
-    enum laser_moe_rule moe;
-    const char *harmless[8]; /* further keys without influence */
+    const char *window_key; /* NULL: sliding_window */
+    int64_t pattern;
+    const char *pattern_key; /* NULL: fixed */
+    const struct laser_moe_keys *moe;
+    struct laser_option options[8];
+    void (*finish)(struct laser_config *config,
+                   struct laser_arch *arch); /* what no field can say (options.c) */
+    const char *harmless[16];                /* further keys without influence */
 };
 
 /* NULL if a model of this type cannot be run. */

@@ -54,7 +54,7 @@ static double *read_factors(struct laser_config *config, const char *key, int64_
     return factors;
 }
 
-static double yarn_mscale(double factor, double mscale)
+double laser_rope_mscale(double factor, double mscale)
 {
     return factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1;
 }
@@ -77,14 +77,15 @@ static void read_scaling(struct laser_config *config, struct laser_rope *rope)
     } else if (rope->kind == LASER_ROPE_YARN) {
         double mscale = laser_config_real(config, "mscale", 0, 0, 1e6);
         double all = laser_config_real(config, "mscale_all_dim", 0, 0, 1e6);
+        rope->mscale_all = all;
         rope->beta_fast = laser_config_real(config, "beta_fast", 32, 0, 1e6);
         rope->beta_slow = laser_config_real(config, "beta_slow", 1, 0, 1e6);
         rope->beta_fast = rope->beta_fast == 0 ? 32 : rope->beta_fast;
         rope->beta_slow = rope->beta_slow == 0 ? 1 : rope->beta_slow;
         rope->truncate = laser_config_bool(config, "truncate", true);
-        rope->attention_factor = mscale != 0 && all != 0
-                                     ? yarn_mscale(rope->factor, mscale) / yarn_mscale(rope->factor, all)
-                                     : yarn_mscale(rope->factor, 1);
+        rope->attention_factor = mscale != 0 && all != 0 ? laser_rope_mscale(rope->factor, mscale) /
+                                                               laser_rope_mscale(rope->factor, all)
+                                                         : laser_rope_mscale(rope->factor, 1);
     } else if (rope->kind == LASER_ROPE_LONGROPE) {
         rope->short_factor = read_factors(config, "short_factor", rope->rotated / 2);
         rope->long_factor = read_factors(config, "long_factor", rope->rotated / 2);
@@ -95,28 +96,56 @@ static void read_scaling(struct laser_config *config, struct laser_rope *rope)
         rope->attention_factor = attention;
 }
 
-/* The keys of rope_parameters / rope_scaling itself; scaling is that object with its own memory of asked
- * keys. */
-static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
-                        int64_t original, struct laser_arch *arch)
+static void read_rotated(struct laser_config *scaling, const struct laser_family *family, double partial,
+                         int64_t head_size, struct laser_rope *rope)
 {
-    static const char *const harmless[] = {"finetuned", NULL};
-    struct laser_rope *rope = &arch->rope;
     double rotated;
 
-    rope->kind = read_kind(scaling, arch);
-    rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
     partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
     if (!family->partial_rope && partial != 1)
         laser_config_refuse(scaling, "partial_rotary_factor", "%g is not supported for models of type %s",
                             partial, family->model_type);
-    rotated = (double)arch->head_size * partial;
+    rotated = (double)head_size * partial;
     rope->rotated = (int64_t)rotated;
     if (rope->rotated < 2 || rope->rotated % 2 != 0)
         laser_config_refuse(scaling, "partial_rotary_factor",
                             "%lld rotated elements of a head of %lld: expected an "
                             "even number",
-                            (long long)rope->rotated, (long long)arch->head_size);
+                            (long long)rope->rotated, (long long)head_size);
+}
+
+/* Keys that one or the other type has among those of its rotary positions, and that change the computation.
+ */
+static void read_extras(struct laser_config *scaling, struct laser_arch *arch, struct laser_rope *rope)
+{
+    double beta = laser_config_real(scaling, "llama_4_scaling_beta", 0, 0, 1e6);
+    double alpha = laser_config_real(scaling, "alpha", 0, 0, 1e9);
+
+    if (beta != 0)
+        arch->temperature =
+            (struct laser_temperature){.scale = beta, .floor = (double)rope->original_positions};
+    if (alpha != 0 && rope->kind == LASER_ROPE_DYNAMIC) { /* HunYuan: the base is stretched once for all */
+        rope->kind = LASER_ROPE_DEFAULT;
+        rope->theta *= pow(alpha, (double)rope->rotated / (double)(rope->rotated - 2));
+    }
+    if (laser_config_value(scaling, "long_mscale")) {
+        rope->attention_factor = laser_config_real(scaling, "short_mscale", 1, 0, 1e6);
+        rope->attention_long = laser_config_real(scaling, "long_mscale", 1, 0, 1e6);
+        if (rope->long_factor) /* PhiMoE: whatever the length, as transformers computes it */
+            memcpy(rope->long_factor, rope->short_factor, (size_t)(rope->rotated / 2) * sizeof(double));
+    }
+}
+
+/* The keys of rope_parameters / rope_scaling itself; scaling is that object with its own memory of asked
+ * keys. */
+static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
+                        int64_t original, struct laser_arch *arch, struct laser_rope *rope)
+{
+    static const char *const harmless[] = {"finetuned", "max_position_embeddings", NULL};
+
+    rope->kind = read_kind(scaling, arch);
+    rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
+    read_rotated(scaling, family, partial, arch->latent.turned ? arch->latent.turned : arch->head_size, rope);
     rope->original_positions = laser_config_integer(scaling, "original_max_position_embeddings",
                                                     rope->max_positions, 1, INT64_C(1) << 40);
     if (original > 0)
@@ -125,42 +154,85 @@ static void read_object(struct laser_config *scaling, const struct laser_family 
         laser_config_refuse(scaling, "rope_type", "dynamic scaling needs heads of more than 2 elements");
     rope->attention_factor = 1;
     rope->factor = 1;
-    if (rope->kind != LASER_ROPE_DEFAULT && scaling->result == LASER_OK)
-        read_scaling(scaling, rope);
+    if (rope->kind != LASER_ROPE_DEFAULT && scaling->result == LASER_OK) {
+        bool stretched = rope->kind == LASER_ROPE_DYNAMIC && json_object_get(scaling->object, "alpha");
+
+        if (!stretched)
+            read_scaling(scaling, rope);
+        else
+            laser_config_value(scaling, "factor");
+    }
+    read_extras(scaling, arch, rope);
     laser_config_refuse_unknown(scaling, harmless, NULL, family->model_type);
+}
+
+/* One set of rotary positions, from an object of config.json (may be NULL). */
+static void read_rope(struct laser_config *config, const struct laser_family *family, const char *prefix,
+                      json_t *object, double partial, int64_t original, struct laser_arch *arch,
+                      struct laser_rope *rope)
+{
+    struct laser_config inner = {
+        .path = config->path, .err = config->err, .prefix = prefix, .object = object};
+
+    rope->interleaved = family->rope_interleaved;
+    rope->reversed = family->rope_reversed;
+    rope->max_positions = arch->max_positions;
+    if (object && !json_is_object(object)) {
+        laser_config_refuse(config, prefix, "expected an object");
+        return;
+    }
+    read_object(&inner, family, partial, original, arch, rope);
+    if (config->result == LASER_OK)
+        config->result = inner.result;
+}
+
+/* The object for one kind of layers, where rope_parameters has one for each. */
+static json_t *of_layers(json_t *parameters, const char *type)
+{
+    return json_object_get(parameters, type);
+}
+
+static void read_two(struct laser_config *config, const struct laser_family *family, json_t *scaling,
+                     json_t *parameters, double partial, struct laser_arch *arch)
+{
+    json_t *full = of_layers(parameters, "full_attention"),
+           *local = of_layers(parameters, "sliding_attention");
+    const char *key = family->local_theta_key;
+    double otherwise = family->local_theta != 0 ? family->local_theta : arch->rope.theta;
+
+    arch->local_rope.theta = key ? laser_config_real(config, key, otherwise, 1e-3, 1e15) : otherwise;
+    read_rope(config, family, full ? "rope_parameters.full_attention." : "rope_scaling.",
+              full ? full : scaling, partial, 0, arch, &arch->rope);
+    read_rope(config, family, "rope_parameters.sliding_attention.", local, partial, 0, arch,
+              &arch->local_rope);
 }
 
 void laser_rope_read(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
 {
-    struct laser_rope *rope = &arch->rope;
     json_t *scaling = laser_config_value(config, "rope_scaling");
     json_t *parameters = laser_config_value(config, "rope_parameters");
-    struct laser_config inner = {.path = config->path, .err = config->err};
     const char *theta_key = family->theta_key ? family->theta_key : "rope_theta";
     const char *partial_key = family->partial_key ? family->partial_key : "partial_rotary_factor";
     bool phi3 = strcmp(family->model_type, "phi3") == 0;
     double partial;
+    int64_t original;
 
-    rope->interleaved = family->rope_interleaved;
-    rope->max_positions = arch->max_positions;
-    rope->theta = laser_config_real(config, theta_key, family->theta, 1e-3, 1e15);
+    arch->rope.theta = laser_config_real(config, theta_key, family->theta, 1e-3, 1e15);
     partial = laser_config_real(config, partial_key, family->partial, 0, 1);
-    if (family->theta_key && laser_config_real(config, "rope_theta", rope->theta, 1e-3, 1e15) != rope->theta)
+    if (family->theta_key &&
+        laser_config_real(config, "rope_theta", arch->rope.theta, 1e-3, 1e15) != arch->rope.theta)
         laser_config_refuse(config, "rope_theta", "differs from %s", theta_key);
     if (family->partial_key && laser_config_real(config, "partial_rotary_factor", partial, 0, 1) != partial)
         laser_config_refuse(config, "partial_rotary_factor", "differs from %s", partial_key);
-    inner.prefix = scaling ? "rope_scaling." : "rope_parameters.";
-    inner.object = scaling && json_object_size(scaling) > 0 ? scaling : parameters;
-    if (inner.object && !json_is_object(inner.object)) {
-        laser_config_refuse(config, scaling ? "rope_scaling" : "rope_parameters", "expected an object");
+    if (family->rope_rule == LASER_ROPE_OF_TWO) {
+        read_two(config, family, scaling, parameters, partial, arch);
         return;
     }
-    read_object(&inner, family, partial,
-                laser_config_integer(config, "original_max_position_embeddings", phi3 ? 4096 : 0, 0,
-                                     INT64_C(1) << 40),
-                arch);
-    if (config->result == LASER_OK)
-        config->result = inner.result;
+    original = laser_config_integer(config, "original_max_position_embeddings", phi3 ? 4096 : 0, 0,
+                                    INT64_C(1) << 40);
+    read_rope(config, family, scaling ? "rope_scaling." : "rope_parameters.",
+              scaling && json_object_size(scaling) > 0 ? scaling : parameters, partial, original, arch,
+              &arch->rope);
 }
 
 bool laser_rope_depends_on_length(const struct laser_rope *rope)

@@ -37,6 +37,8 @@ struct block {
     int64_t window;
     bool causal;
     int64_t depth; /* rows of the sums */
+    float slope;
+    const int32_t *reach; /* [QUERIES] how far back each lane sees, itself included; NULL: no chunks */
 };
 
 static int64_t blocks_of(int64_t n)
@@ -77,15 +79,29 @@ LASER_INLINE void hide(const struct block *block, int64_t distance, int first_la
     seen = far >= (block->causal ? 0 : INT32_MIN);
     if (window)
         seen &= (far < window) & (far > -window);
+    if (block->reach) {
+        laser_vec_mask reach;
+
+        memcpy(&reach, block->reach + first_lane, sizeof reach);
+        seen &= far < reach;
+    }
     laser_vec_fill(&nothing, -INFINITY);
     laser_vec_select(score, &seen, score, &nothing);
 }
 
 LASER_INLINE bool is_seen_by_all(const struct block *block, int64_t distance)
 {
-    if (block->causal && distance < 0)
+    if ((block->causal && distance < 0) || block->reach)
         return false;
     return !block->window || (distance + QUERIES - 1 < block->window && distance > -block->window);
+}
+
+/* Scores fall by the slope with the distance, which is `distance` in lane 0. */
+LASER_INLINE void incline(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
+{
+    static const laser_vec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+    *score -= block->slope * (lane + (float)(distance + first_lane));
 }
 
 /* Caps and hides the scores in place; raises largest[2] to their maximum. */
@@ -93,7 +109,8 @@ LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_
 {
     for (int64_t s = 0; s < block->keys; s++) {
         int64_t distance = block->first_distance - s;
-        bool all = is_seen_by_all(block, distance);
+        bool all = is_seen_by_all(block, distance),
+             changed = !all || block->soft_cap > 0 || block->slope != 0;
 
         for (int half = 0; half < 2; half++) {
             float *row = scores + s * QUERIES + half * LASER_LANES;
@@ -105,9 +122,11 @@ LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_
                 laser_vec_tanh(&v);
                 v *= block->soft_cap;
             }
+            if (block->slope != 0)
+                incline(block, distance, half * LASER_LANES, &v);
             if (!all)
                 hide(block, distance, half * LASER_LANES, &v);
-            if (!all || block->soft_cap > 0)
+            if (changed)
                 laser_vec_store(&v, row, LASER_LANES);
             laser_vec_raise(&largest[half], &v);
         }
@@ -204,12 +223,19 @@ static void seen_range(const struct laser_attention *a, int64_t length, int64_t 
         if (first - a->window + 1 > 0)
             *low = (first - a->window + 1) / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
     }
+    if (a->chunk && first / a->chunk * a->chunk > *low)
+        *low = first / a->chunk * a->chunk / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
 }
 
-static void attend_block(const struct laser_attention *a, const struct buffers *b, int64_t first_key,
-                         int64_t keys, int64_t position, bool first, struct softmax *softmax)
+/* template: what does not depend on the block of keys. */
+static void attend_block(const struct laser_attention *a, const struct buffers *b,
+                         const struct block *template, int64_t first_key, int64_t keys, int64_t position,
+                         bool first, struct softmax *softmax)
 {
-    struct block block = {a->soft_cap, position - first_key, keys, a->window, a->causal, a->head_dim};
+    struct block block = *template;
+
+    block.first_distance = position - first_key;
+    block.keys = keys;
 
     for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
         int m = (int)(keys - s < LASER_BLOCK_ROWS ? keys - s : LASER_BLOCK_ROWS);
@@ -226,21 +252,31 @@ static void attend_block(const struct laser_attention *a, const struct buffers *
     }
 }
 
-/* Queries t .. t + count - 1 of one head. */
-static void attend(const struct laser_attention *a, const struct buffers *b, int64_t length, int64_t t,
+/* Queries t .. t + count - 1 of head h. */
+static void attend(const struct laser_attention *a, const struct buffers *b, int h, int64_t length, int64_t t,
                    int count, const float *q, int64_t q_stride, float *out, int64_t out_stride)
 {
+    struct block block = {.soft_cap = a->soft_cap,
+                          .window = a->window,
+                          .causal = a->causal,
+                          .depth = a->head_dim,
+                          .slope = a->slopes ? a->slopes[h] : 0};
     struct softmax softmax;
+    int32_t reach[QUERIES];
     int64_t low, high;
 
     for (int i = 0; i < QUERIES; i++) {
-        softmax.largest[i] = -INFINITY;
-        softmax.total[i] = 0;
+        softmax.largest[i] = a->sinks ? a->sinks[h] : -INFINITY;
+        softmax.total[i] = a->sinks ? 1 : 0;
+        if (a->chunk)
+            reach[i] = (int32_t)((a->query_offset + t + i) % a->chunk + 1);
     }
+    block.reach = a->chunk ? reach : NULL;
     seen_range(a, length, t, count, &low, &high);
     laser_block_right(count, a->head_dim, q, q_stride, a->scale, b->queries);
     for (int64_t s = low; s < high; s += KEYS)
-        attend_block(a, b, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low, &softmax);
+        attend_block(a, b, &block, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low,
+                     &softmax);
     if (low >= high)
         memset(b->sums, 0, (size_t)(a->head_dim * QUERIES) * sizeof(float));
     for (int i = 0; i < QUERIES; i++) /* a NaN stays one */
@@ -272,7 +308,7 @@ void laser_attention_apply(const struct laser_attention *attention, const float 
                 int64_t row = n * a->queries + t;
                 int count = (int)(a->queries - t < QUERIES ? a->queries - t : QUERIES);
 
-                attend(a, &b, length, t, count, q + row * q_stride + head, q_stride,
+                attend(a, &b, h, length, t, count, q + row * q_stride + head, q_stride,
                        out + row * out_stride + head, out_stride);
             }
         }

@@ -1,27 +1,26 @@
 /* The attention block of one shard: its heads, and the rows of the output projection that belong to them. */
+#include <math.h>
 #include <string.h>
 
+#include "arch/rope.h"
 #include "kernels/attention.h"
-#include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "model/internal.h"
-#include "arch/rope.h"
 
-static void norm_heads(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, int64_t heads,
-                       float *x, int64_t stride)
+/* The tables of one kind of rotary positions. */
+static void fill_table(const struct laser_rope *rope, struct laser_model_workspace *ws, int64_t first,
+                       int64_t length, float *cosines, float *sines)
 {
-    int64_t size = arch->head_size;
+    bool is_long = rope->attention_long != 0 && first + length > rope->original_positions;
+    double factor = is_long ? rope->attention_long : rope->attention_factor;
+    int64_t half = rope->rotated / 2;
 
-    if (!laser_part_present(&norm->weight))
+    if (rope->kind == LASER_ROPE_NONE)
         return;
-    if (arch->norm == LASER_NORM_RMS) {
-        laser_rmsnorm_heads(n, (int)heads, (int)size, x, stride, norm->weight.values, (float)arch->norm_eps,
-                            arch->norm_plus_one);
-        return;
-    }
-    for (int64_t h = 0; h < heads; h++)
-        laser_layernorm(n, size, x + h * size, stride, norm->weight.values, norm->bias.values,
-                        (float)arch->norm_eps, x + h * size, stride);
+    laser_rope_frequencies(rope, first + length, ws->frequencies);
+    laser_rope_table(first, length, (int)half, ws->frequencies, (float)factor, cosines, sines);
+    for (int64_t i = 0; rope->reversed && i < length * half; i++)
+        sines[i] = -sines[i];
 }
 
 void laser_model_fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
@@ -30,11 +29,10 @@ void laser_model_fill_tables(const struct laser_model *m, struct laser_model_wor
     const struct laser_rope *rope = &m->arch.rope;
     bool valid = laser_rope_depends_on_length(rope) ? ws->table_length == length : ws->table_length >= length;
 
-    if (rope->kind == LASER_ROPE_NONE || (valid && ws->table_first == first))
+    if (valid && ws->table_first == first)
         return;
-    laser_rope_frequencies(rope, first + length, ws->frequencies);
-    laser_rope_table(first, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
-                     ws->cosines, ws->sines);
+    fill_table(rope, ws, first, length, ws->cosines, ws->sines);
+    fill_table(&m->arch.local_rope, ws, first, length, ws->local_cosines, ws->local_sines);
     ws->table_first = first;
     ws->table_length = length;
 }
@@ -72,24 +70,52 @@ static struct laser_attention shape_of(const struct laser_model *m, const struct
                                     .kv_of_head = m->kv_of_head,
                                     .scale = layer->attention_scale,
                                     .soft_cap = (float)m->arch.attention_softcap,
-                                    .window = layer->window,
+                                    .window = m->arch.chunked ? 0 : layer->window,
+                                    .chunk = m->arch.chunked ? layer->window : 0,
+                                    .slopes = m->slopes,
+                                    .sinks = layer->sinks.values,
                                     .causal = !m->arch.masked};
+}
+
+/* Queries of late positions grow. */
+static void warm(const struct laser_model *m, const struct laser_layer *layer, int64_t rows, int64_t first,
+                 int64_t length, float *qkv)
+{
+    const struct laser_temperature *t = &m->arch.temperature;
+    int64_t q = m->heads.count * m->arch.head_size, stride = q + 2 * m->kv_heads.count * m->arch.head_size;
+
+    if (t->scale == 0 || (t->unturned_only && layer->rope != 0))
+        return;
+    for (int64_t i = 0; i < rows; i++) {
+        float steps = floorf((float)(first + i % length + (int64_t)t->offset) / (float)t->floor);
+        float factor = 1 + (float)t->scale * log1pf(steps);
+
+        for (int64_t j = 0; j < q; j++)
+            qkv[i * stride + j] *= factor;
+    }
 }
 
 /* Queries and keys of consecutive rows, sequences of `length`; the first token stands at position
  * first + offset, where the tables begin at `first`. */
-static void rotate(const struct laser_model *m, struct laser_model_workspace *ws, int64_t rows, int64_t first,
-                   int64_t length, int64_t offset, float *qkv)
+static void rotate(const struct laser_model *m, struct laser_model_workspace *ws,
+                   const struct laser_layer *layer, int64_t rows, int64_t first, int64_t length,
+                   int64_t offset, float *qkv)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t half = a->rope.rotated / 2;
+    const struct laser_rope *rope = layer->rope == 2 ? &a->local_rope : &a->rope;
+    const float *cosines = layer->rope == 2 ? ws->local_cosines : ws->cosines;
+    const float *sines = layer->rope == 2 ? ws->local_sines : ws->sines;
+    int64_t half = rope->rotated / 2;
 
     laser_model_fill_tables(m, ws, first, offset + length);
-    if (a->rope.kind != LASER_ROPE_NONE)
-        laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, rows, length,
-                         (int)(m->heads.count + m->kv_heads.count), (int)a->head_size, (int)a->rope.rotated,
-                         ws->cosines + offset * half, ws->sines + offset * half, qkv,
+    if (layer->rope != 0)
+        laser_rope_apply(rope->interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, rows, length,
+                         (int)(m->heads.count + m->kv_heads.count), (int)a->head_size, (int)rope->rotated,
+                         cosines + offset * half, sines + offset * half, qkv,
                          (m->heads.count + 2 * m->kv_heads.count) * a->head_size);
+    if (a->qk_norm_late)
+        laser_model_norm_heads(m, layer, rows, qkv);
+    warm(m, layer, rows, first + offset, length, qkv);
 }
 
 /* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
@@ -101,7 +127,7 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
             stride = q + 2 * kv;
     const struct laser_attention attention = shape_of(m, layer, sequences, length, 0);
 
-    rotate(m, ws, sequences * length, laser_model_batch_start(batch), length, 0, qkv);
+    rotate(m, ws, layer, sequences * length, laser_model_batch_start(batch), length, 0, qkv);
     if (batch->cache)
         attend_cached(m, layer, batch->cache, attention, sequences, qkv, context);
     else
@@ -128,7 +154,8 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
             stride = q + 2 * kv, offset = laser_model_batch_offset(batch, sequence), end;
     const struct laser_attention attention = shape_of(m, layer, 1, batch->lengths[sequence], offset);
 
-    rotate(m, ws, batch->lengths[sequence], 0, batch->lengths[sequence], offset, ws->qkv + row * stride);
+    rotate(m, ws, layer, batch->lengths[sequence], 0, batch->lengths[sequence], offset,
+           ws->qkv + row * stride);
     end = offset + batch->lengths[sequence];
     for (int64_t s = sequence; s >= 0; s = batch->parents[s]) {
         const float *from = ws->qkv + (s == sequence ? row : first_row(batch, s)) * stride + q;
@@ -164,22 +191,52 @@ static void attend_runs(const struct laser_model *m, struct laser_model_workspac
     }
 }
 
-void laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
-                           const struct laser_layer *layer, const struct laser_model_batch *batch,
-                           const float *x, float *out, enum laser_output output)
+static void clip(float limit, int64_t n, float *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] > limit ? limit : (x[i] < -limit ? -limit : x[i]);
+}
+
+/* ws->qkv, up to the rotation. */
+static int project(const struct laser_model *m, struct laser_model_workspace *ws,
+                   const struct laser_layer *layer, int64_t n, const float *x, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t n = laser_model_batch_tokens(batch), size = a->head_size, q = m->heads.count * size;
-    int64_t stride = q + 2 * m->kv_heads.count * size;
+    int64_t stride = (m->heads.count + 2 * m->kv_heads.count) * a->head_size;
+    int result = LASER_OK;
 
-    if (m->heads.count > 0) {
+    if (m->heads.count > 0 && a->latent.kv_rank)
+        laser_model_latent(m, ws, layer, n, x);
+    else if (m->heads.count > 0)
         laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
-        norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
-        norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
+    if (a->qk_norm == LASER_QK_NORM_WHOLE)
+        result = laser_model_norm_whole(m, ws, layer, n, err);
+    else if (m->heads.count > 0 && !a->qk_norm_late)
+        laser_model_norm_heads(m, layer, n, ws->qkv);
+    if (a->clip_qkv > 0)
+        clip((float)a->clip_qkv, n * stride, ws->qkv);
+    return result;
+}
+
+int laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, const struct laser_model_batch *batch,
+                          const float *x, float *out, enum laser_output output, struct laser_error *err)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t n = laser_model_batch_tokens(batch), width = m->heads.count * laser_arch_value_size(a);
+    int result = project(m, ws, layer, n, x, err);
+
+    if (result != LASER_OK)
+        return result;
+    if (m->heads.count > 0) {
         if (!batch->lengths)
             attend(m, ws, layer, batch, batch->sequences, batch->length, ws->qkv, ws->context);
         else
             attend_runs(m, ws, layer, batch);
     }
-    laser_model_project(&layer->o, &layer->o_bias, n, ws->context, q, a->hidden, out, output, &ws->scratch);
+    if (a->latent.kv_rank)
+        laser_model_latent_close(m, ws, n);
+    laser_model_project(&layer->o, &layer->o_bias, n, ws->context, width, a->hidden, out, output,
+                        &ws->scratch);
+    return LASER_OK;
 }

@@ -4,6 +4,44 @@
 
 #include "model/binder.h"
 
+/* Row of the fused tensor where query (0), key (1) or value (2) of a head begins. */
+static int64_t fused_row(const struct laser_arch *a, int part, int64_t head)
+{
+    int64_t size = a->head_size, q = a->heads * size, kv = a->kv_heads * size;
+    int64_t group = a->heads / a->kv_heads, quarter = a->heads / 4;
+
+    switch (a->qkv_layout) {
+    case LASER_QKV_BY_HEAD:
+        return (3 * head + part) * size;
+    case LASER_QKV_BY_GROUP:
+        return part == 0 ? (head / group * (group + 2) + head % group) * size
+                         : (head * (group + 2) + group + part - 1) * size;
+    case LASER_QKV_QUARTERS: /* query, value, key */
+        return (head / quarter * 3 + (part == 0 ? 0 : 3 - part)) * quarter * size + head % quarter * size;
+    default:
+        return (part == 0 ? 0 : part == 1 ? q : q + kv) + head * size;
+    }
+}
+
+/* One of the three out of a fused tensor, as many heads at once as lie together. */
+static void bind_fused(struct laser_binder *b, struct laser_layer *layer, int part, int64_t to,
+                       struct laser_share heads)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t size = a->head_size, rows = (a->heads + 2 * a->kv_heads) * size;
+
+    for (int64_t h = 0, run; h < heads.count || (h == 0 && heads.count == 0); h += run) {
+        int64_t row = fused_row(a, part, heads.first + h);
+
+        for (run = 1; h + run < heads.count && fused_row(a, part, heads.first + h + run) == row + run * size;)
+            run++;
+        laser_bind_outputs(b, &layer->qkv, &layer->qkv_bias, to + h * size, a->names->qkv, -1,
+                           (struct laser_piece){rows, a->hidden, heads.count ? row : 0,
+                                                heads.count ? run * size : 0, 0, a->hidden, 0},
+                           a->q_bias);
+    }
+}
+
 static void bind_qkv(struct laser_binder *b, struct laser_layer *layer)
 {
     const struct laser_model *m = b->model;
@@ -11,7 +49,7 @@ static void bind_qkv(struct laser_binder *b, struct laser_layer *layer)
     const struct laser_names *names = a->names;
     int64_t size = a->head_size, q_rows = a->heads * size, kv_rows = a->kv_heads * size;
     int64_t q_count = m->heads.count * size, kv_count = m->kv_heads.count * size;
-    int64_t stacked = q_rows + 2 * kv_rows, q_row = m->heads.first * size, kv_row = m->kv_heads.first * size;
+    int64_t q_row = m->heads.first * size, kv_row = m->kv_heads.first * size;
     struct laser_piece q = {q_rows, a->hidden, q_row, q_count, 0, a->hidden, 0};
     struct laser_piece k = {kv_rows, a->hidden, kv_row, kv_count, 0, a->hidden, 0}, v = k;
     struct laser_part *part = &layer->qkv, *bias = &layer->qkv_bias;
@@ -22,44 +60,126 @@ static void bind_qkv(struct laser_binder *b, struct laser_layer *layer)
         laser_bind_outputs(b, part, bias, q_count + kv_count, names->v, -1, v, a->q_bias);
         return;
     }
-    q.rows = k.rows = v.rows = stacked;
-    if (a->qkv_layout == LASER_QKV_STACKED) {
-        k.row += q_rows;
-        v.row += q_rows + kv_rows;
-        laser_bind_outputs(b, part, bias, 0, names->qkv, -1, q, a->q_bias);
-        laser_bind_outputs(b, part, bias, q_count, names->qkv, -1, k, a->q_bias);
-        laser_bind_outputs(b, part, bias, q_count + kv_count, names->qkv, -1, v, a->q_bias);
+    bind_fused(b, layer, 0, 0, m->heads);
+    bind_fused(b, layer, 1, q_count, m->kv_heads);
+    bind_fused(b, layer, 2, q_count + kv_count, m->kv_heads);
+}
+
+static void bind_latent_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t size)
+{
+    char buffer[LASER_NAME_BYTES];
+
+    laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, ".weight"), size, 0, size);
+}
+
+static void bind_latent(struct laser_binder *b, struct laser_layer *layer)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_arch *a = &m->arch;
+    const struct laser_names *n = a->names;
+    const struct laser_latent *l = &a->latent;
+    struct laser_latent_parts *parts = &layer->latent;
+    int64_t down = l->kv_rank + l->turned, query = l->plain + l->turned, up = l->plain + l->value;
+    int64_t first = m->heads.first, count = m->heads.count;
+    struct laser_piece kv = {down, a->hidden, 0, down, 0, a->hidden, 0};
+    struct laser_piece kv_up = {a->heads * up, l->kv_rank, first * up, count * up, 0, l->kv_rank, 0};
+    struct laser_piece q = {l->q_rank, a->hidden, 0, l->q_rank, 0, a->hidden, 0};
+    struct laser_piece q_up = {a->heads * query, a->hidden, first * query, count * query, 0, a->hidden, 0};
+
+    laser_bind_outputs(b, &parts->kv_down, &parts->kv_down_bias, 0, n->kv_down, -1, kv, a->q_bias);
+    bind_latent_norm(b, &parts->kv_norm, n->kv_down_norm, l->kv_rank);
+    laser_bind_outputs(b, &parts->kv_up, NULL, 0, n->kv_up, -1, kv_up, false);
+    if (l->q_rank == 0) {
+        laser_bind_outputs(b, &parts->q_up, NULL, 0, n->qkv, -1, q_up, false);
         return;
     }
-    q.row_count = m->heads.count > 0 ? size : 0;
-    for (int third = 0; third < 3; third++)
-        for (int64_t h = 0; h < m->heads.count || h == 0; h++) {
-            q.row = (3 * (m->heads.first + h) + third) * size;
-            laser_bind_outputs(b, part, bias, (third * m->heads.count + h) * size, names->qkv, -1, q,
-                               a->q_bias);
-        }
+    q_up.cols = q_up.col_count = l->q_rank;
+    laser_bind_outputs(b, &parts->q_down, &parts->q_down_bias, 0, n->q_down, -1, q, a->q_bias);
+    bind_latent_norm(b, &parts->q_norm, n->q_down_norm, l->q_rank);
+    laser_bind_outputs(b, &parts->q_up, NULL, 0, n->q, -1, q_up, false);
+}
+
+/* The norm of the queries, or of the keys, of this shard's heads. */
+static void bind_qk_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t heads,
+                         struct laser_share mine)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t size = a->head_size;
+    char buffer[LASER_NAME_BYTES], suffix[64];
+
+    if (a->qk_norm_plain)
+        return;
+    if (a->qk_norm == LASER_QK_NORM_HEADS) {
+        laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, ".weight"), size, 0,
+                          size);
+        if (a->qk_norm_bias)
+            laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, ".bias"), size, 0,
+                              size);
+        return;
+    }
+    if (name[strlen(name) - 1] != '.') {
+        laser_bind_flat(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, ".weight"), heads * size,
+                        mine.first * size, mine.count * size);
+        return;
+    }
+    for (int64_t h = 0; h < heads; h++) {
+        bool is_mine = h >= mine.first && h < mine.first + mine.count;
+
+        snprintf(suffix, sizeof suffix, "%d.weight", (int)h);
+        laser_bind_values(b, &norm->weight, is_mine ? (h - mine.first) * size : 0,
+                          laser_bind_name(b, buffer, name, -1, suffix), size, 0, is_mine ? size : 0);
+    }
 }
 
 static void bind_attention(struct laser_binder *b, struct laser_layer *layer)
 {
     const struct laser_model *m = b->model;
     const struct laser_arch *a = &m->arch;
-    int64_t size = a->head_size;
+    int64_t size = laser_arch_value_size(a);
     struct laser_piece o = {a->hidden, a->heads * size, 0, 0, m->heads.first * size, m->heads.count * size,
                             0};
+    char buffer[LASER_NAME_BYTES];
 
-    bind_qkv(b, layer);
+    if (a->latent.kv_rank)
+        bind_latent(b, layer);
+    else
+        bind_qkv(b, layer);
     laser_bind_inputs(b, &layer->o, &layer->o_bias, a->names->o, -1, o, a->o_bias);
+    if (a->names->o_bias_last && b->layer + 1 == a->layers)
+        laser_bind_values(b, &layer->o_bias, 0, laser_bind_name(b, buffer, a->names->o_bias_last, -1, ""),
+                          a->hidden, 0, m->group.index == 0 ? a->hidden : 0);
     if (a->qk_norm) {
-        laser_bind_norm(b, &layer->q_norm, a->names->q_norm, size);
-        laser_bind_norm(b, &layer->k_norm, a->names->k_norm, size);
+        bind_qk_norm(b, &layer->q_norm, a->names->q_norm, a->heads, m->heads);
+        bind_qk_norm(b, &layer->k_norm, a->names->k_norm, a->kv_heads, m->kv_heads);
     }
+    if (a->sinks)
+        laser_bind_values(b, &layer->sinks, 0, laser_bind_name(b, buffer, a->names->sinks, -1, ""), a->heads,
+                          m->heads.first, m->heads.count);
 }
 
 struct mlp_names {
     const char *gate, *up, *gate_up, *down;
     int64_t stack; /* of experts in one tensor, 0: none */
 };
+
+/* Biases of experts lie in matrices [E, outputs].  That of the way down is added where the last columns are.
+ */
+static void bind_expert_bias(struct laser_binder *b, struct laser_mlp *mlp, int expert, int64_t columns,
+                             struct laser_share share)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t experts = a->moe.experts, up = 2 * columns, hidden = a->hidden;
+    int64_t pieces = a->mixed_gate_up ? 1 : 2, count = a->mixed_gate_up ? 2 * share.count : share.count;
+    bool adds = share.count > 0 && share.first + share.count == columns;
+    char buffer[LASER_NAME_BYTES];
+
+    laser_bind_name(b, buffer, a->names->stack_gate_up_bias, -1, "");
+    for (int64_t i = 0; i < pieces; i++)
+        laser_bind_flat(b, &mlp->up_bias, i * count, buffer, experts * up,
+                        expert * up + i * columns + (a->mixed_gate_up ? 2 : 1) * share.first, count);
+    laser_bind_flat(b, &mlp->down_bias, 0, laser_bind_name(b, buffer, a->names->stack_down_bias, -1, ""),
+                    experts * hidden, expert * hidden, adds ? hidden : 0);
+}
 
 static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct mlp_names *names, int expert,
                      int64_t columns, struct laser_share share, bool bias)
@@ -69,7 +189,11 @@ static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct
     struct laser_piece down = {a->hidden, columns, 0, 0, share.first, share.count, names->stack};
 
     mlp->columns = share.count;
-    if (names->gate_up) {
+    if (names->gate_up && names->stack && a->mixed_gate_up) {
+        up = (struct laser_piece){2 * columns, a->hidden, 2 * share.first, 2 * share.count,
+                                  0,           a->hidden, names->stack};
+        laser_bind_outputs(b, &mlp->up, &mlp->up_bias, 0, names->gate_up, expert, up, bias);
+    } else if (names->gate_up) {
         struct laser_piece gate = up;
 
         gate.rows = up.rows = 2 * columns;
@@ -87,7 +211,7 @@ static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct
 
 static bool has(const struct laser_binder *b, const char *name)
 {
-    return laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
+    return !b->sketch && laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
 }
 
 /* Each expert with tensors of its own, or stacks [E, 2 I, H] and [E, H, I] as transformers 5 has them in
@@ -95,9 +219,10 @@ static bool has(const struct laser_binder *b, const char *name)
 static bool is_stacked(const struct laser_binder *b)
 {
     char buffer[LASER_NAME_BYTES];
-    const char *stack = b->model->arch.names->stack_gate_up;
+    const struct laser_names *names = b->model->arch.names;
+    const char *stack = names->stack_gate_up;
 
-    return stack && has(b, laser_bind_name(b, buffer, stack, -1, ""));
+    return stack && (!names->expert || has(b, laser_bind_name(b, buffer, stack, -1, "")));
 }
 
 static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
@@ -108,13 +233,19 @@ static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
     const struct laser_moe *moe = &a->moe;
     const struct mlp_names own_names = {n->expert_gate, n->expert_up, NULL, n->expert_down, 0};
     const struct mlp_names stack_names = {NULL, NULL, n->stack_gate_up, n->stack_down, moe->experts};
-    const struct mlp_names shared_names = {n->shared_gate, n->shared_up, NULL, n->shared_down, 0};
+    const struct mlp_names shared_names = {n->shared_gate, n->shared_up, n->shared_gate_up, n->shared_down,
+                                           0};
     bool whole = laser_share_whole_experts(a, m->group.count), stacked = is_stacked(b);
     struct laser_share mine = laser_share_of(moe->experts, m->group.index, m->group.count, 1);
     struct laser_piece router = {moe->experts, a->hidden, 0, moe->experts, 0, a->hidden, 0};
     struct laser_piece shared_router = {1, a->hidden, 0, 1, 0, a->hidden, 0};
+    char buffer[LASER_NAME_BYTES];
 
-    laser_bind_outputs(b, &layer->router, NULL, 0, stacked ? n->stack_router : n->router, -1, router, false);
+    laser_bind_outputs(b, &layer->router, &layer->router_bias, 0, stacked ? n->stack_router : n->router, -1,
+                       router, moe->router_bias);
+    if (moe->corrected)
+        laser_bind_flat(b, &layer->correction, 0, laser_bind_name(b, buffer, n->correction, -1, ""),
+                        moe->experts, 0, moe->experts);
     for (int64_t e = 0; e < moe->experts; e++) {
         struct laser_share share = laser_share_columns(moe->intermediate, m->group.index, m->group.count);
 
@@ -123,12 +254,26 @@ static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
                                                                                            : 0};
         bind_mlp(b, &layer->experts[e], stacked ? &stack_names : &own_names, (int)e, moe->intermediate, share,
                  false);
+        if (moe->expert_bias)
+            bind_expert_bias(b, &layer->experts[e], (int)e, moe->intermediate, share);
     }
     if (moe->shared == 0)
         return;
     bind_mlp(b, &layer->shared, &shared_names, -1, moe->shared,
-             laser_share_columns(moe->shared, m->group.index, m->group.count), false);
-    laser_bind_outputs(b, &layer->shared_router, NULL, 0, n->shared_router, -1, shared_router, false);
+             laser_share_columns(moe->shared, m->group.index, m->group.count), a->mlp_bias);
+    if (moe->shared_gated)
+        laser_bind_outputs(b, &layer->shared_router, NULL, 0, n->shared_router, -1, shared_router, false);
+}
+
+static void bind_activation(struct laser_binder *b, struct laser_layer *layer)
+{
+    static const char *const parameters[] = {"alpha_p", "alpha_n", "beta", "eps"};
+    char buffer[LASER_NAME_BYTES];
+
+    for (int i = 0; i < 4; i++)
+        laser_bind_flat(b, &layer->activation, i,
+                        laser_bind_name(b, buffer, b->model->arch.names->activation, -1, parameters[i]), 1, 0,
+                        1);
 }
 
 static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
@@ -139,13 +284,17 @@ static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
     const struct mlp_names dense = {n->gate, n->up, n->gate_up, n->down, 0};
 
     layer->window = a->window[b->layer];
+    layer->rope = a->rope_of[b->layer];
     layer->attention_scale =
         (float)(a->attention_scale / (a->attention_scale_by_layer ? (double)(b->layer + 1) : 1.0));
     laser_bind_norm(b, &layer->attention_norm, n->attention_norm, a->hidden);
-    laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
+    if (a->residual != LASER_RESIDUAL_PARALLEL_SHARED)
+        laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
     laser_bind_norm(b, &layer->post_attention_norm, n->post_attention_norm, a->hidden);
     laser_bind_norm(b, &layer->post_mlp_norm, n->post_mlp_norm, a->hidden);
     bind_attention(b, layer);
+    if (a->activation == LASER_ACT_XIELU)
+        bind_activation(b, layer);
     if (a->sparse[b->layer])
         bind_experts(b, layer);
     else
@@ -203,7 +352,7 @@ static void bind_ends(struct laser_binder *b)
                m->vocabulary);
     if (a->names->positions)
         bind_table(b, &m->position_table, laser_bind_name(b, positions, a->names->positions, -1, ".weight"),
-                   a->max_positions, m->positions);
+                   a->max_positions + a->position_offset, m->positions);
     if (a->names->types)
         bind_table(b, &m->type_table, laser_bind_name(b, positions, a->names->types, -1, ".weight"),
                    a->token_types, (struct laser_share){0, m->group.index == 0});
@@ -219,7 +368,7 @@ static void bind_ends(struct laser_binder *b)
         laser_bind_values(b, &m->head_bias, 0, a->names->head_bias ? a->names->head_bias : head,
                           a->vocabulary, m->vocabulary.first, m->vocabulary.count);
     }
-    laser_bind_norm(b, &m->final_norm, a->names->final_norm, a->hidden);
+    laser_bind_norm(b, &m->final_norm, a->norm_plain ? NULL : a->names->final_norm, a->hidden);
     if (a->names->head_dense)
         bind_head_dense(b);
 }
@@ -232,7 +381,7 @@ static void refuse_unused(struct laser_binder *b)
         const char *name = m->checkpoint->tensors[i].name;
         bool ignored = m->tensor_layer[i] != -2;
 
-        for (int k = 0; !ignored && k < 4 && m->arch.names->ignored[k]; k++) {
+        for (int k = 0; !ignored && k < 8 && m->arch.names->ignored[k]; k++) {
             size_t n = strlen(name), tail = strlen(m->arch.names->ignored[k]);
             ignored = n >= tail && strcmp(name + n - tail, m->arch.names->ignored[k]) == 0;
         }
@@ -245,24 +394,54 @@ static void refuse_unused(struct laser_binder *b)
     }
 }
 
+static int bind_all(struct laser_binder *b)
+{
+    const struct laser_arch *a = &b->model->arch;
+
+    bind_ends(b);
+    for (b->layer = 0; b->layer < a->layers && b->result == LASER_OK; b->layer++)
+        bind_layer(b, &b->model->layers[b->layer]);
+    return b->result;
+}
+
+/* Does the checkpoint spell its tensors so?  Leaves the prefix set. */
+static bool is_spelled(struct laser_binder *b, const struct laser_names *names)
+{
+    const char *first = names->final_norm ? names->final_norm : names->embed_norm;
+    char buffer[LASER_NAME_BYTES];
+
+    if (b->model->arch.norm_plain)
+        first = names->embed;
+    for (int i = 0; i < 2; i++) {
+        b->prefix = names->prefix[i];
+        if (has(b, laser_bind_name(b, buffer, first, -1, ".weight")))
+            return true;
+    }
+    b->prefix = names->prefix[0]; /* neither: messages name the usual one */
+    return false;
+}
+
 int laser_model_bind(struct laser_model *model, struct laser_error *err)
 {
     struct laser_binder b = {.model = model, .layer = -1, .err = err};
-    const struct laser_arch *a = &model->arch;
-    const char *first = a->names->final_norm ? a->names->final_norm : a->names->embed_norm;
-    char buffer[LASER_NAME_BYTES];
+    const struct laser_names *names = model->arch.names;
 
-    for (int i = 0; i < 2; i++) {
-        b.prefix = a->names->prefix[i];
-        if (has(&b, laser_bind_name(&b, buffer, first, -1, ".weight")))
-            break;
-        if (i == 1)
-            b.prefix = a->names->prefix[0]; /* neither: the message names the usual one */
-    }
-    bind_ends(&b);
-    for (b.layer = 0; b.layer < a->layers && b.result == LASER_OK; b.layer++)
-        bind_layer(&b, &model->layers[b.layer]);
-    if (b.result == LASER_OK)
+    while (!is_spelled(&b, names) && names->also)
+        names = names->also;
+    if (is_spelled(&b, names))
+        model->arch.names = names;
+    else
+        is_spelled(&b, model->arch.names);
+    if (bind_all(&b) == LASER_OK)
         refuse_unused(&b);
     return b.result;
+}
+
+int laser_model_bind_sketch(struct laser_model *model, const struct laser_sketch *sketch,
+                            struct laser_error *err)
+{
+    struct laser_binder b = {
+        .model = model, .sketch = sketch, .layer = -1, .prefix = model->arch.names->prefix[0], .err = err};
+
+    return bind_all(&b);
 }

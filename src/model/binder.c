@@ -77,12 +77,18 @@ static bool has_shape(const struct laser_tensor *t, int64_t stack, int64_t rows,
 int64_t laser_bind_find(struct laser_binder *b, const char *name, int64_t stack, int64_t rows, int64_t cols,
                         enum laser_storage *storage)
 {
-    int64_t index = laser_checkpoint_find_index(b->model->checkpoint, name);
+    int64_t index = b->sketch ? 0 : laser_checkpoint_find_index(b->model->checkpoint, name);
     const struct laser_tensor *tensor;
     char shape[256], expected[128];
 
     if (b->result != LASER_OK)
         return -1;
+    if (b->sketch) {
+        *storage = b->sketch->stored;
+        if (b->sketch->note)
+            b->sketch->note(b->sketch->context, name, stack, rows, cols);
+        return 0;
+    }
     if (index < 0) {
         laser_bind_fail(b, LASER_EINPUT, name,
                         "the checkpoint lacks this weight, which config.json asks for");
@@ -110,7 +116,7 @@ void laser_bind_add(struct laser_binder *b, struct laser_binding binding)
 {
     struct laser_model *model = b->model;
 
-    if (binding.count == 0 || b->result != LASER_OK)
+    if (binding.count == 0 || b->result != LASER_OK || b->sketch)
         return;
     if (model->binding_count == model->binding_room) {
         int64_t room = model->binding_room ? 2 * model->binding_room : 256;
@@ -139,7 +145,8 @@ static void note_storage(struct laser_part *part, bool is_first, enum laser_stor
 static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
                        int64_t index, const struct laser_piece *p)
 {
-    bool transposed = b->model->arch.transposed && p->rows > 0;
+    const struct laser_arch *a = &b->model->arch;
+    bool transposed = (a->transposed || (p->stack && a->stacks_in_out)) && p->rows > 0;
     enum laser_storage storage = LASER_STORED_F32;
     int64_t rows = transposed ? p->cols : p->rows, cols = transposed ? p->rows : p->cols;
     int64_t tensor = laser_bind_find(b, name, p->stack, rows, cols, &storage);
@@ -177,11 +184,48 @@ void laser_bind_values(struct laser_binder *b, struct laser_part *part, int64_t 
                .part = part, .tensor = tensor, .first = first, .count = count, .origin = from, .stride = 1});
 }
 
+static int64_t elements_of(const struct laser_tensor *tensor)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < tensor->n_dims; i++)
+        n *= tensor->shape[i];
+    return n;
+}
+
+void laser_bind_flat(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
+                     int64_t size, int64_t from, int64_t count)
+{
+    int64_t index = b->sketch ? -1 : laser_checkpoint_find_index(b->model->checkpoint, name);
+    const struct laser_tensor *tensor = index < 0 ? NULL : &b->model->checkpoint->tensors[index];
+    enum laser_storage storage;
+
+    if (!tensor || (tensor->n_dims == 1 && tensor->shape[0] == size) || elements_of(tensor) != size ||
+        !storage_of(tensor->dtype, &storage)) {
+        laser_bind_values(b, part, first, name, size, from, count);
+        return;
+    }
+    if (b->model->tensor_layer[index] == -2)
+        b->model->tensor_layer[index] = b->layer;
+    if (count == 0)
+        return;
+    part->in = 0;
+    if (part->out < first + count)
+        part->out = first + count;
+    laser_bind_add(
+        b, (struct laser_binding){
+               .part = part, .tensor = index, .first = first, .count = count, .origin = from, .stride = 1});
+}
+
 const char *laser_bind_name(const struct laser_binder *b, char *buffer, const char *name, int expert,
                             const char *suffix)
 {
     char layer[64] = "", inner[128] = "";
 
+    if (b->sketch && !b->sketch->note) { /* nobody reads it */
+        buffer[0] = '\0';
+        return buffer;
+    }
     if (b->layer >= 0 && b->layer < b->model->arch.layers)
         snprintf(layer, sizeof layer, "%s%d.", b->model->arch.names->layer, (int)b->layer);
     if (expert >= 0)
@@ -196,8 +240,9 @@ void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char
 
     if (!name)
         return;
+    norm->weight.shift = b->model->arch.norm == LASER_NORM_LAYER && b->model->arch.norm_plus_one;
     laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, ".weight"), size, 0, size);
-    if (b->model->arch.norm == LASER_NORM_LAYER)
+    if (b->model->arch.norm_bias)
         laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, ".bias"), size, 0, size);
 }
 

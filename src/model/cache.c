@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/rope.h"
 #include "kernels/attention.h"
 #include "model/internal.h"
-#include "arch/rope.h"
 
 /* Floats of the keys of one layer. */
 static int64_t layer_size(const struct laser_model *m, int64_t positions)

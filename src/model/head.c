@@ -25,7 +25,7 @@ static struct laser_head head_of(const struct laser_model *m)
     return (struct laser_head){.linear = &m->output->linear,
                                .first = m->vocabulary.first,
                                .size = m->vocabulary.count,
-                               .scale = 1,
+                               .scale = (float)m->arch.logit_scale,
                                .soft_cap = (float)m->arch.final_softcap};
 }
 

@@ -14,6 +14,7 @@ struct laser_part {
     int64_t offset_bytes, size_bytes; /* in the arena */
     void *own;                        /* private copy that replaces the arena's */
     const struct laser_part *bias;    /* of a matrix, or NULL */
+    float shift;                      /* of a vector: added to what the checkpoint holds */
     struct laser_linear linear;       /* matrix, ready after loading */
     float *values;                    /* vector, ready after loading */
     struct laser_thin *thin;          /* what replaces some of its outputs, in their order (thin.c) */
@@ -39,16 +40,26 @@ struct laser_norm {
     struct laser_part weight, bias;
 };
 
+/* The ways through latents, latent.c: down on every shard, up to its heads. */
+struct laser_latent_parts {
+    struct laser_part q_down, q_down_bias, q_up, q_up_bias, kv_down, kv_down_bias, kv_up;
+    struct laser_norm q_norm, kv_norm;
+};
+
 struct laser_layer {
     struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
     struct laser_part qkv, qkv_bias, o, o_bias;
-    struct laser_mlp mlp; /* where the layer is dense */
-    struct laser_part router;
+    struct laser_latent_parts latent;
+    struct laser_part sinks;
+    struct laser_part activation; /* 4 parameters */
+    struct laser_mlp mlp;         /* where the layer is dense */
+    struct laser_part router, router_bias, correction;
     struct laser_mlp *experts; /* [E] or NULL */
     struct laser_mlp shared;
     struct laser_part shared_router;
     int64_t window;
     float attention_scale;
+    int rope; /* 0: none, 1: arch.rope, 2: arch.local_rope */
 };
 
 /* first .. first + count - 1 of something that is split among the shards. */
@@ -63,6 +74,7 @@ struct laser_model {
     enum laser_precision precision;
     struct laser_share heads, kv_heads, vocabulary, positions;
     int *kv_of_head; /* [heads.count] */
+    float *slopes;   /* [heads.count] or NULL */
 
     struct laser_part embed, position_table, type_table, head, head_bias;
     struct laser_part head_dense, head_dense_bias; /* masked: before the head, on every shard */
@@ -76,7 +88,7 @@ struct laser_model {
     int64_t *tensor_layer; /* [tensors of the checkpoint], -2: not used */
     int64_t arena_bytes;
     unsigned char *arena;
-    bool arena_is_ours, fills;
+    bool arena_is_ours, fills, arch_is_lent;
 };
 
 struct laser_model_cache {
@@ -96,14 +108,16 @@ struct laser_model_workspace {
     float *chain;   /* [N, 2 kv_heads D]: keys and values of all that a sequence goes on from, and its own */
     float *up;      /* [mlp_tokens, 2 columns or columns] */
     float *cosines, *sines, *frequencies;
-    int64_t table_first;             /* position of the first row of the tables */
-    int64_t table_length;            /* rows that are valid */
-    struct laser_head_token *tokens; /* [N] */
-    float *pairs;                    /* [2 N] */
-    int64_t *targets;                /* [N] */
+    float *local_cosines, *local_sines; /* of arch.local_rope */
+    float *latent, *raised;             /* latent.c: [N, longest latent], [N, widest way up] */
+    int64_t table_first;                /* position of the first row of the tables */
+    int64_t table_length;               /* rows that are valid */
+    struct laser_head_token *tokens;    /* [N] */
+    float *pairs;                       /* [2 N] */
+    int64_t *targets;                   /* [N] */
     /* experts */
     float *gathered, *expert_out; /* [mlp_tokens, H] */
-    float *router;                /* [N, E] */
+    float *router, *choice;       /* [N, E], [E] */
     float *weights;               /* [N, per token] */
     int32_t *chosen;              /* [N, per token] */
     int64_t *slot_start;          /* [E + 1] */
@@ -121,6 +135,22 @@ struct laser_share laser_share_columns(int64_t columns, int index, int count);
 bool laser_share_whole_experts(const struct laser_arch *arch, int count);
 struct laser_share laser_share_kv_heads(const struct laser_arch *arch, struct laser_share heads);
 
+/* model.c: a model of this architecture whose tensors are not looked for: all parts have their sizes, as if
+ * everything were stored in one type.  note (may be NULL) is told of every tensor, some more than once: rows
+ * x cols, `stack` of them (0: not a stack), cols 0: a vector.  Free with laser_model_free. */
+typedef void laser_sketch_note(void *context, const char *name, int64_t stack, int64_t rows, int64_t cols);
+int laser_model_sketch(const struct laser_arch *arch, const struct laser_model_group *group,
+                       enum laser_precision precision, enum laser_storage stored, laser_sketch_note *note,
+                       void *context, struct laser_model **model, struct laser_error *err);
+
+/* load.c: every part that is there, in a fixed order, a bias before its matrix. */
+typedef void laser_part_visitor(struct laser_model *model, struct laser_part *part, struct laser_part *bias,
+                                enum laser_precision precision, void *context);
+void laser_model_visit(struct laser_model *model, laser_part_visitor *visit, void *context);
+
+/* workspace.c: bytes of the working arrays of batches of up to max_tokens. */
+int64_t laser_model_working_bytes(const struct laser_model *model, int64_t max_tokens);
+
 /* load.c: gives every part its place; bytes of all, or -1 if they overflow. */
 int64_t laser_model_place(struct laser_model *model);
 
@@ -128,10 +158,23 @@ int64_t laser_model_place(struct laser_model *model);
 int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
 int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
 
-/* attention.c: out (+)= the shard's part of the attention block of the normed states x[N, H]. */
-void laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
-                           const struct laser_layer *layer, const struct laser_model_batch *batch,
-                           const float *x, float *out, enum laser_output output);
+/* attention.c: out (+)= the shard's part of the attention block of the normed states x[N, H].  Collective
+ * where queries and keys are normed over all heads. */
+int laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, const struct laser_model_batch *batch,
+                          const float *x, float *out, enum laser_output output, struct laser_error *err);
+
+/* qk_norm.c: norms of queries and keys in place, n rows of qkv. */
+void laser_model_norm_heads(const struct laser_model *model, const struct laser_layer *layer, int64_t n,
+                            float *qkv);
+int laser_model_norm_whole(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, struct laser_error *err);
+
+/* latent.c: ws->qkv[n] from the normed states, each head with its turned elements first; and ws->context[n]
+ * down to the elements that values have. */
+void laser_model_latent(const struct laser_model *model, struct laser_model_workspace *ws,
+                        const struct laser_layer *layer, int64_t n, const float *x);
+void laser_model_latent_close(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n);
 
 /* The rotary tables for `length` tokens from position `first` on, unless they are there. */
 void laser_model_fill_tables(const struct laser_model *model, struct laser_model_workspace *ws, int64_t first,
@@ -179,12 +222,25 @@ void laser_model_mlp(const struct laser_model *model, struct laser_model_workspa
 
 /* The up projection and the activation of n <= mlp_tokens rows into ws->up; returns its stride. */
 int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_workspace *ws,
-                           const struct laser_mlp *mlp, int64_t n, const float *x);
+                           const struct laser_layer *layer, const struct laser_mlp *mlp, int64_t n,
+                           const float *x);
 
 /* moe.c */
 void laser_model_moe(const struct laser_model *model, struct laser_model_workspace *ws,
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
+
+/* Elements of a head's value. */
+static inline int64_t laser_arch_value_size(const struct laser_arch *arch)
+{
+    return arch->latent.kv_rank ? arch->latent.value : arch->head_size;
+}
+
+/* Is there a norm of this kind in the layer? */
+static inline bool laser_norm_present(const struct laser_arch *arch, const struct laser_norm *norm)
+{
+    return arch->norm_plain || norm->weight.out > 0;
+}
 
 /* Rows of an MLP at a time in batches of up to n tokens: enough for the products, little memory. */
 static inline int64_t laser_model_mlp_rows(int64_t n)

@@ -164,6 +164,144 @@ CASES = {
                               stacked=True, norm_topk_prob=True, rope_parameters=rope("default")),
 }
 
+# Types that came later, each with the flags of its family's flagship.
+PLAIN = rope("default")
+LLAMA3 = rope("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
+EXPERTS = dict(num_attention_heads=4, hidden_size=16, moe_intermediate_size=6, rope_parameters=PLAIN)
+V3 = dict(EXPERTS, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2,
+          routed_scaling_factor=2.5, norm_topk_prob=True, first_k_dense_replace=1)
+LATENT = dict(num_attention_heads=4, num_key_value_heads=4, hidden_size=24, kv_lora_rank=10, q_lora_rank=12,
+              qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=5)
+FEW = dict(num_local_experts=4, num_experts_per_tok=2, intermediate_size=10, hidden_size=16, num_attention_heads=4,
+           rope_parameters=PLAIN)
+GRANITE = dict(embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.3, logits_scaling=2.0)
+OLD = dict(vocab_size=47, bos_token_id=1, eos_token_id=2)
+TWO = dict(sliding_attention=rope("default", theta=50.0), full_attention=rope("linear", theta=400.0, factor=2.0))
+CASES.update({
+    "arcee": case("arcee", rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)),
+    "cwm": case("cwm", num_hidden_layers=3, head_dim=6, sliding_window=7, rope_parameters=LLAMA3,
+                layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
+    "cohere": case("cohere", logit_scale=0.25, use_qk_norm=True, rope_parameters=PLAIN),
+    "cohere2": case("cohere2", num_hidden_layers=4, logit_scale=0.25, sliding_window=7, rope_parameters=PLAIN),
+    "ernie4_5": case("ernie4_5", head_dim=8, rope_parameters=PLAIN),
+    "exaone": case("exaone", rope_parameters=LLAMA3),
+    "exaone4": case("exaone4", num_hidden_layers=4, sliding_window=7, num_key_value_heads=2, rope_parameters=LLAMA3),
+    "glm": case("glm", head_dim=8, attention_bias=True,
+                rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "glm4": case("glm4", head_dim=8, rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "granite": case("granite", tie_word_embeddings=True, rope_parameters=PLAIN, **GRANITE),
+    "granite_swa": case("granite_swa", num_hidden_layers=4, sliding_window=7, rope_parameters=PLAIN,
+                        layer_rope_theta=[100.0, 30.0, 0, 30.0], **GRANITE),
+    "helium": case("helium", head_dim=4, rope_parameters=PLAIN),
+    "hunyuan_v1_dense": case("hunyuan_v1_dense", head_dim=8, rope_parameters=rope("dynamic", factor=1.0, alpha=50.0)),
+    "hyperclovax": case("hyperclovax", rope_parameters=PLAIN, **dict(GRANITE, attention_multiplier=0.4)),
+    "internlm3": case("internlm3", head_dim=6, rope_parameters=rope("dynamic", factor=6.0)),
+    "iquestcoder": case("iquestcoder", head_dim=6, rope_parameters=PLAIN),
+    "jais2": case("jais2", rope_parameters=PLAIN),
+    "ministral": case("ministral", head_dim=6, sliding_window=7, num_hidden_layers=3, rope_parameters=PLAIN,
+                      layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
+    "ministral3": case("ministral3", head_dim=8, rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0,
+        llama_4_scaling_beta=0.3)),
+    "nanochat": case("nanochat", rope_parameters=PLAIN, final_logit_softcapping=3.0),
+    "nemotron": case("nemotron", head_dim=8, rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "olmo": case("olmo", clip_qkv=1.5, rope_parameters=PLAIN),
+    "olmo2": case("olmo2", rope_parameters=PLAIN),
+    "olmo3": case("olmo3", num_hidden_layers=4, sliding_window=7, rope_parameters=dict(
+        sliding_attention=rope("default"),
+        full_attention=rope("yarn", factor=4.0, original_max_position_embeddings=16, attention_factor=1.2))),
+    "persimmon": case("persimmon", num_key_value_heads=None, num_attention_heads=3,
+                      rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "seed_oss": case("seed_oss", head_dim=6, rope_parameters=PLAIN),
+    "smollm3": case("smollm3", num_hidden_layers=4, rope_parameters=PLAIN),
+    "stablelm": case("stablelm", num_attention_heads=3, num_key_value_heads=3, use_qkv_bias=True,
+                     rope_parameters=rope("default", partial_rotary_factor=0.25)),
+    "stablelm-12b": case("stablelm", num_attention_heads=3, num_key_value_heads=1, qk_layernorm=True,
+                         use_parallel_residual=True, rope_parameters=rope("default", partial_rotary_factor=0.25)),
+    "starcoder2": case("starcoder2", sliding_window=7, rope_parameters=PLAIN),
+    "vaultgemma": case("vaultgemma", num_attention_heads=4, num_key_value_heads=2, head_dim=8, sliding_window=6,
+                       query_pre_attn_scalar=5, hidden_size=20, rope_parameters=PLAIN),
+    "apertus": case("apertus", num_attention_heads=3, num_key_value_heads=1, dtype="float32", rope_parameters=LLAMA3),
+    # experts
+    "granitemoe": case("granitemoe", **FEW, **GRANITE),
+    "granitemoeshared": case("granitemoeshared", shared_intermediate_size=10, **FEW, **GRANITE),
+    "granitemoe_swa": case("granitemoe_swa", num_hidden_layers=3, shared_intermediate_size=10, sliding_window=7, **FEW,
+                           **GRANITE),
+    "olmoe": case("olmoe", num_experts=5, num_experts_per_tok=2, intermediate_size=8, hidden_size=16,
+                  num_attention_heads=4, rope_parameters=PLAIN),
+    "flex_olmo": case("flex_olmo", num_experts=5, num_experts_per_tok=2, intermediate_size=8, hidden_size=16,
+                      num_attention_heads=4, rope_parameters=PLAIN),
+    "dots1": case("dots1", **V3),
+    "ernie4_5_moe": case("ernie4_5_moe", moe_num_experts=5, moe_k=2, moe_num_shared_experts=2, num_hidden_layers=3,
+                         **EXPERTS),
+    "glm4_moe": case("glm4_moe", head_dim=8, use_qk_norm=True, attention_bias=True, **dict(
+        V3, rope_parameters=rope("default", partial_rotary_factor=0.5))),
+    "hunyuan_v1_moe": case("hunyuan_v1_moe", head_dim=8, num_experts=4, moe_topk=2, num_attention_heads=3,
+                           num_key_value_heads=1, intermediate_size=10, rope_parameters=PLAIN),
+    "minimax_m2": case("minimax_m2", head_dim=8, num_local_experts=5, num_experts_per_tok=2, intermediate_size=8,
+                       hidden_size=16, num_attention_heads=4, rotary_dim=4,
+                       rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "phimoe": case("phimoe", num_local_experts=5, num_experts_per_tok=2, intermediate_size=8, attention_bias=True,
+                   lm_head_bias=True, router_jitter_noise=0.2, sliding_window=9, original_max_position_embeddings=16,
+                   rope_parameters=rope("longrope", short_factor=[1.1, 1.3], long_factor=[1.5, 4.0],
+                                        short_mscale=1.1, long_mscale=1.3, original_max_position_embeddings=16)),
+    "solar_open": case("solar_open", head_dim=6, **{k: v for k, v in V3.items() if k != "first_k_dense_replace"}),
+    "exaone_moe": case("exaone_moe", num_experts=4, num_experts_per_tok=2, num_shared_experts=1, sliding_window=7,
+                       num_hidden_layers=4, **EXPERTS),
+    "hy_v3": case("hy_v3", num_experts=5, num_experts_per_tok=2, num_shared_experts=1, head_dim=6, **EXPERTS),
+    "kolibri1": case("kolibri1", num_experts=3, num_experts_per_tok=2, shared_expert_intermediate_size=7, head_dim=6,
+                     sliding_window=7, num_hidden_layers=5, **EXPERTS),
+    "flint": case("flint", num_experts=5, num_experts_per_tok=2, shared_expert_intermediate_size=7, head_dim=6,
+                  sliding_window=7, num_hidden_layers=4, **EXPERTS),
+    "mellum": case("mellum", num_experts=5, num_experts_per_tok=2, head_dim=6, sliding_window=7, num_mtp_layers=None,
+                   layer_types=["sliding_attention", "full_attention"], **dict(EXPERTS, rope_parameters=TWO)),
+    # two rotary bases
+    "gemma3_text": case("gemma3_text", num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=6,
+                        query_pre_attn_scalar=5, num_hidden_layers=6, hidden_size=16, rope_parameters=TWO),
+    # sinks, chunks
+    "gpt_oss": case("gpt_oss", head_dim=6, num_local_experts=4, num_experts_per_tok=2, intermediate_size=10,
+                    sliding_window=7, swiglu_limit=1.5, rope_parameters=rope(
+                        "yarn", factor=4.0, original_max_position_embeddings=16, truncate=False)),
+    "llama4_text": case("llama4_text", head_dim=8, num_local_experts=4, num_experts_per_tok=1, num_hidden_layers=4,
+                        intermediate_size=8, intermediate_size_mlp=12, interleave_moe_layer_step=2,
+                        attention_chunk_size=8, floor_scale=8, hidden_size=16, num_attention_heads=4,
+                        rope_parameters=LLAMA3),
+    # learned positions, ALiBi, and the older rotary ones
+    "opt": case("opt", base=OLD, hidden_size=24, ffn_dim=20, num_hidden_layers=2, num_attention_heads=3,
+                max_position_embeddings=40, word_embed_proj_dim=24, pad_token_id=1),
+    "bloom": case("bloom", base=OLD, hidden_size=24, n_layer=2, n_head=6),
+    "falcon-7b": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=2, num_attention_heads=3,
+                      multi_query=True, parallel_attn=True, bias=False, rope_parameters=PLAIN),
+    "falcon-40b": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=2, num_attention_heads=6,
+                       num_kv_heads=2, new_decoder_architecture=True, rope_parameters=PLAIN),
+    "falcon-11b": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=1, num_attention_heads=6,
+                       num_kv_heads=2, new_decoder_architecture=True, num_ln_in_parallel_attn=1, rope_parameters=PLAIN),
+    "falcon-serial": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=1, num_attention_heads=3,
+                          multi_query=False, parallel_attn=False, bias=True, rope_parameters=PLAIN),
+    "mpt": case("mpt", base=OLD, d_model=24, n_layers=2, n_heads=6, max_seq_len=32,
+                attn_config=dict(clip_qkv=1.5, alibi=True)),
+    "gpt_bigcode": case("gpt_bigcode", base=GPT, n_head=3),
+    "gpt_bigcode-heads": case("gpt_bigcode", base=GPT, n_head=3, n_layer=1, multi_query=False),
+    "gpt_neo": case("gpt_neo", base=OLD, hidden_size=24, num_layers=2, num_heads=3, max_position_embeddings=40,
+                    window_size=7, attention_types=[[["global", "local"], 1]]),
+    "codegen": case("codegen", base=GPT, n_head=4, rotary_dim=4),
+    "gpt_neox_japanese": case("gpt_neox_japanese", base=OLD, hidden_size=24, num_hidden_layers=2,
+                              num_attention_heads=3, intermediate_multiple_size=2, max_position_embeddings=40,
+                              rope_parameters=PLAIN),
+    "gpt-sw3": case("gpt-sw3", base=GPT, n_head=3),
+    # latent attention
+    "deepseek_v2": case("deepseek_v2", **dict(V3, **LATENT, topk_method="group_limited_greedy", rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=0.7, mscale_all_dim=0.7))),
+    "deepseek_v2-lite": case("deepseek_v2", **dict(V3, **dict(LATENT, q_lora_rank=None), num_hidden_layers=1,
+                                                   first_k_dense_replace=0, topk_method="greedy")),
+    "deepseek_v3": case("deepseek_v3", **dict(V3, **LATENT, rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0))),
+    "youtu": case("youtu", rope_parameters=PLAIN, **LATENT),
+    "minicpm3": case("minicpm3", rope_parameters=PLAIN, scale_emb=3, dim_model_base=8, tie_word_embeddings=False,
+                     **LATENT),
+    "glm4_moe_lite": case("glm4_moe_lite", **dict(V3, **LATENT)),
+})
+
 
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
@@ -182,16 +320,20 @@ def fill(model, seed):
         elif "wpe" in name:
             x = 0.5 * x
         else:
-            fan_in = p.shape[0] if model.config.model_type == "gpt2" and "lm_head" not in name else p.shape[-1]
+            turned = model.config.model_type in ("gpt2", "gpt-sw3") and "lm_head" not in name
+            fan_in = p.shape[0] if turned else p.shape[-1]
             x = 1.5 * x / fan_in**0.5
         with torch.no_grad():
             p.copy_(x)
+    for name, b in model.named_buffers():
+        if "correction_bias" in name:
+            b.copy_(0.3 * torch.randn(b.shape, generator=generator))
 
 
 def make(name, spec, root):
     path = os.path.join(root, name)
     os.makedirs(path, exist_ok=True)
-    options = {k: v for k, v in spec["options"].items() if v is not None or k in ("pad_token_id", "head_dim")}
+    options = {k: v for k, v in spec["options"].items() if v is not None or k in ("pad_token_id", "head_dim", "q_lora_rank")}
     if options.get("head_dim", 0) is None:
         del options["head_dim"]
     config = AutoConfig.for_model(spec["model_type"], **options)

@@ -50,6 +50,27 @@ check "... does not fit on one node" says "^ +1 +.*does not fit into memory"
 check "... but on 64" says "#SBATCH --nodes=64"
 check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expected a .safetensors file)" 1 scan --model "$models/70b" --output "$scratch/x"
 
+# config.json as checkpoints were published: keys that their classes do not define are named in one line.
+published() { # name pattern
+    mkdir "$models/$1"
+    cp "$SRCDIR/tests/data/published/$1.json" "$models/$1/config.json"
+    check "$1 as published" run 1 plan --model "$models/$1"
+    check "... is evaluated" says "^EVALUATION .*shard"
+    check "... one line names what is ignored" says "^NOTE +config.json: ignored, as transformers does for models of type [a-z0-9_-]+: $2\$"
+}
+published gpt2-medium predict_special_tokens
+published gpt2-xl "output_past"
+published xlm-roberta-base "output_past"
+published Qwen3-Coder-30B-A3B-Instruct "max_window_layers, use_qk_norm"
+published Qwen3-Coder-480B-A35B-Instruct "max_window_layers, use_qk_norm"
+published DeepSeek-R1-0528-Qwen3-8B "rope_scaling.attn_factor"
+published Qwen2.5-7B-Instruct-1M "dual_chunk_attention_config"
+published llama-7b "max_sequence_length"
+published dolly-v2-3b "custom_pipelines"
+published mistral-fine-tune "eos_token, pad_token, license, trust_remote_code, attn_implementation"
+check "3 ranks say it once" run 3 plan --model "$models/llama-7b"
+check "..." test "$(grep -c "ignored, as transformers" "$scratch/last.log")" = 1
+
 # What is there: the estimate of the memory is that of the run, within 15 %.
 check "the demo's plan" run 1 plan --model "$demo"
 check "... measures how fast this machine is" says "^SPEED +1 worker here.* [1-9][0-9.]*(e\\+[0-9]+)? in linear layers"

@@ -65,6 +65,10 @@ static void read_head_sizes(struct laser_config *config, const struct laser_fami
     if (arch->head_size < 1 || (!keys->head_size && arch->hidden % arch->heads != 0))
         laser_config_refuse(config, keys->heads, "%lld heads do not divide the hidden size %lld",
                             (long long)arch->heads, (long long)arch->hidden);
+    if (family->head_size_fixed &&
+        laser_config_integer(config, "head_dim", arch->head_size, 1, 1 << 16) != arch->head_size)
+        laser_config_refuse(config, "head_dim", "expected hidden_size / num_attention_heads, %lld",
+                            (long long)arch->head_size);
 }
 
 static void read_sizes(struct laser_config *config, const struct laser_family *family,
@@ -85,7 +89,7 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     arch->max_positions = 2048;
     if (keys->positions)
         arch->max_positions = laser_config_integer(
-            config, keys->positions, keys->four_times ? LASER_CONFIG_REQUIRED : 2048, 1, INT64_C(1) << 40);
+            config, keys->positions, family->positions ? family->positions : 2048, 1, INT64_C(1) << 40);
     read_head_sizes(config, family, arch);
     arch->norm_eps = keys->eps ? laser_config_real(config, keys->eps, family->eps, 0, 1) : family->eps;
 }
@@ -266,7 +270,25 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
         family->finish(config, arch);
     snprintf(arch->stored_dtype, sizeof arch->stored_dtype, "%s",
              laser_config_text(config, "dtype", laser_config_text(config, "torch_dtype", "")));
-    laser_config_refuse_unknown(config, laser_family_harmless, family->harmless, family->model_type);
+    arch->quantized = json_object_size(laser_config_value(config, "quantization_config")) > 0;
+    laser_config_judge(config, family->guards ? family->guards : laser_config_guards_causal,
+                       laser_config_bookkeeping, family->model_type);
+    snprintf(arch->ignored, sizeof arch->ignored, "%s", config->ignored);
+}
+
+/* A copy of the file in which every key has the one name that is asked for; NULL: no memory. */
+static json_t *without_aliases(json_t *object, const struct laser_config_alias *aliases)
+{
+    json_t *copy = json_copy(object);
+
+    for (; copy && aliases && aliases->alias; aliases++) {
+        json_t *value = json_object_get(copy, aliases->alias);
+        if (!value)
+            continue;
+        json_object_set(copy, aliases->key, value);
+        json_object_del(copy, aliases->alias);
+    }
+    return copy;
 }
 
 static void refuse_type(struct laser_config *config, const char *type)
@@ -303,7 +325,12 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
     family = laser_family_find(type);
     if (family) {
         snprintf(arch->model_type, sizeof arch->model_type, "%s", type);
-        read_all(&config, family, arch);
+        config.object = without_aliases(object, family->aliases);
+        if (config.object)
+            read_all(&config, family, arch);
+        else
+            config.result = laser_error_set(err, LASER_ENOMEM, where, "no memory");
+        json_decref(config.object);
     } else if (config.result == LASER_OK) {
         refuse_type(&config, type);
     }

@@ -146,17 +146,12 @@ void laser_experts_read(struct laser_config *config, const struct laser_family *
 {
     const struct laser_moe_keys *keys = family->moe;
     struct laser_moe *moe = &arch->moe;
-    const char *experts;
 
     if (!keys)
         return;
     moe->per_token = laser_config_integer(config, keys->per_token, keys->per_token_otherwise, 1, 1 << 16);
-    experts =
-        strcmp(keys->experts, "num_experts") == 0 && json_object_get(config->object, "num_local_experts")
-            ? "num_local_experts"
-            : keys->experts;
     moe->experts = laser_config_integer(
-        config, experts, keys->experts_otherwise ? keys->experts_otherwise : LASER_CONFIG_REQUIRED, 1,
+        config, keys->experts, keys->experts_otherwise ? keys->experts_otherwise : LASER_CONFIG_REQUIRED, 1,
         1 << 16);
     moe->intermediate = keys->columns
                             ? laser_config_integer(config, keys->columns, LASER_CONFIG_REQUIRED, 1, 1 << 30)

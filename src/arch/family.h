@@ -3,12 +3,13 @@
 #define LASER_ARCH_FAMILY_H
 
 #include "arch/arch.h"
+#include "arch/config_policy.h"
 #include "arch/config_reader.h"
 
 /* How a family spells its sizes in config.json; NULL: it has no such key. */
 struct laser_keys {
     const char *hidden, *layers, *heads, *kv_heads, *head_size, *intermediate, *positions, *eps, *activation;
-    bool four_times; /* the intermediate size is 4 x hidden where it is not stated, and positions must be */
+    bool four_times; /* the intermediate size is 4 x hidden where it is not stated */
 };
 
 /* When a part is there: always, never, or as a key of config.json says. */
@@ -145,7 +146,10 @@ struct laser_family {
     struct laser_option options[8];
     void (*finish)(struct laser_config *config,
                    struct laser_arch *arch); /* what no field can say (options.c) */
-    const char *harmless[16];                /* further keys without influence */
+    int64_t positions;                       /* default; 0: 2048 */
+    bool head_size_fixed; /* head_dim is no key of the family, but where it is stated it must agree */
+    const struct laser_config_guard *guards;  /* config_policy.h; NULL: those of every causal model */
+    const struct laser_config_alias *aliases; /* NULL: none */
 };
 
 /* NULL if a model of this type cannot be run. */
@@ -164,8 +168,5 @@ struct laser_end_names {
     char text[LASER_END_NAMES][64];
 };
 const struct laser_end_names *laser_arch_ends(void);
-
-/* Keys of config.json that do not change what a forward pass computes, for every family. */
-extern const char *const laser_family_harmless[];
 
 #endif

@@ -32,12 +32,12 @@ static bool slides(const struct laser_family *family, const struct windows *w, i
     return false;
 }
 
-/* layer_types: must be known words; honoured where the family honours them, otherwise they must agree. */
+/* layer_types must be known words; families that do not honour them do not read them. */
 static void read_layer_types(struct laser_config *config, const struct laser_family *family, int64_t window,
                              struct laser_arch *arch)
 {
-    json_t *types = laser_config_value(config, "layer_types");
-    bool honoured = family->window_rule >= LASER_WINDOW_UPPER;
+    json_t *types =
+        family->window_rule >= LASER_WINDOW_UPPER ? laser_config_value(config, "layer_types") : NULL;
 
     if (!types)
         return;
@@ -56,12 +56,8 @@ static void read_layer_types(struct laser_config *config, const struct laser_fam
         else if (sliding && window == 0)
             laser_config_refuse(config, "layer_types", "layer %lld slides, but there is no window",
                                 (long long)i);
-        else if (honoured)
+        else
             arch->window[i] = sliding ? window : 0;
-        else if (sliding != (arch->window[i] != 0))
-            laser_config_refuse(config, "layer_types",
-                                "layer %lld: %s is not supported for models of type %s", (long long)i, type,
-                                family->model_type);
     }
 }
 

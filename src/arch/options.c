@@ -171,13 +171,18 @@ void laser_finish_llama4(struct laser_config *config, struct laser_arch *arch)
         arch->temperature.scale = 0;
 }
 
-void laser_finish_latent(struct laser_config *config, struct laser_arch *arch)
+static void scale_latent(struct laser_arch *arch)
 {
-    (void)config;
     if (arch->rope.mscale_all != 0) {
         double m = laser_rope_mscale(arch->rope.factor, arch->rope.mscale_all);
         arch->attention_scale *= m * m;
     }
+}
+
+void laser_finish_latent(struct laser_config *config, struct laser_arch *arch)
+{
+    arch->rope.interleaved = laser_config_bool(config, "rope_interleave", true);
+    scale_latent(arch);
 }
 
 void laser_finish_deepseek2(struct laser_config *config, struct laser_arch *arch)
@@ -188,7 +193,7 @@ void laser_finish_deepseek2(struct laser_config *config, struct laser_arch *arch
         arch->moe.groups = arch->moe.top_groups = 1;
     else if (strcmp(method, "group_limited_greedy") != 0)
         laser_config_refuse(config, "topk_method", "\"%.40s\" is not supported", method);
-    laser_finish_latent(config, arch);
+    scale_latent(arch);
 }
 
 void laser_finish_minicpm3(struct laser_config *config, struct laser_arch *arch)

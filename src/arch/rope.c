@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/config_policy.h"
 #include "arch/family.h"
 
 static enum laser_rope_kind read_kind(struct laser_config *config, const struct laser_arch *arch)
@@ -101,7 +102,12 @@ static void read_rotated(struct laser_config *scaling, const struct laser_family
 {
     double rotated;
 
-    partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
+    if (family->partial_rope || rope->kind != LASER_ROPE_DEFAULT) { /* else transformers does not read it */
+        partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
+    } else if (partial != 1) {
+        laser_config_ignore(scaling, "partial_rotary_factor");
+        partial = 1;
+    }
     if (!family->partial_rope && partial != 1)
         laser_config_refuse(scaling, "partial_rotary_factor", "%g is not supported for models of type %s",
                             partial, family->model_type);
@@ -141,8 +147,6 @@ static void read_extras(struct laser_config *scaling, struct laser_arch *arch, s
 static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
                         int64_t original, struct laser_arch *arch, struct laser_rope *rope)
 {
-    static const char *const harmless[] = {"finetuned", "max_position_embeddings", NULL};
-
     rope->kind = read_kind(scaling, arch);
     rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
     read_rotated(scaling, family, partial, arch->latent.turned ? arch->latent.turned : arch->head_size, rope);
@@ -163,7 +167,7 @@ static void read_object(struct laser_config *scaling, const struct laser_family 
             laser_config_value(scaling, "factor");
     }
     read_extras(scaling, arch, rope);
-    laser_config_refuse_unknown(scaling, harmless, NULL, family->model_type);
+    laser_config_judge(scaling, laser_config_guards_rope, laser_config_bookkeeping_rope, family->model_type);
 }
 
 /* One set of rotary positions, from an object of config.json (may be NULL). */
@@ -184,6 +188,8 @@ static void read_rope(struct laser_config *config, const struct laser_family *fa
     read_object(&inner, family, partial, original, arch, rope);
     if (config->result == LASER_OK)
         config->result = inner.result;
+    if (inner.ignored[0] != '\0')
+        laser_config_ignore(config, inner.ignored);
 }
 
 /* The object for one kind of layers, where rope_parameters has one for each. */
@@ -221,9 +227,10 @@ void laser_rope_read(struct laser_config *config, const struct laser_family *fam
     partial = laser_config_real(config, partial_key, family->partial, 0, 1);
     if (family->theta_key &&
         laser_config_real(config, "rope_theta", arch->rope.theta, 1e-3, 1e15) != arch->rope.theta)
-        laser_config_refuse(config, "rope_theta", "differs from %s", theta_key);
+        laser_config_ignore(config,
+                            "rope_theta"); /* saved beside the family's own names, which alone are read */
     if (family->partial_key && laser_config_real(config, "partial_rotary_factor", partial, 0, 1) != partial)
-        laser_config_refuse(config, "partial_rotary_factor", "differs from %s", partial_key);
+        laser_config_ignore(config, "partial_rotary_factor");
     if (family->rope_rule == LASER_ROPE_OF_TWO) {
         read_two(config, family, scaling, parameters, partial, arch);
         return;

@@ -175,6 +175,12 @@ static int describe(const char *config, const char *text, size_t size, struct la
         return laser_error_set(err, LASER_EINPUT, config, "line %d: %s", where.line, where.text);
     code = laser_arch_read(json, config, &arch, err);
     json_decref(json);
+    if (code == LASER_OK && arch.quantized) {
+        code = laser_error_set(err, LASER_EINPUT, config,
+                               "quantization_config: quantised models can be scanned, not evaluated or "
+                               "reduced; how their matrices are stored, their weights alone say");
+        laser_arch_free(&arch);
+    }
     if (code != LASER_OK)
         return code;
     l.dtype = stored_as(&arch);

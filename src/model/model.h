@@ -63,6 +63,11 @@ int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t 
  * not where the rotary positions depend on the whole length. */
 bool laser_arch_continues(const struct laser_arch *arch);
 
+/* A model whose config.json has a quantization_config is read as it is where every weight is of a floating
+ * type, as transformers does (the key is left over); LASER_EINPUT, with a tensor that is not. */
+int laser_model_check_types(const struct laser_checkpoint *checkpoint, const struct laser_arch *arch,
+                            struct laser_error *err);
+
 /* Describes the model without reading a weight: every tensor that the forward pass needs is found and its
  * shape checked, and a tensor that has no place in it is an error.  Local. checkpoint and *group (may be
  * NULL: one process; copied) must outlive the model. LASER_EINPUT: not supported (named), missing or wrongly

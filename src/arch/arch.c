@@ -215,7 +215,8 @@ static void check_class(struct laser_config *config, const struct laser_family *
     if (!name || (n > 5 && !strcmp(name + n - 5, "Model")))
         return;
     if (family->masked ? strstr(name, "ForMaskedLM") != NULL
-                       : strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel"))
+                       : strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel") ||
+                             strstr(name, "ForConditionalGeneration"))
         return;
     laser_config_refuse(config, "architectures", "%.100s is not a %s language model", name,
                         family->masked ? "masked" : "causal");
@@ -312,10 +313,51 @@ int64_t laser_arch_longest(const struct laser_arch *arch)
     return arch->masked ? arch->max_positions - arch->padding - 1 : arch->max_positions;
 }
 
+/* The language model of a wrapper: text_config, or the file itself where it is an older one without. */
+static void read_wrapped(struct laser_config *config, const struct laser_wrapper *wrapper,
+                         struct laser_arch *arch)
+{
+    json_t *outer = config->object, *text = json_object_get(outer, "text_config"), *tied;
+    const char *type = json_string_value(json_object_get(text, "model_type"));
+    const struct laser_family *family;
+
+    if (text && !json_is_object(text)) {
+        laser_config_refuse(config, "text_config", "expected an object");
+        return;
+    }
+    if (!text && !json_object_get(outer, "hidden_size")) {
+        laser_config_refuse(config, "text_config", "is missing: a model of type %s has its language model there",
+                            wrapper->model_type);
+        return;
+    }
+    if (text)
+        config->prefix = "text_config.";
+    family = laser_family_find(type ? type : wrapper->text_type);
+    if (!family) {
+        refuse_type(config, type);
+        return;
+    }
+    snprintf(arch->model_type, sizeof arch->model_type, "%s", family->model_type);
+    arch->wrapper = wrapper;
+    config->object = without_aliases(text ? text : outer, family->aliases);
+    if (!config->object) {
+        config->result = laser_error_set(config->err, LASER_ENOMEM, config->path, "no memory");
+        return;
+    }
+    tied = json_object_get(outer, "tie_word_embeddings");
+    if (json_is_boolean(tied)) /* the outer class ties, or does not */
+        json_object_set(config->object, "tie_word_embeddings", tied);
+    if (!json_object_get(config->object, "dtype") && json_object_get(outer, "dtype"))
+        json_object_set(config->object, "dtype", json_object_get(outer, "dtype"));
+    read_all(config, family, arch);
+    json_decref(config->object);
+}
+
 int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, struct laser_error *err)
 {
     struct laser_config config = {.object = object, .path = where, .prefix = "", .err = err};
     const struct laser_family *family;
+    const struct laser_wrapper *wrapper;
     const char *type;
 
     memset(arch, 0, sizeof *arch);
@@ -323,7 +365,10 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
         return laser_error_set(err, LASER_EINPUT, where, "the model has no config.json");
     type = laser_config_text(&config, "model_type", "");
     family = laser_family_find(type);
-    if (family) {
+    wrapper = laser_wrapper_find(type);
+    if (wrapper) {
+        read_wrapped(&config, wrapper, arch);
+    } else if (family) {
         snprintf(arch->model_type, sizeof arch->model_type, "%s", type);
         config.object = without_aliases(object, family->aliases);
         if (config.object)

@@ -139,8 +139,17 @@ struct laser_names {
     const char *ignored[8]; /* endings of tensors that hold no weights (masks, frequencies) */
 };
 
+/* A model of which one part is a language model: how its tensors are found among the others. */
+struct laser_wrapper {
+    const char *model_type;
+    const char *text_type;   /* of text_config, where that does not say */
+    const char *prefixes[5]; /* instead of those of laser_names; NULL-terminated */
+    const char *heads[3];    /* full names before ".weight"; NULL-terminated */
+};
+
 struct laser_arch {
     char model_type[32];
+    const struct laser_wrapper *wrapper; /* NULL: the model is a language model and nothing else */
     const struct laser_names *names;
     int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
     int64_t max_positions;   /* as stated; a limit only where positions are learned */

@@ -126,6 +126,7 @@ struct laser_family {
     enum laser_qk_norm qk_kind; /* where there is a norm; NONE: LASER_QK_NORM_HEADS */
     bool qk_norm_late, qk_norm_plain, qk_norm_turned, qk_norm_bias;
     bool gated, transposed, stacks_in_out, mixed_gate_up, embed_scaled, embed_norm_plain, masked, sinks;
+    bool mrope; /* positions of three parts, "mrope" */
     bool rope_interleaved, rope_reversed, partial_rope; /* whether partial_rotary_factor is honoured */
     double theta, partial;                              /* defaults; theta 0: no rotary positions */
     const char *theta_key,
@@ -154,6 +155,9 @@ struct laser_family {
 
 /* NULL if a model of this type cannot be run. */
 const struct laser_family *laser_family_find(const char *model_type);
+
+/* NULL if models of this type are no wrappers of language models. */
+const struct laser_wrapper *laser_wrapper_find(const char *model_type);
 
 /* How a checkpoint with this config.json (of which text_config, where there is one, says more) holds its
  * matrices.  Never NULL. */

@@ -889,6 +889,14 @@ static const struct laser_family families[] = {
     {.model_type = "minicpm3", .positions = 32768, LATENT_LIKE, .rope_interleaved = false, .eps = 1e-5,
      TIED(true), .options = {{"scale_emb", LASER_SETS_EMBED_SCALE, 12}}, .finish = laser_finish_minicpm3},
 
+    /* inside of wrappers; their positions have three parts, which are the same for text */
+    {.model_type = "qwen2_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
+     TIED(false), .q_bias = ALWAYS, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
+    {.model_type = "qwen2_5_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
+     TIED(false), .q_bias = ALWAYS, .kv_heads = 8, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
+    {.model_type = "qwen3_vl_text", .names = &qwen3_names, LLAMA_LIKE, .positions = 128000, .theta = 500000, .eps = 1e-6,
+     TIED(false), ATTENTION_BIAS, .qk_norm = ALWAYS, .kv_heads = 32, .head_size = 128, .mrope = true},
+
     /* scanned only */
     {.model_type = "chatglm", .stored = {.fused = LASER_FUSED_CONTIGUOUS}},
     {.model_type = "RefinedWeb", .stored = {.fused = LASER_FUSED_FALCON}},
@@ -897,6 +905,26 @@ static const struct laser_family families[] = {
     {.model_type = "imagegpt", .stored = {.conv1d = true}},
     {.model_type = "decision_transformer", .stored = {.conv1d = true}},
     {.model_type = "llama4", .stored = {.turned_stacks = true}},
+};
+
+#define INSIDE .prefixes = {"language_model.model.", "model.language_model.", "model.text_model.", "model."}, \
+    .heads = {"language_model.lm_head", "lm_head"}
+static const struct laser_wrapper wrappers[] = {
+    {.model_type = "aya_vision", .text_type = "cohere2", INSIDE},
+    {.model_type = "gemma3", .text_type = "gemma3_text", INSIDE},
+    {.model_type = "idefics3", .text_type = "llama", INSIDE},
+    {.model_type = "internvl", .text_type = "qwen2", INSIDE},
+    {.model_type = "llama4", .text_type = "llama4_text", INSIDE},
+    {.model_type = "llava", .text_type = "llama", INSIDE},
+    {.model_type = "llava_next", .text_type = "llama", INSIDE},
+    {.model_type = "llava_onevision", .text_type = "qwen2", INSIDE},
+    {.model_type = "mistral3", .text_type = "mistral", INSIDE},
+    {.model_type = "paligemma", .text_type = "gemma", INSIDE},
+    {.model_type = "qwen2_5_vl", .text_type = "qwen2_5_vl_text", INSIDE},
+    {.model_type = "qwen2_vl", .text_type = "qwen2_vl_text", INSIDE},
+    {.model_type = "qwen3_vl", .text_type = "qwen3_vl_text", INSIDE},
+    {.model_type = "smolvlm", .text_type = "llama", INSIDE},
+    {.model_type = "vipllava", .text_type = "llama", INSIDE},
 };
 /* clang-format on */
 
@@ -915,6 +943,14 @@ const struct laser_family *laser_family_find(const char *model_type)
     const struct laser_family *row = find_row(model_type);
 
     return row && row->names ? row : NULL;
+}
+
+const struct laser_wrapper *laser_wrapper_find(const char *model_type)
+{
+    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++)
+        if (strcmp(wrappers[i].model_type, model_type) == 0)
+            return &wrappers[i];
+    return NULL;
 }
 
 const struct laser_stored *laser_stored_of(json_t *config)
@@ -964,6 +1000,9 @@ const struct laser_end_names *laser_arch_ends(void)
         for (int k = 0; families[i].names && k < 2; k++)
             if (families[i].names->prefix[k])
                 add_name(&ends[1], families[i].names->prefix[k], families[i].names->embed);
-    add_name(&ends[1], "model.language_model.", "embed_tokens");
+    for (int k = 0; wrappers[0].heads[k]; k++)
+        add_name(&ends[0], "", wrappers[0].heads[k]);
+    for (int k = 0; wrappers[0].prefixes[k]; k++)
+        add_name(&ends[1], wrappers[0].prefixes[k], "embed_tokens");
     return ends;
 }

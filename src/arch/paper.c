@@ -36,6 +36,11 @@ static const struct {
     {"k_proj", LASER_PAPER_K},
     {"v_proj", LASER_PAPER_V},
     {"qkv_proj", QKV},
+    /* through latents: DeepSeek V2, V3 */
+    {"q_a_proj", LASER_PAPER_Q},
+    {"q_b_proj", LASER_PAPER_Q},
+    {"kv_a_proj_with_mqa", LASER_PAPER_K | LASER_PAPER_V},
+    {"kv_b_proj", LASER_PAPER_K | LASER_PAPER_V},
     {"o_proj", LASER_PAPER_OUT},
     {"out_proj", LASER_PAPER_OUT},
     {"self_attn.dense", LASER_PAPER_OUT},
@@ -57,6 +62,11 @@ static const struct {
     {"c_attn", QKV},
     {"attn.c_proj", LASER_PAPER_OUT},
     {"c_fc", LASER_PAPER_FC_IN},
+    {"c_fc_0", LASER_PAPER_FC_IN},
+    {"c_fc_1", LASER_PAPER_FC_UP},
+    /* Granite's experts */
+    {"input_linear", LASER_PAPER_FC_IN | LASER_PAPER_FC_UP},
+    {"output_linear", LASER_PAPER_FC_OUT},
     {"mlp.c_proj", LASER_PAPER_FC_OUT},
     /* GPT-NeoX, Falcon, BLOOM */
     {"query_key_value", QKV},

@@ -7,7 +7,8 @@
 #include "arch/config_policy.h"
 #include "arch/family.h"
 
-static enum laser_rope_kind read_kind(struct laser_config *config, const struct laser_arch *arch)
+static enum laser_rope_kind read_kind(struct laser_config *config, const struct laser_family *family,
+                                      const struct laser_arch *arch)
 {
     static const struct {
         const char *name;
@@ -20,6 +21,8 @@ static enum laser_rope_kind read_kind(struct laser_config *config, const struct 
     const char *older = laser_config_text(config, "type", "default");
     const char *name = laser_config_text(config, "rope_type", older);
 
+    if (family->mrope && strcmp(name, "mrope") == 0)
+        return LASER_ROPE_DEFAULT;
     if (phi3 && strcmp(name, "yarn") == 0)
         return LASER_ROPE_LONGROPE; /* early Phi-3 files say yarn and mean longrope */
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -147,7 +150,7 @@ static void read_extras(struct laser_config *scaling, struct laser_arch *arch, s
 static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
                         int64_t original, struct laser_arch *arch, struct laser_rope *rope)
 {
-    rope->kind = read_kind(scaling, arch);
+    rope->kind = read_kind(scaling, family, arch);
     rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
     read_rotated(scaling, family, partial, arch->latent.turned ? arch->latent.turned : arch->head_size, rope);
     rope->original_positions = laser_config_integer(scaling, "original_max_position_embeddings",

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/family.h"
 #include "base/file.h"
 #include "checkpoint/state.h"
 #include "model/internal.h"
@@ -196,6 +197,14 @@ static int describe(const char *config, const char *text, size_t size, struct la
     return code;
 }
 
+/* Its index names tensors of other parts, too. */
+static bool is_wrapper(const struct laser_checkpoint *c)
+{
+    const char *type = json_string_value(json_object_get(c->config, "model_type"));
+
+    return type != NULL && laser_wrapper_find(type) != NULL;
+}
+
 int laser_model_absent(const char *dir, struct laser_checkpoint **out, struct laser_error *err)
 {
     char *config = laser_file_join(dir, "config.json"), *index = laser_file_join(dir, INDEX), *text = NULL;
@@ -206,7 +215,7 @@ int laser_model_absent(const char *dir, struct laser_checkpoint **out, struct la
     *out = NULL;
     if (code == LASER_OK)
         code = describe(config, text, size, out, err);
-    if (code == LASER_OK && access(index, R_OK) == 0) {
+    if (code == LASER_OK && access(index, R_OK) == 0 && !is_wrapper(*out)) {
         code = compare_index(index, *out, err);
         if (code != LASER_OK) {
             laser_checkpoint_close(*out);

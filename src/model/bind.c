@@ -339,16 +339,30 @@ static void bind_head_dense(struct laser_binder *b)
 
 /* Embedding and head.  A tied checkpoint may hold the one matrix under either name; if it holds both, each is
  * used for its own purpose, as transformers does when they differ. */
+static void name_head(const struct laser_binder *b, char *head, size_t size)
+{
+    const struct laser_wrapper *w = b->model->arch.wrapper;
+
+    snprintf(head, size, "%s.weight", b->model->arch.names->head);
+    for (int i = 0; w && w->heads[i]; i++) {
+        snprintf(head, size, "%s.weight", w->heads[i]);
+        if (has(b, head))
+            return;
+    }
+}
+
 static void bind_ends(struct laser_binder *b)
 {
     struct laser_model *m = b->model;
     const struct laser_arch *a = &m->arch;
     char embed[LASER_NAME_BYTES], head[LASER_NAME_BYTES], positions[LASER_NAME_BYTES];
+    bool tied;
 
     b->layer = -1;
     laser_bind_name(b, embed, a->names->embed, -1, ".weight");
-    snprintf(head, sizeof head, "%s.weight", a->names->head);
-    bind_table(b, &m->embed, a->tied && !has(b, embed) && has(b, head) ? head : embed, a->vocabulary,
+    name_head(b, head, sizeof head);
+    tied = a->tied || (a->wrapper && !b->sketch && !has(b, head));
+    bind_table(b, &m->embed, tied && !has(b, embed) && has(b, head) ? head : embed, a->vocabulary,
                m->vocabulary);
     if (a->names->positions)
         bind_table(b, &m->position_table, laser_bind_name(b, positions, a->names->positions, -1, ".weight"),
@@ -359,7 +373,7 @@ static void bind_ends(struct laser_binder *b)
     laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->hidden);
     b->layer = a->layers;
     m->output = &m->embed;
-    if (!a->tied || (has(b, embed) && has(b, head))) {
+    if (!tied || (has(b, embed) && has(b, head))) {
         bind_table(b, &m->head, head, a->vocabulary, m->vocabulary);
         m->output = &m->head;
     }
@@ -373,6 +387,19 @@ static void bind_ends(struct laser_binder *b)
         bind_head_dense(b);
 }
 
+/* A wrapper has tensors of other parts, which are left alone: those outside of the prefix and, where the prefix
+ * is that of the whole, those outside of the layers. */
+static bool is_ours(const struct laser_binder *b, const char *name)
+{
+    const struct laser_arch *a = &b->model->arch;
+    size_t n = strlen(b->prefix);
+
+    if (!a->wrapper)
+        return true;
+    return strncmp(name, b->prefix, n) == 0 &&
+           (strcmp(b->prefix, "model.") != 0 || strncmp(name + n, a->names->layer, strlen(a->names->layer)) == 0);
+}
+
 static void refuse_unused(struct laser_binder *b)
 {
     const struct laser_model *m = b->model;
@@ -380,7 +407,7 @@ static void refuse_unused(struct laser_binder *b)
     for (int64_t i = 0; i < m->checkpoint->n_tensors; i++) {
         const char *name = m->checkpoint->tensors[i].name;
 
-        if (m->tensor_layer[i] == -2 && !laser_arch_ignores(&m->arch, name))
+        if (m->tensor_layer[i] == -2 && !laser_arch_ignores(&m->arch, name) && is_ours(b, name))
             laser_bind_fail(
                 b, LASER_EINPUT, name,
                 "the checkpoint holds this weight, but a %s model as config.json describes it has no place "
@@ -405,14 +432,17 @@ static bool is_spelled(struct laser_binder *b, const struct laser_names *names)
     const char *first = names->final_norm ? names->final_norm : names->embed_norm;
     char buffer[LASER_NAME_BYTES];
 
+    const struct laser_wrapper *w = b->model->arch.wrapper;
+    const char *const *prefixes = w ? w->prefixes : names->prefix;
+
     if (b->model->arch.norm_plain)
         first = names->embed;
-    for (int i = 0; i < 2; i++) {
-        b->prefix = names->prefix[i];
+    for (int i = 0; w ? prefixes[i] != NULL : i < 2; i++) {
+        b->prefix = prefixes[i];
         if (has(b, laser_bind_name(b, buffer, first, -1, ".weight")))
             return true;
     }
-    b->prefix = names->prefix[0]; /* neither: messages name the usual one */
+    b->prefix = prefixes[0]; /* none: messages name the usual one */
     return false;
 }
 
@@ -435,8 +465,12 @@ int laser_model_bind(struct laser_model *model, struct laser_error *err)
 int laser_model_bind_sketch(struct laser_model *model, const struct laser_sketch *sketch,
                             struct laser_error *err)
 {
-    struct laser_binder b = {
-        .model = model, .sketch = sketch, .layer = -1, .prefix = model->arch.names->prefix[0], .err = err};
+    const struct laser_wrapper *w = model->arch.wrapper;
+    struct laser_binder b = {.model = model,
+                             .sketch = sketch,
+                             .layer = -1,
+                             .prefix = w ? w->prefixes[0] : model->arch.names->prefix[0],
+                             .err = err};
 
     return bind_all(&b);
 }

@@ -20,7 +20,7 @@ import sys
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMaskedLM
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
@@ -302,6 +302,38 @@ CASES.update({
     "glm4_moe_lite": case("glm4_moe_lite", **dict(V3, **LATENT)),
 })
 
+# Language models inside of wrappers; the other parts are as small as they can be.
+SIGLIP = dict(model_type="siglip_vision_model", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
+              num_attention_heads=1, image_size=8, patch_size=4)
+TEXT = dict(SMALL, num_hidden_layers=1, rope_parameters=PLAIN)
+SECTIONS = rope("default", mrope_section=[1, 1, 0])
+CASES.update({
+    "gemma3": case("gemma3", base={}, vision_config=SIGLIP, mm_tokens_per_image=1, image_token_index=46,
+                   boi_token_index=45, eoi_token_index=44, text_config=dict(
+        SMALL, model_type="gemma3_text", num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=6,
+        query_pre_attn_scalar=5, num_hidden_layers=2, hidden_size=16, rope_parameters=TWO,
+        layer_types=["sliding_attention", "full_attention"])),
+    "mistral3": case("mistral3", base={}, image_token_index=46, tie_word_embeddings=False,
+                     vision_config=dict(model_type="pixtral", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
+                                        num_attention_heads=1, image_size=8, patch_size=4, head_dim=4),
+                     text_config=dict(TEXT, model_type="mistral", head_dim=6)),
+    "llava": case("llava", base={}, vision_config=dict(SIGLIP, model_type="clip_vision_model"), image_token_index=46,
+                  text_config=dict(TEXT, model_type="llama")),
+    "llama4": case("llama4", base={}, image_token_index=46, boi_token_index=45, eoi_token_index=44, vision_config=dict(
+        hidden_size=4, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, image_size=8, patch_size=4,
+        projector_input_dim=4, projector_output_dim=4, vision_output_dim=4),
+        text_config=dict(CASES["llama4_text"]["options"], num_hidden_layers=2)),
+    "qwen2_5_vl": case("qwen2_5_vl", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                       vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4,
+                                                                  num_heads=1, out_hidden_size=24, patch_size=4),
+                       text_config=dict(TEXT, rope_parameters=SECTIONS)),
+    "qwen3_vl": case("qwen3_vl", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                     vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1,
+                                                                out_hidden_size=24, patch_size=4, deepstack_visual_indexes=[],
+                                                                num_position_embeddings=4),
+                     text_config=dict(TEXT, head_dim=8, rope_parameters=rope("default", mrope_section=[2, 1, 1]))),
+})
+
 
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
@@ -340,6 +372,8 @@ def make(name, spec, root):
     config.architectures = None
     dtype = getattr(torch, spec["dtype"])
     auto = AutoModelForMaskedLM if spec["model_type"] in MASKED else AutoModelForCausalLM
+    if "text_config" in options:
+        auto = AutoModelForImageTextToText
     model = auto.from_config(config, attn_implementation="eager")
     fill(model, 1 + list(CASES).index(name))
     model.tie_weights()
@@ -360,7 +394,8 @@ def make(name, spec, root):
     model = auto.from_pretrained(path, dtype=torch.float32, attn_implementation="eager", **more).eval()
     batch, length = spec["windows"]
     generator = torch.Generator().manual_seed(1000)
-    tokens = torch.randint(0, config.vocab_size, (batch, length), generator=generator)
+    vocabulary = config.get_text_config().vocab_size
+    tokens = torch.randint(0, vocabulary, (batch, length), generator=generator)
     target = tokens[:, 1:]
     if auto is AutoModelForMaskedLM:
         target = tokens[:, :-1].clone()
@@ -383,6 +418,8 @@ def make(name, spec, root):
 
 
 def evaluate(model, tokens, target):
+    if model.config.model_type == "llama4":
+        model = model.language_model  # the whole asks for images
     with torch.inference_mode():
         logits = (model(tokens) if model.config.model_type in MASKED else model(tokens, use_cache=False)).logits
     shifted = logits[:, :-1].double()

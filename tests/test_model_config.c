@@ -10,6 +10,7 @@
 /* All that a description says of the computation, as text. */
 static void describe(const struct laser_arch *a, char *out, size_t n)
 {
+    static const char *const ropes[] = {"", "r", "l"};
     const struct laser_rope *r = &a->rope;
     size_t k = 0;
 
@@ -30,8 +31,17 @@ static void describe(const struct laser_arch *a, char *out, size_t n)
         r->kind >= LASER_ROPE_LLAMA3 ? (long)r->original_positions : 0, (long)r->max_positions);
     SAY("%ld %ld %ld %ld %d |", (long)a->moe.experts, (long)a->moe.per_token, (long)a->moe.intermediate,
         (long)a->moe.shared, a->moe.normalized);
+    SAY(" %d %d %d %d %d %d %d | ", a->norm_plain, a->norm_bias, a->qk_norm_late, a->qk_norm_plain, a->sinks,
+        a->chunked, (int)a->alibi);
+    SAY("%.17g %.17g %.17g %.17g %.17g %.17g %.17g | ", a->clip_qkv, a->logit_scale, a->residual_scale,
+        a->temperature.scale, a->temperature.floor, a->act_limit, a->act_alpha);
+    SAY("%d %.17g %ld | ", (int)a->local_rope.kind, a->local_rope.theta, (long)a->local_rope.rotated);
+    SAY("%ld %ld %ld %ld %ld | ", (long)a->latent.q_rank, (long)a->latent.kv_rank, (long)a->latent.plain,
+        (long)a->latent.turned, (long)a->latent.value);
+    SAY("%d %d %ld %ld %.17g %.17g %.17g |", (int)a->moe.score, a->moe.corrected, (long)a->moe.groups,
+        (long)a->moe.top_groups, a->moe.scale, a->moe.jitter, a->moe.least_sum);
     for (int64_t i = 0; i < a->layers; i++)
-        SAY(" %ld%s", (long)a->window[i], a->sparse[i] ? "s" : "");
+        SAY(" %ld%s%s", (long)a->window[i], a->sparse[i] ? "s" : "", ropes[a->rope_of[i]]);
 #undef SAY
     assert_true(k < n);
 }

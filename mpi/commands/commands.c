@@ -16,6 +16,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_REDUCE, true, laser_mpi_command_reduce},
     {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},
     {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
+    {LASER_COMMAND_MODELS, false, laser_mpi_command_models},
     {LASER_COMMAND_REPORT, false, laser_mpi_command_report},
     {LASER_COMMAND_EXPORT, false, laser_mpi_command_export},
     {LASER_COMMAND_GENERATE, false, laser_mpi_command_generate},

@@ -56,8 +56,8 @@ static void read_head_sizes(struct laser_config *config, const struct laser_fami
             config, keys->kv_heads, stated || !family->kv_heads ? arch->heads : family->kv_heads, 1, 1 << 16);
     }
     if (arch->heads % arch->kv_heads != 0)
-        laser_config_refuse(config, keys->kv_heads, "%lld does not divide the %lld heads",
-                            (long long)arch->kv_heads, (long long)arch->heads);
+        laser_config_refuse(config, keys->kv_heads, "%lld does not divide the %lld heads (%s)",
+                            (long long)arch->kv_heads, (long long)arch->heads, keys->heads);
     stated = keys->head_size && json_object_get(config->object, keys->head_size) != NULL;
     arch->head_size = family->head_size && !stated ? family->head_size : arch->hidden / arch->heads;
     if (keys->head_size)
@@ -96,10 +96,11 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
 
 /* Latents give the size of a head: what the products of queries and keys run over, or the values where they
  * are longer. */
-static void read_latent(struct laser_config *config, struct laser_arch *arch)
+static void read_latent(struct laser_config *config, const struct laser_family *family,
+                        struct laser_arch *arch)
 {
     struct laser_latent *latent = &arch->latent;
-    int64_t value = arch->hidden / arch->heads;
+    int64_t value = family->value_size ? family->value_size : arch->hidden / arch->heads;
 
     latent->kv_rank = laser_config_integer(config, "kv_lora_rank", LASER_CONFIG_REQUIRED, 1, 1 << 24);
     if (laser_config_value(config, "q_lora_rank"))
@@ -257,7 +258,7 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
         return;
     }
     if (family->qkv_layout == LASER_QKV_LATENT)
-        read_latent(config, arch);
+        read_latent(config, family, arch);
     copy_row(family, arch);
     read_switches(config, family, arch);
     read_options(config, family, arch);
@@ -326,7 +327,8 @@ static void read_wrapped(struct laser_config *config, const struct laser_wrapper
         return;
     }
     if (!text && !json_object_get(outer, "hidden_size")) {
-        laser_config_refuse(config, "text_config", "is missing: a model of type %s has its language model there",
+        laser_config_refuse(config, "text_config",
+                            "is missing: a model of type %s has its language model there",
                             wrapper->model_type);
         return;
     }

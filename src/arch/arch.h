@@ -91,6 +91,7 @@ struct laser_moe {
     int64_t shared;       /* columns of the shared expert, 0: none */
     bool shared_gated;    /* the shared expert has a gate of its own */
     bool normalized;      /* the chosen weights are made to sum to 1 */
+    double least_sum;     /* what their sum counts as at least, then */
     enum laser_moe_score score;
     bool corrected;             /* a bias takes part in the choice, not in the weights */
     bool logit_corrected;       /* that bias is added to the logits instead of the scores */

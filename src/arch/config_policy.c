@@ -13,6 +13,7 @@ const struct laser_config_guard laser_config_guards_gpt2[] = {
     {"is_causal", "true"}, {"add_cross_attention", "false"}, OF_EVERY_MODEL, {NULL, NULL}};
 const struct laser_config_guard laser_config_guards_masked[] = {
     {"is_decoder", "false"}, {"add_cross_attention", "false"}, OF_EVERY_MODEL, {NULL, NULL}};
+const struct laser_config_guard laser_config_guards_gpt_neo[] = {OF_EVERY_MODEL, {NULL, NULL}};
 /* Frequencies for each kind of layer. */
 const struct laser_config_guard laser_config_guards_rope[] = {
     {"full_attention", "{}"}, {"sliding_attention", "{}"}, {NULL, NULL}};
@@ -28,6 +29,8 @@ const struct laser_config_alias laser_config_aliases_experts[] = {{"num_experts"
 #define ALIASES(name) const struct laser_config_alias laser_config_aliases_##name[]
 ALIASES(local_experts) = {{"num_local_experts", "num_experts"}, {NULL, NULL}};
 ALIASES(routed_experts) = {{"num_local_experts", "n_routed_experts"}, {NULL, NULL}};
+ALIASES(glm4_lite) = {
+    {"num_local_experts", "n_routed_experts"}, {"head_dim", "qk_rope_head_dim"}, {NULL, NULL}};
 ALIASES(deepseek2) = {{"num_experts", "n_routed_experts"}, {NULL, NULL}};
 ALIASES(ernie_moe) = {{"num_experts", "moe_num_experts"}, {"num_experts_per_tok", "moe_k"}, {NULL, NULL}};
 ALIASES(hunyuan_moe) = {

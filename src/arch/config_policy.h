@@ -22,6 +22,7 @@ struct laser_config_alias {
 
 extern const struct laser_config_guard laser_config_guards_causal[];
 extern const struct laser_config_guard laser_config_guards_gpt2[];
+extern const struct laser_config_guard laser_config_guards_gpt_neo[];
 extern const struct laser_config_guard laser_config_guards_masked[];
 extern const struct laser_config_guard laser_config_guards_rope[]; /* of rope_parameters */
 
@@ -29,6 +30,7 @@ extern const struct laser_config_alias laser_config_aliases_gpt[];
 extern const struct laser_config_alias laser_config_aliases_experts[];
 extern const struct laser_config_alias laser_config_aliases_local_experts[];
 extern const struct laser_config_alias laser_config_aliases_routed_experts[];
+extern const struct laser_config_alias laser_config_aliases_glm4_lite[];
 extern const struct laser_config_alias laser_config_aliases_deepseek2[];
 extern const struct laser_config_alias laser_config_aliases_ernie_moe[];
 extern const struct laser_config_alias laser_config_aliases_hunyuan_moe[];

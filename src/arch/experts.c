@@ -126,18 +126,25 @@ static void read_routing(struct laser_config *config, const struct laser_moe_key
     if (keys->scale)
         moe->scale = laser_config_real(config, keys->scale, moe->scale, 1e-9, 1e9);
     moe->shared_scale = 1;
+    if (keys->least_sum)
+        moe->least_sum = laser_config_real(config, keys->least_sum, 1e-12, 0, 1e9);
     if (keys->jitter)
         moe->jitter = laser_config_real(config, keys->jitter, keys->jitter_otherwise, 0, 1e3);
     moe->groups = moe->top_groups = 1;
     moe->groups_by_two = keys->groups_by_two;
     if (keys->groups) {
-        moe->groups = laser_config_integer(config, keys->groups, 1, 1, 1 << 16);
-        moe->top_groups = laser_config_integer(config, keys->top_groups, 1, 1, 1 << 16);
+        moe->groups = laser_config_integer(config, keys->groups,
+                                           keys->groups_otherwise ? keys->groups_otherwise : 1, 1, 1 << 16);
+        moe->top_groups =
+            laser_config_integer(config, keys->top_groups,
+                                 keys->top_groups_otherwise ? keys->top_groups_otherwise : 1, 1, 1 << 16);
         if (moe->experts % moe->groups != 0 || moe->top_groups > moe->groups ||
             moe->per_token > moe->experts / moe->groups * moe->top_groups ||
             (moe->groups > 1 && moe->groups_by_two && moe->experts / moe->groups < 2))
-            laser_config_refuse(config, keys->groups, "%lld groups, of which %lld count, of %lld experts",
-                                (long long)moe->groups, (long long)moe->top_groups, (long long)moe->experts);
+            laser_config_refuse(config, keys->groups,
+                                "%lld groups, of which %lld count (%s), of %lld experts (%s)",
+                                (long long)moe->groups, (long long)moe->top_groups, keys->top_groups,
+                                (long long)moe->experts, keys->experts);
     }
 }
 

@@ -85,6 +85,9 @@ struct laser_moe_keys {
     enum laser_moe_score score;
     bool corrected, logit_corrected, groups_by_two, router_bias, expert_bias;
     const char *groups, *top_groups;
+    int64_t groups_otherwise, top_groups_otherwise; /* 0: 1 */
+    const char
+        *least_sum; /* below which the sum of the weights is not taken to be, where they are normalized */
     const char *scale;
     double scale_otherwise; /* 0: 1 */
     const char *jitter;
@@ -126,7 +129,7 @@ struct laser_family {
     enum laser_qk_norm qk_kind; /* where there is a norm; NONE: LASER_QK_NORM_HEADS */
     bool qk_norm_late, qk_norm_plain, qk_norm_turned, qk_norm_bias;
     bool gated, transposed, stacks_in_out, mixed_gate_up, embed_scaled, embed_norm_plain, masked, sinks;
-    bool mrope; /* positions of three parts, "mrope" */
+    bool mrope;                                         /* positions of three parts, "mrope" */
     bool rope_interleaved, rope_reversed, partial_rope; /* whether partial_rotary_factor is honoured */
     double theta, partial;                              /* defaults; theta 0: no rotary positions */
     const char *theta_key,
@@ -137,6 +140,7 @@ struct laser_family {
     enum laser_alibi alibi;
     int64_t position_offset;
     double eps;                          /* defaults */
+    int64_t value_size;                  /* default, with latents; 0: hidden / heads */
     int64_t kv_heads, head_size, window; /* defaults; 0: as many as heads, hidden / heads, none */
     const char *activation;              /* default */
     enum laser_window_rule window_rule;
@@ -158,6 +162,9 @@ const struct laser_family *laser_family_find(const char *model_type);
 
 /* NULL if models of this type are no wrappers of language models. */
 const struct laser_wrapper *laser_wrapper_find(const char *model_type);
+
+/* The wrappers one after another; NULL behind the last. */
+const struct laser_wrapper *laser_wrapper_at(int index);
 
 /* How a checkpoint with this config.json (of which text_config, where there is one, says more) holds its
  * matrices.  Never NULL. */

@@ -444,7 +444,7 @@ static const struct laser_moe_keys kolibri_moe = {.experts = "num_local_experts"
                                                   .columns = "moe_intermediate_size",
                                                   .shared = "shared_expert_intermediate_size",
                                                   .shared_otherwise = 512,
-                                                  .normalized = {"norm_topk_prob", true},
+                                                  .normalized = {"norm_topk_prob", false},
                                                   .score = LASER_MOE_SIGMOID,
                                                   .corrected = true,
                                                   .logit_corrected = true};
@@ -454,7 +454,7 @@ static const struct laser_moe_keys granite_shared_moe = {.experts = "num_local_e
                                                          .experts_otherwise = 8,
                                                          PER_TOKEN(2),
                                                          .shared = "shared_intermediate_size",
-                                                         .shared_otherwise = 1024,
+                                                         
                                                          .score = LASER_MOE_SOFTMAX_CHOSEN};
 static const struct laser_moe_keys olmoe_moe = {
     .experts = "num_experts", PER_TOKEN(8), .normalized = {"norm_topk_prob", false}};
@@ -485,7 +485,7 @@ static const struct laser_moe_keys ernie_moe = {.experts = "moe_num_experts",
                                                 .shared_counts = true,
                                                 .normalized = {NULL, true},
                                                 .corrected = true,
-                                                .sparse = LASER_SPARSE_INTERVAL};
+                                                .sparse = LASER_SPARSE_INTERVAL, .least_sum = "moe_norm_min"};
 #define V3_ROUTING                                                                                           \
     .columns = "moe_intermediate_size", .shared_counts = true, .score = LASER_MOE_SIGMOID,                   \
     .corrected = true, .groups_by_two = true, GROUPS, .scale = "routed_scaling_factor"
@@ -562,7 +562,7 @@ static const struct laser_moe_keys deepseek3_moe = {.experts = "n_routed_experts
                                                     V3_ROUTING,
                                                     .scale_otherwise = 2.5,
                                                     .sparse = LASER_SPARSE_AFTER_FIRST,
-                                                    .first = 3};
+                                                    .first = 3, .groups_otherwise = 8, .top_groups_otherwise = 4};
 static const struct laser_moe_keys gpt_oss_moe = {.experts = "num_local_experts",
                                                   .experts_otherwise = 128,
                                                   PER_TOKEN(4),
@@ -686,15 +686,15 @@ static const struct laser_family families[] = {
      .pattern_key = "sliding_window_pattern", .rope_rule = LASER_ROPE_IN_SLIDING_OR_ALL},
     {.model_type = "glm", .positions = 131072, .names = &glm_names, LLAMA_LIKE, .rope_interleaved = true,
      .partial = 0.5, .partial_rope = true, .eps = 1.5625e-7, TIED(false),
-     .q_bias = SWITCH("attention_bias", false), .kv_heads = 2, .head_size = 128},
+     .q_bias = SWITCH("attention_bias", true), .kv_heads = 2, .head_size = 128},
     {.model_type = "glm4", .positions = 131072, .names = &glm4_names, LLAMA_LIKE, .rope_interleaved = true,
      .partial = 0.5, .partial_rope = true, .eps = 1.5625e-7, TIED(false),
-     .q_bias = SWITCH("attention_bias", false), .kv_heads = 2, .head_size = 128},
+     .q_bias = SWITCH("attention_bias", true), .kv_heads = 2, .head_size = 128},
     {.model_type = "granite", .names = &llama_names, GRANITE_LIKE, TIED(false)},
     {.model_type = "granite_swa", .positions = 8192, .names = &granite_names, GRANITE_LIKE, .eps = 1e-5,
      TIED(true), .sinks = true, .kv_heads = 4, .window = 128, .window_rule = LASER_WINDOW_AFTER, .pattern = 4,
      .finish = laser_finish_layer_thetas},
-    {.model_type = "helium", .positions = 4096, .names = &llama_names, LLAMA_LIKE, .theta = 100000,
+    {.model_type = "helium", .mlp_bias = SWITCH("mlp_bias", false), .positions = 4096, .names = &llama_names, LLAMA_LIKE, .theta = 100000,
      .rope_interleaved = true, .eps = 1e-8, TIED(false), .q_bias = SWITCH("attention_bias", false),
      .kv_heads = 20, .head_size = 128},
     {.model_type = "hunyuan_v1_dense", .names = &hunyuan_names, LLAMA_LIKE, .eps = 1e-5, TIED(false),
@@ -776,7 +776,7 @@ static const struct laser_family families[] = {
     {.model_type = "flex_olmo", .positions = 4096, .aliases = laser_config_aliases_local_experts,
      .names = &olmo2_names, LLAMA_LIKE, .theta = 500000, .eps = 1e-6, TIED(false), ATTENTION_BIAS,
      .qk_norm = ALWAYS, .qk_kind = LASER_QK_NORM_WHOLE, .moe = &flex_olmo_moe},
-    {.model_type = "dots1", .aliases = laser_config_aliases_routed_experts, .names = &qwen3_names, LLAMA_LIKE,
+    {.model_type = "dots1", .kv_heads = 32, .aliases = laser_config_aliases_routed_experts, .names = &qwen3_names, LLAMA_LIKE,
      .eps = 1e-6, TIED(false), ATTENTION_BIAS, .qk_norm = ALWAYS, .window = 4096,
      .window_rule = LASER_WINDOW_BORDER, .moe = &dots1_moe},
     {.model_type = "ernie4_5_moe", .positions = 131072, .aliases = laser_config_aliases_ernie_moe,
@@ -850,7 +850,7 @@ static const struct laser_family families[] = {
     {.model_type = "gpt_bigcode", .positions = 1024, .aliases = laser_config_aliases_gpt, .names = &gpt2_names,
      .keys = &gpt_keys, GPT_LIKE, .activation = "gelu_pytorch_tanh", .qkv_layout = LASER_QKV_STACKED,
      .stored = {.fused = LASER_FUSED_BIGCODE}, TIED(true), ALL_BIASES, .finish = laser_finish_bigcode},
-    {.model_type = "gpt_neo", .aliases = laser_config_aliases_gpt_neo, .names = &gpt_neo_names,
+    {.model_type = "gpt_neo", .guards = laser_config_guards_gpt_neo, .aliases = laser_config_aliases_gpt_neo, .names = &gpt_neo_names,
      .keys = &gpt_neo_keys, GPT_LIKE, TIED(true), .o_bias = ALWAYS, .mlp_bias = ALWAYS,
      .finish = laser_finish_gpt_neo},
     {.model_type = "codegen", .aliases = laser_config_aliases_gpt, .names = &gptj_names, .keys = &gpt_keys,
@@ -877,21 +877,19 @@ static const struct laser_family families[] = {
      .partial_key = "rotary_pct", .finish = laser_finish_japanese},
 
     /* latent attention */
-    {.model_type = "deepseek_v2", .aliases = laser_config_aliases_deepseek2, LATENT_LIKE, .eps = 1e-6,
+    {.model_type = "deepseek_v2", .value_size = 128, .aliases = laser_config_aliases_deepseek2, LATENT_LIKE, .eps = 1e-6,
      TIED(false), .mlp_bias = SWITCH("mlp_bias", false), .moe = &deepseek2_moe,
      .finish = laser_finish_deepseek2},
-    {.model_type = "deepseek_v3", .positions = 4096, .aliases = laser_config_aliases_routed_experts,
+    {.model_type = "deepseek_v3", .value_size = 128, .positions = 4096, .aliases = laser_config_aliases_routed_experts,
      LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &deepseek3_moe, .finish = laser_finish_latent},
-    {.model_type = "glm4_moe_lite", .positions = 202752, .aliases = laser_config_aliases_routed_experts,
+    {.model_type = "glm4_moe_lite", .value_size = 256, .positions = 202752, .aliases = laser_config_aliases_glm4_lite,
      LATENT_LIKE, .eps = 1e-5, TIED(false), .moe = &glm4_lite_moe, .finish = laser_finish_latent},
-    {.model_type = "youtu", .positions = 131072, LATENT_LIKE, .eps = 1e-6, TIED(true),
+    {.model_type = "youtu", .value_size = 128, .positions = 131072, LATENT_LIKE, .eps = 1e-6, TIED(true),
      .finish = laser_finish_latent},
-    {.model_type = "minicpm3", .positions = 32768, LATENT_LIKE, .rope_interleaved = false, .eps = 1e-5,
+    {.model_type = "minicpm3", .mlp_bias = SWITCH("mlp_bias", false), .positions = 32768, LATENT_LIKE, .rope_interleaved = false, .eps = 1e-5,
      TIED(true), .options = {{"scale_emb", LASER_SETS_EMBED_SCALE, 12}}, .finish = laser_finish_minicpm3},
 
     /* inside of wrappers; their positions have three parts, which are the same for text */
-    {.model_type = "qwen2_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
-     TIED(false), .q_bias = ALWAYS, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
     {.model_type = "qwen2_5_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
      TIED(false), .q_bias = ALWAYS, .kv_heads = 8, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
     {.model_type = "qwen3_vl_text", .names = &qwen3_names, LLAMA_LIKE, .positions = 128000, .theta = 500000, .eps = 1e-6,
@@ -910,21 +908,12 @@ static const struct laser_family families[] = {
 #define INSIDE .prefixes = {"language_model.model.", "model.language_model.", "model.text_model.", "model."}, \
     .heads = {"language_model.lm_head", "lm_head"}
 static const struct laser_wrapper wrappers[] = {
-    {.model_type = "aya_vision", .text_type = "cohere2", INSIDE},
     {.model_type = "gemma3", .text_type = "gemma3_text", INSIDE},
-    {.model_type = "idefics3", .text_type = "llama", INSIDE},
-    {.model_type = "internvl", .text_type = "qwen2", INSIDE},
     {.model_type = "llama4", .text_type = "llama4_text", INSIDE},
     {.model_type = "llava", .text_type = "llama", INSIDE},
-    {.model_type = "llava_next", .text_type = "llama", INSIDE},
-    {.model_type = "llava_onevision", .text_type = "qwen2", INSIDE},
     {.model_type = "mistral3", .text_type = "mistral", INSIDE},
-    {.model_type = "paligemma", .text_type = "gemma", INSIDE},
     {.model_type = "qwen2_5_vl", .text_type = "qwen2_5_vl_text", INSIDE},
-    {.model_type = "qwen2_vl", .text_type = "qwen2_vl_text", INSIDE},
     {.model_type = "qwen3_vl", .text_type = "qwen3_vl_text", INSIDE},
-    {.model_type = "smolvlm", .text_type = "llama", INSIDE},
-    {.model_type = "vipllava", .text_type = "llama", INSIDE},
 };
 /* clang-format on */
 
@@ -943,6 +932,11 @@ const struct laser_family *laser_family_find(const char *model_type)
     const struct laser_family *row = find_row(model_type);
 
     return row && row->names ? row : NULL;
+}
+
+const struct laser_wrapper *laser_wrapper_at(int index)
+{
+    return (size_t)index < sizeof wrappers / sizeof wrappers[0] ? &wrappers[index] : NULL;
 }
 
 const struct laser_wrapper *laser_wrapper_find(const char *model_type)

@@ -46,8 +46,10 @@ void laser_finish_gptj(struct laser_config *config, struct laser_arch *arch)
         laser_config_refuse(config, "rotary_dim", "expected an even number up to the head size %lld",
                             (long long)arch->head_size);
     if (arch->qkv_layout == LASER_QKV_QUARTERS && arch->heads % 4 != 0)
-        laser_config_refuse(config, "n_head", "%lld is no multiple of 4, as the layout of qkv_proj needs",
-                            (long long)arch->heads);
+        laser_config_refuse(
+            config, "n_head",
+            "%lld is no multiple of 4, as the layout of qkv_proj needs of num_attention_heads",
+            (long long)arch->heads);
     turn_all(arch);
 }
 
@@ -220,31 +222,34 @@ void laser_finish_gpt_oss(struct laser_config *config, struct laser_arch *arch)
 void laser_finish_layer_thetas(struct laser_config *config, struct laser_arch *arch)
 {
     json_t *list = laser_config_value(config, "layer_rope_theta");
+    double thetas[2] = {0, 0};
 
     if (!list)
         return;
     if (!json_is_array(list) || (int64_t)json_array_size(list) != arch->layers) {
-        laser_config_refuse(config, "layer_rope_theta", "expected a list of %lld numbers",
+        laser_config_refuse(config, "layer_rope_theta", "expected a list of %lld numbers (num_hidden_layers)",
                             (long long)arch->layers);
         return;
     }
     for (int64_t i = 0; i < arch->layers; i++) {
         double theta = json_number_value(json_array_get(list, (size_t)i));
+        int which = theta == 0 ? 0 : thetas[0] == 0 || thetas[0] == theta ? 1 : 2;
 
-        arch->rope_of[i] = 0;
-        if (theta == arch->rope.theta) {
-            arch->rope_of[i] = 1;
-        } else if (theta != 0) {
-            if (arch->local_rope.kind == LASER_ROPE_NONE) {
-                arch->local_rope = arch->rope;
-                arch->local_rope.theta = theta;
-                arch->local_rope.short_factor = arch->local_rope.long_factor = NULL;
-            }
-            arch->rope_of[i] = 2;
-            if (theta != arch->local_rope.theta || arch->rope.kind == LASER_ROPE_LONGROPE)
-                laser_config_refuse(config, "layer_rope_theta", "more than two bases are not supported");
-        }
+        if (which > 0 && thetas[which - 1] == 0)
+            thetas[which - 1] = theta;
+        if (which > 0 && thetas[which - 1] != theta)
+            laser_config_refuse(config, "layer_rope_theta", "more than two bases are not supported");
+        arch->rope_of[i] = (unsigned char)which;
     }
+    if (thetas[0] != 0)
+        arch->rope.theta = thetas[0];
+    if (thetas[1] == 0)
+        return;
+    if (arch->rope.kind == LASER_ROPE_LONGROPE || arch->rope.kind == LASER_ROPE_DYNAMIC)
+        laser_config_refuse(config, "layer_rope_theta", "two bases are not supported with this rope_type");
+    arch->local_rope = arch->rope;
+    arch->local_rope.short_factor = arch->local_rope.long_factor = NULL;
+    arch->local_rope.theta = thetas[1];
 }
 
 void laser_finish_stated_rope(struct laser_config *config, struct laser_arch *arch)

@@ -155,7 +155,8 @@ static void read_object(struct laser_config *scaling, const struct laser_family 
     read_rotated(scaling, family, partial, arch->latent.turned ? arch->latent.turned : arch->head_size, rope);
     rope->original_positions = laser_config_integer(scaling, "original_max_position_embeddings",
                                                     rope->max_positions, 1, INT64_C(1) << 40);
-    if (original > 0)
+    if (original > 0 && !(json_object_get(scaling->object, "original_max_position_embeddings") &&
+                          json_object_get(scaling->object, "long_mscale"))) /* PhiMoE's own word counts */
         rope->original_positions = original;
     if (rope->kind == LASER_ROPE_DYNAMIC && rope->rotated <= 2)
         laser_config_refuse(scaling, "rope_type", "dynamic scaling needs heads of more than 2 elements");

@@ -39,7 +39,8 @@ enum {
     LASER_IN_SHOW = 1 << LASER_COMMAND_SHOW,
     LASER_IN_REPORT = 1 << LASER_COMMAND_REPORT,
     LASER_IN_EXPORT = 1 << LASER_COMMAND_EXPORT,
-    LASER_IN_GENERATE = 1 << LASER_COMMAND_GENERATE
+    LASER_IN_GENERATE = 1 << LASER_COMMAND_GENERATE,
+    LASER_IN_MODELS = 1 << LASER_COMMAND_MODELS
 };
 
 /* A key.  Where the words of an enum or list are limited, words names them, separated by '|'. */

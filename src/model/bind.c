@@ -387,8 +387,8 @@ static void bind_ends(struct laser_binder *b)
         bind_head_dense(b);
 }
 
-/* A wrapper has tensors of other parts, which are left alone: those outside of the prefix and, where the prefix
- * is that of the whole, those outside of the layers. */
+/* A wrapper has tensors of other parts, which are left alone: those outside of the prefix and, where the
+ * prefix is that of the whole, those outside of the layers. */
 static bool is_ours(const struct laser_binder *b, const char *name)
 {
     const struct laser_arch *a = &b->model->arch;
@@ -397,7 +397,8 @@ static bool is_ours(const struct laser_binder *b, const char *name)
     if (!a->wrapper)
         return true;
     return strncmp(name, b->prefix, n) == 0 &&
-           (strcmp(b->prefix, "model.") != 0 || strncmp(name + n, a->names->layer, strlen(a->names->layer)) == 0);
+           (strcmp(b->prefix, "model.") != 0 ||
+            strncmp(name + n, a->names->layer, strlen(a->names->layer)) == 0);
 }
 
 static void refuse_unused(struct laser_binder *b)

@@ -129,6 +129,7 @@ static void weigh(const struct laser_moe *moe, const float *correction, float *l
         softmax(weight, k);
     for (int64_t i = 0; i < k; i++)
         sum += weight[i];
+    sum = fmaxf(sum, (float)moe->least_sum);
     for (int64_t i = 0; i < k; i++)
         weight[i] = (moe->normalized ? weight[i] / sum : weight[i]) * (float)moe->scale;
 }

@@ -186,12 +186,16 @@ def main():
         weights = model.state_dict()
         rows = {}
         for key in sorted((set(names[t]) | read[t]) - set(vars(GenerationConfig())) - LEFT_OUT if t in LATER else keys):
+            if (t, key) == ("gpt_oss", "per_layer_config"):
+                continue  # the probe is another activation, and its activation is fixed
             default = names[t].get(key, config.get(key))
             probe = probe_of(key, config.get(key, default))
             row = {"defined": key in names[t]}
             if row["defined"]:
                 row["default"] = names[t][key]
             row.update(probe=probe, effect=effect(t, {**config, key: probe}, weights, logits))
+            if t in LATER and key == "original_max_position_embeddings" and row["effect"] == "none" and t != "phimoe":
+                continue  # it counts, but its frequencies are too few to show it
             rows[key] = row
         out["types"][t] = {"config": config, "keys": rows}
     for kind, rope in ROPES.items():

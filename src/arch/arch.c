@@ -117,6 +117,21 @@ static void read_latent(struct laser_config *config, const struct laser_family *
         arch->head_size = latent->value;
 }
 
+static void read_delta(struct laser_config *config, struct laser_arch *arch)
+{
+    struct laser_delta *d = &arch->delta;
+
+    d->key_heads = laser_config_integer(config, "linear_num_key_heads", 16, 1, 1 << 16);
+    d->value_heads = laser_config_integer(config, "linear_num_value_heads", 32, 1, 1 << 16);
+    d->key_size = laser_config_integer(config, "linear_key_head_dim", 128, 1, 1 << 16);
+    d->value_size = laser_config_integer(config, "linear_value_head_dim", 128, 1, 1 << 16);
+    d->kernel = laser_config_integer(config, "linear_conv_kernel_dim", 4, 1, 1 << 10);
+    if (d->value_heads % d->key_heads != 0)
+        laser_config_refuse(config, "linear_num_value_heads",
+                            "%lld is no multiple of linear_num_key_heads %lld", (long long)d->value_heads,
+                            (long long)d->key_heads);
+}
+
 static void set_option(struct laser_arch *arch, enum laser_sets sets, double value)
 {
     switch (sets) {
@@ -196,6 +211,7 @@ static void copy_row(const struct laser_family *family, struct laser_arch *arch)
     arch->mixed_gate_up = family->mixed_gate_up;
     arch->gated = family->gated;
     arch->sinks = family->sinks;
+    arch->attention_gate = family->attention_gate;
     arch->alibi = family->alibi;
     arch->alibi_most = 8;
     arch->position_offset = family->position_offset;
@@ -252,7 +268,8 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     arch->window = calloc(layers, sizeof *arch->window);
     arch->sparse = calloc(layers, sizeof *arch->sparse);
     arch->rope_of = calloc(layers, sizeof *arch->rope_of);
-    if (!arch->window || !arch->sparse || !arch->rope_of) {
+    arch->linear = calloc(layers, sizeof *arch->linear);
+    if (!arch->window || !arch->sparse || !arch->rope_of || !arch->linear) {
         config->result = laser_error_set(config->err, LASER_ENOMEM, config->path, "no memory for %lld layers",
                                          (long long)arch->layers);
         return;
@@ -260,6 +277,8 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     if (family->qkv_layout == LASER_QKV_LATENT)
         read_latent(config, family, arch);
     copy_row(family, arch);
+    if (family->delta)
+        read_delta(config, arch);
     read_switches(config, family, arch);
     read_options(config, family, arch);
     if (family->masked)
@@ -393,6 +412,8 @@ void laser_arch_free(struct laser_arch *arch)
     free(arch->window);
     free(arch->sparse);
     free(arch->rope_of);
+    free(arch->linear);
+    arch->linear = NULL;
     arch->window = NULL;
     arch->sparse = NULL;
     arch->rope_of = NULL;

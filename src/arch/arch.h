@@ -111,6 +111,12 @@ struct laser_latent {
     double norm_eps;
 };
 
+/* The gated delta rule (arXiv 2412.06464) in place of attention: a state of key_size x value_size for each
+ * value head, behind a causal convolution of `kernel` tokens. */
+struct laser_delta {
+    int64_t key_heads, value_heads, key_size, value_size, kernel; /* key_heads 0: no layer has it */
+};
+
 /* Scores of late queries grow: x (1 + scale log(1 + floor((position + offset) / floor))). */
 struct laser_temperature {
     double scale, floor; /* scale 0: none */
@@ -130,6 +136,10 @@ struct laser_names {
     const char *o_bias_last; /* full name of a bias of o that the last layer alone has */
     const char *sinks;       /* full name */
     const char *q_down, *q_down_norm, *kv_down, *kv_down_norm, *kv_up; /* latent; q is then the way up */
+    const char *delta_qkvz, *delta_ba; /* by key head: query, key, values, gates; beta, decay */
+    const char *delta_qkv, *delta_z, *delta_b, *delta_a;          /* or each for itself */
+    const char *delta_conv, *delta_dt, *delta_decay, *delta_norm; /* full names */
+    const char *delta_out;
     const char *gate, *up, *gate_up, *down;
     const char *activation; /* of parameters: alpha_p, alpha_n, beta, eps below it */
     const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert as layer */
@@ -137,6 +147,7 @@ struct laser_names {
     const char *stack_gate_up_bias, *stack_down_bias;
     const char *correction; /* bias of the choice of experts, full name */
     const char *shared_gate, *shared_up, *shared_gate_up, *shared_down, *shared_router;
+    const char *foreign;    /* beginning of names of other parts (predictors of more tokens), or NULL */
     const char *ignored[8]; /* endings of tensors that hold no weights (masks, frequencies) */
 };
 
@@ -198,10 +209,13 @@ struct laser_arch {
     enum laser_alibi alibi;
     double alibi_most; /* MPT: the exponent of the smallest slope */
     struct laser_latent latent;
+    bool attention_gate; /* queries come with gates of the attention's output */
+    struct laser_delta delta;
 
     int64_t *window;        /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
     bool chunked;           /* the windows are chunks: a token sees its own, up to itself */
     unsigned char *rope_of; /* [L] 0: no rotary positions, 1: rope, 2: local_rope.  Owned. */
+    bool *linear;           /* [L] whether the layer has the delta rule instead of attention.  Owned. */
     bool *sparse;           /* [L] whether the layer has experts.  Owned. */
     struct laser_moe moe;
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */

@@ -128,6 +128,7 @@ struct laser_family {
     struct laser_switch tied, q_bias, o_bias, mlp_bias, head_bias, qk_norm;
     enum laser_qk_norm qk_kind; /* where there is a norm; NONE: LASER_QK_NORM_HEADS */
     bool qk_norm_late, qk_norm_plain, qk_norm_turned, qk_norm_bias;
+    bool delta, attention_gate;
     bool gated, transposed, stacks_in_out, mixed_gate_up, embed_scaled, embed_norm_plain, masked, sinks;
     bool mrope;                                         /* positions of three parts, "mrope" */
     bool rope_interleaved, rope_reversed, partial_rope; /* whether partial_rotary_factor is honoured */

@@ -234,6 +234,18 @@ NAMES(llama4) = {LLAMA_ENDS,
 NAMES(deepseek) = {LLAMA_ENDS, LLAMA_LAYER,    LATENT_QKV, GATED_MLP,
                    EXPERTS,    SHARED_EXPERTS, CORRECTION, NO_FREQUENCIES};
 
+#define DELTA                                                                                                \
+    .delta_conv = "linear_attn.conv1d.weight", .delta_dt = "linear_attn.dt_bias",                            \
+    .delta_decay = "linear_attn.A_log", .delta_norm = "linear_attn.norm.weight",                             \
+    .delta_out = "linear_attn.out_proj", .foreign = "mtp."
+NAMES(qwen3_next) = {LLAMA_ENDS, LLAMA_LAYER, SEPARATE_QKV, GATED_MLP, QK_NORMS, EXPERTS, SHARED_EXPERT,
+    .shared_router = "mlp.shared_expert_gate", DELTA, .delta_qkvz = "linear_attn.in_proj_qkvz",
+    .delta_ba = "linear_attn.in_proj_ba"};
+NAMES(qwen3_5) = {LLAMA_ENDS, .prefix = {"model.", "model.language_model."}, LLAMA_LAYER, SEPARATE_QKV, GATED_MLP,
+    QK_NORMS, EXPERTS, SHARED_EXPERT, .shared_router = "mlp.shared_expert_gate", DELTA,
+    .delta_qkv = "linear_attn.in_proj_qkv", .delta_z = "linear_attn.in_proj_z", .delta_b = "linear_attn.in_proj_b",
+    .delta_a = "linear_attn.in_proj_a"};
+
 NAMES(gpt2) = {.prefix = {"transformer.", ""},
                .layer = "h.",
                .embed = "wte",
@@ -421,6 +433,14 @@ static const struct laser_moe_keys qwen2_moe = {.experts = "num_experts",
                                                 .shared_gated = true,
                                                 .normalized = {"norm_topk_prob", false},
                                                 .sparse = LASER_SPARSE_STEP};
+static const struct laser_moe_keys qwen3_next_moe = {
+    .experts = "num_experts", .experts_otherwise = 512, PER_TOKEN(10), .columns = "moe_intermediate_size",
+    .shared = "shared_expert_intermediate_size", .shared_otherwise = 512, .shared_gated = true,
+    .normalized = {"norm_topk_prob", true}, .sparse = LASER_SPARSE_STEP};
+static const struct laser_moe_keys qwen3_5_moe = {
+    .experts = "num_experts", .experts_otherwise = 256, PER_TOKEN(8), .columns = "moe_intermediate_size",
+    .shared = "shared_expert_intermediate_size", .shared_otherwise = 512, .shared_gated = true,
+    .normalized = {NULL, true}, .sparse = LASER_SPARSE_ALL};
 static const struct laser_moe_keys qwen3_moe = {.experts = "num_local_experts",
                                                 PER_TOKEN(8),
                                                 .columns = "moe_intermediate_size",
@@ -889,6 +909,18 @@ static const struct laser_family families[] = {
     {.model_type = "minicpm3", .mlp_bias = SWITCH("mlp_bias", false), .positions = 32768, LATENT_LIKE, .rope_interleaved = false, .eps = 1e-5,
      TIED(true), .options = {{"scale_emb", LASER_SETS_EMBED_SCALE, 12}}, .finish = laser_finish_minicpm3},
 
+    /* the gated delta rule */
+    {.model_type = "qwen3_next", .names = &qwen3_next_names, LLAMA_LIKE, .positions = 32768, .eps = 1e-6, TIED(false),
+     ATTENTION_BIAS, .delta = true, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 2,
+     .head_size = 256, .partial = 0.25, .partial_rope = true, .window_rule = LASER_WINDOW_LISTED, .moe = &qwen3_next_moe},
+    {.model_type = "qwen3_5_text", .names = &qwen3_5_names, LLAMA_LIKE, .positions = 32768, .eps = 1e-6, TIED(false),
+     ATTENTION_BIAS, .delta = true, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 4,
+     .head_size = 256, .partial = 0.25, .partial_rope = true, .mrope = true, .window_rule = LASER_WINDOW_LISTED},
+    {.model_type = "qwen3_5_moe_text", .names = &qwen3_5_names, LLAMA_LIKE, .positions = 32768, .eps = 1e-6, TIED(false),
+     ATTENTION_BIAS, .delta = true, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 2,
+     .head_size = 256, .partial = 0.25, .partial_rope = true, .mrope = true, .window_rule = LASER_WINDOW_LISTED,
+     .keys = &expert_keys, .moe = &qwen3_5_moe},
+
     /* inside of wrappers; their positions have three parts, which are the same for text */
     {.model_type = "qwen2_5_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
      TIED(false), .q_bias = ALWAYS, .kv_heads = 8, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
@@ -913,6 +945,8 @@ static const struct laser_wrapper wrappers[] = {
     {.model_type = "llava", .text_type = "llama", INSIDE},
     {.model_type = "mistral3", .text_type = "mistral", INSIDE},
     {.model_type = "qwen2_5_vl", .text_type = "qwen2_5_vl_text", INSIDE},
+    {.model_type = "qwen3_5", .text_type = "qwen3_5_text", INSIDE},
+    {.model_type = "qwen3_5_moe", .text_type = "qwen3_5_moe_text", INSIDE},
     {.model_type = "qwen3_vl", .text_type = "qwen3_vl_text", INSIDE},
 };
 /* clang-format on */

@@ -218,14 +218,28 @@ static int project(const struct laser_model *m, struct laser_model_workspace *ws
     return result;
 }
 
+/* ws->context times the sigmoid of the gates. */
+static void apply_gate(struct laser_model_workspace *ws, const struct laser_layer *layer, int64_t n,
+                       const float *x, int64_t hidden)
+{
+    laser_part_apply(&layer->gate, n, x, hidden, ws->raised, layer->gate.out, LASER_STORE, &ws->scratch);
+    for (int64_t i = 0; i < n * layer->gate.out; i++)
+        ws->context[i] /= 1 + expf(-ws->raised[i]);
+}
+
 int laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
                           const struct laser_layer *layer, const struct laser_model_batch *batch,
                           const float *x, float *out, enum laser_output output, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
     int64_t n = laser_model_batch_tokens(batch), width = m->heads.count * laser_arch_value_size(a);
-    int result = project(m, ws, layer, n, x, err);
+    int result;
 
+    if (laser_part_present(&layer->delta.norm)) {
+        laser_model_delta(m, ws, layer, batch, x, out, output);
+        return LASER_OK;
+    }
+    result = project(m, ws, layer, n, x, err);
     if (result != LASER_OK)
         return result;
     if (m->heads.count > 0) {
@@ -236,6 +250,8 @@ int laser_model_attention(const struct laser_model *m, struct laser_model_worksp
     }
     if (a->latent.kv_rank)
         laser_model_latent_close(m, ws, n);
+    if (laser_part_present(&layer->gate))
+        apply_gate(ws, layer, n, x, a->hidden);
     laser_model_project(&layer->o, &layer->o_bias, n, ws->context, width, a->hidden, out, output,
                         &ws->scratch);
     return LASER_OK;

@@ -94,6 +94,8 @@ bool laser_model_cache_serves(const struct laser_model *m, const struct laser_mo
 {
     const struct laser_rope *rope = &m->arch.rope;
 
+    if (cache->length > 0 && m->arch.delta.key_heads > 0)
+        return false; /* its states are not kept */
     if (cache->length == 0 || !laser_rope_depends_on_length(rope))
         return true;
     if (rope->kind == LASER_ROPE_DYNAMIC)

@@ -46,10 +46,18 @@ struct laser_latent_parts {
     struct laser_norm q_norm, kv_norm;
 };
 
+/* The gated delta rule, delta.c: `in` gives, for this shard's heads, queries, keys, values, gates, beta,
+ * decay. */
+struct laser_delta_parts {
+    struct laser_part in, conv, dt, decay, norm, out;
+};
+
 struct laser_layer {
     struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
     struct laser_part qkv, qkv_bias, o, o_bias;
     struct laser_latent_parts latent;
+    struct laser_part gate; /* of the attention's output */
+    struct laser_delta_parts delta;
     struct laser_part sinks;
     struct laser_part activation; /* 4 parameters */
     struct laser_mlp mlp;         /* where the layer is dense */
@@ -73,8 +81,9 @@ struct laser_model {
     const struct laser_checkpoint *checkpoint;
     enum laser_precision precision;
     struct laser_share heads, kv_heads, vocabulary, positions;
-    int *kv_of_head; /* [heads.count] */
-    float *slopes;   /* [heads.count] or NULL */
+    struct laser_share delta_heads; /* key heads of the delta rule */
+    int *kv_of_head;                /* [heads.count] */
+    float *slopes;                  /* [heads.count] or NULL */
 
     struct laser_part embed, position_table, type_table, head, head_bias;
     struct laser_part head_dense, head_dense_bias; /* masked: before the head, on every shard */
@@ -109,12 +118,14 @@ struct laser_model_workspace {
     float *up;      /* [mlp_tokens, 2 columns or columns] */
     float *cosines, *sines, *frequencies;
     float *local_cosines, *local_sines; /* of arch.local_rope */
-    float *latent, *raised;             /* latent.c: [N, longest latent], [N, widest way up] */
-    int64_t table_first;                /* position of the first row of the tables */
-    int64_t table_length;               /* rows that are valid */
-    struct laser_head_token *tokens;    /* [N] */
-    float *pairs;                       /* [2 N] */
-    int64_t *targets;                   /* [N] */
+    float *latent,
+        *raised;  /* latent.c: [N, longest latent], [N, widest way up]; or gates, or delta.c's inputs */
+    float *state; /* delta.c: one head's */
+    int64_t table_first;             /* position of the first row of the tables */
+    int64_t table_length;            /* rows that are valid */
+    struct laser_head_token *tokens; /* [N] */
+    float *pairs;                    /* [2 N] */
+    int64_t *targets;                /* [N] */
     /* experts */
     float *gathered, *expert_out; /* [mlp_tokens, H] */
     float *router, *choice;       /* [N, E], [E] */
@@ -229,6 +240,19 @@ int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_w
 void laser_model_moe(const struct laser_model *model, struct laser_model_workspace *ws,
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
+
+/* delta.c: as laser_model_attention, of a layer with the delta rule. */
+void laser_model_delta(const struct laser_model *model, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                       float *out, enum laser_output output);
+
+/* Values of the delta rule on this shard: heads x size. */
+static inline int64_t laser_delta_width(const struct laser_model *m)
+{
+    const struct laser_delta *d = &m->arch.delta;
+
+    return d->key_heads ? m->delta_heads.count * (d->value_heads / d->key_heads) * d->value_size : 0;
+}
 
 /* Elements of a head's value. */
 static inline int64_t laser_arch_value_size(const struct laser_arch *arch)

@@ -47,6 +47,16 @@ static void visit_latent(const struct visit *v, struct laser_latent_parts *laten
     visit_one(v, &latent->kv_up, NULL, v->model->precision);
 }
 
+static void visit_delta(const struct visit *v, struct laser_delta_parts *delta)
+{
+    visit_one(v, &delta->conv, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->dt, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->decay, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->norm, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->in, NULL, v->model->precision);
+    visit_one(v, &delta->out, NULL, v->model->precision);
+}
+
 /* Routers stay in float32: a rounded router would choose other experts. */
 static void visit_layer(const struct visit *v, struct laser_layer *layer)
 {
@@ -58,6 +68,8 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_norm(v, &layer->k_norm);
     visit_linear(v, &layer->qkv, &layer->qkv_bias);
     visit_latent(v, &layer->latent);
+    visit_one(v, &layer->gate, NULL, v->model->precision);
+    visit_delta(v, &layer->delta);
     visit_one(v, &layer->sinks, NULL, LASER_FLOAT32);
     visit_linear(v, &layer->o, &layer->o_bias);
     visit_one(v, &layer->activation, NULL, LASER_FLOAT32);

@@ -32,6 +32,8 @@ static int split(struct laser_model *m, struct laser_error *err)
 
     m->heads = laser_share_of(a->heads, index, count, 1);
     m->kv_heads = laser_share_kv_heads(a, m->heads);
+    if (a->delta.key_heads > 0)
+        m->delta_heads = laser_share_of(a->delta.key_heads, index, count, 1);
     m->vocabulary = laser_share_of(a->vocabulary, index, count, 32);
     m->positions = a->names->positions
                        ? laser_share_of(a->max_positions + a->position_offset, index, count, 1)
@@ -73,6 +75,8 @@ bool laser_arch_ignores(const struct laser_arch *arch, const char *tensor)
 {
     size_t n = strlen(tensor);
 
+    if (arch->names->foreign && strncmp(tensor, arch->names->foreign, strlen(arch->names->foreign)) == 0)
+        return true;
     for (int i = 0; i < 8 && arch->names->ignored[i]; i++) {
         size_t tail = strlen(arch->names->ignored[i]);
         if (n >= tail && strcmp(tensor + n - tail, arch->names->ignored[i]) == 0)
@@ -213,7 +217,7 @@ int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t 
 
 bool laser_arch_continues(const struct laser_arch *arch)
 {
-    return !arch->masked && !laser_rope_depends_on_length(&arch->rope);
+    return !arch->masked && !laser_rope_depends_on_length(&arch->rope) && arch->delta.key_heads == 0;
 }
 
 int64_t laser_model_batch_tokens(const struct laser_model_batch *batch)

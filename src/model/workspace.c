@@ -41,6 +41,8 @@ static void latent_widths(const struct laser_model *m, int64_t *latent, int64_t 
 
     *latent = larger(l->q_rank, l->kv_rank + l->turned);
     *raised = m->heads.count * (l->plain + larger(l->turned, l->value));
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        *raised = larger(*raised, larger(m->layers[i].gate.out, m->layers[i].delta.in.out));
 }
 
 static void cut(struct laser_model_workspace *ws, unsigned char *base)
@@ -54,7 +56,7 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     ws->normed = take(base, &used, n * h, sizeof(float));
     ws->sum = take(base, &used, n * h, sizeof(float));
     ws->qkv = take(base, &used, n * (m->heads.count + 2 * m->kv_heads.count) * d, sizeof(float));
-    ws->context = take(base, &used, n * m->heads.count * d, sizeof(float));
+    ws->context = take(base, &used, n * larger(m->heads.count * d, laser_delta_width(m)), sizeof(float));
     if (laser_arch_continues(a))
         ws->chain = take(base, &used, n * 2 * m->kv_heads.count * d, sizeof(float));
     ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
@@ -64,10 +66,9 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     ws->local_cosines = take(base, &used, n * local, sizeof(float));
     ws->local_sines = take(base, &used, n * local, sizeof(float));
     latent_widths(m, &latent, &raised);
-    if (a->latent.kv_rank > 0) {
-        ws->latent = take(base, &used, n * latent, sizeof(float));
-        ws->raised = take(base, &used, n * raised, sizeof(float));
-    }
+    ws->latent = take(base, &used, n * latent, sizeof(float));
+    ws->raised = take(base, &used, n * raised, sizeof(float));
+    ws->state = take(base, &used, (a->delta.key_size + 1) * a->delta.value_size, sizeof(float));
     ws->tokens = take(base, &used, n, sizeof *ws->tokens);
     ws->pairs = take(base, &used, 2 * n, sizeof(float));
     ws->targets = take(base, &used, n, sizeof(int64_t));
@@ -103,7 +104,8 @@ static int64_t layer_scratch(const struct laser_model *m, const struct laser_lay
         larger(bytes, larger(part_scratch(&layer->latent.q_down, n), part_scratch(&layer->latent.q_up, n)));
     bytes =
         larger(bytes, larger(part_scratch(&layer->latent.kv_down, n), part_scratch(&layer->latent.kv_up, n)));
-    bytes = larger(bytes, mlp_scratch(&layer->mlp, mlp_n));
+    bytes = larger(bytes, larger(part_scratch(&layer->delta.in, n), part_scratch(&layer->delta.out, n)));
+    bytes = larger(bytes, larger(part_scratch(&layer->gate, n), mlp_scratch(&layer->mlp, mlp_n)));
     bytes = larger(bytes, mlp_scratch(&layer->shared, mlp_n));
     bytes = larger(bytes, part_scratch(&layer->router, n));
     bytes = larger(bytes, part_scratch(&layer->shared_router, mlp_n));

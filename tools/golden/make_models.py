@@ -302,6 +302,18 @@ CASES.update({
     "glm4_moe_lite": case("glm4_moe_lite", **dict(V3, **LATENT)),
 })
 
+DELTA = dict(num_attention_heads=4, num_key_value_heads=2, head_dim=8, hidden_size=16, linear_num_key_heads=2,
+             linear_num_value_heads=4, linear_key_head_dim=5, linear_value_head_dim=6, num_hidden_layers=2,
+             layer_types=["linear_attention", "full_attention"], rope_parameters=rope("default", partial_rotary_factor=0.25))
+DELTA_EXPERTS = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)
+MROPE = rope("default", partial_rotary_factor=0.5, mrope_section=[1, 1, 0])
+CASES.update({
+    "qwen3_next": case("qwen3_next", **DELTA, **DELTA_EXPERTS),
+    "qwen3_5_text": case("qwen3_5_text", **dict(DELTA, num_hidden_layers=3, layer_types=None,
+                                                full_attention_interval=3, rope_parameters=MROPE)),
+    "qwen3_5_moe_text": case("qwen3_5_moe_text", **dict(DELTA, rope_parameters=MROPE), **DELTA_EXPERTS),
+})
+
 # Language models inside of wrappers; the other parts are as small as they can be.
 SIGLIP = dict(model_type="siglip_vision_model", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
               num_attention_heads=1, image_size=8, patch_size=4)
@@ -327,6 +339,15 @@ CASES.update({
                        vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4,
                                                                   num_heads=1, out_hidden_size=24, patch_size=4),
                        text_config=dict(TEXT, rope_parameters=SECTIONS)),
+    "qwen3_5": case("qwen3_5", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                    vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1,
+                                                               out_hidden_size=16, patch_size=4, num_position_embeddings=4),
+                    text_config=dict(SMALL, **dict(DELTA, rope_parameters=MROPE))),
+    "qwen3_5_moe": case("qwen3_5_moe", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                        vision_end_token_id=43, vision_config=dict(
+        depth=1, hidden_size=4, intermediate_size=4, num_heads=1, out_hidden_size=16, patch_size=4, num_position_embeddings=4),
+        text_config=dict(SMALL, **dict(DELTA, rope_parameters=MROPE, num_hidden_layers=1, layer_types=["linear_attention"]),
+                         **DELTA_EXPERTS)),
     "qwen3_vl": case("qwen3_vl", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
                      vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1,
                                                                 out_hidden_size=24, patch_size=4, deepstack_visual_indexes=[],
@@ -338,7 +359,7 @@ CASES.update({
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
     generator = torch.Generator().manual_seed(seed)
-    plus_one = model.config.model_type.startswith("gemma")
+    plus_one = model.config.model_type.startswith(("gemma", "qwen3_5", "qwen3_next"))
     for name, p in model.named_parameters():
         x = torch.randn(p.shape, generator=generator)
         if name.endswith("bias"):

@@ -105,7 +105,7 @@ static void read_latent(struct laser_config *config, const struct laser_family *
     latent->kv_rank = laser_config_integer(config, "kv_lora_rank", LASER_CONFIG_REQUIRED, 1, 1 << 24);
     if (laser_config_value(config, "q_lora_rank"))
         latent->q_rank = laser_config_integer(config, "q_lora_rank", LASER_CONFIG_REQUIRED, 1, 1 << 24);
-    else if (!json_object_get(config->object, "q_lora_rank"))
+    else if (!json_object_get(config->object, "q_lora_rank") && !family->no_q_rank)
         laser_config_refuse(config, "q_lora_rank", "is missing");
     latent->plain = laser_config_integer(config, "qk_nope_head_dim", LASER_CONFIG_REQUIRED, 1, 1 << 16);
     latent->turned = laser_config_integer(config, "qk_rope_head_dim", LASER_CONFIG_REQUIRED, 2, 1 << 16);

@@ -133,8 +133,10 @@ struct laser_names {
     const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
     const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
     const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm; /* norms that end in a dot: one tensor for each head */
-    const char *o_bias_last; /* full name of a bias of o that the last layer alone has */
-    const char *sinks;       /* full name */
+    const char *o_bias_last;          /* full name of a bias of o that the last layer alone has */
+    const char *attention_gate;       /* of the attention's output, where it is a matrix of its own */
+    const char *sparse_post_mlp_norm; /* as post_mlp_norm, in layers with experts only */
+    const char *sinks;                /* full name */
     const char *q_down, *q_down_norm, *kv_down, *kv_down_norm, *kv_up; /* latent; q is then the way up */
     const char *delta_qkvz, *delta_ba; /* by key head: query, key, values, gates; beta, decay */
     const char *delta_qkv, *delta_z, *delta_b, *delta_a;          /* or each for itself */

@@ -31,6 +31,11 @@ ALIASES(local_experts) = {{"num_local_experts", "num_experts"}, {NULL, NULL}};
 ALIASES(routed_experts) = {{"num_local_experts", "n_routed_experts"}, {NULL, NULL}};
 ALIASES(glm4_lite) = {
     {"num_local_experts", "n_routed_experts"}, {"head_dim", "qk_rope_head_dim"}, {NULL, NULL}};
+ALIASES(sarvam) = {{"num_local_experts", "n_routed_experts"},
+                   {"num_experts", "n_routed_experts"},
+                   {"num_shared_experts", "n_shared_experts"},
+                   {"use_qkv_bias", "attention_bias"},
+                   {NULL, NULL}};
 ALIASES(deepseek2) = {{"num_experts", "n_routed_experts"}, {NULL, NULL}};
 ALIASES(ernie_moe) = {{"num_experts", "moe_num_experts"}, {"num_experts_per_tok", "moe_k"}, {NULL, NULL}};
 ALIASES(hunyuan_moe) = {

@@ -31,6 +31,7 @@ extern const struct laser_config_alias laser_config_aliases_experts[];
 extern const struct laser_config_alias laser_config_aliases_local_experts[];
 extern const struct laser_config_alias laser_config_aliases_routed_experts[];
 extern const struct laser_config_alias laser_config_aliases_glm4_lite[];
+extern const struct laser_config_alias laser_config_aliases_sarvam[];
 extern const struct laser_config_alias laser_config_aliases_deepseek2[];
 extern const struct laser_config_alias laser_config_aliases_ernie_moe[];
 extern const struct laser_config_alias laser_config_aliases_hunyuan_moe[];

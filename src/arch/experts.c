@@ -85,6 +85,11 @@ static void mark_sparse(struct laser_config *config, const struct laser_moe_keys
         for (int64_t i = first; i < arch->layers; i++)
             arch->sparse[i] = true;
         break;
+    case LASER_SPARSE_AFTER_DENSE:
+        first = laser_config_integer(config, "num_dense_layers", keys->first, 0, 1 << 30);
+        for (int64_t i = first; i < arch->layers; i++)
+            arch->sparse[i] = true;
+        break;
     case LASER_SPARSE_INTERVAL:
         mark_interval(config, arch);
         break;

@@ -65,6 +65,7 @@ enum laser_sparse_rule {
     LASER_SPARSE_ALL,
     LASER_SPARSE_STEP,        /* every decoder_sparse_step-th, but mlp_only_layers */
     LASER_SPARSE_AFTER_FIRST, /* from first_k_dense_replace on */
+    LASER_SPARSE_AFTER_DENSE, /* from num_dense_layers on */
     LASER_SPARSE_INTERVAL, /* every moe_layer_interval-th of moe_layer_start_index .. moe_layer_end_index */
     LASER_SPARSE_TYPES,    /* mlp_layer_types, else from `first` on */
     LASER_SPARSE_LISTED    /* moe_layers, else every interleave_moe_layer_step-th */
@@ -141,6 +142,7 @@ struct laser_family {
     enum laser_alibi alibi;
     int64_t position_offset;
     double eps;                          /* defaults */
+    bool no_q_rank;                      /* q_lora_rank may be missing: queries have no latent then */
     int64_t value_size;                  /* default, with latents; 0: hidden / heads */
     int64_t kv_heads, head_size, window; /* defaults; 0: as many as heads, hidden / heads, none */
     const char *activation;              /* default */

@@ -246,6 +246,22 @@ NAMES(qwen3_5) = {LLAMA_ENDS, .prefix = {"model.", "model.language_model."}, LLA
     .delta_qkv = "linear_attn.in_proj_qkv", .delta_z = "linear_attn.in_proj_z", .delta_b = "linear_attn.in_proj_b",
     .delta_a = "linear_attn.in_proj_a"};
 
+NAMES(axk1) = {LLAMA_ENDS, LLAMA_LAYER, .sparse_post_mlp_norm = "post_mlp_layernorm", LATENT_QKV, GATED_MLP, EXPERTS,
+    SHARED_EXPERTS, CORRECTION};
+NAMES(sarvam_moe) = {.prefix = {"model.", ""}, .layer = "layers.", .embed = "word_embeddings", .final_norm = "norm",
+    .head = "lm_head", .attention_norm = "input_layernorm", .mlp_norm = "post_attention_layernorm",
+    .qkv = "attention.query_key_value", .o = "attention.dense", .q_norm = "attention.query_layernorm",
+    .k_norm = "attention.key_layernorm", GATED_MLP, EXPERTS, SHARED_EXPERTS, .correction = "mlp.gate.expert_bias"};
+NAMES(afmoe) = {LLAMA_ENDS, .attention_norm = "input_layernorm", .post_attention_norm = "post_attention_layernorm",
+    .mlp_norm = "pre_mlp_layernorm", .post_mlp_norm = "post_mlp_layernorm", .o = "self_attn.o_proj", SEPARATE_QKV,
+    .attention_gate = "self_attn.gate_proj", QK_NORMS, GATED_MLP, EXPERTS, .router = "mlp.router.gate", SHARED_EXPERTS,
+    .correction = "mlp.expert_bias"};
+NAMES(aria) = {LLAMA_ENDS, LLAMA_LAYER, SEPARATE_QKV, .stack_gate_up = "mlp.experts.fc1.weight",
+    .stack_down = "mlp.experts.fc2.weight", .stack_router = "mlp.router", SHARED_EXPERTS};
+NAMES(openai_gpt) = {.prefix = {"transformer.", ""}, .layer = "h.", .embed = "tokens_embed",
+    .positions = "positions_embed", .head = "lm_head", .post_attention_norm = "ln_1", .post_mlp_norm = "ln_2",
+    .qkv = "attn.c_attn", .o = "attn.c_proj", .up = "mlp.c_fc", .down = "mlp.c_proj", .ignored = {".attn.bias"}};
+
 NAMES(gpt2) = {.prefix = {"transformer.", ""},
                .layer = "h.",
                .embed = "wte",
@@ -402,6 +418,9 @@ static const struct laser_keys latent_keys = {
     KEYS(SIZES, NULL, "" /* latents say it */, WIDTH, "rms_norm_eps", "hidden_act")};
 static const struct laser_keys gpt_keys = {KEYS("n_embd", "n_layer", "n_head", NULL, NULL, "n_inner",
                                                 "n_positions", "layer_norm_epsilon", "activation_function"),
+                                           .four_times = true};
+static const struct laser_keys openai_keys = {KEYS("n_embd", "n_layer", "n_head", NULL, NULL, NULL,
+                                                "n_positions", "layer_norm_epsilon", "afn"),
                                            .four_times = true};
 static const struct laser_keys gpt_neo_keys = {KEYS("hidden_size", "num_layers", "num_heads", NULL, NULL,
                                                     WIDTH, "layer_norm_epsilon", "activation_function"),
@@ -573,6 +592,26 @@ static const struct laser_moe_keys deepseek2_moe = {.experts = "n_routed_experts
                                                     GROUPS,
                                                     .scale = "routed_scaling_factor",
                                                     .sparse = LASER_SPARSE_AFTER_FIRST};
+static const struct laser_moe_keys sarvam_moe = {
+    .experts = "n_routed_experts", .experts_otherwise = 128, PER_TOKEN(8), .shared = "n_shared_experts",
+    .shared_otherwise = 1, .normalized = {"norm_topk_prob", true}, V3_ROUTING, .scale_otherwise = 2.5,
+    .sparse = LASER_SPARSE_AFTER_FIRST, .first = 1};
+static const struct laser_moe_keys sarvam_small_moe = {
+    .experts = "n_routed_experts", .experts_otherwise = 128, PER_TOKEN(6), .shared = "n_shared_experts",
+    .shared_otherwise = 1, .normalized = {"norm_topk_prob", true}, V3_ROUTING, .scale_otherwise = 2.5,
+    .sparse = LASER_SPARSE_AFTER_FIRST, .first = 1};
+static const struct laser_moe_keys axk1_moe = {
+    .experts = "n_routed_experts", .experts_otherwise = 192, PER_TOKEN(8), .shared = "n_shared_experts",
+    .shared_otherwise = 1, .normalized = {"norm_topk_prob", true}, V3_ROUTING, .scale_otherwise = 2.5,
+    .groups_otherwise = 8, .top_groups_otherwise = 4, .sparse = LASER_SPARSE_TYPES, .first = 1};
+static const struct laser_moe_keys afmoe_moe = {
+    .experts = "num_experts", .experts_otherwise = 64, PER_TOKEN(6), .columns = "moe_intermediate_size",
+    .shared = "num_shared_experts", .shared_otherwise = 2, .shared_counts = true, .normalized = {NULL, true},
+    .score = LASER_MOE_SIGMOID, .corrected = true, .scale = "route_scale", .sparse = LASER_SPARSE_AFTER_DENSE, .first = 1};
+static const struct laser_moe_keys aria_moe = {
+    .experts = "moe_num_experts", .experts_otherwise = 8, .per_token = "moe_topk", .per_token_otherwise = 2,
+    .shared = "moe_num_shared_experts", .shared_otherwise = 2, .shared_counts = true,
+    .score = LASER_MOE_SOFTMAX_CHOSEN};
 static const struct laser_moe_keys deepseek3_moe = {.experts = "n_routed_experts",
                                                     .experts_otherwise = 256,
                                                     PER_TOKEN(8),
@@ -841,6 +880,17 @@ static const struct laser_family families[] = {
      ATTENTION_BIAS, .qk_norm = ALWAYS, .kv_heads = 4, .head_size = 128, .window = 1024,
      .window_rule = LASER_WINDOW_LISTED, .rope_rule = LASER_ROPE_OF_TWO, .moe = &mellum_moe},
 
+    {.model_type = "sarvam_moe", .positions = 131072, .aliases = laser_config_aliases_sarvam, .names = &sarvam_moe_names,
+     LLAMA_LIKE, .theta = 8e6, .partial_rope = true, .eps = 1e-6, TIED(false), .qkv_layout = LASER_QKV_STACKED,
+     .stored = {.fused = LASER_FUSED_CONTIGUOUS}, .q_bias = SWITCH("attention_bias", false),
+     .qk_norm = SWITCH("use_qk_norm", true), .kv_heads = 4, .head_size = 64, .moe = &sarvam_small_moe},
+    {.model_type = "afmoe", .positions = 16384, .names = &afmoe_names, LLAMA_LIKE, .eps = 1e-5, TIED(false),
+     ATTENTION_BIAS, .qk_norm = ALWAYS, .head_size = 128, .window = 1024, .window_rule = LASER_WINDOW_PATTERN,
+     .pattern = 4, .pattern_key = "global_attn_every_n_layers", .rope_rule = LASER_ROPE_IN_SLIDING, .moe = &afmoe_moe,
+     .finish = laser_finish_afmoe},
+    {.model_type = "aria_text", .names = &aria_names, LLAMA_LIKE, .eps = 1e-6, TIED(false), ATTENTION_BIAS,
+     .mlp_bias = SWITCH("mlp_bias", false), .moe = &aria_moe, .stacks_in_out = true, .stored = {.turned_stacks = true}},
+
     /* Gemma 3 */
     {.model_type = "gemma3_text", .positions = 131072, GEMMA_LIKE(gemma2), .keys = &gemma2_keys, .theta = 1e6,
      .local_theta = 10000, .local_theta_key = "rope_local_base_freq", .kv_heads = 4, .qk_norm = ALWAYS,
@@ -867,6 +917,9 @@ static const struct laser_family families[] = {
 
     /* learned positions, ALiBi, and the older rotary ones */
     {.model_type = "gpt-sw3", .positions = 1024, .aliases = laser_config_aliases_gpt, GPT2_LIKE},
+    {.model_type = "openai-gpt", .positions = 512, .aliases = laser_config_aliases_gpt, .names = &openai_gpt_names,
+     .keys = &openai_keys, GPT_LIKE, .qkv_layout = LASER_QKV_STACKED, .stored = {.conv1d = true}, .transposed = true,
+     .residual = LASER_RESIDUAL_POST, TIED(true), ALL_BIASES, .finish = laser_finish_openai_gpt},
     {.model_type = "gpt_bigcode", .positions = 1024, .aliases = laser_config_aliases_gpt, .names = &gpt2_names,
      .keys = &gpt_keys, GPT_LIKE, .activation = "gelu_pytorch_tanh", .qkv_layout = LASER_QKV_STACKED,
      .stored = {.fused = LASER_FUSED_BIGCODE}, TIED(true), ALL_BIASES, .finish = laser_finish_bigcode},
@@ -904,6 +957,11 @@ static const struct laser_family families[] = {
      LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &deepseek3_moe, .finish = laser_finish_latent},
     {.model_type = "glm4_moe_lite", .value_size = 256, .positions = 202752, .aliases = laser_config_aliases_glm4_lite,
      LATENT_LIKE, .eps = 1e-5, TIED(false), .moe = &glm4_lite_moe, .finish = laser_finish_latent},
+    {.model_type = "sarvam_mla", .value_size = 128, .no_q_rank = true, .positions = 4096,
+     .aliases = laser_config_aliases_sarvam, LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &sarvam_moe,
+     .finish = laser_finish_latent},
+    {.model_type = "axk1", .value_size = 128, .positions = 32768, .aliases = laser_config_aliases_routed_experts,
+     LATENT_LIKE, .names = &axk1_names, .eps = 1e-6, TIED(false), .moe = &axk1_moe, .finish = laser_finish_latent},
     {.model_type = "youtu", .value_size = 128, .positions = 131072, LATENT_LIKE, .eps = 1e-6, TIED(true),
      .finish = laser_finish_latent},
     {.model_type = "minicpm3", .mlp_bias = SWITCH("mlp_bias", false), .positions = 32768, LATENT_LIKE, .rope_interleaved = false, .eps = 1e-5,
@@ -931,7 +989,6 @@ static const struct laser_family families[] = {
     {.model_type = "chatglm", .stored = {.fused = LASER_FUSED_CONTIGUOUS}},
     {.model_type = "RefinedWeb", .stored = {.fused = LASER_FUSED_FALCON}},
     {.model_type = "RefinedWebModel", .stored = {.fused = LASER_FUSED_FALCON}},
-    {.model_type = "openai-gpt", .stored = {.conv1d = true}},
     {.model_type = "imagegpt", .stored = {.conv1d = true}},
     {.model_type = "decision_transformer", .stored = {.conv1d = true}},
     {.model_type = "llama4", .stored = {.turned_stacks = true}},

@@ -12,7 +12,7 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->qk_norm > LASER_QK_NORM_HEADS || (a->qk_norm && (a->qk_norm_late || a->qk_norm_plain)),
          "this norm of queries and keys"},
         {a->delta.key_heads > 0, "the gated delta rule"},
-        {a->attention_gate, "gated attention"},
+        {a->attention_gate || a->names->attention_gate, "gated attention"},
         {a->clip_qkv > 0, "clipped queries, keys and values"},
         {a->sinks, "attention sinks"},
         {a->alibi != LASER_ALIBI_NONE, "ALiBi"},
@@ -29,6 +29,7 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->residual == LASER_RESIDUAL_SERIAL && !a->names->attention_norm,
          "blocks without a norm before them"},
         {a->residual_scale != 1, "scaled residuals"},
+        {a->residual == LASER_RESIDUAL_POST, "norms after the sums"},
         {a->logit_scale != 1, "scaled logits"},
     };
 

@@ -59,7 +59,7 @@ void laser_models_variations(const struct laser_family *f, char *text, size_t si
         positions_of(f),
         windows_of(f),
         f->delta ? "gated delta rule by layer" : NULL,
-        f->attention_gate ? "gated attention" : NULL,
+        f->attention_gate || f->names->attention_gate ? "gated attention" : NULL,
         f->qkv_layout == LASER_QKV_LATENT ? "latent attention" : NULL,
         f->qk_norm.otherwise || f->qk_norm.key ? "norms of queries and keys" : NULL,
         f->sinks ? "sinks" : NULL,

@@ -312,3 +312,16 @@ void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch)
     must_be(config, "use_bidirectional_attention", false, false);
     (void)arch;
 }
+
+void laser_finish_afmoe(struct laser_config *config, struct laser_arch *arch)
+{
+    if (laser_config_bool(config, "mup_enabled", false))
+        arch->embed_scale = sqrt((double)arch->hidden);
+}
+
+/* Its "gelu" is the tanh form. */
+void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arch)
+{
+    if (strcmp(laser_config_text(config, "afn", "gelu"), "gelu") == 0)
+        arch->activation = LASER_ACT_GELU_TANH;
+}

@@ -26,6 +26,8 @@ void laser_finish_japanese(struct laser_config *config, struct laser_arch *arch)
 void laser_finish_smollm3(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_rotary_dim(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_flint(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_afmoe(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch);
 
 /* Types whose default is a scaled rope: config.json must say which. */

@@ -73,6 +73,8 @@ static void bind_qkv(struct laser_binder *b, struct laser_layer *layer)
     struct laser_piece k = {kv_rows, a->hidden, kv_row, kv_count, 0, a->hidden, 0}, v = k;
     struct laser_part *part = &layer->qkv, *bias = &layer->qkv_bias;
 
+    if (names->attention_gate)
+        laser_bind_outputs(b, &layer->gate, NULL, 0, names->attention_gate, -1, q, false);
     if (a->qkv_layout == LASER_QKV_SEPARATE && a->attention_gate)
         bind_gated_queries(b, layer);
     if (a->qkv_layout == LASER_QKV_SEPARATE) {
@@ -403,6 +405,8 @@ static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
         laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
     laser_bind_norm(b, &layer->post_attention_norm, n->post_attention_norm, a->hidden);
     laser_bind_norm(b, &layer->post_mlp_norm, n->post_mlp_norm, a->hidden);
+    if (a->sparse[b->layer])
+        laser_bind_norm(b, &layer->post_mlp_norm, n->sparse_post_mlp_norm, a->hidden);
     if (a->linear[b->layer])
         bind_delta(b, layer);
     else
@@ -550,7 +554,7 @@ static bool is_spelled(struct laser_binder *b, const struct laser_names *names)
     const struct laser_wrapper *w = b->model->arch.wrapper;
     const char *const *prefixes = w ? w->prefixes : names->prefix;
 
-    if (b->model->arch.norm_plain)
+    if (b->model->arch.norm_plain || !first)
         first = names->embed;
     for (int i = 0; w ? prefixes[i] != NULL : i < 2; i++) {
         b->prefix = prefixes[i];

@@ -11,6 +11,10 @@ static void finish(const struct laser_model *m, struct laser_model_workspace *ws
 {
     int64_t h = m->arch.hidden;
 
+    if (!laser_part_present(&m->head_dense) && !laser_norm_present(&m->arch, &m->final_norm)) {
+        memcpy(ws->normed, hidden, (size_t)(n * h) * sizeof *hidden);
+        return;
+    }
     if (!laser_part_present(&m->head_dense)) {
         laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->normed);
         return;

@@ -314,6 +314,19 @@ CASES.update({
     "qwen3_5_moe_text": case("qwen3_5_moe_text", **dict(DELTA, rope_parameters=MROPE), **DELTA_EXPERTS),
 })
 
+CASES.update({
+    "sarvam_mla": case("sarvam_mla", **dict(V3, **dict(LATENT, q_lora_rank=None), rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0))),
+    "sarvam_moe": case("sarvam_moe", head_dim=8, **V3),
+    "axk1": case("axk1", **dict({k: v for k, v in V3.items() if k != "first_k_dense_replace"}, **LATENT)),
+    "afmoe": case("afmoe", head_dim=8, num_experts=5, num_experts_per_tok=2, num_shared_experts=2, num_dense_layers=1,
+                  num_hidden_layers=3, global_attn_every_n_layers=3, sliding_window=7, mup_enabled=True, route_scale=1.5,
+                  **EXPERTS),
+    "aria_text": case("aria_text", moe_num_experts=4, moe_topk=2, moe_num_shared_experts=2, intermediate_size=6,
+                      hidden_size=16, num_attention_heads=4, rope_parameters=PLAIN),
+    "openai-gpt": case("openai-gpt", base=GPT, n_head=3),
+})
+
 # Language models inside of wrappers; the other parts are as small as they can be.
 SIGLIP = dict(model_type="siglip_vision_model", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
               num_attention_heads=1, image_size=8, patch_size=4)
@@ -373,7 +386,7 @@ def fill(model, seed):
         elif "wpe" in name:
             x = 0.5 * x
         else:
-            turned = model.config.model_type in ("gpt2", "gpt-sw3") and "lm_head" not in name
+            turned = model.config.model_type in ("gpt2", "gpt-sw3", "openai-gpt") and "lm_head" not in name
             fan_in = p.shape[0] if turned else p.shape[-1]
             x = 1.5 * x / fan_in**0.5
         with torch.no_grad():

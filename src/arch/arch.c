@@ -8,6 +8,7 @@
 #include "arch/config_reader.h"
 #include "arch/family.h"
 #include "arch/layers.h"
+#include "arch/options.h"
 #include "arch/rope.h"
 
 static bool read_switch(struct laser_config *config, struct laser_switch s)
@@ -65,6 +66,8 @@ static void read_head_sizes(struct laser_config *config, const struct laser_fami
     if (arch->head_size < 1 || (!keys->head_size && arch->hidden % arch->heads != 0))
         laser_config_refuse(config, keys->heads, "%lld heads do not divide the hidden size %lld",
                             (long long)arch->heads, (long long)arch->hidden);
+    if (family->full_head_size)
+        laser_read_full_heads(config, family, arch);
     if (family->head_size_fixed &&
         laser_config_integer(config, "head_dim", arch->head_size, 1, 1 << 16) != arch->head_size)
         laser_config_refuse(config, "head_dim", "expected hidden_size / num_attention_heads, %lld",
@@ -211,6 +214,7 @@ static void copy_row(const struct laser_family *family, struct laser_arch *arch)
     arch->mixed_gate_up = family->mixed_gate_up;
     arch->gated = family->gated;
     arch->sinks = family->sinks;
+    arch->value_norm = family->value_norm;
     arch->attention_gate = family->attention_gate;
     arch->alibi = family->alibi;
     arch->alibi_most = 8;

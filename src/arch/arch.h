@@ -60,9 +60,10 @@ enum laser_rope_kind {
  * 2402.13753. */
 struct laser_rope {
     enum laser_rope_kind kind;
-    bool reversed;    /* turns the other way */
-    bool interleaved; /* pairs (0, 1), (2, 3), ... as in GPT-J; otherwise (i, i + R/2) */
-    int64_t rotated;  /* R */
+    bool reversed;      /* turns the other way */
+    bool interleaved;   /* pairs (0, 1), (2, 3), ... as in GPT-J; otherwise (i, i + R/2) */
+    int64_t rotated;    /* R */
+    int64_t proportion; /* proportional: pairs that turn; the others of R / 2 stand still */
     double theta;
     double factor;
     double attention_factor;                  /* of the cosines and sines */
@@ -134,6 +135,7 @@ struct laser_names {
     const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
     const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm; /* norms that end in a dot: one tensor for each head */
     const char *o_bias_last;          /* full name of a bias of o that the last layer alone has */
+    const char *layer_scalar;         /* full name: the states behind a layer are multiplied by it */
     const char *attention_gate;       /* of the attention's output, where it is a matrix of its own */
     const char *sparse_post_mlp_norm; /* as post_mlp_norm, in layers with experts only */
     const char *sinks;                /* full name */
@@ -166,6 +168,8 @@ struct laser_arch {
     const struct laser_wrapper *wrapper; /* NULL: the model is a language model and nothing else */
     const struct laser_names *names;
     int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
+    int64_t full_head_size,
+        full_kv_heads;       /* in layers without a window, where they differ there; 0: they do not */
     int64_t max_positions;   /* as stated; a limit only where positions are learned */
     int64_t position_offset; /* rows of the position table before the first position */
     int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
@@ -190,7 +194,9 @@ struct laser_arch {
     bool qk_norm_plain;  /* no weights */
     bool qk_norm_turned; /* only in layers with rotary positions */
     bool qk_norm_bias;
-    double clip_qkv; /* queries, keys and values are clamped to +-clip; 0: not */
+    bool value_norm;        /* values are normed, too, each head, without weights */
+    bool full_value_is_key; /* in layers without a window values are the keys as projected */
+    double clip_qkv;        /* queries, keys and values are clamped to +-clip; 0: not */
 
     bool q_bias, o_bias, mlp_bias, head_bias;
     bool gated; /* down(activation(gate(x)) * up(x)), otherwise down(activation(up(x))) */
@@ -224,6 +230,16 @@ struct laser_arch {
     bool quantized;        /* config.json has a quantization_config; what the weights are, their types say */
     char ignored[512];     /* keys of config.json that transformers does not read either, "a, b"; or "" */
 };
+
+static inline int64_t laser_arch_head_size(const struct laser_arch *arch, int64_t layer)
+{
+    return arch->full_head_size && arch->window[layer] == 0 ? arch->full_head_size : arch->head_size;
+}
+
+static inline int64_t laser_arch_kv_heads(const struct laser_arch *arch, int64_t layer)
+{
+    return arch->full_kv_heads && arch->window[layer] == 0 ? arch->full_kv_heads : arch->kv_heads;
+}
 
 /* Reads a parsed config.json into *arch; where names it in errors.
  * What transformers reads and ignores is read and ignored (config_policy.h).

@@ -130,8 +130,12 @@ struct laser_family {
     enum laser_qk_norm qk_kind; /* where there is a norm; NONE: LASER_QK_NORM_HEADS */
     bool qk_norm_late, qk_norm_plain, qk_norm_turned, qk_norm_bias;
     bool delta, attention_gate;
+    bool value_norm;
+    const char *full_head_size; /* key of the size of heads in layers without a window */
+    int64_t full_head_size_otherwise;
     bool gated, transposed, stacks_in_out, mixed_gate_up, embed_scaled, embed_norm_plain, masked, sinks;
     bool mrope;                                         /* positions of three parts, "mrope" */
+    bool proportional;                                  /* rotary positions may be "proportional" */
     bool rope_interleaved, rope_reversed, partial_rope; /* whether partial_rotary_factor is honoured */
     double theta, partial;                              /* defaults; theta 0: no rotary positions */
     const char *theta_key,

@@ -204,6 +204,7 @@ NAMES(phi3) = {LLAMA_ENDS, LLAMA_LAYER, .qkv = "self_attn.qkv_proj", FUSED_MLP, 
 NAMES(glm) = {LLAMA_ENDS, LLAMA_LAYER, SEPARATE_QKV, FUSED_MLP, NO_FREQUENCIES};
 NAMES(glm4) = {LLAMA_ENDS, GLM4_LAYER, SEPARATE_QKV, FUSED_MLP, NO_FREQUENCIES};
 NAMES(gemma2) = {LLAMA_ENDS, SANDWICH_LAYER, SEPARATE_QKV, GATED_MLP, QK_NORMS, NO_FREQUENCIES};
+NAMES(gemma4) = {LLAMA_ENDS, SANDWICH_LAYER, SEPARATE_QKV, GATED_MLP, QK_NORMS, .layer_scalar = "layer_scalar"};
 NAMES(vaultgemma) = {LLAMA_ENDS,
                      .attention_norm = "input_layernorm",
                      .mlp_norm = "pre_feedforward_layernorm",
@@ -900,6 +901,12 @@ static const struct laser_family families[] = {
      LASER_SETS_ATTENTION_SOFTCAP, 0}, {"final_logit_softcapping", LASER_SETS_FINAL_SOFTCAP, 0}},
      .finish = laser_finish_gemma3},
 
+    {.model_type = "gemma4_text", GEMMA_LIKE(gemma4), .norm_plus_one = false, .keys = &gemma2_keys, .positions = 131072,
+     .theta = 1e6, .local_theta = 10000, .kv_heads = 4, .qk_norm = ALWAYS, .value_norm = true,
+     .full_head_size = "global_head_dim", .full_head_size_otherwise = 512, .proportional = true, .window = 512,
+     .window_rule = LASER_WINDOW_PATTERN, .pattern = 6, .rope_rule = LASER_ROPE_OF_TWO,
+     .options = {{"final_logit_softcapping", LASER_SETS_FINAL_SOFTCAP, 0}}, .finish = laser_finish_gemma4},
+
     /* sinks and chunks */
     {.model_type = "gpt_oss", .positions = 131072, .aliases = laser_config_aliases_experts,
      .names = &gpt_oss_names, LLAMA_LIKE, .theta = 150000, .eps = 1e-5, TIED(false),
@@ -998,6 +1005,7 @@ static const struct laser_family families[] = {
     .heads = {"language_model.lm_head", "lm_head"}
 static const struct laser_wrapper wrappers[] = {
     {.model_type = "gemma3", .text_type = "gemma3_text", INSIDE},
+    {.model_type = "gemma4", .text_type = "gemma4_text", INSIDE},
     {.model_type = "llama4", .text_type = "llama4_text", INSIDE},
     {.model_type = "llava", .text_type = "llama", INSIDE},
     {.model_type = "mistral3", .text_type = "mistral", INSIDE},

@@ -11,6 +11,8 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->qkv_layout == LASER_QKV_LATENT, "latent attention"},
         {a->qk_norm > LASER_QK_NORM_HEADS || (a->qk_norm && (a->qk_norm_late || a->qk_norm_plain)),
          "this norm of queries and keys"},
+        {a->full_head_size > 0 || a->full_kv_heads > 0 || a->value_norm || a->names->layer_scalar,
+         "heads that differ from layer to layer"},
         {a->delta.key_heads > 0, "the gated delta rule"},
         {a->attention_gate || a->names->attention_gate, "gated attention"},
         {a->clip_qkv > 0, "clipped queries, keys and values"},

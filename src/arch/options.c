@@ -325,3 +325,87 @@ void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arc
     if (strcmp(laser_config_text(config, "afn", "gelu"), "gelu") == 0)
         arch->activation = LASER_ACT_GELU_TANH;
 }
+
+static int64_t of_layer(json_t *layer, const char *key, int64_t otherwise)
+{
+    json_t *value = json_object_get(layer, key);
+
+    return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+/* per_layer_config: {"layer": {"head_dim": .., "num_key_value_heads": ..}}; all that are named are alike. */
+static void read_per_layer(struct laser_config *config, json_t *object, struct laser_arch *arch)
+{
+    const char *key = "per_layer_config", *index;
+    json_t *layer;
+
+    if (!json_is_object(object)) {
+        laser_config_refuse(config, key, "expected an object");
+        return;
+    }
+    json_object_foreach(object, index, layer)
+    {
+        int64_t size = of_layer(layer, "head_dim", arch->head_size);
+        int64_t kv_heads = of_layer(layer, "num_key_value_heads", arch->kv_heads);
+        size_t known = (json_object_get(layer, "head_dim") != NULL) +
+                       (json_object_get(layer, "num_key_value_heads") != NULL);
+
+        if (size < 1 || size > 1 << 16 || kv_heads < 1 || kv_heads > 1 << 16 ||
+            json_object_size(layer) != known)
+            laser_config_refuse(config, key, "layer %.20s: expected head_dim and num_key_value_heads", index);
+        else if (arch->full_head_size && (arch->full_head_size != size || arch->full_kv_heads != kv_heads))
+            laser_config_refuse(config, key, "layer %.20s differs from another one", index);
+        arch->full_head_size = size;
+        arch->full_kv_heads = kv_heads;
+    }
+}
+
+void laser_read_full_heads(struct laser_config *config, const struct laser_family *family,
+                           struct laser_arch *arch)
+{
+    json_t *layers = laser_config_value(config, "per_layer_config");
+    int64_t size =
+        laser_config_integer(config, family->full_head_size, family->full_head_size_otherwise, 1, 1 << 16);
+    int64_t kv_heads = laser_config_integer(config, "num_global_key_value_heads", arch->kv_heads, 1, 1 << 16);
+
+    arch->full_value_is_key = laser_config_bool(config, "attention_k_eq_v", false);
+    if (layers) {
+        read_per_layer(config, layers, arch);
+    } else {
+        arch->full_head_size = size;
+        arch->full_kv_heads = arch->full_value_is_key ? kv_heads : arch->kv_heads;
+    }
+    if (arch->full_kv_heads && arch->heads % arch->full_kv_heads != 0)
+        laser_config_refuse(config, "num_global_key_value_heads", "%lld does not divide the %lld heads",
+                            (long long)arch->full_kv_heads, (long long)arch->heads);
+}
+
+/* Layers that look back at others, or at the embedding, are not supported: a search runs from a layer on. */
+void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch)
+{
+    json_t *layers;
+
+    laser_finish_stated_rope(config, arch);
+    if (laser_config_integer(config, "hidden_size_per_layer_input", 256, 0, 1 << 20) != 0)
+        laser_config_refuse(config, "hidden_size_per_layer_input",
+                            "inputs of each layer are not supported (0 is)");
+    if (laser_config_integer(config, "num_kv_shared_layers", 0, 0, 1 << 20) != 0)
+        laser_config_refuse(config, "num_kv_shared_layers",
+                            "shared keys and values are not supported (0 is)");
+    must_be(config, "enable_moe_block", false, false);
+    if (laser_config_value(config, "use_bidirectional_attention") &&
+        strcmp(laser_config_text(config, "use_bidirectional_attention", ""), "vision") != 0)
+        laser_config_refuse(config, "use_bidirectional_attention", "is not supported");
+    arch->attention_scale = 1;
+    arch->window[arch->layers - 1] = 0; /* whatever the list says */
+    arch->rope_of[arch->layers - 1] = 1;
+    layers = laser_config_value(config, "per_layer_config");
+    for (int64_t i = 0; layers && i < arch->layers; i++) {
+        char index[24];
+
+        snprintf(index, sizeof index, "%lld", (long long)i);
+        if (arch->full_head_size && !json_object_get(layers, index) != (arch->window[i] > 0))
+            laser_config_refuse(config, "per_layer_config", "layer %s: expected the layers of full attention",
+                                index);
+    }
+}

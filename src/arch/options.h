@@ -28,7 +28,13 @@ void laser_finish_rotary_dim(struct laser_config *config, struct laser_arch *arc
 void laser_finish_flint(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_afmoe(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch);
+
+/* Heads of the layers without a window: by the keys of published files or by per_layer_config, as
+ * transformers writes it. */
+void laser_read_full_heads(struct laser_config *config, const struct laser_family *family,
+                           struct laser_arch *arch);
 
 /* Types whose default is a scaled rope: config.json must say which. */
 void laser_finish_stated_rope(struct laser_config *config, struct laser_arch *arch);

@@ -16,7 +16,7 @@ static enum laser_rope_kind read_kind(struct laser_config *config, const struct 
     } kinds[] = {{"default", LASER_ROPE_DEFAULT},   {"linear", LASER_ROPE_LINEAR},
                  {"dynamic", LASER_ROPE_DYNAMIC},   {"llama3", LASER_ROPE_LLAMA3},
                  {"longrope", LASER_ROPE_LONGROPE}, {"yarn", LASER_ROPE_YARN},
-                 {"su", LASER_ROPE_LONGROPE}};
+                 {"su", LASER_ROPE_LONGROPE},       {"proportional", LASER_ROPE_PROPORTIONAL}};
     bool phi3 = strcmp(arch->model_type, "phi3") == 0;
     const char *older = laser_config_text(config, "type", "default");
     const char *name = laser_config_text(config, "rope_type", older);
@@ -26,7 +26,8 @@ static enum laser_rope_kind read_kind(struct laser_config *config, const struct 
     if (phi3 && strcmp(name, "yarn") == 0)
         return LASER_ROPE_LONGROPE; /* early Phi-3 files say yarn and mean longrope */
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].name, name) == 0 && (phi3 || strcmp(name, "su") != 0))
+        if (strcmp(kinds[i].name, name) == 0 && (phi3 || strcmp(name, "su") != 0) &&
+            (family->proportional || kinds[i].kind != LASER_ROPE_PROPORTIONAL))
             return kinds[i].kind;
     laser_config_refuse(config, "rope_type",
                         "\"%.40s\" is not supported (default, linear, dynamic, llama3, yarn, longrope are)",
@@ -68,11 +69,14 @@ static void read_scaling(struct laser_config *config, struct laser_rope *rope)
     double ratio = (double)rope->max_positions / (double)rope->original_positions;
     double attention = laser_config_real(config, "attention_factor", 0, 0, 1e6);
     bool by_ratio = rope->kind == LASER_ROPE_YARN || rope->kind == LASER_ROPE_LONGROPE;
+    bool proportional = rope->kind == LASER_ROPE_PROPORTIONAL;
 
-    if (!by_ratio && !laser_config_value(config, "factor"))
+    if (!by_ratio && !proportional && !laser_config_value(config, "factor"))
         laser_config_refuse(config, "factor", "is missing");
-    rope->factor = laser_config_real(config, "factor", ratio, 1e-6, 1e6);
+    rope->factor = laser_config_real(config, "factor", proportional ? 1 : ratio, 1e-6, 1e6);
     rope->attention_factor = 1;
+    if (rope->kind == LASER_ROPE_PROPORTIONAL)
+        return;
     if (rope->kind == LASER_ROPE_LLAMA3) {
         rope->low_freq_factor = laser_config_real(config, "low_freq_factor", 1, 1e-6, 1e6);
         rope->high_freq_factor = laser_config_real(config, "high_freq_factor", 4, 1e-6, 1e6);
@@ -109,6 +113,10 @@ static void read_rotated(struct laser_config *scaling, const struct laser_family
         partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
     } else if (partial != 1) {
         laser_config_ignore(scaling, "partial_rotary_factor");
+        partial = 1;
+    }
+    if (rope->kind == LASER_ROPE_PROPORTIONAL) {
+        rope->proportion = (int64_t)floor(partial * (double)head_size / 2);
         partial = 1;
     }
     if (!family->partial_rope && partial != 1)
@@ -148,11 +156,11 @@ static void read_extras(struct laser_config *scaling, struct laser_arch *arch, s
 /* The keys of rope_parameters / rope_scaling itself; scaling is that object with its own memory of asked
  * keys. */
 static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
-                        int64_t original, struct laser_arch *arch, struct laser_rope *rope)
+                        int64_t original, int64_t head_size, struct laser_arch *arch, struct laser_rope *rope)
 {
     rope->kind = read_kind(scaling, family, arch);
     rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
-    read_rotated(scaling, family, partial, arch->latent.turned ? arch->latent.turned : arch->head_size, rope);
+    read_rotated(scaling, family, partial, head_size, rope);
     rope->original_positions = laser_config_integer(scaling, "original_max_position_embeddings",
                                                     rope->max_positions, 1, INT64_C(1) << 40);
     if (original > 0 && !(json_object_get(scaling->object, "original_max_position_embeddings") &&
@@ -176,8 +184,8 @@ static void read_object(struct laser_config *scaling, const struct laser_family 
 
 /* One set of rotary positions, from an object of config.json (may be NULL). */
 static void read_rope(struct laser_config *config, const struct laser_family *family, const char *prefix,
-                      json_t *object, double partial, int64_t original, struct laser_arch *arch,
-                      struct laser_rope *rope)
+                      json_t *object, double partial, int64_t original, int64_t head_size,
+                      struct laser_arch *arch, struct laser_rope *rope)
 {
     struct laser_config inner = {
         .path = config->path, .err = config->err, .prefix = prefix, .object = object};
@@ -189,7 +197,7 @@ static void read_rope(struct laser_config *config, const struct laser_family *fa
         laser_config_refuse(config, prefix, "expected an object");
         return;
     }
-    read_object(&inner, family, partial, original, arch, rope);
+    read_object(&inner, family, partial, original, head_size, arch, rope);
     if (config->result == LASER_OK)
         config->result = inner.result;
     if (inner.ignored[0] != '\0')
@@ -212,8 +220,9 @@ static void read_two(struct laser_config *config, const struct laser_family *fam
 
     arch->local_rope.theta = key ? laser_config_real(config, key, otherwise, 1e-3, 1e15) : otherwise;
     read_rope(config, family, full ? "rope_parameters.full_attention." : "rope_scaling.",
-              full ? full : scaling, partial, 0, arch, &arch->rope);
-    read_rope(config, family, "rope_parameters.sliding_attention.", local, partial, 0, arch,
+              full ? full : scaling, partial, 0,
+              arch->full_head_size ? arch->full_head_size : arch->head_size, arch, &arch->rope);
+    read_rope(config, family, "rope_parameters.sliding_attention.", local, partial, 0, arch->head_size, arch,
               &arch->local_rope);
 }
 
@@ -242,8 +251,8 @@ void laser_rope_read(struct laser_config *config, const struct laser_family *fam
     original = laser_config_integer(config, "original_max_position_embeddings", phi3 ? 4096 : 0, 0,
                                     INT64_C(1) << 40);
     read_rope(config, family, scaling ? "rope_scaling." : "rope_parameters.",
-              scaling && json_object_size(scaling) > 0 ? scaling : parameters, partial, original, arch,
-              &arch->rope);
+              scaling && json_object_size(scaling) > 0 ? scaling : parameters, partial, original,
+              arch->latent.turned ? arch->latent.turned : arch->head_size, arch, &arch->rope);
 }
 
 bool laser_rope_depends_on_length(const struct laser_rope *rope)
@@ -311,7 +320,9 @@ void laser_rope_frequencies(const struct laser_rope *rope, int64_t length, float
     for (int64_t i = 0; i < rope->rotated / 2; i++) {
         float power = power_of(theta, i, rope->rotated), plain = 1 / power;
 
-        if (rope->kind == LASER_ROPE_LINEAR)
+        if (rope->kind == LASER_ROPE_PROPORTIONAL)
+            plain = i < rope->proportion ? plain / (float)rope->factor : 0;
+        else if (rope->kind == LASER_ROPE_LINEAR)
             plain /= (float)rope->factor;
         else if (rope->kind == LASER_ROPE_LLAMA3)
             plain = llama3_frequency(rope, plain);

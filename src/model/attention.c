@@ -4,6 +4,7 @@
 
 #include "arch/rope.h"
 #include "kernels/attention.h"
+#include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "model/internal.h"
 
@@ -42,7 +43,7 @@ static void attend_cached(const struct laser_model *m, const struct laser_layer 
                           struct laser_model_cache *cache, struct laser_attention attention,
                           int64_t sequences, const float *qkv, float *context)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv, length = attention.queries, index = layer - m->layers;
 
     attention.batch = 1;
@@ -66,8 +67,8 @@ static struct laser_attention shape_of(const struct laser_model *m, const struct
                                     .keys = offset + queries,
                                     .query_offset = offset,
                                     .heads = (int)m->heads.count,
-                                    .head_dim = (int)m->arch.head_size,
-                                    .kv_of_head = m->kv_of_head,
+                                    .head_dim = (int)layer->head_size,
+                                    .kv_of_head = layer->kv_of_head,
                                     .scale = layer->attention_scale,
                                     .soft_cap = (float)m->arch.attention_softcap,
                                     .window = m->arch.chunked ? 0 : layer->window,
@@ -82,7 +83,7 @@ static void warm(const struct laser_model *m, const struct laser_layer *layer, i
                  int64_t length, float *qkv)
 {
     const struct laser_temperature *t = &m->arch.temperature;
-    int64_t q = m->heads.count * m->arch.head_size, stride = q + 2 * m->kv_heads.count * m->arch.head_size;
+    int64_t q = m->heads.count * layer->head_size, stride = q + 2 * layer->kv_heads.count * layer->head_size;
 
     if (t->scale == 0 || (t->unturned_only && layer->rope != 0))
         return;
@@ -110,9 +111,9 @@ static void rotate(const struct laser_model *m, struct laser_model_workspace *ws
     laser_model_fill_tables(m, ws, first, offset + length);
     if (layer->rope != 0)
         laser_rope_apply(rope->interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, rows, length,
-                         (int)(m->heads.count + m->kv_heads.count), (int)a->head_size, (int)rope->rotated,
-                         cosines + offset * half, sines + offset * half, qkv,
-                         (m->heads.count + 2 * m->kv_heads.count) * a->head_size);
+                         (int)(m->heads.count + layer->kv_heads.count), (int)layer->head_size,
+                         (int)rope->rotated, cosines + offset * half, sines + offset * half, qkv,
+                         (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size);
     if (a->qk_norm_late)
         laser_model_norm_heads(m, layer, rows, qkv);
     warm(m, layer, rows, first + offset, length, qkv);
@@ -123,7 +124,7 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
                    const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t sequences,
                    int64_t length, float *qkv, float *context)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv;
     const struct laser_attention attention = shape_of(m, layer, sequences, length, 0);
 
@@ -150,7 +151,7 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
                          const struct laser_layer *layer, const struct laser_model_batch *batch,
                          int64_t sequence, int64_t row)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv, offset = laser_model_batch_offset(batch, sequence), end;
     const struct laser_attention attention = shape_of(m, layer, 1, batch->lengths[sequence], offset);
 
@@ -172,7 +173,7 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
 static void attend_runs(const struct laser_model *m, struct laser_model_workspace *ws,
                         const struct laser_layer *layer, const struct laser_model_batch *batch)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, stride = q + 2 * m->kv_heads.count * size;
+    int64_t size = layer->head_size, q = m->heads.count * size, stride = q + 2 * layer->kv_heads.count * size;
 
     for (int64_t first = 0, row = 0, count; first < batch->sequences; first += count) {
         int64_t length = batch->lengths[first];
@@ -197,12 +198,19 @@ static void clip(float limit, int64_t n, float *x)
         x[i] = x[i] > limit ? limit : (x[i] < -limit ? -limit : x[i]);
 }
 
+static void norm_values(const struct laser_arch *a, const struct laser_layer *layer, int64_t n,
+                        int64_t stride, float *values)
+{
+    laser_rmsnorm_heads(n, (int)layer->kv_heads.count, (int)layer->head_size, values, stride, NULL,
+                        (float)a->norm_eps, false);
+}
+
 /* ws->qkv, up to the rotation. */
 static int project(const struct laser_model *m, struct laser_model_workspace *ws,
                    const struct laser_layer *layer, int64_t n, const float *x, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t stride = (m->heads.count + 2 * m->kv_heads.count) * a->head_size;
+    int64_t stride = (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size;
     int result = LASER_OK;
 
     if (m->heads.count > 0 && a->latent.kv_rank)
@@ -213,6 +221,8 @@ static int project(const struct laser_model *m, struct laser_model_workspace *ws
         result = laser_model_norm_whole(m, ws, layer, n, err);
     else if (m->heads.count > 0 && !a->qk_norm_late)
         laser_model_norm_heads(m, layer, n, ws->qkv);
+    if (a->value_norm && m->heads.count > 0)
+        norm_values(a, layer, n, stride, ws->qkv + stride - layer->kv_heads.count * layer->head_size);
     if (a->clip_qkv > 0)
         clip((float)a->clip_qkv, n * stride, ws->qkv);
     return result;
@@ -232,7 +242,8 @@ int laser_model_attention(const struct laser_model *m, struct laser_model_worksp
                           const float *x, float *out, enum laser_output output, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t n = laser_model_batch_tokens(batch), width = m->heads.count * laser_arch_value_size(a);
+    int64_t n = laser_model_batch_tokens(batch);
+    int64_t width = m->heads.count * (a->latent.kv_rank ? a->latent.value : layer->head_size);
     int result;
 
     if (laser_part_present(&layer->delta.norm)) {

@@ -34,6 +34,12 @@ struct laser_piece {
 int laser_model_bind_sketch(struct laser_model *model, const struct laser_sketch *sketch,
                             struct laser_error *err);
 
+/* bind_attention.c */
+void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer);
+
+/* bind_delta.c */
+void laser_bind_delta(struct laser_binder *b, struct laser_layer *layer);
+
 void laser_bind_fail(struct laser_binder *b, int code, const char *where, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

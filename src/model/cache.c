@@ -9,7 +9,7 @@
 /* Floats of the keys of one layer. */
 static int64_t layer_size(const struct laser_model *m, int64_t positions)
 {
-    return m->kv_heads.count * m->arch.head_size * positions;
+    return laser_model_key_width(m) * positions;
 }
 
 int64_t laser_model_cache_bytes(const struct laser_model *m, int64_t positions)
@@ -19,13 +19,15 @@ int64_t laser_model_cache_bytes(const struct laser_model *m, int64_t positions)
 
 static int64_t scratch_size(const struct laser_model *m, int64_t positions)
 {
-    const struct laser_attention attention = {.batch = 1,
-                                              .queries = positions,
-                                              .keys = positions,
-                                              .heads = (int)m->heads.count,
-                                              .head_dim = (int)m->arch.head_size,
-                                              .kv_of_head = m->kv_of_head,
-                                              .causal = true};
+    const struct laser_attention attention = {
+        .batch = 1,
+        .queries = positions,
+        .keys = positions,
+        .heads = (int)m->heads.count,
+        .head_dim =
+            (int)(m->arch.head_size > m->arch.full_head_size ? m->arch.head_size : m->arch.full_head_size),
+        .kv_of_head = m->kv_of_head,
+        .causal = true};
 
     return laser_attention_scratch_size(&attention);
 }

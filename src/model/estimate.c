@@ -74,7 +74,8 @@ int laser_model_estimate(const struct laser_arch *arch, int shards, enum laser_p
             return result;
         laser_model_visit(m, count_part, &t);
         for (int64_t i = 0; i < arch->layers; i++)
-            t.flops += 4 * (double)(m->heads.count * arch->head_size) * mean_keys(arch, i, length);
+            t.flops +=
+                4 * (double)(m->heads.count * laser_arch_head_size(arch, i)) * mean_keys(arch, i, length);
         working = laser_model_working_bytes(m, max_tokens);
         if (m->arena_bytes > estimate->weights_bytes)
             estimate->weights_bytes = m->arena_bytes;

@@ -161,6 +161,12 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
     return LASER_OK;
 }
 
+static void scale(float *x, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
 int laser_model_layers(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
                        int64_t last, const struct laser_model_batch *batch, float *hidden,
                        struct laser_error *err)
@@ -177,8 +183,11 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
     else if (m->arch.residual == LASER_RESIDUAL_POST)
         run = run_post;
     laser_model_fill_tables(m, ws, laser_model_batch_start(batch), longest);
-    for (int64_t i = first; i < last && result == LASER_OK; i++)
+    for (int64_t i = first; i < last && result == LASER_OK; i++) {
         result = run(m, ws, &m->layers[i], batch, n, hidden, err);
+        if (laser_part_present(&m->layers[i].scalar))
+            scale(hidden, n * m->arch.hidden, m->layers[i].scalar.values[0]);
+    }
     return result;
 }
 

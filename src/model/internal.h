@@ -52,6 +52,11 @@ struct laser_delta_parts {
     struct laser_part in, conv, dt, decay, norm, out;
 };
 
+/* first .. first + count - 1 of something that is split among the shards. */
+struct laser_share {
+    int64_t first, count;
+};
+
 struct laser_layer {
     struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
     struct laser_part qkv, qkv_bias, o, o_bias;
@@ -66,13 +71,12 @@ struct laser_layer {
     struct laser_mlp shared;
     struct laser_part shared_router;
     int64_t window;
+    int64_t head_size;           /* D here */
+    struct laser_share kv_heads; /* of this shard here */
+    const int *kv_of_head;
+    struct laser_part scalar; /* of the states behind the layer */
     float attention_scale;
     int rope; /* 0: none, 1: arch.rope, 2: arch.local_rope */
-};
-
-/* first .. first + count - 1 of something that is split among the shards. */
-struct laser_share {
-    int64_t first, count;
 };
 
 struct laser_model {
@@ -81,9 +85,10 @@ struct laser_model {
     const struct laser_checkpoint *checkpoint;
     enum laser_precision precision;
     struct laser_share heads, kv_heads, vocabulary, positions;
-    struct laser_share delta_heads; /* key heads of the delta rule */
-    int *kv_of_head;                /* [heads.count] */
-    float *slopes;                  /* [heads.count] or NULL */
+    struct laser_share delta_heads;    /* key heads of the delta rule */
+    struct laser_share full_kv_heads;  /* in layers without a window */
+    int *kv_of_head, *full_kv_of_head; /* [heads.count] */
+    float *slopes;                     /* [heads.count] or NULL */
 
     struct laser_part embed, position_table, type_table, head, head_bias;
     struct laser_part head_dense, head_dense_bias; /* masked: before the head, on every shard */
@@ -144,7 +149,7 @@ struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain
 /* MLP columns and experts of a shard, see shard.c. */
 struct laser_share laser_share_columns(int64_t columns, int index, int count);
 bool laser_share_whole_experts(const struct laser_arch *arch, int count);
-struct laser_share laser_share_kv_heads(const struct laser_arch *arch, struct laser_share heads);
+struct laser_share laser_share_kv_heads(int64_t heads, int64_t kv_heads, struct laser_share mine);
 
 /* model.c: a model of this architecture whose tensors are not looked for: all parts have their sizes, as if
  * everything were stored in one type.  note (may be NULL) is told of every tensor, some more than once: rows
@@ -254,11 +259,9 @@ static inline int64_t laser_delta_width(const struct laser_model *m)
     return d->key_heads ? m->delta_heads.count * (d->value_heads / d->key_heads) * d->value_size : 0;
 }
 
-/* Elements of a head's value. */
-static inline int64_t laser_arch_value_size(const struct laser_arch *arch)
-{
-    return arch->latent.kv_rank ? arch->latent.value : arch->head_size;
-}
+/* Largest of one layer on this shard: floats of a row of queries; of keys. */
+int64_t laser_model_query_width(const struct laser_model *model);
+int64_t laser_model_key_width(const struct laser_model *model);
 
 /* Is there a norm of this kind in the layer? */
 static inline bool laser_norm_present(const struct laser_arch *arch, const struct laser_norm *norm)

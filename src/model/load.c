@@ -71,6 +71,7 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_one(v, &layer->gate, NULL, v->model->precision);
     visit_delta(v, &layer->delta);
     visit_one(v, &layer->sinks, NULL, LASER_FLOAT32);
+    visit_one(v, &layer->scalar, NULL, LASER_FLOAT32);
     visit_linear(v, &layer->o, &layer->o_bias);
     visit_one(v, &layer->activation, NULL, LASER_FLOAT32);
     visit_mlp(v, &layer->mlp);
@@ -420,6 +421,7 @@ void laser_model_free(struct laser_model *model)
     free(model->bindings);
     free(model->tensor_layer);
     free(model->kv_of_head);
+    free(model->full_kv_of_head);
     free(model->slopes);
     free(model);
 }

@@ -27,11 +27,12 @@ static float slope_of(const struct laser_arch *a, int64_t head)
 static int split(struct laser_model *m, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t group = a->heads / a->kv_heads;
+    int64_t full = a->full_kv_heads ? a->full_kv_heads : a->kv_heads;
     int index = m->group.index, count = m->group.count;
 
     m->heads = laser_share_of(a->heads, index, count, 1);
-    m->kv_heads = laser_share_kv_heads(a, m->heads);
+    m->kv_heads = laser_share_kv_heads(a->heads, a->kv_heads, m->heads);
+    m->full_kv_heads = laser_share_kv_heads(a->heads, full, m->heads);
     if (a->delta.key_heads > 0)
         m->delta_heads = laser_share_of(a->delta.key_heads, index, count, 1);
     m->vocabulary = laser_share_of(a->vocabulary, index, count, 32);
@@ -39,11 +40,13 @@ static int split(struct laser_model *m, struct laser_error *err)
                        ? laser_share_of(a->max_positions + a->position_offset, index, count, 1)
                        : (struct laser_share){0, 0};
     m->kv_of_head = calloc((size_t)m->heads.count + 1, sizeof *m->kv_of_head);
+    m->full_kv_of_head = calloc((size_t)m->heads.count + 1, sizeof *m->kv_of_head);
     m->slopes = a->alibi ? calloc((size_t)m->heads.count + 1, sizeof *m->slopes) : NULL;
-    if (!m->kv_of_head || (a->alibi && !m->slopes))
+    if (!m->kv_of_head || !m->full_kv_of_head || (a->alibi && !m->slopes))
         return laser_error_set(err, LASER_ENOMEM, m->checkpoint->model, "no memory for the heads");
     for (int64_t h = 0; h < m->heads.count; h++) {
-        m->kv_of_head[h] = (int)((m->heads.first + h) / group - m->kv_heads.first);
+        m->kv_of_head[h] = (int)((m->heads.first + h) / (a->heads / a->kv_heads) - m->kv_heads.first);
+        m->full_kv_of_head[h] = (int)((m->heads.first + h) / (a->heads / full) - m->full_kv_heads.first);
         if (m->slopes)
             m->slopes[h] = slope_of(a, m->heads.first + h);
     }

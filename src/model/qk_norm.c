@@ -4,10 +4,10 @@
 #include "kernels/norm.h"
 #include "model/internal.h"
 
-static void norm_each(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, int64_t heads,
-                      float *x, int64_t stride)
+static void norm_each(const struct laser_arch *arch, const struct laser_norm *norm, int64_t size, int64_t n,
+                      int64_t heads, float *x, int64_t stride)
 {
-    int64_t size = arch->head_size, step = arch->qk_norm == LASER_QK_NORM_EACH ? size : 0;
+    int64_t step = arch->qk_norm == LASER_QK_NORM_EACH ? size : 0;
 
     if (arch->norm == LASER_NORM_RMS && step == 0) {
         laser_rmsnorm_heads(n, (int)heads, (int)size, x, stride, norm->weight.values, (float)arch->norm_eps,
@@ -30,14 +30,14 @@ void laser_model_norm_heads(const struct laser_model *m, const struct laser_laye
                             float *qkv)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t size = a->head_size, q = m->heads.count * size, stride = q + 2 * m->kv_heads.count * size;
+    int64_t size = layer->head_size, q = m->heads.count * size, stride = q + 2 * layer->kv_heads.count * size;
 
     if (a->qk_norm != LASER_QK_NORM_HEADS && a->qk_norm != LASER_QK_NORM_EACH)
         return;
     if (a->qk_norm_turned && layer->rope == 0)
         return;
-    norm_each(a, &layer->q_norm, n, m->heads.count, qkv, stride);
-    norm_each(a, &layer->k_norm, n, m->kv_heads.count, qkv + q, stride);
+    norm_each(a, &layer->q_norm, size, n, m->heads.count, qkv, stride);
+    norm_each(a, &layer->k_norm, size, n, layer->kv_heads.count, qkv + q, stride);
 }
 
 static float sum_of_squares(const float *x, int64_t n)
@@ -62,9 +62,9 @@ int laser_model_norm_whole(const struct laser_model *m, struct laser_model_works
                            const struct laser_layer *layer, int64_t n, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t size = a->head_size, q = m->heads.count * size, kv = m->kv_heads.count * size;
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size;
     int64_t stride = q + 2 * kv, group = a->heads / a->kv_heads;
-    bool shares_first = m->kv_heads.count > 0 && m->kv_heads.first * group < m->heads.first;
+    bool shares_first = layer->kv_heads.count > 0 && layer->kv_heads.first * group < m->heads.first;
     int64_t foreign = shares_first ? size : 0;
     float eps = (float)a->norm_eps;
     int result;

@@ -49,16 +49,17 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
 {
     const struct laser_model *m = ws->model;
     const struct laser_arch *a = &m->arch;
-    int64_t n = ws->max_tokens, h = a->hidden, d = a->head_size, half = a->rope.rotated / 2,
-            e = a->moe.experts;
+    int64_t n = ws->max_tokens, h = a->hidden, half = a->rope.rotated / 2, e = a->moe.experts;
     int64_t k = a->moe.per_token, used = 0, latent, raised, local = a->local_rope.rotated / 2;
 
     ws->normed = take(base, &used, n * h, sizeof(float));
     ws->sum = take(base, &used, n * h, sizeof(float));
-    ws->qkv = take(base, &used, n * (m->heads.count + 2 * m->kv_heads.count) * d, sizeof(float));
-    ws->context = take(base, &used, n * larger(m->heads.count * d, laser_delta_width(m)), sizeof(float));
+    ws->qkv =
+        take(base, &used, n * (laser_model_query_width(m) + 2 * laser_model_key_width(m)), sizeof(float));
+    ws->context =
+        take(base, &used, n * larger(laser_model_query_width(m), laser_delta_width(m)), sizeof(float));
     if (laser_arch_continues(a))
-        ws->chain = take(base, &used, n * 2 * m->kv_heads.count * d, sizeof(float));
+        ws->chain = take(base, &used, n * 2 * laser_model_key_width(m), sizeof(float));
     ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
     ws->cosines = take(base, &used, n * half, sizeof(float));
     ws->sines = take(base, &used, n * half, sizeof(float));
@@ -122,7 +123,8 @@ static int64_t scratch_size(const struct laser_model_workspace *ws)
                                               .queries = ws->max_tokens,
                                               .keys = ws->max_tokens,
                                               .heads = (int)m->heads.count,
-                                              .head_dim = (int)m->arch.head_size,
+                                              .head_dim =
+                                                  (int)larger(m->arch.head_size, m->arch.full_head_size),
                                               .kv_of_head = m->kv_of_head,
                                               .causal = !m->arch.masked};
     int64_t bytes = larger(64, laser_attention_scratch_size(&attention));

@@ -37,7 +37,7 @@ TYPES = ("llama mistral qwen2 qwen3 mixtral qwen2_moe qwen3_moe phi phi3 gemma g
 # those that the model reads.
 LATER = {}
 for case in CASES.values():
-    if case["model_type"] not in TYPES:
+    if case["model_type"] not in TYPES and "text_config" not in case["options"]:
         LATER.setdefault(case["model_type"], {k: v for k, v in case["options"].items() if k not in (
             "bos_token_id", "eos_token_id", "pad_token_id")})
 WINDOW = dict(use_sliding_window=True, sliding_window=5)

@@ -315,6 +315,12 @@ CASES.update({
 })
 
 CASES.update({
+    "gemma4_text": case("gemma4_text", num_attention_heads=4, num_key_value_heads=2, head_dim=4, global_head_dim=8,
+                        num_global_key_value_heads=1, attention_k_eq_v=True, hidden_size_per_layer_input=0,
+                        sliding_window=6, num_hidden_layers=3, hidden_size=16, final_logit_softcapping=3.0,
+                        layer_types=["sliding_attention", "full_attention", "full_attention"], rope_parameters=dict(
+        sliding_attention=rope("default", theta=50.0),
+        full_attention=rope("proportional", theta=400.0, partial_rotary_factor=0.5))),
     "sarvam_mla": case("sarvam_mla", **dict(V3, **dict(LATENT, q_lora_rank=None), rope_parameters=rope(
         "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0))),
     "sarvam_moe": case("sarvam_moe", head_dim=8, **V3),
@@ -338,6 +344,12 @@ CASES.update({
         SMALL, model_type="gemma3_text", num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=6,
         query_pre_attn_scalar=5, num_hidden_layers=2, hidden_size=16, rope_parameters=TWO,
         layer_types=["sliding_attention", "full_attention"])),
+    "gemma4": case("gemma4", base={}, vision_config=None, audio_config=None, image_token_id=1000, text_config=dict(
+        dict(SMALL, pad_token_id=0), num_attention_heads=2, num_key_value_heads=1, head_dim=4, global_head_dim=8, attention_k_eq_v=False,
+        hidden_size_per_layer_input=0, sliding_window=6, num_hidden_layers=2, hidden_size=16,
+        layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(
+            sliding_attention=rope("default", theta=50.0),
+            full_attention=rope("proportional", theta=400.0, partial_rotary_factor=0.25)))),
     "mistral3": case("mistral3", base={}, image_token_index=46, tie_word_embeddings=False,
                      vision_config=dict(model_type="pixtral", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
                                         num_attention_heads=1, image_size=8, patch_size=4, head_dim=4),
@@ -372,7 +384,7 @@ CASES.update({
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
     generator = torch.Generator().manual_seed(seed)
-    plus_one = model.config.model_type.startswith(("gemma", "qwen3_5", "qwen3_next"))
+    plus_one = not model.config.model_type.startswith("gemma4") and model.config.model_type.startswith(("gemma", "qwen3_5", "qwen3_next"))
     for name, p in model.named_parameters():
         x = torch.randn(p.shape, generator=generator)
         if name.endswith("bias"):
@@ -392,6 +404,8 @@ def fill(model, seed):
         with torch.no_grad():
             p.copy_(x)
     for name, b in model.named_buffers():
+        if "layer_scalar" in name:
+            b.fill_(0.8)
         if "correction_bias" in name:
             b.copy_(0.3 * torch.randn(b.shape, generator=generator))
 

@@ -387,7 +387,7 @@ static void a_wrapper_must_hold_a_text_model(void **state)
     laser_arch_free(&arch);
     assert_refused("{\"model_type\": \"mistral3\"}", "{}", "text_config");
     assert_refused("{\"model_type\": \"mistral3\"}", "{\"text_config\": 3}", "text_config");
-    assert_refused("{\"model_type\": \"mistral3\"}", "{\"text_config\": {\"model_type\": \"gpt9\"}}", "gpt2");
+    assert_refused("{\"model_type\": \"mistral3\"}", "{\"text_config\": {\"model_type\": \"gpt9\"}}", "gpt9");
 }
 
 /* What a loss cannot be followed back through is named. */

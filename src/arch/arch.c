@@ -235,7 +235,7 @@ static void check_class(struct laser_config *config, const struct laser_family *
 
     if (!name || (n > 5 && !strcmp(name + n - 5, "Model")))
         return;
-    if (family->masked ? strstr(name, "ForMaskedLM") != NULL
+    if (family->masked ? strstr(name, "ForMaskedLM") || strstr(name, "ForPreTraining")
                        : strstr(name, "ForCausalLM") || strstr(name, "LMHeadModel") ||
                              strstr(name, "ForConditionalGeneration"))
         return;
@@ -244,13 +244,18 @@ static void check_class(struct laser_config *config, const struct laser_family *
 }
 
 /* Token types and the padding token, from which positions are counted. */
-static void read_masked(struct laser_config *config, struct laser_arch *arch)
+static void read_masked(struct laser_config *config, const struct laser_family *family,
+                        struct laser_arch *arch)
 {
     const char *positions = laser_config_text(config, "position_embedding_type", "absolute");
 
     arch->masked = true;
-    arch->token_types = laser_config_integer(config, "type_vocab_size", 2, 1, 1 << 16);
+    arch->head_activation = family->head_acts ? arch->activation : LASER_ACT_GELU;
+    if (family->names->types)
+        arch->token_types = laser_config_integer(config, "type_vocab_size", 2, 1, 1 << 16);
     arch->padding = (int32_t)laser_config_integer(config, "pad_token_id", 1, 0, 1 << 24);
+    if (family->pads_count)
+        arch->padding = -1;
     if (strcmp(positions, "absolute") != 0)
         laser_config_refuse(config, "position_embedding_type", "\"%.40s\" is not supported (absolute is)",
                             positions);
@@ -286,7 +291,7 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     read_switches(config, family, arch);
     read_options(config, family, arch);
     if (family->masked)
-        read_masked(config, arch);
+        read_masked(config, family, arch);
     if (family->theta != 0)
         laser_rope_read(config, family, arch);
     laser_layers_read(config, family, arch);

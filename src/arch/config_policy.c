@@ -28,6 +28,10 @@ const struct laser_config_alias laser_config_aliases_experts[] = {{"num_experts"
 
 #define ALIASES(name) const struct laser_config_alias laser_config_aliases_##name[]
 ALIASES(local_experts) = {{"num_local_experts", "num_experts"}, {NULL, NULL}};
+ALIASES(distilbert) = {{"hidden_size", "dim"},
+                       {"num_hidden_layers", "n_layers"},
+                       {"num_attention_heads", "n_heads"},
+                       {NULL, NULL}};
 ALIASES(routed_experts) = {{"num_local_experts", "n_routed_experts"}, {NULL, NULL}};
 ALIASES(glm4_lite) = {
     {"num_local_experts", "n_routed_experts"}, {"head_dim", "qk_rope_head_dim"}, {NULL, NULL}};

@@ -41,6 +41,7 @@ extern const struct laser_config_alias laser_config_aliases_gpt_neo[];
 extern const struct laser_config_alias laser_config_aliases_bloom[];
 extern const struct laser_config_alias laser_config_aliases_falcon[];
 extern const struct laser_config_alias laser_config_aliases_mpt[];
+extern const struct laser_config_alias laser_config_aliases_distilbert[];
 
 extern const char *const laser_config_bookkeeping[];
 extern const char *const laser_config_bookkeeping_rope[];

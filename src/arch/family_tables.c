@@ -384,6 +384,69 @@ NAMES(roberta) = {.prefix = {"roberta.", ""},
                   .ignored = {"embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias",
                               "lm_head.decoder.bias"}};
 
+#define BERT_ATTENTION                                                                                       \
+    .q = "attention.self.query", .k = "attention.self.key", .v = "attention.self.value",                     \
+    .o = "attention.output.dense", .up = "intermediate.dense", .down = "output.dense"
+#define BERT_LAYER                                                                                           \
+    BERT_ATTENTION, .post_attention_norm = "attention.output.LayerNorm", .post_mlp_norm = "output.LayerNorm"
+#define BERT_EMBED                                                                                           \
+    .layer = "encoder.layer.", .embed = "embeddings.word_embeddings",                                        \
+    .positions = "embeddings.position_embeddings", .types = "embeddings.token_type_embeddings"
+#define BERT_HEAD                                                                                            \
+    .head = "cls.predictions.decoder", .head_bias = "cls.predictions.bias",                                  \
+    .head_dense = "cls.predictions.transform.dense", .head_norm = "cls.predictions.transform.LayerNorm",     \
+    .ignored = {"embeddings.position_ids",   "embeddings.token_type_ids",                                    \
+                "pooler.dense.weight",       "pooler.dense.bias",                                            \
+                "cls.seq_relationship.weight", "cls.seq_relationship.bias",                                  \
+                "cls.predictions.decoder.bias"}
+#define ROBERTA_HEAD                                                                                         \
+    .head = "lm_head.decoder", .head_bias = "lm_head.bias", .head_dense = "lm_head.dense",                   \
+    .head_norm = "lm_head.layer_norm",                                                                       \
+    .ignored = {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.dense.weight",               \
+                "pooler.dense.bias", "lm_head.decoder.bias"}
+NAMES(data2vec) = {.prefix = {"data2vec_text.", ""}, BERT_EMBED, .embed_norm = "embeddings.LayerNorm",
+                   BERT_LAYER, ROBERTA_HEAD};
+NAMES(roberta_prenorm) = {.prefix = {"roberta_prelayernorm.", ""}, BERT_EMBED,
+                          .embed_norm = "embeddings.LayerNorm", BERT_ATTENTION,
+                          .attention_norm = "attention.LayerNorm", .mlp_norm = "intermediate.LayerNorm",
+                          .final_norm = "LayerNorm", ROBERTA_HEAD};
+NAMES(xlm_roberta_xl) = {.prefix = {"roberta.", ""}, BERT_EMBED, BERT_ATTENTION,
+                         .attention_norm = "attention.self_attn_layer_norm", .mlp_norm = "LayerNorm",
+                         .final_norm = "encoder.LayerNorm", ROBERTA_HEAD};
+NAMES(bert) = {.prefix = {"bert.", ""}, BERT_EMBED, .embed_norm = "embeddings.LayerNorm", BERT_LAYER, BERT_HEAD};
+NAMES(ernie) = {.prefix = {"ernie.", ""}, BERT_EMBED, .embed_norm = "embeddings.LayerNorm", BERT_LAYER, BERT_HEAD};
+NAMES(megatron_bert) = {.prefix = {"bert.", ""}, BERT_EMBED, BERT_ATTENTION, .attention_norm = "attention.ln",
+                        .mlp_norm = "ln", .final_norm = "encoder.ln", BERT_HEAD};
+NAMES(distilbert) = {.prefix = {"distilbert.", ""},
+                     .layer = "transformer.layer.",
+                     .embed = "embeddings.word_embeddings",
+                     .positions = "embeddings.position_embeddings",
+                     .embed_norm = "embeddings.LayerNorm",
+                     .q = "attention.q_lin",
+                     .k = "attention.k_lin",
+                     .v = "attention.v_lin",
+                     .o = "attention.out_lin",
+                     .post_attention_norm = "sa_layer_norm",
+                     .up = "ffn.lin1",
+                     .down = "ffn.lin2",
+                     .post_mlp_norm = "output_layer_norm",
+                     .head = "vocab_projector",
+                     .head_dense = "vocab_transform",
+                     .head_norm = "vocab_layer_norm",
+                     .ignored = {"embeddings.position_ids"}};
+NAMES(biogpt) = {.prefix = {"biogpt.", ""},
+                 .layer = "layers.",
+                 .embed = "embed_tokens",
+                 .positions = "embed_positions",
+                 .final_norm = "layer_norm",
+                 .head = "output_projection",
+                 .attention_norm = "self_attn_layer_norm",
+                 .mlp_norm = "final_layer_norm",
+                 SEPARATE_QKV,
+                 .o = "self_attn.out_proj",
+                 .up = "fc1",
+                 .down = "fc2"};
+
 /* ---- keys ---- */
 
 #define KEYS_(hidden_, layers_, heads_, kv_, size_, wide_, positions_, eps_, act_)                           \
@@ -426,6 +489,8 @@ static const struct laser_keys openai_keys = {KEYS("n_embd", "n_layer", "n_head"
 static const struct laser_keys gpt_neo_keys = {KEYS("hidden_size", "num_layers", "num_heads", NULL, NULL,
                                                     WIDTH, "layer_norm_epsilon", "activation_function"),
                                                .four_times = true};
+static const struct laser_keys distilbert_keys = {
+    KEYS("dim", "n_layers", "n_heads", NULL, NULL, "hidden_dim", "max_position_embeddings", NULL, "activation")};
 static const struct laser_keys opt_keys = {
     KEYS(SIZES, NULL, NULL, "ffn_dim", "max_position_embeddings", NULL, "activation_function")};
 static const struct laser_keys bloom_keys = {
@@ -687,6 +752,8 @@ static const struct laser_moe_keys llama4_moe = {.experts = "num_local_experts",
     .masked = true, .positions = 512, .guards = laser_config_guards_masked, .eps = 1e-12, TIED(true),        \
     ALL_BIASES, .head_bias = ALWAYS, .activation = "gelu"
 
+#define BERT_LIKE ROBERTA_LIKE, .pads_count = true, .head_acts = true
+
 static const struct laser_family families[] = {
     {.model_type = "llama", .names = &llama_names, LLAMA_LIKE, .eps = 1e-6, TIED(false), ATTENTION_BIAS,
      .mlp_bias = SWITCH("mlp_bias", false)},
@@ -728,6 +795,18 @@ static const struct laser_family families[] = {
      .theta_key = "rotary_emb_base", .partial_key = "rotary_pct"},
     {.model_type = "roberta", ROBERTA_LIKE},
     {.model_type = "xlm-roberta", ROBERTA_LIKE},
+    {.model_type = "camembert", ROBERTA_LIKE},
+    {.model_type = "data2vec-text", ROBERTA_LIKE, .names = &data2vec_names},
+    {.model_type = "roberta-prelayernorm", ROBERTA_LIKE, .names = &roberta_prenorm_names,
+     .residual = LASER_RESIDUAL_SERIAL},
+    {.model_type = "xlm-roberta-xl", ROBERTA_LIKE, .names = &xlm_roberta_xl_names, .eps = 1e-5, .positions = 514,
+     .residual = LASER_RESIDUAL_SERIAL},
+    {.model_type = "bert", BERT_LIKE, .names = &bert_names},
+    {.model_type = "ernie", BERT_LIKE, .names = &ernie_names, .finish = laser_finish_ernie},
+    {.model_type = "megatron-bert", BERT_LIKE, .names = &megatron_bert_names,
+     .residual = LASER_RESIDUAL_SERIAL},
+    {.model_type = "distilbert", BERT_LIKE, .names = &distilbert_names, .keys = &distilbert_keys,
+     .aliases = laser_config_aliases_distilbert},
 
     /* like Llama, with one or two differences */
     {.model_type = "arcee", .positions = 4096, .names = &arcee_names, LLAMA_LIKE, .gated = false,
@@ -940,6 +1019,8 @@ static const struct laser_family families[] = {
     {.model_type = "opt", .names = &opt_names, .keys = &opt_keys, .norm = LASER_NORM_LAYER, .eps = 1e-5,
      TIED(true), BIAS_KEY("enable_bias", true), .mlp_bias = SWITCH("enable_bias", true), .activation = "relu",
      .position_offset = 2, .finish = laser_finish_opt},
+    {.model_type = "biogpt", .names = &biogpt_names, .keys = &neox_keys, .positions = 1024, .norm = LASER_NORM_LAYER,
+     .eps = 1e-12, TIED(true), ALL_BIASES, .activation = "gelu", .position_offset = 2, .finish = laser_finish_biogpt},
     {.model_type = "bloom", .aliases = laser_config_aliases_bloom, .names = &bloom_names, .keys = &bloom_keys,
      .norm = LASER_NORM_LAYER, .eps = 1e-5, TIED(true), ALL_BIASES, .qkv_layout = LASER_QKV_BY_HEAD,
      .stored = {.fused = LASER_FUSED_BY_HEAD}, .activation = "gelu_new", .alibi = LASER_ALIBI_BLOOM,

@@ -326,6 +326,18 @@ void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arc
         arch->activation = LASER_ACT_GELU_TANH;
 }
 
+void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch)
+{
+    must_be(config, "use_task_id", false, false);
+    (void)arch;
+}
+
+void laser_finish_biogpt(struct laser_config *config, struct laser_arch *arch)
+{
+    if (laser_config_bool(config, "scale_embedding", true))
+        arch->embed_scale = sqrt((double)arch->hidden);
+}
+
 static int64_t of_layer(json_t *layer, const char *key, int64_t otherwise)
 {
     json_t *value = json_object_get(layer, key);

@@ -28,6 +28,8 @@ void laser_finish_rotary_dim(struct laser_config *config, struct laser_arch *arc
 void laser_finish_flint(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_afmoe(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_biogpt(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch);
 

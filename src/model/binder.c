@@ -234,16 +234,29 @@ const char *laser_bind_name(const struct laser_binder *b, char *buffer, const ch
     return buffer;
 }
 
-void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t size)
+static bool find(const struct laser_binder *b, const char *name, const char *suffix)
 {
     char buffer[LASER_NAME_BYTES];
 
+    return laser_checkpoint_find_index(b->model->checkpoint, laser_bind_name(b, buffer, name, -1, suffix)) >=
+           0;
+}
+
+void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t size)
+{
+    char buffer[LASER_NAME_BYTES];
+    bool old;
+
     if (!name)
         return;
+    /* as BERT's first checkpoints have them */
+    old = !b->sketch && find(b, name, ".gamma") && !find(b, name, ".weight");
     norm->weight.shift = b->model->arch.norm == LASER_NORM_LAYER && b->model->arch.norm_plus_one;
-    laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, ".weight"), size, 0, size);
+    laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, old ? ".gamma" : ".weight"),
+                      size, 0, size);
     if (b->model->arch.norm_bias)
-        laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, ".bias"), size, 0, size);
+        laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, old ? ".beta" : ".bias"),
+                          size, 0, size);
 }
 
 /* Stacks have no suffix in their names, and the expert is no part of it. */

@@ -232,7 +232,8 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
 
                 counted += counts;
                 position = a->padding + (counts ? counted : 0);
-                add_row(&m->type_table, first_type, 0, 1, ws->normed, h, hidden + row * h);
+                if (a->token_types > 0)
+                    add_row(&m->type_table, first_type, 0, 1, ws->normed, h, hidden + row * h);
             }
             if (a->names->positions)
                 add_row(&m->position_table, m->positions, position + a->position_offset, 1, ws->normed, h,

@@ -19,8 +19,12 @@ static void finish(const struct laser_model *m, struct laser_model_workspace *ws
         laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->normed);
         return;
     }
+    if (laser_norm_present(&m->arch, &m->final_norm)) {
+        laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->sum);
+        hidden = ws->sum;
+    }
     laser_linear_apply(&m->head_dense.linear, n, hidden, h, ws->normed, h, LASER_STORE, &ws->scratch);
-    laser_activation_apply(LASER_ACT_GELU, n, h, ws->normed, h); /* whatever hidden_act says */
+    laser_activation_apply(m->arch.head_activation, n, h, ws->normed, h);
     laser_model_norm(&m->arch, &m->head_norm, n, ws->normed, ws->normed);
 }
 

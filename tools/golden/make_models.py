@@ -29,7 +29,8 @@ SMALL = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_lay
              num_key_value_heads=2, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 BERT = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
             max_position_embeddings=40, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1)
-MASKED = ("roberta", "xlm-roberta")
+MASKED = ("roberta", "xlm-roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xlm-roberta-xl", "bert", "ernie",
+          "megatron-bert", "distilbert")
 GPT = dict(vocab_size=47, n_embd=24, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)
 
 
@@ -337,6 +338,27 @@ CASES.update({
 SIGLIP = dict(model_type="siglip_vision_model", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
               num_attention_heads=1, image_size=8, patch_size=4)
 TEXT = dict(SMALL, num_hidden_layers=1, rope_parameters=PLAIN)
+def gamma_and_beta(tensors):
+    """As the first checkpoints of BERT have them, with the head for the next sentence."""
+    named = {n.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): t
+             for n, t in tensors.items()}
+    return {**named, "cls.seq_relationship.weight": torch.zeros(2, 24), "cls.seq_relationship.bias": torch.zeros(2),
+            "bert.pooler.dense.weight": torch.zeros(24, 24), "bert.pooler.dense.bias": torch.zeros(24)}
+
+
+CASES.update({
+    "camembert": case("camembert", base=BERT, num_hidden_layers=1),
+    "data2vec-text": case("data2vec-text", base=BERT, num_hidden_layers=1),
+    "roberta-prelayernorm": case("roberta-prelayernorm", base=BERT),
+    "xlm-roberta-xl": case("xlm-roberta-xl", base=BERT),
+    "bert": case("bert", base=BERT, type_vocab_size=2, pad_token_id=0, hidden_act="gelu_new", tensors=gamma_and_beta),
+    "ernie": case("ernie", base=BERT, type_vocab_size=3, pad_token_id=0, hidden_act="relu", num_hidden_layers=1),
+    "megatron-bert": case("megatron-bert", base=BERT, type_vocab_size=2, pad_token_id=0),
+    "distilbert": case("distilbert", base=dict(
+        vocab_size=47, dim=24, hidden_dim=28, n_layers=2, n_heads=4, max_position_embeddings=40, pad_token_id=0)),
+    "biogpt": case("biogpt", base=BERT, pad_token_id=None),
+})
+
 SECTIONS = rope("default", mrope_section=[1, 1, 0])
 CASES.update({
     "gemma3": case("gemma3", base={}, vision_config=SIGLIP, mm_tokens_per_image=1, image_token_index=46,

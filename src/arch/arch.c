@@ -16,7 +16,8 @@ static bool read_switch(struct laser_config *config, struct laser_switch s)
     return s.key ? laser_config_bool(config, s.key, s.otherwise) : s.otherwise;
 }
 
-static enum laser_activation read_activation(struct laser_config *config, const struct laser_family *family)
+enum laser_activation laser_read_activation(struct laser_config *config, const char *key,
+                                            const char *otherwise)
 {
     static const struct {
         const char *name;
@@ -34,8 +35,7 @@ static enum laser_activation read_activation(struct laser_config *config, const 
                  {"relu2", LASER_ACT_RELU_SQUARED},
                  {"tanh", LASER_ACT_TANH},
                  {"xielu", LASER_ACT_XIELU}};
-    const char *key = family->keys->activation;
-    const char *name = key ? laser_config_text(config, key, family->activation) : family->activation;
+    const char *name = key ? laser_config_text(config, key, otherwise) : otherwise;
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].name, name) == 0)
@@ -193,7 +193,7 @@ static void read_switches(struct laser_config *config, const struct laser_family
     arch->head_bias = read_switch(config, family->head_bias);
     if (read_switch(config, family->qk_norm))
         arch->qk_norm = family->qk_kind ? family->qk_kind : LASER_QK_NORM_HEADS;
-    arch->activation = read_activation(config, family);
+    arch->activation = laser_read_activation(config, family->keys->activation, family->activation);
 }
 
 /* What the row says by itself. */
@@ -250,6 +250,7 @@ static void read_masked(struct laser_config *config, const struct laser_family *
     const char *positions = laser_config_text(config, "position_embedding_type", "absolute");
 
     arch->masked = true;
+    arch->head_dense_bias = true;
     arch->head_activation = family->head_acts ? arch->activation : LASER_ACT_GELU;
     if (family->names->types)
         arch->token_types = laser_config_integer(config, "type_vocab_size", 2, 1, 1 << 16);

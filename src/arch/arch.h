@@ -174,7 +174,9 @@ struct laser_arch {
     int64_t position_offset; /* rows of the position table before the first position */
     int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
     bool masked;             /* every token sees all others; trained to fill in a mask, not to go on */
-    enum laser_activation head_activation; /* masked: behind the dense layer before the head */
+    bool head_dense_bias;
+    bool first_plain;                      /* the first layer's attention has no norm before it */
+    enum laser_activation head_activation; /* behind the dense layer before the head */
     int32_t padding; /* masked; -1: every token has a place; otherwise: this token has no place in the count,
                         and position `padding`; the others have padding + 1, padding + 2, ... */
     bool tied;

@@ -434,6 +434,17 @@ NAMES(distilbert) = {.prefix = {"distilbert.", ""},
                      .head_dense = "vocab_transform",
                      .head_norm = "vocab_layer_norm",
                      .ignored = {"embeddings.position_ids"}};
+#define MODERN_ENDS                                                                                          \
+    .prefix = {"model.", ""}, .layer = "layers.", .embed = "embeddings.tok_embeddings",                      \
+    .embed_norm = "embeddings.norm", .final_norm = "final_norm", .head = "decoder",                          \
+    .attention_norm = "attn_norm", .mlp_norm = "mlp_norm", .gate_up = "mlp.Wi", .down = "mlp.Wo", .o = "attn.Wo"
+NAMES(modernbert) = {MODERN_ENDS, .qkv = "attn.Wqkv", .head_dense = "head.dense", .head_norm = "head.norm"};
+NAMES(modernbert_decoder) = {MODERN_ENDS,
+                             .q = "attn.q_proj",
+                             .k = "attn.k_proj",
+                             .v = "attn.v_proj",
+                             .head_dense = "lm_head.dense",
+                             .head_norm = "lm_head.norm"};
 NAMES(biogpt) = {.prefix = {"biogpt.", ""},
                  .layer = "layers.",
                  .embed = "embed_tokens",
@@ -489,6 +500,7 @@ static const struct laser_keys openai_keys = {KEYS("n_embd", "n_layer", "n_head"
 static const struct laser_keys gpt_neo_keys = {KEYS("hidden_size", "num_layers", "num_heads", NULL, NULL,
                                                     WIDTH, "layer_norm_epsilon", "activation_function"),
                                                .four_times = true};
+static const struct laser_keys modern_keys = {KEYS(SIZES, NULL, NULL, WIDTH, "norm_eps", "hidden_activation")};
 static const struct laser_keys distilbert_keys = {
     KEYS("dim", "n_layers", "n_heads", NULL, NULL, "hidden_dim", "max_position_embeddings", NULL, "activation")};
 static const struct laser_keys opt_keys = {
@@ -752,6 +764,12 @@ static const struct laser_moe_keys llama4_moe = {.experts = "num_local_experts",
     .masked = true, .positions = 512, .guards = laser_config_guards_masked, .eps = 1e-12, TIED(true),        \
     ALL_BIASES, .head_bias = ALWAYS, .activation = "gelu"
 
+#define MODERN_LIKE                                                                                          \
+    .keys = &modern_keys, .norm = LASER_NORM_LAYER, .eps = 1e-5, TIED(true), .positions = 8192,              \
+    BIAS_KEY("attention_bias", false), .mlp_bias = SWITCH("mlp_bias", false), .gated = true,                 \
+    .activation = "gelu", .theta = 160000, .theta_key = "global_rope_theta", .local_theta = 10000,           \
+    .local_theta_key = "local_rope_theta", .rope_rule = LASER_ROPE_OF_TWO,                                   \
+    .window_rule = LASER_WINDOW_LISTED, .window = 1, .finish = laser_finish_modernbert
 #define BERT_LIKE ROBERTA_LIKE, .pads_count = true, .head_acts = true
 
 static const struct laser_family families[] = {
@@ -801,6 +819,10 @@ static const struct laser_family families[] = {
      .residual = LASER_RESIDUAL_SERIAL},
     {.model_type = "xlm-roberta-xl", ROBERTA_LIKE, .names = &xlm_roberta_xl_names, .eps = 1e-5, .positions = 514,
      .residual = LASER_RESIDUAL_SERIAL},
+    {.model_type = "modernbert", MODERN_LIKE, .names = &modernbert_names, .masked = true, .pads_count = true,
+     .guards = laser_config_guards_masked, .qkv_layout = LASER_QKV_STACKED,
+     .stored = {.fused = LASER_FUSED_CONTIGUOUS}},
+    {.model_type = "modernbert-decoder", MODERN_LIKE, .names = &modernbert_decoder_names},
     {.model_type = "bert", BERT_LIKE, .names = &bert_names},
     {.model_type = "ernie", BERT_LIKE, .names = &ernie_names, .finish = laser_finish_ernie},
     {.model_type = "megatron-bert", BERT_LIKE, .names = &megatron_bert_names,

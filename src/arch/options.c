@@ -326,6 +326,29 @@ void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arc
         arch->activation = LASER_ACT_GELU_TANH;
 }
 
+/* local_attention counts the tokens to both sides; the decoder sees half of them. */
+void laser_finish_modernbert(struct laser_config *config, struct laser_arch *arch)
+{
+    int64_t local = laser_config_integer(config, "local_attention", 128, 2, INT64_C(1) << 40);
+    int64_t every = laser_config_integer(config, "global_attn_every_n_layers", 3, 1, 1 << 20);
+    int64_t window = local / 2 + (arch->masked ? 1 : 0);
+    bool listed = laser_config_value(config, "layer_types") != NULL;
+
+    if (arch->masked && laser_config_value(config, "sliding_window"))
+        laser_config_refuse(config, "sliding_window", "is not supported (local_attention is)");
+    for (int64_t i = 0; i < arch->layers; i++) {
+        bool slides = listed ? arch->window[i] != 0 : i % every != 0;
+
+        arch->window[i] = slides ? window : 0;
+        arch->rope_of[i] = slides ? 2 : 1;
+    }
+    arch->first_plain = true;
+    arch->norm_bias = laser_config_bool(config, "norm_bias", false);
+    arch->head_bias = laser_config_bool(config, "decoder_bias", true);
+    arch->head_dense_bias = laser_config_bool(config, "classifier_bias", false);
+    arch->head_activation = laser_read_activation(config, "classifier_activation", "gelu");
+}
+
 void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch)
 {
     must_be(config, "use_task_id", false, false);

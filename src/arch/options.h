@@ -28,6 +28,7 @@ void laser_finish_rotary_dim(struct laser_config *config, struct laser_arch *arc
 void laser_finish_flint(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_afmoe(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_modernbert(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_biogpt(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch);
@@ -37,6 +38,10 @@ void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch);
  * transformers writes it. */
 void laser_read_full_heads(struct laser_config *config, const struct laser_family *family,
                            struct laser_arch *arch);
+
+/* arch.c: the activation that a text of config.json names. */
+enum laser_activation laser_read_activation(struct laser_config *config, const char *key,
+                                            const char *otherwise);
 
 /* Types whose default is a scaled rope: config.json must say which. */
 void laser_finish_stated_rope(struct laser_config *config, struct laser_arch *arch);

@@ -126,7 +126,7 @@ static void read_rotated(struct laser_config *scaling, const struct laser_family
     rope->rotated = (int64_t)rotated;
     if (rope->rotated < 2 || rope->rotated % 2 != 0)
         laser_config_refuse(scaling, "partial_rotary_factor",
-                            "%lld rotated elements of a head of %lld: expected an "
+                            "%lld rotated elements of a head (head_dim) of %lld: expected an "
                             "even number",
                             (long long)rope->rotated, (long long)head_size);
 }

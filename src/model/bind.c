@@ -142,7 +142,8 @@ static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
         laser_bind_flat(b, &layer->scalar, 0, laser_bind_name(b, buffer, n->layer_scalar, -1, ""), 1, 0, 1);
     layer->attention_scale =
         (float)(a->attention_scale / (a->attention_scale_by_layer ? (double)(b->layer + 1) : 1.0));
-    laser_bind_norm(b, &layer->attention_norm, n->attention_norm, a->hidden);
+    if (!a->first_plain || b->layer > 0)
+        laser_bind_norm(b, &layer->attention_norm, n->attention_norm, a->hidden);
     if (a->residual != LASER_RESIDUAL_PARALLEL_SHARED)
         laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
     laser_bind_norm(b, &layer->post_attention_norm, n->post_attention_norm, a->hidden);
@@ -192,7 +193,7 @@ static void bind_head_dense(struct laser_binder *b)
 
     b->prefix = "";
     laser_bind_outputs(b, &m->head_dense, &m->head_dense_bias, 0, n->head_dense, -1,
-                       (struct laser_piece){h, h, 0, h, 0, h, 0}, true);
+                       (struct laser_piece){h, h, 0, h, 0, h, 0}, m->arch.head_dense_bias);
     laser_bind_norm(b, &m->head_norm, n->head_norm, h);
     b->prefix = prefix;
 }

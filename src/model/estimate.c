@@ -46,7 +46,7 @@ static double mean_keys(const struct laser_arch *a, int64_t layer, int64_t lengt
     double l = (double)length, w = (double)window;
 
     if (a->masked)
-        return l;
+        return window == 0 || 2 * window - 1 >= length ? l : 2 * w - 1;
     if (window == 0 || window >= length)
         return (l + 1) / 2;
     return a->chunked ? (w + 1) / 2 : w - w * (w - 1) / (2 * l);

@@ -219,6 +219,7 @@ static void copy_row(const struct laser_family *family, struct laser_arch *arch)
     arch->alibi = family->alibi;
     arch->alibi_most = 8;
     arch->position_offset = family->position_offset;
+    arch->embed_width = arch->hidden;
     arch->embed_norm_plain = family->embed_norm_plain;
     arch->embed_scale = family->embed_scaled ? sqrt((double)arch->hidden) : 1;
     arch->logit_scale = arch->residual_scale = 1;
@@ -291,6 +292,9 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
         read_delta(config, arch);
     read_switches(config, family, arch);
     read_options(config, family, arch);
+    if (family->embed_width)
+        arch->embed_width =
+            laser_config_integer(config, family->embed_width, family->embed_width_otherwise, 1, 1 << 24);
     if (family->masked)
         read_masked(config, family, arch);
     if (family->theta != 0)

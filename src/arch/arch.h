@@ -131,6 +131,7 @@ struct laser_names {
     const char *prefix[2];          /* of everything but the head; the first that a checkpoint has is used */
     const char *layer;              /* followed by the number and a dot */
     const char *embed, *positions, *types, *embed_norm, *final_norm, *head;
+    const char *embed_project;                      /* where embed_width is not the hidden size */
     const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
     const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
     const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm; /* norms that end in a dot: one tensor for each head */
@@ -168,6 +169,8 @@ struct laser_arch {
     const struct laser_wrapper *wrapper; /* NULL: the model is a language model and nothing else */
     const struct laser_names *names;
     int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
+    int64_t embed_width; /* of the tables, behind which a matrix leads to the hidden size; as that where there
+                            is none */
     int64_t full_head_size,
         full_kv_heads;       /* in layers without a window, where they differ there; 0: they do not */
     int64_t max_positions;   /* as stated; a limit only where positions are learned */

@@ -144,6 +144,8 @@ struct laser_family {
     const char *local_theta_key;
     enum laser_rope_rule rope_rule;
     enum laser_alibi alibi;
+    const char *embed_width; /* key; NULL: as the hidden size */
+    int64_t embed_width_otherwise;
     bool pads_count; /* masked: paddings have places as other tokens */
     bool head_acts;  /* masked: the activation before the head is that of the MLP, otherwise GELU */
     int64_t position_offset;

@@ -417,6 +417,10 @@ NAMES(bert) = {.prefix = {"bert.", ""}, BERT_EMBED, .embed_norm = "embeddings.La
 NAMES(ernie) = {.prefix = {"ernie.", ""}, BERT_EMBED, .embed_norm = "embeddings.LayerNorm", BERT_LAYER, BERT_HEAD};
 NAMES(megatron_bert) = {.prefix = {"bert.", ""}, BERT_EMBED, BERT_ATTENTION, .attention_norm = "attention.ln",
                         .mlp_norm = "ln", .final_norm = "encoder.ln", BERT_HEAD};
+NAMES(electra) = {.prefix = {"electra.", ""}, BERT_EMBED, .embed_norm = "embeddings.LayerNorm", BERT_LAYER,
+                  .embed_project = "embeddings_project", .head = "generator_lm_head",
+                  .head_dense = "generator_predictions.dense", .head_norm = "generator_predictions.LayerNorm",
+                  .ignored = {"embeddings.position_ids", "embeddings.token_type_ids"}};
 NAMES(distilbert) = {.prefix = {"distilbert.", ""},
                      .layer = "transformer.layer.",
                      .embed = "embeddings.word_embeddings",
@@ -827,6 +831,8 @@ static const struct laser_family families[] = {
     {.model_type = "ernie", BERT_LIKE, .names = &ernie_names, .finish = laser_finish_ernie},
     {.model_type = "megatron-bert", BERT_LIKE, .names = &megatron_bert_names,
      .residual = LASER_RESIDUAL_SERIAL},
+    {.model_type = "electra", BERT_LIKE, .names = &electra_names, .head_acts = false, .embed_width = "embedding_size",
+     .embed_width_otherwise = 128},
     {.model_type = "distilbert", BERT_LIKE, .names = &distilbert_names, .keys = &distilbert_keys,
      .aliases = laser_config_aliases_distilbert},
 

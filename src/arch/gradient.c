@@ -13,6 +13,7 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
          "this norm of queries and keys"},
         {a->full_head_size > 0 || a->full_kv_heads > 0 || a->value_norm || a->names->layer_scalar,
          "heads that differ from layer to layer"},
+        {a->embed_width != a->hidden, "an embedding of another width"},
         {a->delta.key_heads > 0, "the gated delta rule"},
         {a->attention_gate || a->names->attention_gate, "gated attention"},
         {a->clip_qkv > 0, "clipped queries, keys and values"},

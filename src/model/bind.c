@@ -168,7 +168,7 @@ static void bind_table(struct laser_binder *b, struct laser_part *part, const ch
                        struct laser_share share)
 {
     enum laser_storage storage = LASER_STORED_F32;
-    int64_t hidden = b->model->arch.hidden, tensor = laser_bind_find(b, name, 0, rows, hidden, &storage);
+    int64_t hidden = b->model->arch.embed_width, tensor = laser_bind_find(b, name, 0, rows, hidden, &storage);
 
     if (tensor < 0 || share.count == 0)
         return;
@@ -189,12 +189,12 @@ static void bind_head_dense(struct laser_binder *b)
     struct laser_model *m = b->model;
     const struct laser_names *n = m->arch.names;
     const char *prefix = b->prefix;
-    int64_t h = m->arch.hidden;
+    int64_t h = m->arch.hidden, width = m->arch.embed_width;
 
     b->prefix = "";
     laser_bind_outputs(b, &m->head_dense, &m->head_dense_bias, 0, n->head_dense, -1,
-                       (struct laser_piece){h, h, 0, h, 0, h, 0}, m->arch.head_dense_bias);
-    laser_bind_norm(b, &m->head_norm, n->head_norm, h);
+                       (struct laser_piece){width, h, 0, width, 0, h, 0}, m->arch.head_dense_bias);
+    laser_bind_norm(b, &m->head_norm, n->head_norm, width);
     b->prefix = prefix;
 }
 
@@ -231,7 +231,11 @@ static void bind_ends(struct laser_binder *b)
     if (a->names->types)
         bind_table(b, &m->type_table, laser_bind_name(b, positions, a->names->types, -1, ".weight"),
                    a->token_types, (struct laser_share){0, m->group.index == 0});
-    laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->hidden);
+    laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->embed_width);
+    if (a->embed_width != a->hidden)
+        laser_bind_outputs(
+            b, &m->embed_project, &m->embed_project_bias, 0, a->names->embed_project, -1,
+            (struct laser_piece){a->hidden, a->embed_width, 0, a->hidden, 0, a->embed_width, 0}, true);
     b->layer = a->layers;
     m->output = &m->embed;
     if (!tied || (has(b, embed) && has(b, head))) {

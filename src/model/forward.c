@@ -206,8 +206,10 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
 {
     const struct laser_arch *a = &m->arch;
     const struct laser_share first_type = {0, m->type_table.out};
-    int64_t n = laser_model_batch_tokens(batch), h = a->hidden, longest, row = 0;
+    int64_t n = laser_model_batch_tokens(batch), h = a->embed_width, longest, row = 0;
     int64_t start = laser_model_batch_start(batch);
+    bool projects = laser_part_present(&m->embed_project);
+    float *sum = projects ? ws->sum : hidden;
     int result = check_batch(m, ws, batch, &longest, err);
 
     for (int64_t i = 0; result == LASER_OK && i < n; i++)
@@ -217,7 +219,7 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
                                      (long long)a->vocabulary);
     if (result != LASER_OK)
         return result;
-    memset(hidden, 0, (size_t)(n * h) * sizeof *hidden);
+    memset(sum, 0, (size_t)(n * h) * sizeof *sum);
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
         int64_t offset = laser_model_batch_offset(batch, s);
@@ -226,23 +228,25 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
             int64_t position = start + offset + t;
 
             add_row(&m->embed, m->vocabulary, tokens[row], (float)a->embed_scale, ws->normed, h,
-                    hidden + row * h);
+                    sum + row * h);
             if (a->masked) {
                 bool counts = tokens[row] != a->padding;
 
                 counted += counts;
                 position = a->padding + (counts ? counted : 0);
                 if (a->token_types > 0)
-                    add_row(&m->type_table, first_type, 0, 1, ws->normed, h, hidden + row * h);
+                    add_row(&m->type_table, first_type, 0, 1, ws->normed, h, sum + row * h);
             }
             if (a->names->positions)
                 add_row(&m->position_table, m->positions, position + a->position_offset, 1, ws->normed, h,
-                        hidden + row * h);
+                        sum + row * h);
         }
     }
-    result = laser_model_group_sum(m, hidden, n * h, err);
+    result = laser_model_group_sum(m, sum, n * h, err);
     if (result == LASER_OK && (a->embed_norm_plain || laser_part_present(&m->embed_norm.weight)))
-        laser_model_norm(a, &m->embed_norm, n, hidden, hidden);
+        laser_model_norm_width(a, &m->embed_norm, n, h, sum, sum);
+    if (result == LASER_OK && projects)
+        laser_linear_apply(&m->embed_project.linear, n, sum, h, hidden, a->hidden, LASER_STORE, &ws->scratch);
     return result;
 }
 

@@ -9,7 +9,7 @@
 static void finish(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
                    const float *hidden)
 {
-    int64_t h = m->arch.hidden;
+    int64_t h = m->arch.hidden, width = m->arch.embed_width;
 
     if (!laser_part_present(&m->head_dense) && !laser_norm_present(&m->arch, &m->final_norm)) {
         memcpy(ws->normed, hidden, (size_t)(n * h) * sizeof *hidden);
@@ -23,9 +23,9 @@ static void finish(const struct laser_model *m, struct laser_model_workspace *ws
         laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->sum);
         hidden = ws->sum;
     }
-    laser_linear_apply(&m->head_dense.linear, n, hidden, h, ws->normed, h, LASER_STORE, &ws->scratch);
-    laser_activation_apply(m->arch.head_activation, n, h, ws->normed, h);
-    laser_model_norm(&m->arch, &m->head_norm, n, ws->normed, ws->normed);
+    laser_linear_apply(&m->head_dense.linear, n, hidden, h, ws->normed, width, LASER_STORE, &ws->scratch);
+    laser_activation_apply(m->arch.head_activation, n, width, ws->normed, width);
+    laser_model_norm_width(&m->arch, &m->head_norm, n, width, ws->normed, ws->normed);
 }
 
 static struct laser_head head_of(const struct laser_model *m)
@@ -44,7 +44,7 @@ static void scan(const struct laser_model *m, struct laser_model_workspace *ws, 
     struct laser_head head = head_of(m);
 
     if (m->vocabulary.count > 0) {
-        laser_head_scan(&head, n, ws->normed, m->arch.hidden, ws->targets, reference, ws->tokens,
+        laser_head_scan(&head, n, ws->normed, m->arch.embed_width, ws->targets, reference, ws->tokens,
                         &ws->scratch);
         return;
     }

@@ -91,7 +91,8 @@ struct laser_model {
     float *slopes;                     /* [heads.count] or NULL */
 
     struct laser_part embed, position_table, type_table, head, head_bias;
-    struct laser_part head_dense, head_dense_bias; /* masked: before the head, on every shard */
+    struct laser_part embed_project, embed_project_bias; /* on every shard */
+    struct laser_part head_dense, head_dense_bias;       /* masked: before the head, on every shard */
     struct laser_norm embed_norm, final_norm, head_norm;
     const struct laser_part *output; /* the head, or the embedding where they are tied */
     struct laser_layer *layers;
@@ -115,8 +116,8 @@ struct laser_model_workspace {
     const struct laser_model *model;
     int64_t max_tokens, mlp_tokens, bytes;
     void *memory;
-    float *normed;  /* [N, H] */
-    float *sum;     /* [N, H] */
+    float *normed;  /* [N, H], or of the embedding's width where that is more */
+    float *sum;     /* as normed */
     float *qkv;     /* [N, (heads + 2 kv_heads) D] */
     float *context; /* [N, heads D] */
     float *chain;   /* [N, 2 kv_heads D]: keys and values of all that a sequence goes on from, and its own */
@@ -225,6 +226,8 @@ void laser_part_drop_thin(struct laser_part *part);
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
                       float *y);
+void laser_model_norm_width(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n,
+                            int64_t width, const float *x, float *y);
 
 /* out[n, width] (+)= part(x), where the shard may have no part but still the bias to add. */
 void laser_model_project(const struct laser_part *part, const struct laser_part *bias, int64_t n,

@@ -96,6 +96,7 @@ void laser_model_visit(struct laser_model *m, laser_part_visitor *visit, void *c
     visit_norm(&v, &m->embed_norm);
     visit_norm(&v, &m->final_norm);
     visit_one(&v, &m->head, &m->head_bias, m->precision);
+    visit_linear(&v, &m->embed_project, &m->embed_project_bias);
     visit_linear(&v, &m->head_dense, &m->head_dense_bias);
     visit_norm(&v, &m->head_norm);
     for (int64_t i = 0; i < m->arch.layers; i++)

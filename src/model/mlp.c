@@ -7,8 +7,12 @@
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
                       float *y)
 {
-    int64_t h = arch->hidden;
+    laser_model_norm_width(arch, norm, n, arch->hidden, x, y);
+}
 
+void laser_model_norm_width(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n,
+                            int64_t h, const float *x, float *y)
+{
     if (arch->norm == LASER_NORM_RMS)
         laser_rmsnorm(n, h, x, h, norm->weight.values, (float)arch->norm_eps, arch->norm_plus_one, y, h);
     else

@@ -52,8 +52,8 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     int64_t n = ws->max_tokens, h = a->hidden, half = a->rope.rotated / 2, e = a->moe.experts;
     int64_t k = a->moe.per_token, used = 0, latent, raised, local = a->local_rope.rotated / 2;
 
-    ws->normed = take(base, &used, n * h, sizeof(float));
-    ws->sum = take(base, &used, n * h, sizeof(float));
+    ws->normed = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
+    ws->sum = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
     ws->qkv =
         take(base, &used, n * (laser_model_query_width(m) + 2 * laser_model_key_width(m)), sizeof(float));
     ws->context =
@@ -132,6 +132,7 @@ static int64_t scratch_size(const struct laser_model_workspace *ws)
     if (m->vocabulary.count > 0)
         bytes = larger(bytes, laser_head_scratch_size(&head, ws->max_tokens));
     bytes = larger(bytes, part_scratch(&m->head_dense, ws->max_tokens));
+    bytes = larger(bytes, part_scratch(&m->embed_project, ws->max_tokens));
     for (int64_t i = 0; i < m->arch.layers; i++)
         bytes = larger(bytes, layer_scratch(m, &m->layers[i], ws->max_tokens, ws->mlp_tokens));
     return bytes;

@@ -30,7 +30,7 @@ SMALL = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_lay
 BERT = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
             max_position_embeddings=40, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1)
 MASKED = ("roberta", "xlm-roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xlm-roberta-xl", "bert", "ernie",
-          "megatron-bert", "distilbert", "modernbert")
+          "megatron-bert", "distilbert", "modernbert", "electra")
 GPT = dict(vocab_size=47, n_embd=24, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)
 
 
@@ -362,6 +362,8 @@ CASES.update({
     "megatron-bert": case("megatron-bert", base=BERT, type_vocab_size=2, pad_token_id=0),
     "distilbert": case("distilbert", base=dict(
         vocab_size=47, dim=24, hidden_dim=28, n_layers=2, n_heads=4, max_position_embeddings=40, pad_token_id=0)),
+    "electra": case("electra", base=BERT, pad_token_id=0, embedding_size=32, type_vocab_size=2),
+    "electra-same": case("electra", base=BERT, pad_token_id=0, embedding_size=24, hidden_act="relu", num_hidden_layers=1),
     "modernbert": case("modernbert", base=MODERN, num_hidden_layers=3, local_attention=8),
     "modernbert-decoder": case("modernbert-decoder", base=MODERN, norm_bias=True, attention_bias=True, mlp_bias=True,
                                classifier_bias=True, local_attention=14, classifier_activation="silu"),

@@ -48,6 +48,7 @@ struct laser_mpi_run {
     struct laser_checkpoint *checkpoint; /* every rank */
     struct laser_matrix_list matrices;   /* every rank, the same */
     char output[4096];                   /* every rank; absolute */
+    char values[4096];                   /* every rank: where edits by values have theirs; empty: the output */
     double memory_limit_bytes;           /* of this rank: the same on every rank */
     double base_bytes;                   /* what a rank holds before it works: the same on every rank */
     struct laser_mpi_speed speed;        /* every rank; measured where time is limited, else zero */

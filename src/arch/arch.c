@@ -254,7 +254,8 @@ static void read_masked(struct laser_config *config, const struct laser_family *
     arch->head_dense_bias = true;
     arch->head_activation = family->head_acts ? arch->activation : LASER_ACT_GELU;
     if (family->names->types)
-        arch->token_types = laser_config_integer(config, "type_vocab_size", 2, 1, 1 << 16);
+        arch->token_types = laser_config_integer(config, "type_vocab_size",
+                                                 family->token_types ? family->token_types : 2, 1, 1 << 16);
     arch->padding = (int32_t)laser_config_integer(config, "pad_token_id", 1, 0, 1 << 24);
     if (family->pads_count)
         arch->padding = -1;
@@ -265,6 +266,32 @@ static void read_masked(struct laser_config *config, const struct laser_family *
         laser_config_refuse(config, "max_position_embeddings",
                             "%lld positions, of which those up to %ld are not for tokens",
                             (long long)arch->max_positions, (long)arch->padding);
+}
+
+/* Modules whose weights are products of two thin ones: as ASVD and this program write them. */
+static void read_low_ranks(struct laser_config *config, struct laser_arch *arch)
+{
+    json_t *ranks = laser_config_value(config, "truncation_ranks"), *rank;
+    const char *module;
+
+    if (!ranks)
+        return;
+    if (!json_is_object(ranks)) {
+        laser_config_refuse(config, "truncation_ranks", "expected an object: module name to rank");
+        return;
+    }
+    json_object_foreach(ranks, module, rank)
+    {
+        if (!json_is_integer(rank) || json_integer_value(rank) < 1) {
+            char *found = json_dumps(rank, JSON_ENCODE_ANY | JSON_COMPACT);
+            laser_config_refuse(config, "truncation_ranks",
+                                "found %.80s for %.200s, expected a rank of 1 or more",
+                                found ? found : "something", module);
+            free(found);
+        }
+    }
+    if (json_object_size(ranks) > 0)
+        arch->low_ranks = json_incref(ranks);
 }
 
 static void read_all(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
@@ -285,6 +312,7 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
                                          (long long)arch->layers);
         return;
     }
+    read_low_ranks(config, arch);
     if (family->qkv_layout == LASER_QKV_LATENT)
         read_latent(config, family, arch);
     copy_row(family, arch);
@@ -419,6 +447,11 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
     return config.result;
 }
 
+int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module)
+{
+    return arch->low_ranks ? json_integer_value(json_object_get(arch->low_ranks, module)) : 0;
+}
+
 void laser_arch_free(struct laser_arch *arch)
 {
     laser_rope_free(&arch->rope);
@@ -431,4 +464,6 @@ void laser_arch_free(struct laser_arch *arch)
     arch->window = NULL;
     arch->sparse = NULL;
     arch->rope_of = NULL;
+    json_decref(arch->low_ranks);
+    arch->low_ranks = NULL;
 }

@@ -232,6 +232,8 @@ struct laser_arch {
     bool *linear;           /* [L] whether the layer has the delta rule instead of attention.  Owned. */
     bool *sparse;           /* [L] whether the layer has experts.  Owned. */
     struct laser_moe moe;
+    json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
+                              NULL: none.  A reference of its own. */
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
     bool quantized;        /* config.json has a quantization_config; what the weights are, their types say */
     char ignored[512];     /* keys of config.json that transformers does not read either, "a, b"; or "" */
@@ -254,6 +256,10 @@ static inline int64_t laser_arch_kv_heads(const struct laser_arch *arch, int64_t
 int laser_arch_read(json_t *config, const char *where, struct laser_arch *arch, struct laser_error *err);
 
 void laser_arch_free(struct laser_arch *arch);
+
+/* The rank of a module ("model.layers.0.mlp.up_proj") whose weight [out, in] is stored as
+ * <module>.BLinear.weight [k, in] and <module>.ALinear.weight [out, k]; 0: it is stored as it is. */
+int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
 
 /* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
 int64_t laser_arch_longest(const struct laser_arch *arch);

@@ -146,8 +146,9 @@ struct laser_family {
     enum laser_alibi alibi;
     const char *embed_width; /* key; NULL: as the hidden size */
     int64_t embed_width_otherwise;
-    bool pads_count; /* masked: paddings have places as other tokens */
-    bool head_acts;  /* masked: the activation before the head is that of the MLP, otherwise GELU */
+    int64_t token_types; /* masked: default; 0: 2 */
+    bool pads_count;     /* masked: paddings have places as other tokens */
+    bool head_acts;      /* masked: the activation before the head is that of the MLP, otherwise GELU */
     int64_t position_offset;
     double eps;                          /* defaults */
     bool no_q_rank;                      /* q_lora_rank may be missing: queries have no latent then */

@@ -821,7 +821,7 @@ static const struct laser_family families[] = {
     {.model_type = "data2vec-text", ROBERTA_LIKE, .names = &data2vec_names},
     {.model_type = "roberta-prelayernorm", ROBERTA_LIKE, .names = &roberta_prenorm_names,
      .residual = LASER_RESIDUAL_SERIAL},
-    {.model_type = "xlm-roberta-xl", ROBERTA_LIKE, .names = &xlm_roberta_xl_names, .eps = 1e-5, .positions = 514,
+    {.model_type = "xlm-roberta-xl", ROBERTA_LIKE, .names = &xlm_roberta_xl_names, .token_types = 1, .eps = 1e-5, .positions = 514,
      .residual = LASER_RESIDUAL_SERIAL},
     {.model_type = "modernbert", MODERN_LIKE, .names = &modernbert_names, .masked = true, .pads_count = true,
      .guards = laser_config_guards_masked, .qkv_layout = LASER_QKV_STACKED,

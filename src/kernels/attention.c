@@ -5,11 +5,12 @@
 
 #include <math.h>
 
+#include "kernels/attention_mask.h"
 #include "kernels/block.h"
 #include "kernels/vec.h"
 
 enum {
-    QUERIES = LASER_BLOCK_COLUMNS,
+    QUERIES = LASER_QUERIES,
     KEYS = 16 * LASER_BLOCK_ROWS, /* 28 KB of scores, in the first-level cache */
     SLACK = 16                    /* floats that laying out may write beyond its block */
 };
@@ -32,13 +33,10 @@ struct softmax {
 /* What a block of scores needs besides the scores. */
 struct block {
     float soft_cap;
-    int64_t first_distance; /* query position minus key position of lane 0 and the block's first key */
     int64_t keys;
-    int64_t window;
-    bool causal;
     int64_t depth; /* rows of the sums */
     float slope;
-    const int32_t *reach; /* [QUERIES] how far back each lane sees, itself included; NULL: no chunks */
+    struct laser_attention_mask mask;
 };
 
 static int64_t blocks_of(int64_t n)
@@ -67,35 +65,6 @@ int64_t laser_attention_scratch_size(const struct laser_attention *attention)
     return lay_out(attention, NULL, &(struct buffers){0});
 }
 
-/* Scores of lanes that may not see the key at this distance (of lane 0) become -Infinity. */
-LASER_INLINE void hide(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
-{
-    static const laser_vec_mask lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    laser_vec nothing;
-    laser_vec_mask seen, far;
-    int32_t window = block->window > INT32_MAX / 4 ? INT32_MAX / 4 : (int32_t)block->window;
-
-    far = lane + (int32_t)distance + first_lane;
-    seen = far >= (block->causal ? 0 : INT32_MIN);
-    if (window)
-        seen &= (far < window) & (far > -window);
-    if (block->reach) {
-        laser_vec_mask reach;
-
-        memcpy(&reach, block->reach + first_lane, sizeof reach);
-        seen &= far < reach;
-    }
-    laser_vec_fill(&nothing, -INFINITY);
-    laser_vec_select(score, &seen, score, &nothing);
-}
-
-LASER_INLINE bool is_seen_by_all(const struct block *block, int64_t distance)
-{
-    if ((block->causal && distance < 0) || block->reach)
-        return false;
-    return !block->window || (distance + QUERIES - 1 < block->window && distance > -block->window);
-}
-
 /* Scores fall by the slope with the distance, which is `distance` in lane 0. */
 LASER_INLINE void incline(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
 {
@@ -108,8 +77,8 @@ LASER_INLINE void incline(const struct block *block, int64_t distance, int first
 LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_vec largest[2])
 {
     for (int64_t s = 0; s < block->keys; s++) {
-        int64_t distance = block->first_distance - s;
-        bool all = is_seen_by_all(block, distance),
+        int64_t distance = block->mask.first_distance - s;
+        bool all = laser_attention_all_see(&block->mask, distance),
              changed = !all || block->soft_cap > 0 || block->slope != 0;
 
         for (int half = 0; half < 2; half++) {
@@ -125,7 +94,7 @@ LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_
             if (block->slope != 0)
                 incline(block, distance, half * LASER_LANES, &v);
             if (!all)
-                hide(block, distance, half * LASER_LANES, &v);
+                laser_attention_hide(&block->mask, distance, half * LASER_LANES, &v);
             if (changed)
                 laser_vec_store(&v, row, LASER_LANES);
             laser_vec_raise(&largest[half], &v);
@@ -207,26 +176,6 @@ static void load_keys(const struct laser_attention *a, const struct buffers *b, 
     }
 }
 
-/* Keys that any of the queries t .. t + count - 1 sees: *low (a multiple of 14) up to *high. */
-static void seen_range(const struct laser_attention *a, int64_t length, int64_t t, int64_t count,
-                       int64_t *low, int64_t *high)
-{
-    int64_t first = a->query_offset + t, last = first + count - 1;
-
-    *low = 0;
-    *high = length;
-    if (a->causal && *high > last + 1)
-        *high = last + 1;
-    if (a->window) {
-        if (*high > last + a->window)
-            *high = last + a->window;
-        if (first - a->window + 1 > 0)
-            *low = (first - a->window + 1) / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
-    }
-    if (a->chunk && first / a->chunk * a->chunk > *low)
-        *low = first / a->chunk * a->chunk / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
-}
-
 /* template: what does not depend on the block of keys. */
 static void attend_block(const struct laser_attention *a, const struct buffers *b,
                          const struct block *template, int64_t first_key, int64_t keys, int64_t position,
@@ -234,7 +183,7 @@ static void attend_block(const struct laser_attention *a, const struct buffers *
 {
     struct block block = *template;
 
-    block.first_distance = position - first_key;
+    block.mask.first_distance = position - first_key;
     block.keys = keys;
 
     for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
@@ -254,13 +203,12 @@ static void attend_block(const struct laser_attention *a, const struct buffers *
 
 /* Queries t .. t + count - 1 of head h. */
 static void attend(const struct laser_attention *a, const struct buffers *b, int h, int64_t length, int64_t t,
-                   int count, const float *q, int64_t q_stride, float *out, int64_t out_stride)
+                   int count, const float *q, int64_t q_stride, float *out, int64_t out_stride, float *kept)
 {
     struct block block = {.soft_cap = a->soft_cap,
-                          .window = a->window,
-                          .causal = a->causal,
                           .depth = a->head_dim,
-                          .slope = a->slopes ? a->slopes[h] : 0};
+                          .slope = a->slopes ? a->slopes[h] : 0,
+                          .mask = {.window = a->window, .causal = a->causal}};
     struct softmax softmax;
     int32_t reach[QUERIES];
     int64_t low, high;
@@ -271,8 +219,8 @@ static void attend(const struct laser_attention *a, const struct buffers *b, int
         if (a->chunk)
             reach[i] = (int32_t)((a->query_offset + t + i) % a->chunk + 1);
     }
-    block.reach = a->chunk ? reach : NULL;
-    seen_range(a, length, t, count, &low, &high);
+    block.mask.reach = a->chunk ? reach : NULL;
+    laser_attention_range(a, length, t, count, &low, &high);
     laser_block_right(count, a->head_dim, q, q_stride, a->scale, b->queries);
     for (int64_t s = low; s < high; s += KEYS)
         attend_block(a, b, &block, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low,
@@ -282,6 +230,10 @@ static void attend(const struct laser_attention *a, const struct buffers *b, int
     for (int i = 0; i < QUERIES; i++) /* a NaN stays one */
         softmax.total[i] = softmax.total[i] == 0 ? 0 : 1 / softmax.total[i];
     laser_block_rows(count, a->head_dim, b->sums, softmax.total, out, out_stride);
+    for (int i = 0; kept && i < count; i++, kept += 2 * a->heads) {
+        kept[0] = softmax.largest[i] == -INFINITY ? 0 : softmax.largest[i];
+        kept[1] = softmax.total[i];
+    }
 }
 
 void laser_attention_apply(const struct laser_attention *attention, const float *q, int64_t q_stride,
@@ -293,7 +245,7 @@ void laser_attention_apply(const struct laser_attention *attention, const float 
 
     lay_out(a, scratch->data, &b);
     for (int64_t n = 0; n < a->batch; n++) {
-        int64_t length = a->lengths && a->lengths[n] < a->keys ? a->lengths[n] : a->keys;
+        int64_t length = laser_attention_length(a, n);
         int loaded = -1;
 
         for (int h = 0; h < a->heads; h++) {
@@ -309,7 +261,8 @@ void laser_attention_apply(const struct laser_attention *attention, const float 
                 int count = (int)(a->queries - t < QUERIES ? a->queries - t : QUERIES);
 
                 attend(a, &b, h, length, t, count, q + row * q_stride + head, q_stride,
-                       out + row * out_stride + head, out_stride);
+                       out + row * out_stride + head, out_stride,
+                       a->softmax ? a->softmax + 2 * (row * a->heads + h) : NULL);
             }
         }
     }

@@ -59,8 +59,9 @@ static void attend_cached(const struct laser_model *m, const struct laser_layer 
     }
 }
 
-static struct laser_attention shape_of(const struct laser_model *m, const struct laser_layer *layer,
-                                       int64_t sequences, int64_t queries, int64_t offset)
+struct laser_attention laser_model_attention_shape(const struct laser_model *m,
+                                                   const struct laser_layer *layer, int64_t sequences,
+                                                   int64_t queries, int64_t offset)
 {
     return (struct laser_attention){.batch = sequences,
                                     .queries = queries,
@@ -119,18 +120,21 @@ static void rotate(const struct laser_model *m, struct laser_model_workspace *ws
     warm(m, layer, rows, first + offset, length, qkv);
 }
 
-/* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
+/* Rotation and attention of a run of sequences. */
 static void attend(const struct laser_model *m, struct laser_model_workspace *ws,
-                   const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t sequences,
-                   int64_t length, float *qkv, float *context)
+                   const struct laser_layer *layer, const struct laser_model_batch *batch,
+                   const struct laser_run *run)
 {
     int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv;
-    const struct laser_attention attention = shape_of(m, layer, sequences, length, 0);
+    float *qkv = ws->qkv + run->row * stride, *context = ws->context + run->row * q;
+    struct laser_attention attention = laser_model_attention_shape(m, layer, run->count, run->length, 0);
 
-    rotate(m, ws, layer, sequences * length, laser_model_batch_start(batch), length, 0, qkv);
+    if (ws->softmax)
+        attention.softmax = ws->softmax + 2 * run->row * m->heads.count;
+    rotate(m, ws, layer, run->count * run->length, laser_model_batch_start(batch), run->length, 0, qkv);
     if (batch->cache)
-        attend_cached(m, layer, batch->cache, attention, sequences, qkv, context);
+        attend_cached(m, layer, batch->cache, attention, run->count, qkv, context);
     else
         laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
                               &ws->scratch);
@@ -153,7 +157,8 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
 {
     int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv, offset = laser_model_batch_offset(batch, sequence), end;
-    const struct laser_attention attention = shape_of(m, layer, 1, batch->lengths[sequence], offset);
+    const struct laser_attention attention =
+        laser_model_attention_shape(m, layer, 1, batch->lengths[sequence], offset);
 
     rotate(m, ws, layer, batch->lengths[sequence], 0, batch->lengths[sequence], offset,
            ws->qkv + row * stride);
@@ -169,27 +174,23 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
                           2 * kv, ws->context + row * q, q, &ws->scratch);
 }
 
-/* Neighbours of equal length go together. */
-static void attend_runs(const struct laser_model *m, struct laser_model_workspace *ws,
-                        const struct laser_layer *layer, const struct laser_model_batch *batch)
+/* Neighbours of equal length go together; a sequence that goes on from another stands alone. */
+bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_run *run)
 {
-    int64_t size = layer->head_size, q = m->heads.count * size, stride = q + 2 * layer->kv_heads.count * size;
+    int64_t s = run->first + run->count;
 
-    for (int64_t first = 0, row = 0, count; first < batch->sequences; first += count) {
-        int64_t length = batch->lengths[first];
-
-        count = 1;
-        if (batch->parents && batch->parents[first] >= 0) {
-            attend_after(m, ws, layer, batch, first, row);
-            row += length;
-            continue;
-        }
-        while (first + count < batch->sequences && batch->lengths[first + count] == length &&
-               (!batch->parents || batch->parents[first + count] < 0))
-            count++;
-        attend(m, ws, layer, batch, count, length, ws->qkv + row * stride, ws->context + row * q);
-        row += count * length;
-    }
+    run->row += run->count * run->length;
+    run->first = s;
+    run->count = batch->lengths ? 1 : batch->sequences;
+    if (s >= batch->sequences)
+        return false;
+    run->length = batch->lengths ? batch->lengths[s] : batch->length;
+    if (!batch->lengths || (batch->parents && batch->parents[s] >= 0))
+        return true;
+    while (s + run->count < batch->sequences && batch->lengths[s + run->count] == run->length &&
+           (!batch->parents || batch->parents[s + run->count] < 0))
+        run->count++;
+    return true;
 }
 
 static void clip(float limit, int64_t n, float *x)
@@ -210,13 +211,16 @@ static int project(const struct laser_model *m, struct laser_model_workspace *ws
                    const struct laser_layer *layer, int64_t n, const float *x, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t stride = (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size;
+    int64_t normed = (m->heads.count + layer->kv_heads.count) * layer->head_size;
+    int64_t stride = normed + layer->kv_heads.count * layer->head_size;
     int result = LASER_OK;
 
     if (m->heads.count > 0 && a->latent.kv_rank)
         laser_model_latent(m, ws, layer, n, x);
     else if (m->heads.count > 0)
         laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
+    for (int64_t i = 0; ws->unnormed && i < n; i++)
+        memcpy(ws->unnormed + i * normed, ws->qkv + i * stride, (size_t)normed * sizeof(float));
     if (a->qk_norm == LASER_QK_NORM_WHOLE)
         result = laser_model_norm_whole(m, ws, layer, n, err);
     else if (m->heads.count > 0 && !a->qk_norm_late)
@@ -237,6 +241,21 @@ static void apply_gate(struct laser_model_workspace *ws, const struct laser_laye
         ws->context[i] /= 1 + expf(-ws->raised[i]);
 }
 
+int laser_model_heads(const struct laser_model *m, struct laser_model_workspace *ws,
+                      const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                      struct laser_error *err)
+{
+    struct laser_run run = {0};
+    int result = project(m, ws, layer, laser_model_batch_tokens(batch), x, err);
+
+    while (result == LASER_OK && m->heads.count > 0 && laser_model_next_run(batch, &run))
+        if (batch->parents && batch->parents[run.first] >= 0)
+            attend_after(m, ws, layer, batch, run.first, run.row);
+        else
+            attend(m, ws, layer, batch, &run);
+    return result;
+}
+
 int laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
                           const struct laser_layer *layer, const struct laser_model_batch *batch,
                           const float *x, float *out, enum laser_output output, struct laser_error *err)
@@ -250,15 +269,9 @@ int laser_model_attention(const struct laser_model *m, struct laser_model_worksp
         laser_model_delta(m, ws, layer, batch, x, out, output);
         return LASER_OK;
     }
-    result = project(m, ws, layer, n, x, err);
+    result = laser_model_heads(m, ws, layer, batch, x, err);
     if (result != LASER_OK)
         return result;
-    if (m->heads.count > 0) {
-        if (!batch->lengths)
-            attend(m, ws, layer, batch, batch->sequences, batch->length, ws->qkv, ws->context);
-        else
-            attend_runs(m, ws, layer, batch);
-    }
     if (a->latent.kv_rank)
         laser_model_latent_close(m, ws, n);
     if (laser_part_present(&layer->gate))

@@ -21,6 +21,8 @@ static double use_of(const struct laser_model *m, const struct laser_part *part)
 {
     const struct laser_moe *moe = &m->arch.moe;
 
+    if (part->whole)
+        part = part->whole;
     if (part == &m->embed)
         return m->output == &m->embed;
     if (part == &m->position_table || part == &m->type_table)

@@ -25,10 +25,23 @@ static void visit_norm(const struct visit *v, struct laser_norm *norm)
     visit_one(v, &norm->bias, NULL, LASER_FLOAT32);
 }
 
+/* A matrix, or the pieces of it. */
+static void visit_matrix(const struct visit *v, struct laser_part *part, struct laser_part *bias,
+                         enum laser_precision precision)
+{
+    if (!part->split) {
+        visit_one(v, part, bias, precision);
+        return;
+    }
+    visit_one(v, &part->split->in, NULL, precision);
+    for (struct laser_split_piece *p = part->split->pieces; p; p = p->next)
+        visit_one(v, &p->part, bias, precision);
+}
+
 static void visit_linear(const struct visit *v, struct laser_part *part, struct laser_part *bias)
 {
     visit_one(v, bias, NULL, LASER_FLOAT32);
-    visit_one(v, part, bias, v->model->precision);
+    visit_matrix(v, part, bias, v->model->precision);
 }
 
 static void visit_mlp(const struct visit *v, struct laser_mlp *mlp)
@@ -44,7 +57,7 @@ static void visit_latent(const struct visit *v, struct laser_latent_parts *laten
     visit_linear(v, &latent->q_down, &latent->q_down_bias);
     visit_linear(v, &latent->q_up, &latent->q_up_bias);
     visit_linear(v, &latent->kv_down, &latent->kv_down_bias);
-    visit_one(v, &latent->kv_up, NULL, v->model->precision);
+    visit_matrix(v, &latent->kv_up, NULL, v->model->precision);
 }
 
 static void visit_delta(const struct visit *v, struct laser_delta_parts *delta)
@@ -53,8 +66,8 @@ static void visit_delta(const struct visit *v, struct laser_delta_parts *delta)
     visit_one(v, &delta->dt, NULL, LASER_FLOAT32);
     visit_one(v, &delta->decay, NULL, LASER_FLOAT32);
     visit_one(v, &delta->norm, NULL, LASER_FLOAT32);
-    visit_one(v, &delta->in, NULL, v->model->precision);
-    visit_one(v, &delta->out, NULL, v->model->precision);
+    visit_matrix(v, &delta->in, NULL, v->model->precision);
+    visit_matrix(v, &delta->out, NULL, v->model->precision);
 }
 
 /* Routers stay in float32: a rounded router would choose other experts. */
@@ -68,7 +81,7 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_norm(v, &layer->k_norm);
     visit_linear(v, &layer->qkv, &layer->qkv_bias);
     visit_latent(v, &layer->latent);
-    visit_one(v, &layer->gate, NULL, v->model->precision);
+    visit_matrix(v, &layer->gate, NULL, v->model->precision);
     visit_delta(v, &layer->delta);
     visit_one(v, &layer->sinks, NULL, LASER_FLOAT32);
     visit_one(v, &layer->scalar, NULL, LASER_FLOAT32);
@@ -76,9 +89,9 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_one(v, &layer->activation, NULL, LASER_FLOAT32);
     visit_mlp(v, &layer->mlp);
     visit_one(v, &layer->router_bias, NULL, LASER_FLOAT32);
-    visit_one(v, &layer->router, &layer->router_bias, LASER_FLOAT32);
+    visit_matrix(v, &layer->router, &layer->router_bias, LASER_FLOAT32);
     visit_one(v, &layer->correction, NULL, LASER_FLOAT32);
-    visit_one(v, &layer->shared_router, NULL, LASER_FLOAT32);
+    visit_matrix(v, &layer->shared_router, NULL, LASER_FLOAT32);
     visit_mlp(v, &layer->shared);
     for (int64_t e = 0; layer->experts && e < v->model->arch.moe.experts; e++)
         visit_mlp(v, &layer->experts[e]);
@@ -127,7 +140,9 @@ static void point_part(struct laser_part *part, void *bytes)
         part->values = bytes;
     else
         laser_linear_init(&part->linear, part->precision, part->stored, part->out, part->in, bytes,
-                          part->bias && laser_part_present(part->bias) ? part->bias->values : NULL, NULL);
+                          part->bias && laser_part_present(part->bias) ? part->bias->values + part->bias_first
+                                                                       : NULL,
+                          NULL);
 }
 
 static void connect_part(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
@@ -413,6 +428,7 @@ void laser_model_free(struct laser_model *model)
         return;
     if (model->layers)
         laser_model_visit(model, free_part, NULL);
+    laser_split_free_all(model);
     if (model->arena_is_ours)
         free(model->arena);
     if (!model->arch_is_lent)
@@ -420,6 +436,8 @@ void laser_model_free(struct laser_model *model)
     free(model->layers);
     free(model->experts);
     free(model->bindings);
+    free(model->pieces);
+    free(model->piece_rows);
     free(model->tensor_layer);
     free(model->kv_of_head);
     free(model->full_kv_of_head);

@@ -6,8 +6,7 @@
 
 #include "model/internal.h"
 
-/* Softmax of one row of E logits, in place. */
-static void softmax(float *x, int64_t n)
+void laser_model_softmax(float *x, int64_t n)
 {
     float largest = x[0], sum = 0;
 
@@ -111,7 +110,7 @@ static void weigh(const struct laser_moe *moe, const float *correction, float *l
         return;
     }
     if (moe->score == LASER_MOE_SOFTMAX)
-        softmax(logits, n);
+        laser_model_softmax(logits, n);
     for (int64_t e = 0; e < n; e++) {
         if (early)
             logits[e] = 1 / (1 + expf(-logits[e]));
@@ -126,7 +125,7 @@ static void weigh(const struct laser_moe *moe, const float *correction, float *l
             weight[i] = 1 / (1 + expf(-weight[i]));
     }
     if (moe->score == LASER_MOE_SOFTMAX_CHOSEN)
-        softmax(weight, k);
+        laser_model_softmax(weight, k);
     for (int64_t i = 0; i < k; i++)
         sum += weight[i];
     sum = fmaxf(sum, (float)moe->least_sum);
@@ -134,9 +133,8 @@ static void weigh(const struct laser_moe *moe, const float *correction, float *l
         weight[i] = (moe->normalized ? weight[i] / sum : weight[i]) * (float)moe->scale;
 }
 
-/* Fills ws->chosen, ws->weights and the slots of each expert. */
-static void route(const struct laser_model *m, struct laser_model_workspace *ws,
-                  const struct laser_layer *layer, int64_t n, const float *x)
+void laser_model_route(const struct laser_model *m, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, int64_t n, const float *x)
 {
     const struct laser_moe *moe = &m->arch.moe;
     int64_t slots = n * moe->per_token;
@@ -214,7 +212,7 @@ void laser_model_moe(const struct laser_model *m, struct laser_model_workspace *
 
     if (output == LASER_STORE)
         memset(out, 0, (size_t)(n * h) * sizeof *out);
-    route(m, ws, layer, n, x);
+    laser_model_route(m, ws, layer, n, x);
     for (int64_t e = 0; e < moe->experts; e++)
         for (int64_t s = ws->slot_start[e]; layer->experts[e].columns && s < ws->slot_start[e + 1];
              s += step) {

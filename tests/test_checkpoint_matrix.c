@@ -1,7 +1,7 @@
 #include "checkpoint_fixture.h"
 
-#include "checkpoint/matrix.h"
 #include "arch/names.h"
+#include "checkpoint/matrix.h"
 
 static struct laser_matrix_list list_of(const struct laser_checkpoint *c,
                                         const struct laser_matrix_options *options)

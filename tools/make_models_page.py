@@ -32,6 +32,8 @@ def main():
             inside = "text_config" in line
             continue
         name, words = line.split(None, 1)
+        if name == "gpt-sw3":
+            words, errors[name] = words + " (`gpt2` under another name)", errors["gpt2"]
         error = f"{errors[name]:.1e}".replace("e-0", "e-") if name in errors else "as the model around it"
         rows.append(f"| `{name}` | {'wrapper: ' if inside else ''}{words} | {error} |")
     with open(page) as f:

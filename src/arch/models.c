@@ -29,7 +29,7 @@ static const char *positions_of(const struct laser_family *f)
 
 static const char *windows_of(const struct laser_family *f)
 {
-    if (f->window_rule == LASER_WINDOW_NONE)
+    if (f->window_rule == LASER_WINDOW_NONE || f->delta) /* their layer_types tell other things apart */
         return NULL;
     if (f->window_key && strcmp(f->window_key, "attention_chunk_size") == 0)
         return "chunks by layer";
@@ -58,6 +58,8 @@ void laser_models_variations(const struct laser_family *f, char *text, size_t si
         f->masked ? "masked" : NULL,
         positions_of(f),
         windows_of(f),
+        f->full_head_size ? "other heads without a window" : NULL,
+        f->names->embed_project ? "embeddings of another width" : NULL,
         f->delta ? "gated delta rule by layer" : NULL,
         f->attention_gate || f->names->attention_gate ? "gated attention" : NULL,
         f->qkv_layout == LASER_QKV_LATENT ? "latent attention" : NULL,

@@ -658,8 +658,10 @@ int laser_mpi_command_compress(struct laser_mpi_run *run, struct laser_error *er
 
         if (run->rank == 0) {
             code = write_results(&c, phases, err);
-            if (code == LASER_OK)
+            if (code == LASER_OK) {
                 say(&c);
+                laser_mpi_report_make(run);
+            }
         }
         json_decref(phases);
         code = laser_mpi_agree(run->world, code, err);

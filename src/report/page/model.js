@@ -39,6 +39,11 @@ const METRICS = {
     tail: ["eigenvalues in the power law", "eigenvalues of the fit", "count"],
     signal: ["signal", "sum of the singular values that are kept"],
     noise: ["noise sum", "sum of the singular values that are not kept"],
+    compressed: ["rank kept", "share of the singular values that are left; 100 % is a matrix that stays dense", "share"],
+    predicted_rise: ["predicted rise", "change of the mean loss (nats per token) that the cut of the matrix is predicted to cost"],
+    cut_predicted: ["predicted change by the cut", "change of the mean loss (nats per token) by the cut at the threshold", "signed"],
+    best_predicted: ["predicted change by the best edit", "change of the mean loss (nats per token) by the edit that is predicted to do best", "signed"],
+    step_predicted: ["predicted change by the step", "lowest predicted change of the mean loss (nats per token) along the damped Newton step", "signed"],
     seconds: ["time", "seconds to read and to solve"],
 };
 
@@ -63,6 +68,7 @@ function splitExpert(type) {
 }
 
 function readRun(raw, curves) {
+    readCompressed(raw);
     raw.types = raw.types.map(k => raw.typeNames[k]);
     raw.dtypes = raw.dtypes.map(k => raw.dtypeNames[k]);
     const n = raw.names.length, run = {raw, n, label: raw.label, results: raw.results || {}, names: raw.names};
@@ -99,6 +105,7 @@ function readRun(raw, curves) {
     if (rank)
         run.metrics.kept_share = rank.map((k, i) => run.short[i] > 0 ? k / run.short[i] : NaN);
     readDecisions(run);
+    readSensitivity(run);
     for (const key of Object.keys(run.metrics))
         if (!run.metrics[key].some(x => !Number.isNaN(x)) || (key === "seconds" && !run.metrics[key].some(x => x > 0)))
             delete run.metrics[key];

@@ -81,7 +81,7 @@ const char *const laser_config_bookkeeping[] = {"_*",
                                                 "num_return_sequences",
                                                 "output_attentions",
                                                 "output_hidden_states",
-                                               
+
                                                 "output_router_logits",
                                                 "output_scores",
                                                 "pad_token_id",

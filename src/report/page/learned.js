@@ -92,6 +92,33 @@ function tuning(page) {
 
 /* ---- compression ---- */
 
+/* Change of the loss by the parameters that are left, a line for every text. */
+function sizeFigure(page, run, points) {
+    const dots = points.flatMap(p => objects(p.texts).map(t => ({x: value(p.parameters), y: value(t.difference), error: value(t.stderr) || 0, name: t.name, guard: t.guard, chosen: p === run.results.chosen,
+                                                                 removed: value(p.remove)}))).filter(d => Number.isFinite(d.x) && Number.isFinite(d.y));
+    const names = [...new Set(dots.map(d => d.name))], of = name => dots.filter(d => d.name === name), colour = d => d.guard ? "var(--b)" : "var(--a)";
+    if (dots.length === 0)
+        return null;
+    const draw = (plot, width) => {
+        const node = svg(width, 260, "change of the loss by parameters"), low = Math.min(0, ...dots.map(d => d.y - d.error)), high = Math.max(0, ...dots.map(d => d.y + d.error));
+        const all = [...dots.map(d => d.x), value(run.results.before.parameters)].filter(Number.isFinite), x = linear(Math.min(...all), Math.max(...all), 70, width - 30), y = linear(low, high, 210, 24);
+        axisY(node, y, y.ticks(4), 60, width - 20, "change of the loss, nats");
+        x.text = number;
+        axisX(node, x, x.ticks(width < 600 ? 2 : 5), 210, "parameters", {middle: width / 2});
+        for (const name of names) {
+            const list = of(name);
+            node.append(g("path", {d: path(list.map(d => [x(d.x), y(d.y)])), fill: "none", stroke: colour(list[0]), "stroke-width": 1.4}));
+            for (const d of list)
+                add(node, [g("line", {x1: x(d.x), x2: x(d.x), y1: y(d.y - d.error), y2: y(d.y + d.error), stroke: colour(d)}),
+                    d.chosen ? g("circle", {cx: x(d.x), cy: y(d.y), r: 8, fill: "none", stroke: "var(--fg)"}) : null, g("circle", {cx: x(d.x), cy: y(d.y), r: 3.6, fill: colour(d)})]);
+        }
+        add(plot, [legend([...names.map(name => [swatch("dot", colour(of(name)[0])), `${name}, ${of(name)[0].guard ? "guard" : "held out"}`]), [swatch("ring", "var(--fg)"), "chosen"]]), node]);
+    };
+    return figure(numbered(page, run, "size"), named(page, run, "Size against loss"), "Change of the loss to the original model, ± one standard error.", {draw,
+        numbers: () => ({head: ["text", "guard", "removed", "parameters", "difference", "stderr", "chosen"],
+            rows: dots.map(d => [d.name, d.guard ? "yes" : "no", plain(d.removed), plain(d.x), plain(d.y), plain(d.error), d.chosen ? "yes" : "no"])})});
+}
+
 function compression(page) {
     return page.runs.filter(r => r.results.chosen && r.results.before).map(run => {
         const {before, chosen} = run.results, points = [chosen, ...objects(run.results.curve)].sort((a, b) => value(b.parameters) - value(a.parameters));
@@ -100,11 +127,12 @@ function compression(page) {
         const rows = points.flatMap(p => objects(p.texts).map((t, k) => [k ? "" : p === chosen ? h("span", {class: "kept"}, percent(value(p.remove)), " chosen") : percent(value(p.remove)),
             k ? "" : number(value(p.parameters)), k ? "" : bytes(value(p.bytes)), k ? "" : changeWithError(value(p.predicted_rise)), `${t.name}, ${t.guard ? "guard" : "held out"}`,
             value(t.before).toFixed(5), value(t.after).toFixed(5), changeWithError(value(t.difference), value(t.stderr))]));
-        return section(numbered(page, run, "compression"), named(page, run, "Smaller model"), null,
+        return [section(numbered(page, run, "compression"), named(page, run, "Smaller model"), null,
             table([["", true], ["before"], ["after"], ["change"]], [account("parameters", "parameters", number), account("bytes", "bytes", bytes),
                 account("tokens per second", "tokens_per_second", x => number(Math.round(x)))], "before and after"),
             h("h3", {}, "Size against loss"),
             h("p", {class: "caption"}, "Loss in nats per token on windows that were not used for calibration, ± one standard error of the paired difference to the original model. Only the chosen one was kept."),
-            table([["removed of the linear layers", true], ["parameters"], ["bytes"], ["predicted rise"], ["text", true], ["loss before"], ["after"], ["change"]], rows, "size against loss"));
+            table([["removed of the linear layers", true], ["parameters"], ["bytes"], ["predicted rise"], ["text", true], ["loss before"], ["after"], ["change"]], rows, "size against loss")),
+            points.length > 1 ? sizeFigure(page, run, points) : null];
     });
 }

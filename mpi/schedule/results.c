@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "checkpoint/coded.h"
 #include "schedule/report.h"
 #include "store/parts.h"
 
@@ -104,12 +105,13 @@ int laser_mpi_rows_make(const struct laser_mpi_run *run, struct laser_mpi_rows *
     }
     for (int64_t i = 0; i < list->n_matrices; ++i) {
         const struct laser_matrix *m = &list->matrices[i];
-        rows->rows[i] = (struct laser_scan_row){.name = m->name,
-                                                .type = m->type,
-                                                .layer = m->layer,
-                                                .rows = m->rows,
-                                                .columns = m->cols,
-                                                .dtype = laser_dtype_name(m->dtype)};
+        rows->rows[i] =
+            (struct laser_scan_row){.name = m->name,
+                                    .type = m->type,
+                                    .layer = m->layer,
+                                    .rows = m->rows,
+                                    .columns = m->cols,
+                                    .dtype = laser_coded_format(&run->checkpoint->tensors[m->tensor])};
         laser_mpi_row_fill(&rows->rows[i], &run->outcomes[i], run_score(run),
                            rows->numbers + i * laser_n_metric_fields);
     }
@@ -121,7 +123,7 @@ int laser_mpi_rows_make(const struct laser_mpi_run *run, struct laser_mpi_rows *
                                     .layer = -1,
                                     .rows = t->n_dims > 0 ? t->shape[0] : 1,
                                     .columns = t->n_dims > 1 ? t->shape[t->n_dims - 1] : 1,
-                                    .dtype = laser_dtype_name(t->dtype),
+                                    .dtype = laser_coded_format(t),
                                     .status = LASER_SCAN_SKIPPED,
                                     .reason = list->skipped[i].reason};
     }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "checkpoint/coded.h"
 #include "checkpoint/io.h"
 #include "checkpoint/json.h"
 #include "checkpoint/locate.h"
@@ -127,7 +128,7 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
     return LASER_OK;
 }
 
-static int sort_tensors(struct laser_checkpoint *c, struct laser_error *err)
+int laser_checkpoint_sort(struct laser_checkpoint *c, struct laser_error *err)
 {
     if (c->n_tensors > 1)
         qsort(c->tensors, (size_t)c->n_tensors, sizeof *c->tensors, by_name);
@@ -171,7 +172,7 @@ static int read_all_shards(struct laser_checkpoint *c, struct laser_error *err)
         if (code != LASER_OK)
             return code;
     }
-    return sort_tensors(c, err);
+    return laser_checkpoint_sort(c, err);
 }
 
 static int open_indexed(struct laser_checkpoint *c, struct laser_error *err)
@@ -261,6 +262,8 @@ int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, stru
         code = load_config(c, err);
     if (code == LASER_OK)
         code = laser_checkpoint_state_init(c, err);
+    if (code == LASER_OK)
+        code = laser_coded_resolve(c, err);
     laser_location_free(&location);
     if (code != LASER_OK) {
         laser_checkpoint_close(c);
@@ -279,8 +282,10 @@ void laser_checkpoint_close(struct laser_checkpoint *c)
         free(c->files[i].name);
         free(c->files[i].path);
     }
-    for (int64_t i = 0; i < c->n_tensors; i++)
+    for (int64_t i = 0; i < c->n_tensors; i++) {
+        laser_coded_free(c->tensors[i].coded);
         free(c->tensors[i].name);
+    }
     free(c->files);
     free(c->tensors);
     free(c->model);

@@ -36,9 +36,10 @@ struct laser_checkpoint {
     int n_files;
     struct laser_checkpoint_file *files;
     int64_t n_tensors;
-    struct laser_tensor *tensors; /* sorted by name (strcmp) */
-    char *config_text;            /* config.json, byte for byte, or NULL */
-    json_t *config;               /* the same, parsed, or NULL */
+    struct laser_tensor
+        *tensors;      /* sorted by name (strcmp); quantised ones as they are once widened: coded.h */
+    char *config_text; /* config.json, byte for byte, or NULL */
+    json_t *config;    /* the same, parsed, or NULL */
     struct laser_checkpoint_state *state;
 };
 
@@ -65,6 +66,11 @@ int64_t laser_checkpoint_find_index(const struct laser_checkpoint *c, const char
  * LASER_EIO if the file is shorter than it was or cannot be read: file, position, found and expected. */
 int laser_checkpoint_read(const struct laser_checkpoint *c, const struct laser_tensor *tensor,
                           int64_t byte_offset, int64_t n_bytes, void *dst, struct laser_error *err);
+
+/* n runs of `run` elements, `stride` elements apart, the first from element `first` on, into dense rows. */
+int laser_checkpoint_read_runs(const struct laser_checkpoint *c, const struct laser_tensor *tensor,
+                               int64_t first, int64_t n, int64_t run, int64_t stride, void *dst,
+                               struct laser_error *err);
 
 /* The catalogue as bytes (redirections included) for a broadcast, and back.  *buf is malloc'ed. unpack
  * checks what it is given: LASER_EINPUT. */

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* LASER_F8_E4M3 is the "fn" variant: no infinities, largest value 448, NaN = 0x7f and 0xff. */
+/* LASER_F8_E4M3 is the "fn" variant: no infinities, largest value 448, NaN = 0x7f and 0xff.  LASER_F8_E8M0
+ * holds powers of two, 2^(bits - 127), NaN = 0xff: the scales of other tensors, never weights. */
 enum laser_dtype {
     LASER_F64,
     LASER_F32,
@@ -23,6 +24,7 @@ enum laser_dtype {
     LASER_U16,
     LASER_U8,
     LASER_BOOL,
+    LASER_F8_E8M0,
     LASER_DTYPE_COUNT
 };
 

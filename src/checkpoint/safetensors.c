@@ -109,7 +109,7 @@ static int parse_tensor(const char *file, const char *name, const json_t *entry,
         return laser_error_set(
             err, LASER_EINPUT, file,
             "tensor \"%.300s\" has the unknown dtype \"%.40s\"; known: F64 F32 F16 BF16 F8_E4M3 "
-            "F8_E5M2 I64 I32 I16 I8 U64 U32 U16 U8 BOOL",
+            "F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL",
             name, dtype);
     code = parse_shape(file, name, json_object_get(entry, "shape"), t, err);
     if (code == LASER_OK)

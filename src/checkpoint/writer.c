@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "checkpoint/coded.h"
 #include "checkpoint/io.h"
 #include "checkpoint/writer_files.h"
 
@@ -82,7 +83,10 @@ int laser_writer_open(const struct laser_checkpoint *c, const char *dir, struct 
         return laser_error_set(err, LASER_ENOMEM, dir, "no memory for the list of files");
     }
     w->c = c;
-    code = check_place(c, dir, err);
+    code = laser_coded_any(c)
+               ? laser_error_set(err, LASER_EUSAGE, c->model,
+                                 "the weights are quantised, and edited ones are not quantised again")
+               : check_place(c, dir, err);
     if (code == LASER_OK)
         code = laser_writer_list_files(w, err);
     if (code != LASER_OK) {

@@ -32,4 +32,13 @@ done
 for n in $(ranks_of 1 3); do
     check "the format is named" grep -q '"dtype": "packed int8"' "$out/scan-packed-$n/results.json"
 done
+
+# ---- GGUF ----
+gguf=$SRCDIR/tests/golden/gguf
+for n in $(ranks_of 1 3); do
+    check "the scan of a GGUF file, $n ranks" run "$n" scan --model-id m --model "$gguf/mixtral.gguf" --output "$out/gguf-$n"
+    check "that of its tensors, widened" run "$n" scan --model-id m --model "$gguf/mixtral/parts.safetensors" \
+        --output "$out/gguf-wide-$n"
+    check "... the same values" same "gguf-$n" "gguf-wide-$n" 1e-12
+done
 finish

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "checkpoint/coded.h"
+#include "checkpoint/gguf.h"
 #include "checkpoint/io.h"
 #include "checkpoint/json.h"
 #include "checkpoint/locate.h"
@@ -164,8 +165,24 @@ static int check_index(const struct laser_checkpoint *c, const char *index, cons
     return LASER_OK;
 }
 
+static bool is_gguf(const struct laser_checkpoint *c)
+{
+    const char *name = c->n_files == 1 ? c->files[0].name : NULL;
+    const size_t n = name != NULL ? strlen(name) : 0;
+
+    return n > 5 && strcmp(name + n - 5, ".gguf") == 0;
+}
+
+static int read_gguf(struct laser_checkpoint *c, struct laser_error *err)
+{
+    c->files[0].path = laser_io_join(c->dir, c->files[0].name);
+    return c->files[0].path != NULL ? laser_gguf_catalogue(c, err) : no_memory(c, err);
+}
+
 static int read_all_shards(struct laser_checkpoint *c, struct laser_error *err)
 {
+    if (is_gguf(c))
+        return read_gguf(c, err);
     for (int i = 0; i < c->n_files; i++) {
         const int code = read_shard(c, i, err);
 
@@ -258,7 +275,7 @@ int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, stru
     }
     if (code == LASER_OK && c->index == NULL)
         code = read_all_shards(c, err);
-    if (code == LASER_OK)
+    if (code == LASER_OK && c->config == NULL)
         code = load_config(c, err);
     if (code == LASER_OK)
         code = laser_checkpoint_state_init(c, err);

@@ -21,6 +21,7 @@ enum laser_coding {
     LASER_CODED_AWQ,    /* (q - z) * s; packed along the rows of the transposed matrix, interleaved */
     LASER_CODED_BNB4,   /* table[q] * s; blocks of the flattened matrix */
     LASER_CODED_BNB8,   /* q * s / 127 */
+    LASER_CODED_BLOCKS, /* blocks of a GGUF file, of the type `bits`: gguf.h */
     LASER_CODED_COUNT
 };
 
@@ -52,6 +53,7 @@ struct laser_coded {
     int zero_shift;     /* added to stored zero points (GPTQ v1: 1) */
     bool divides;       /* the scale of scales divides */
     double offset;      /* added to scales */
+    int64_t heads;      /* whose rows stand in llama.cpp's order; 0: rows stand as they are seen */
     struct laser_tensor *parts[LASER_CODED_PARTS]; /* owned, or NULL */
 };
 
@@ -95,6 +97,8 @@ int laser_coded_rows(const struct laser_checkpoint *c, const struct laser_tensor
                      const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_transposed(const struct laser_checkpoint *c, const struct laser_tensor *t,
                            const struct laser_coded_window *w, double *dst, struct laser_error *err);
+int laser_coded_blocks(const struct laser_checkpoint *c, const struct laser_tensor *t,
+                       const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_flat(const struct laser_checkpoint *c, const struct laser_tensor *t,
                      const struct laser_coded_window *w, double *dst, struct laser_error *err);
 

@@ -71,6 +71,23 @@ static int check_place(const struct laser_checkpoint *c, const char *dir, struct
     return code;
 }
 
+/* What is written has the files and types of what was read. */
+static int check_format(const struct laser_checkpoint *c, struct laser_error *err)
+{
+    if (laser_coded_any(c))
+        return laser_error_set(err, LASER_EUSAGE, c->model,
+                               "the weights are quantised, and edited ones are not quantised again");
+    for (int i = 0; i < c->n_files; i++) {
+        const char *ending = strrchr(c->files[i].name, '.');
+
+        if (ending == NULL || strcmp(ending, ".safetensors") != 0)
+            return laser_error_set(
+                err, LASER_EUSAGE, c->files[i].name,
+                "only safetensors files can be written in the form in which they were read");
+    }
+    return LASER_OK;
+}
+
 int laser_writer_open(const struct laser_checkpoint *c, const char *dir, struct laser_writer **out,
                       struct laser_error *err)
 {
@@ -83,10 +100,9 @@ int laser_writer_open(const struct laser_checkpoint *c, const char *dir, struct 
         return laser_error_set(err, LASER_ENOMEM, dir, "no memory for the list of files");
     }
     w->c = c;
-    code = laser_coded_any(c)
-               ? laser_error_set(err, LASER_EUSAGE, c->model,
-                                 "the weights are quantised, and edited ones are not quantised again")
-               : check_place(c, dir, err);
+    code = check_format(c, err);
+    if (code == LASER_OK)
+        code = check_place(c, dir, err);
     if (code == LASER_OK)
         code = laser_writer_list_files(w, err);
     if (code != LASER_OK) {

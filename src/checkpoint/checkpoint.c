@@ -12,6 +12,7 @@
 #include "checkpoint/json.h"
 #include "checkpoint/locate.h"
 #include "checkpoint/state.h"
+#include "checkpoint/torch_file.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -23,12 +24,22 @@ static int no_memory(const struct laser_checkpoint *c, struct laser_error *err)
     return laser_error_set(err, LASER_ENOMEM, c->model, "no memory for the catalogue");
 }
 
+/* Files that torch.save wrote. */
+static bool is_torch(const char *name)
+{
+    const char *ending = strrchr(name, '.');
+
+    return ending != NULL &&
+           (strcmp(ending, ".bin") == 0 || strcmp(ending, ".pt") == 0 || strcmp(ending, ".pth") == 0);
+}
+
 /* A shard name is a plain file name: an index may not lead out of its directory. */
 static int check_shard_name(const char *index, const char *tensor, const json_t *shard,
                             struct laser_error *err)
 {
     const char *name = json_string_value(shard);
     const size_t n = name != NULL ? strlen(name) : 0;
+    const bool torch = strstr(index, ".bin.index.json") != NULL;
 
     if (name == NULL)
         return laser_error_set(err, LASER_EINPUT, index, "weight_map \"%.200s\" is %s, expected a file name",
@@ -38,10 +49,10 @@ static int check_shard_name(const char *index, const char *tensor, const json_t 
                                "weight_map \"%.200s\" names the shard \"%.200s\", expected a plain file name "
                                "without / or ..",
                                tensor, name);
-    if (n < 12 || strcmp(name + n - 12, ".safetensors") != 0)
-        return laser_error_set(
-            err, LASER_EINPUT, index,
-            "weight_map \"%.200s\" names the shard \"%.200s\", expected a .safetensors file", tensor, name);
+    if (torch ? !is_torch(name) : n < 12 || strcmp(name + n - 12, ".safetensors") != 0)
+        return laser_error_set(err, LASER_EINPUT, index,
+                               "weight_map \"%.200s\" names the shard \"%.200s\", expected a %s file", tensor,
+                               name, torch ? ".bin" : ".safetensors");
     return LASER_OK;
 }
 
@@ -108,7 +119,9 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
                                c->index != NULL ? "a shard that the index names is missing" : "missing",
                                errno == ENOENT ? " (or a link to a file that was not downloaded)" : "",
                                strerror(errno));
-    code = laser_safetensors_read_header(f->path, &header, &f->size_bytes, &f->mtime_ns, err);
+    code = is_torch(f->name)
+               ? laser_torch_read_header(f->path, &header, &f->size_bytes, &f->mtime_ns, err)
+               : laser_safetensors_read_header(f->path, &header, &f->size_bytes, &f->mtime_ns, err);
     if (code != LASER_OK)
         return code;
     f->data_start = header.data_start;
@@ -121,6 +134,8 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
     c->tensors = more;
     for (int64_t i = 0; i < header.n_tensors; i++) {
         header.tensors[i].file = file;
+        if (header.tensors[i].coded != NULL)
+            header.tensors[i].coded->parts[LASER_PART_CODES]->file = file;
         c->total_size_bytes += header.tensors[i].size_bytes;
         c->tensors[c->n_tensors++] = header.tensors[i];
     }

@@ -43,12 +43,12 @@ struct laser_checkpoint {
     struct laser_checkpoint_state *state;
 };
 
-/* Opens a model: a directory, one .safetensors file, a shard index (*.index.json), or `org/name` or
- * `org/name@revision` looked up in the local hub cache (HF_HUB_CACHE, else HF_HOME/hub, else
+/* Opens a model: a directory, one .safetensors, .gguf or pytorch .bin file, a shard index (*.index.json), or
+ * `org/name` or `org/name@revision` looked up in the local hub cache (HF_HUB_CACHE, else HF_HOME/hub, else
  * XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub).  An existing path wins over a name.
  * Nothing is ever downloaded.  *out is owned by the caller.
  * LASER_EINPUT (no such model, and where it was looked for; a broken file; a tensor in two shards; a shard
- * missing; only pytorch_model.bin), LASER_EIO, LASER_ENOMEM. */
+ * missing), LASER_EIO, LASER_ENOMEM. */
 int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, struct laser_error *err);
 void laser_checkpoint_close(struct laser_checkpoint *c); /* NULL is allowed */
 

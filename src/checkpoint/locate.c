@@ -118,7 +118,7 @@ static int shard_count(const char *name, int *prefix_length)
 
 static int no_weights(const char *dir, char **names, int n_names, struct laser_error *err)
 {
-    static const char *const others[] = {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx"};
+    static const char *const others[] = {".ckpt", ".h5", ".msgpack", ".onnx"};
 
     for (int i = 0; i < n_names; i++) {
         for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
@@ -177,6 +177,10 @@ static int choose_unusual(struct laser_location *location, char **names, int n_n
         return LASER_OK;
     free(location->index);
     location->index = NULL;
+    if (location->n_files == 0 && has_name(names, n_names, "pytorch_model.bin"))
+        return add_file(location, "pytorch_model.bin", err);
+    if (location->n_files == 0 && has_name(names, n_names, "pytorch_model.bin.index.json"))
+        return set_index(location, "pytorch_model.bin.index.json", err);
     if (location->n_files == 0 && find_gguf(location, names, n_names, &code, err))
         return code;
     if (location->n_files == 0)
@@ -233,8 +237,7 @@ static int find_file(const char *model, struct laser_location *location, struct 
         code = laser_error_set(err, LASER_ENOMEM, model, "no memory for a path");
     else if (ends_with(name, ".index.json"))
         code = set_index(location, name, err);
-    else if (ends_with(name, ".bin") || ends_with(name, ".pt") || ends_with(name, ".pth") ||
-             ends_with(name, ".ckpt"))
+    else if (ends_with(name, ".ckpt"))
         code = no_weights(model, &only, 1, err);
     else {
         location->single_file = true;

@@ -26,7 +26,7 @@ static const struct laser_deck_key keys[] = {
     {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|evaluate|reduce|generate", NO_RANGE, NULL, NULL, 0,
      ALL, NULL, NULL, 0, "what to do when the command line does not say"},
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
-     "model directory, one .safetensors, .gguf or HDF5 file, or org/name in the local hub cache"},
+     "model directory, one .safetensors, .bin, .gguf or HDF5 file, or org/name in the local hub cache"},
     {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
      'o', "directory for results and for the state that a killed run continues from"},
     {"compat", LASER_TYPE_ENUM, "none", "none|laserrmt", NO_RANGE, NULL, NULL, 1, SELECTS | EVALUATES,

@@ -4,6 +4,10 @@
  *
  *       The model.safetensors of the directory IN, its linear layers in 8 bits with a scale a row: as
  * compressed-tensors packs them into PACKED, and widened, in float32, into WIDE.
+ *
+ *   e2e_stored value MODEL TENSOR INDEX
+ *
+ *       One element of a tensor.
  */
 #include <math.h>
 #include <stdio.h>
@@ -107,10 +111,33 @@ static int quantise_model(const char *in, const char *packed_dir, const char *wi
     return 0;
 }
 
+static int print_value(const char *model, const char *name, int64_t i)
+{
+    struct laser_checkpoint *c = NULL;
+    struct laser_error err = {0};
+    const struct laser_tensor *t;
+    char stored[8];
+    double value;
+    int64_t size;
+
+    if (laser_checkpoint_open(model, &c, &err) != LASER_OK)
+        stop(&err);
+    t = laser_checkpoint_find(c, name);
+    size = t != NULL ? (int64_t)laser_dtype_size(t->dtype) : 1;
+    if (t == NULL || laser_checkpoint_read(c, t, i * size, size, stored, &err) != LASER_OK)
+        stop(&err);
+    laser_dtype_to_f64(t->dtype, stored, 1, &value);
+    printf("%.17g\n", value);
+    laser_checkpoint_close(c);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "quantise") == 0)
         return quantise_model(argv[2], argv[3], argv[4]);
-    fprintf(stderr, "usage: e2e_stored quantise IN PACKED WIDE\n");
+    if (argc == 5 && strcmp(argv[1], "value") == 0)
+        return print_value(argv[2], argv[3], atoll(argv[4]));
+    fprintf(stderr, "usage: e2e_stored quantise IN PACKED WIDE | value MODEL TENSOR INDEX\n");
     return 1;
 }

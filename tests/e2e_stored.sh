@@ -41,4 +41,36 @@ for n in $(ranks_of 1 3); do
         --output "$out/gguf-wide-$n"
     check "... the same values" same "gguf-$n" "gguf-wide-$n" 1e-12
 done
+
+# ---- differences ----
+pair=$SRCDIR/tests/golden/difference
+near() {
+    awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(a != "" && b != "" && d <= t * b) }' ||
+        { echo "found $1, expected $2 within $3"; return 1; }
+}
+# row DIR NAME KEY: of the matrix of that name.
+row() {
+    row_i=0
+    while row_name=$("$tool" get "$out/$1/results.json" matrices "$row_i" name 2>/dev/null); do
+        [ "$row_name" = "$2" ] && { "$tool" get "$out/$1/results.json" matrices "$row_i" "$3"; return; }
+        row_i=$((row_i + 1))
+    done
+    return 1
+}
+for n in $(ranks_of 1 3); do
+    check "the scan of a difference, $n ranks" run "$n" scan --model "$pair/tuned" --base "$pair/base" --output "$out/diff-$n"
+    for seed in 0 1 2 3 4; do
+        name=model.layers.$seed.mlp.up_proj.weight
+        check "seed $seed: the rank that was planted" test "$(row "diff-$n" $name rank)" = 3
+        check "... numpy's largest singular value" near "$(row "diff-$n" $name s_max)" \
+            "$("$stored" value "$pair/expect" $name.sigma 0)" 1e-11
+        check "... numpy's smallest" near "$(row "diff-$n" $name s_min)" "$("$stored" value "$pair/expect" $name.sigma 47)" 1e-8
+    done
+    check "a matrix that did not change is named" test \
+        "$(row "diff-$n" model.layers.0.self_attn.q_proj.weight reason)" = "equal to the base"
+    check "a resized one is named" test "$(row "diff-$n" model.embed_tokens.weight reason)" = "of another shape in the base"
+    check "the base is named" test "$("$tool" get "$out/diff-$n/results.json" base)" = "$pair/base"
+done
+expect=3 check "a base of another architecture is refused" run 1 scan --model "$pair/tuned" \
+    --base "$SRCDIR/tests/golden/checkpoint/gpt2" --output "$out/none"
 finish

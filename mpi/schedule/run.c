@@ -17,6 +17,7 @@
 
 #include "base/node.h"
 #include "base/number.h"
+#include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "model/absent.h"
 #include "schedule/header.h"
@@ -133,7 +134,20 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
     return LASER_OK;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+/* Rank 0: W_model - W_base in the place of the model. */
+static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, struct laser_error *err)
+{
+    struct laser_checkpoint *other = NULL;
+    struct laser_difference found;
+    int code = laser_checkpoint_open(base, &other, err);
+
+    if (code == LASER_OK)
+        code = laser_checkpoint_subtract(checkpoint, other, &found, err);
+    laser_checkpoint_close(other);
+    return code;
+}
+
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *base, bool plans,
                                struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
@@ -145,6 +159,8 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
         code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
                : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
                                                        : laser_checkpoint_open(model, checkpoint, err);
+        if (code == LASER_OK && base[0] != '\0')
+            code = subtract_base(*checkpoint, base, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
@@ -212,6 +228,13 @@ static void set_pace(struct laser_mpi_run *run)
                                         .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
+const char *laser_mpi_run_base(const struct laser_mpi_run *run)
+{
+    const bool scans = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN;
+
+    return scans ? laser_deck_string(run->deck, "scan.base") : "";
+}
+
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code;
@@ -222,8 +245,9 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
-                                      run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    code =
+        laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"), laser_mpi_run_base(run),
+                                   run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

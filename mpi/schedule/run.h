@@ -74,7 +74,10 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
 
 /* Collective over comm: rank 0 opens a model's catalogue, the others get it.  plans: a model whose
  * weights are not here will do (model/absent.h).  *checkpoint is the caller's. */
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+/* scan.base, or "" where nothing is to be subtracted: only what scans has a base. */
+const char *laser_mpi_run_base(const struct laser_mpi_run *run);
+
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *base, bool plans,
                                struct laser_checkpoint **checkpoint, struct laser_error *err);
 
 /* Collective.  Lets go of everything; harmless after a failed open. */

@@ -22,6 +22,8 @@ enum laser_coding {
     LASER_CODED_BNB4,   /* table[q] * s; blocks of the flattened matrix */
     LASER_CODED_BNB8,   /* q * s / 127 */
     LASER_CODED_BLOCKS, /* blocks of a GGUF file, of the type `bits`: gguf.h */
+    LASER_CODED_DIFFERENCE, /* q - z, both tensors that may be coded themselves: difference.h */
+    LASER_CODED_ALONE,      /* has no partner to be subtracted from; not read */
     LASER_CODED_COUNT
 };
 
@@ -77,6 +79,9 @@ void laser_coded_clean_config(struct laser_checkpoint *c);
 /* The name of a tensor's format: its coding or its dtype. */
 const char *laser_coded_format(const struct laser_tensor *t);
 
+/* Why a tensor cannot be read (LASER_CODED_ALONE), or NULL. */
+const char *laser_coded_reason(const struct laser_tensor *t);
+
 /* Has the checkpoint a coded tensor? */
 bool laser_coded_any(const struct laser_checkpoint *c);
 
@@ -99,6 +104,10 @@ int laser_coded_transposed(const struct laser_checkpoint *c, const struct laser_
                            const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_blocks(const struct laser_checkpoint *c, const struct laser_tensor *t,
                        const struct laser_coded_window *w, double *dst, struct laser_error *err);
+int laser_coded_difference(const struct laser_checkpoint *c, const struct laser_tensor *t,
+                           const struct laser_coded_window *w, double *dst, struct laser_error *err);
+int laser_coded_alone(const struct laser_checkpoint *c, const struct laser_tensor *t,
+                      const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_flat(const struct laser_checkpoint *c, const struct laser_tensor *t,
                      const struct laser_coded_window *w, double *dst, struct laser_error *err);
 

@@ -198,12 +198,28 @@ static void read_shape(struct laser_making *m, const struct laser_tensor *t, con
     free(shape);
 }
 
-/* Bits of a code, so that the columns fill the words of a row. */
+/* Bits of a code, so that the columns fill the words of a row: what config.json says, else the usual ones
+ * first, as rows of less than 32 columns leave a choice. */
 static void find_bits(struct laser_making *m, const struct laser_tensor *t, int64_t words)
 {
-    for (int bits = 1; m->code == LASER_OK && bits <= 8 && m->k->bits == 0; bits++) {
-        if (blocks(m->k->cols * bits, 32) == words)
-            m->k->bits = bits;
+    static const int usual[] = {4, 8, 2, 3, 6, 5, 7, 1};
+    json_int_t said = json_integer_value(json_object_get(m->r->config, "bits"));
+    const char *key;
+    json_t *group;
+
+    json_object_foreach(json_object_get(m->r->config, "config_groups"), key, group)
+    {
+        const json_int_t bits =
+            json_integer_value(json_object_get(json_object_get(group, "weights"), "num_bits"));
+
+        said = bits > 0 && bits <= 8 && m->code == LASER_OK && blocks(m->k->cols * bits, 32) == words ? bits
+                                                                                                      : said;
+    }
+    if (m->code == LASER_OK && said > 0 && said <= 8 && blocks(m->k->cols * said, 32) == words)
+        m->k->bits = (int)said;
+    for (size_t i = 0; m->code == LASER_OK && i < sizeof usual / sizeof usual[0] && m->k->bits == 0; i++) {
+        if (blocks(m->k->cols * usual[i], 32) == words)
+            m->k->bits = usual[i];
     }
     if (m->k != NULL && m->k->bits == 0)
         laser_making_fail(m, t->name, "%lld words a row hold %lld columns at no number of bits from 1 to 8",

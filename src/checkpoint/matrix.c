@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/coded.h"
 #include "checkpoint/names.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
@@ -30,6 +31,8 @@ static int no_memory(const struct listing *l)
 /* Why no matrix can be made of the tensor, whatever was asked for, or NULL. */
 static const char *shape_reason(const struct listing *l, const struct laser_tensor *t)
 {
+    if (laser_coded_reason(t) != NULL)
+        return laser_coded_reason(t);
     if (!laser_dtype_is_float(t->dtype))
         return "integer dtype (a quantised pack or a table)";
     if (t->size_bytes == 0)

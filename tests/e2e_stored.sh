@@ -71,6 +71,21 @@ for n in $(ranks_of 1 3); do
     check "a resized one is named" test "$(row "diff-$n" model.embed_tokens.weight reason)" = "of another shape in the base"
     check "the base is named" test "$("$tool" get "$out/diff-$n/results.json" base)" = "$pair/base"
 done
+
+# ---- adapters ----
+adapter=$SRCDIR/tests/golden/adapter
+for n in $(ranks_of 1 3); do
+    check "the scan of an adapter by itself, $n ranks" run "$n" scan --model "$adapter/lora" --output "$out/lora-$n"
+    check "... the rank by pattern" test "$(row "lora-$n" model.layers.1.self_attn.q_proj.weight rank)" = 6
+    for name in model.layers.1.self_attn.q_proj model.layers.0.mlp.down_proj; do
+        check "... torch's largest singular value" near "$(row "lora-$n" $name.weight s_max)" \
+            "$("$stored" value "$adapter/expect/lora/change" $name.sigma 0)" 1e-13
+    done
+    check "the scan of a model with an adapter" run "$n" scan --model-id m --model "$adapter/model" --adapter "$adapter/lora" \
+        --output "$out/adapted-$n"
+    check "that of PEFT's merge" run "$n" scan --model-id m --model "$adapter/expect/lora/merged" --output "$out/merged-$n"
+    check "... the same values" same "adapted-$n" "merged-$n" 1e-5
+done
 expect=3 check "a base of another architecture is refused" run 1 scan --model "$pair/tuned" \
     --base "$SRCDIR/tests/golden/checkpoint/gpt2" --output "$out/none"
 finish

@@ -17,6 +17,7 @@
 
 #include "base/node.h"
 #include "base/number.h"
+#include "checkpoint/adapter.h"
 #include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "model/absent.h"
@@ -147,8 +148,20 @@ static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, 
     return code;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *base, bool plans,
-                               struct laser_checkpoint **checkpoint, struct laser_error *err)
+/* Rank 0: the model with an adapter in the place of the model. */
+static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter, struct laser_error *err)
+{
+    struct laser_checkpoint *other = NULL;
+    int code = laser_checkpoint_open(adapter, &other, err);
+
+    if (code == LASER_OK)
+        code = laser_checkpoint_adapt(checkpoint, other, err);
+    laser_checkpoint_close(other);
+    return code;
+}
+
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+                               bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
     size_t n = 0;
@@ -159,6 +172,8 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *bas
         code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
                : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
                                                        : laser_checkpoint_open(model, checkpoint, err);
+        if (code == LASER_OK && adapter[0] != '\0')
+            code = add_adapter(*checkpoint, adapter, err);
         if (code == LASER_OK && base[0] != '\0')
             code = subtract_base(*checkpoint, base, err);
         if (code == LASER_OK)
@@ -228,6 +243,14 @@ static void set_pace(struct laser_mpi_run *run)
                                         .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
+const char *laser_mpi_run_adapter(const struct laser_mpi_run *run)
+{
+    const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
+                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE;
+
+    return takes ? laser_deck_string(run->deck, "adapter") : "";
+}
+
 const char *laser_mpi_run_base(const struct laser_mpi_run *run)
 {
     const bool scans = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN;
@@ -245,9 +268,9 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code =
-        laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"), laser_mpi_run_base(run),
-                                   run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
+                                      laser_mpi_run_adapter(run), laser_mpi_run_base(run),
+                                      run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

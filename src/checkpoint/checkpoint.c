@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "checkpoint/adapter.h"
 #include "checkpoint/coded.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/io.h"
@@ -296,6 +297,8 @@ int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, stru
         code = laser_checkpoint_state_init(c, err);
     if (code == LASER_OK)
         code = laser_coded_resolve(c, err);
+    if (code == LASER_OK)
+        code = laser_adapter_resolve(c, err);
     laser_location_free(&location);
     if (code != LASER_OK) {
         laser_checkpoint_close(c);

@@ -23,6 +23,8 @@ enum laser_coding {
     LASER_CODED_BNB8,   /* q * s / 127 */
     LASER_CODED_BLOCKS, /* blocks of a GGUF file, of the type `bits`: gguf.h */
     LASER_CODED_DIFFERENCE, /* q - z, both tensors that may be coded themselves: difference.h */
+    LASER_CODED_SUM,        /* q + z, likewise: adapter.h */
+    LASER_CODED_PRODUCT,    /* offset * s q, s of block2 columns: adapter.h */
     LASER_CODED_ALONE,      /* has no partner to be subtracted from; not read */
     LASER_CODED_COUNT
 };
@@ -104,8 +106,10 @@ int laser_coded_transposed(const struct laser_checkpoint *c, const struct laser_
                            const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_blocks(const struct laser_checkpoint *c, const struct laser_tensor *t,
                        const struct laser_coded_window *w, double *dst, struct laser_error *err);
-int laser_coded_difference(const struct laser_checkpoint *c, const struct laser_tensor *t,
-                           const struct laser_coded_window *w, double *dst, struct laser_error *err);
+int laser_coded_product(const struct laser_checkpoint *c, const struct laser_tensor *t,
+                        const struct laser_coded_window *w, double *dst, struct laser_error *err);
+int laser_coded_combined(const struct laser_checkpoint *c, const struct laser_tensor *t,
+                         const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_alone(const struct laser_checkpoint *c, const struct laser_tensor *t,
                       const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_flat(const struct laser_checkpoint *c, const struct laser_tensor *t,

@@ -181,6 +181,8 @@ static int choose_unusual(struct laser_location *location, char **names, int n_n
         return add_file(location, "pytorch_model.bin", err);
     if (location->n_files == 0 && has_name(names, n_names, "pytorch_model.bin.index.json"))
         return set_index(location, "pytorch_model.bin.index.json", err);
+    if (location->n_files == 0 && has_name(names, n_names, "adapter_model.bin"))
+        return add_file(location, "adapter_model.bin", err);
     if (location->n_files == 0 && find_gguf(location, names, n_names, &code, err))
         return code;
     if (location->n_files == 0)

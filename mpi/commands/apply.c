@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "comm/agree.h"
 #include "commands/commands.h"
 #include "reduce/reduce.h"
@@ -80,6 +81,18 @@ static int check_plan(const struct laser_edit_plan *plan, const struct laser_che
     return code;
 }
 
+/* Rank 0.  Singular values that the plan refers to lie beside it. */
+static int find_values(struct laser_mpi_run *run, struct laser_error *err)
+{
+    char *folder = laser_file_directory(run->arguments[0]);
+
+    if (folder == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
+    snprintf(run->values, sizeof run->values, "%s", folder);
+    free(folder);
+    return LASER_OK;
+}
+
 /* The plan as every rank gets it: the file's bytes. */
 static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, struct laser_error *err)
 {
@@ -107,7 +120,10 @@ static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, s
             code = laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
         names = text.data;
         size = text.size;
+        if (code == LASER_OK)
+            code = find_values(run, err);
     }
+    MPI_Bcast(run->values, (int)sizeof run->values, MPI_BYTE, 0, run->world);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK) {
         code = laser_mpi_share(run->world, (void **)&names, &size, err);

@@ -1,5 +1,6 @@
 #include "commands/commands.h"
 
+#include "compress/command.h"
 #include "kernels/dispatch.h"
 #include "reduce/reduce.h"
 #include "schedule/report.h"
@@ -14,6 +15,8 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_TASK, false, laser_mpi_command_task},
     {LASER_COMMAND_COMPARE, false, laser_mpi_command_compare},
     {LASER_COMMAND_REDUCE, true, laser_mpi_command_reduce},
+    {LASER_COMMAND_SENSITIVITY, true, laser_mpi_command_sensitivity},
+    {LASER_COMMAND_COMPRESS, true, laser_mpi_command_compress},
     {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},
     {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
     {LASER_COMMAND_REPORT, false, laser_mpi_command_report},

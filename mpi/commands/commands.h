@@ -21,6 +21,7 @@ int laser_mpi_command_scan(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_derive(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_perplexity(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_sensitivity(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_task(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_compare(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err);

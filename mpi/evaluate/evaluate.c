@@ -59,6 +59,7 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK && e->model != NULL)
         code = laser_mpi_worker_create(e, &e->worker, err);
+    e->model_is_open = code == LASER_OK;
     return laser_mpi_agree(run->world, code, err);
 }
 
@@ -100,7 +101,8 @@ struct all {
     const int32_t *edits;
     int n_edits;
     struct laser_mpi_batches batches;
-    int64_t n_handed_out, n_done;
+    int64_t next, end; /* batches */
+    int64_t n_done, n_items;
 };
 
 static enum laser_mpi_next all_next(void *context, int group, void *order)
@@ -108,11 +110,11 @@ static enum laser_mpi_next all_next(void *context, int group, void *order)
     struct all *all = context;
 
     (void)group;
-    while (all->n_handed_out < all->e->n_batches && all->batches.done[all->n_handed_out])
-        ++all->n_handed_out;
-    if (all->n_handed_out == all->e->n_batches)
+    while (all->next < all->end && all->batches.done[all->next])
+        ++all->next;
+    if (all->next == all->end)
         return LASER_MPI_END;
-    ((struct all_order *)order)->batch = all->n_handed_out++;
+    ((struct all_order *)order)->batch = all->next++;
     return LASER_MPI_ORDER;
 }
 
@@ -154,7 +156,7 @@ static int all_tick(void *context, struct laser_error *err)
 {
     struct all *all = context;
 
-    laser_mpi_log_progress(all->e->run->log, all->n_done, all->e->n_items,
+    laser_mpi_log_progress(all->e->run->log, all->n_done, all->n_items,
                            all->e->set.n_questions > 0 ? "items" : "windows");
     return laser_mpi_run_stop(all->e->run, err);
 }
@@ -217,10 +219,16 @@ static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, in
     return code;
 }
 
-int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, const int32_t *edits,
-                           int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err)
+/* The parts first_part .. end_part - 1. */
+static int evaluate_parts(struct laser_mpi_evaluation *e, const char *phase, int first_part, int end_part,
+                          const int32_t *edits, int n_edits, struct laser_mpi_item_score *scores,
+                          struct laser_error *err)
 {
-    struct all all = {.e = e, .scores = scores};
+    struct all all = {.e = e,
+                      .scores = scores,
+                      .next = e->part_batch[first_part],
+                      .end = e->part_batch[end_part],
+                      .n_items = e->part_item[end_part] - e->part_item[first_part]};
     struct laser_mpi_farm farm = {.context = &all,
                                   .order_bytes = sizeof(struct all_order),
                                   .result_bytes = sizeof(struct all_result),
@@ -239,7 +247,8 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, co
     if (code == LASER_OK && e->run->rank == 0)
         code = laser_mpi_batches_open(e, mine, n_edits, scores, &all.batches, err);
     code = laser_mpi_agree(e->run->world, code, err);
-    all.n_done = all.batches.n_items;
+    for (int64_t b = all.next; e->run->rank == 0 && code == LASER_OK && b < all.end; ++b)
+        all.n_done += all.batches.done[b] ? e->batches[b].n : 0;
     all.edits = mine;
     all.n_edits = n_edits;
     if (e->dataset_work_s != NULL)
@@ -252,6 +261,32 @@ int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, co
     laser_mpi_batches_free(&all.batches);
     free(mine);
     return code;
+}
+
+int laser_mpi_evaluate_all(struct laser_mpi_evaluation *e, const char *phase, const int32_t *edits,
+                           int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    return evaluate_parts(e, phase, 0, LASER_PARTS, edits, n_edits, scores, err);
+}
+
+int laser_mpi_evaluate_part(struct laser_mpi_evaluation *e, const char *phase, enum laser_mpi_part part,
+                            const int32_t *edits, int n_edits, struct laser_mpi_item_score *scores,
+                            struct laser_error *err)
+{
+    return evaluate_parts(e, phase, part, part + 1, edits, n_edits, scores, err);
+}
+
+int laser_mpi_evaluation_edits(struct laser_mpi_evaluation *e, const struct laser_mpi_edit *edits, int n,
+                               struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    /* What is in place is taken out while the old list is there. */
+    if (e->worker != NULL)
+        code = laser_mpi_worker_clear(e->worker, err);
+    e->edits = edits;
+    e->n_edits = n;
+    return code == LASER_OK && e->worker != NULL ? laser_mpi_worker_edits(e->worker, err) : code;
 }
 
 /* ---- a search ---- */

@@ -40,7 +40,19 @@ enum laser_mpi_part {
     LASER_PART_SELECTION_OTHER, /* measured beside it */
     LASER_PART_REPORT,          /* of the objective */
     LASER_PART_REPORT_OTHER,
+    LASER_PART_CALIBRATION,  /* windows that gradients are taken on */
+    LASER_PART_GUARD,        /* windows of the guard texts: decide too */
+    LASER_PART_GUARD_REPORT, /* the others of them: only reported */
     LASER_PARTS
+};
+
+/* What a window is for, as laser_mpi_items_make is told. */
+enum laser_mpi_mark {
+    LASER_MARK_REPORT,
+    LASER_MARK_SELECTION,
+    LASER_MARK_CALIBRATION,
+    LASER_MARK_GUARD,
+    LASER_MARK_GUARD_REPORT
 };
 
 /* Items first .. first + n - 1. */
@@ -61,8 +73,8 @@ struct laser_mpi_evaluation {
     enum laser_precision precision;
 
     /* Every rank, the same. */
-    struct laser_dataset *datasets;
-    int32_t n_datasets;
+    struct laser_dataset *datasets; /* the texts, then the guard texts */
+    int32_t n_datasets, n_guards;   /* of all, and of those that are guards */
     struct laser_window *windows;
     int64_t n_windows;
     struct laser_set set; /* questions */
@@ -76,6 +88,8 @@ struct laser_mpi_evaluation {
     struct laser_objective_part weights[2];                          /* of the selection and of the report */
     const struct laser_mpi_edit *edits;                              /* borrowed */
     int n_edits;
+    bool caches;        /* hidden states are kept for edits that come later, too (laser_mpi_evaluation_edits) */
+    bool model_is_open; /* by laser_mpi_evaluation_open */
 
     /* The layout, and this rank's place in it. */
     struct laser_mpi_team team;
@@ -103,8 +117,8 @@ int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *evaluation, int64_t vo
 /* What the items ask of a layout. */
 struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *evaluation);
 
-/* Local, the same on every rank, before the model: items and batches.  Windows with window_mark[i] != 0 and
- * questions with question_mark[i] != 0 are the selection (NULL: all are). */
+/* Local, the same on every rank, before the model: items and batches.  window_mark[i] is an enum
+ * laser_mpi_mark, questions with question_mark[i] != 0 are the selection (NULL: all are). */
 int laser_mpi_items_make(struct laser_mpi_evaluation *evaluation, const unsigned char *window_mark,
                          const unsigned char *question_mark, struct laser_error *err);
 
@@ -138,6 +152,16 @@ int laser_mpi_blame(struct laser_mpi_evaluation *evaluation, int64_t batch, stru
  * rank 0.  Without edits a loss that is not finite is LASER_ENUMERIC. */
 int laser_mpi_evaluate_all(struct laser_mpi_evaluation *evaluation, const char *phase, const int32_t *edits,
                            int n_edits, struct laser_mpi_item_score *scores, struct laser_error *err);
+
+/* The same for the items of one part: scores[n_items] of the other parts are left alone. */
+int laser_mpi_evaluate_part(struct laser_mpi_evaluation *evaluation, const char *phase,
+                            enum laser_mpi_part part, const int32_t *edits, int n_edits,
+                            struct laser_mpi_item_score *scores, struct laser_error *err);
+
+/* Collective over run->world, the same on every rank: the edits that can be switched on are others from now
+ * on (borrowed); the old ones must still be there.  Each rank's own outcome: agree on it.  LASER_ENOMEM. */
+int laser_mpi_evaluation_edits(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_edit *edits,
+                               int n, struct laser_error *err);
 
 /* Fills in the plan's windows from the items of a part: weights (of all items, the caller's) and batches.
  * batch_first[n_items + 1] is the caller's too. */

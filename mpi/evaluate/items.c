@@ -75,16 +75,33 @@ static int64_t item_tokens(const struct laser_mpi_evaluation *e, int64_t item)
                                                        : e->windows[index].n_tokens;
 }
 
-/* One part: the windows with this mark that the objective has or has not, and the questions. */
-static void fill_part(struct laser_mpi_evaluation *e, bool selected, bool wanted,
-                      const unsigned char *window_mark, const unsigned char *question_mark)
+/* Whose windows a part takes, and whether of the objective's items or of the others; the parts from
+ * CALIBRATION on take all windows of their mark, and no questions. */
+static const struct {
+    enum laser_mpi_mark mark;
+    bool wanted;
+} parts[LASER_PARTS] = {
+    [LASER_PART_SELECTION] = {LASER_MARK_SELECTION, true},
+    [LASER_PART_SELECTION_OTHER] = {LASER_MARK_SELECTION, false},
+    [LASER_PART_REPORT] = {LASER_MARK_REPORT, true},
+    [LASER_PART_REPORT_OTHER] = {LASER_MARK_REPORT, false},
+    [LASER_PART_CALIBRATION] = {LASER_MARK_CALIBRATION, true},
+    [LASER_PART_GUARD] = {LASER_MARK_GUARD, true},
+    [LASER_PART_GUARD_REPORT] = {LASER_MARK_GUARD_REPORT, true},
+};
+
+static void fill_part(struct laser_mpi_evaluation *e, int part, const unsigned char *window_mark,
+                      const unsigned char *question_mark)
 {
+    enum laser_mpi_mark mark = parts[part].mark;
+    bool wanted = parts[part].wanted, selects = mark == LASER_MARK_SELECTION;
+
     for (int64_t i = 0; i < e->n_windows; ++i)
-        if ((window_mark == NULL || window_mark[i]) == selected &&
-            laser_objective_has_text(&e->objective) == wanted)
+        if ((window_mark == NULL ? LASER_MARK_SELECTION : window_mark[i]) == mark &&
+            (part >= LASER_PART_CALIBRATION || laser_objective_has_text(&e->objective) == wanted))
             e->items[e->n_items++] = i;
-    for (int64_t i = 0; i < e->set.n_questions; ++i)
-        if ((question_mark == NULL || question_mark[i]) == selected &&
+    for (int64_t i = 0; part < LASER_PART_CALIBRATION && i < e->set.n_questions; ++i)
+        if ((question_mark == NULL || question_mark[i]) == selects &&
             laser_objective_has_kind(&e->objective, kind_of(e, i)) == wanted)
             e->items[e->n_items++] = ~i;
 }
@@ -151,8 +168,7 @@ int laser_mpi_items_make(struct laser_mpi_evaluation *e, const unsigned char *wi
     for (int part = 0; part < LASER_PARTS; ++part) {
         e->part_item[part] = e->n_items;
         e->part_batch[part] = e->n_batches;
-        fill_part(e, part < LASER_PART_REPORT, part == LASER_PART_SELECTION || part == LASER_PART_REPORT,
-                  window_mark, question_mark);
+        fill_part(e, part, window_mark, question_mark);
         e->part_item[part + 1] = e->n_items;
         cut_part(e, part);
         e->part_batch[part + 1] = e->n_batches;

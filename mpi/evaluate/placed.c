@@ -9,7 +9,7 @@
 int laser_mpi_placed_init(struct laser_mpi_placed *p, struct laser_mpi_evaluation *e, struct laser_error *err)
 {
     *p = (struct laser_mpi_placed){.e = e};
-    p->edits = calloc(LASER_SEARCH_MAX_EDITS, sizeof *p->edits);
+    p->edits = calloc((size_t)e->n_edits + LASER_SEARCH_MAX_EDITS, sizeof *p->edits);
     p->thin = calloc((size_t)e->n_edits + 1, sizeof *p->thin);
     p->saved = calloc((size_t)e->n_edits + 1, sizeof *p->saved);
     if (p->edits == NULL || p->thin == NULL || p->saved == NULL)
@@ -24,6 +24,7 @@ void laser_mpi_placed_free(struct laser_mpi_placed *p)
     free(p->edits);
     free(p->thin);
     free(p->saved);
+    *p = (struct laser_mpi_placed){0};
 }
 
 int32_t laser_mpi_edit_of(const struct laser_mpi_evaluation *e, const int32_t *edits, int n,

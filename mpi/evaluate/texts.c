@@ -20,7 +20,7 @@ static int encode(void *ctx, const char *text, size_t n, bool add_special, int32
 
 /* What cutting windows needs of the tokenizer; sent to all ranks with the tokens. */
 struct header {
-    int32_t n_datasets;
+    int32_t n_datasets, n_guards;
     int32_t bos; /* of the convention: see struct laser_window_options */
 };
 
@@ -184,8 +184,9 @@ static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer
 /* Rank 0. */
 static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
 {
-    int n, n_tasks;
+    int n, n_tasks, n_guards;
     const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
+    const struct laser_deck_pair *guards = laser_deck_pairs(e->run->deck, "reduce.guard", &n_guards);
     struct laser_tokenizer *t = NULL;
     struct laser_encoder encoder = {.encode = encode, .eos = -1, .pad = -1};
     int code;
@@ -200,16 +201,17 @@ static int load(struct laser_mpi_evaluation *e, struct header *header, struct la
             "nothing to evaluate on: give --text NAME=PATH or --task NAME=PATH, or `text:` "
             "or `task:` in the deck");
     code = describe_model(e->run->checkpoint, e->precision, &encoder.vocab_size, err);
-    if (code == LASER_OK && needs_tokenizer(e, pairs, n))
+    if (code == LASER_OK && (needs_tokenizer(e, pairs, n) || needs_tokenizer(e, guards, n_guards)))
         code = load_tokenizer(e, &t, &encoder, header, err);
-    if (code == LASER_OK && (e->datasets = calloc((size_t)n, sizeof *e->datasets)) == NULL)
+    if (code == LASER_OK && (e->datasets = calloc((size_t)(n + n_guards), sizeof *e->datasets)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
-    for (int i = 0; code == LASER_OK && i < n; ++i) {
-        code = load_dataset(e, &pairs[i], &encoder, &e->datasets[i], err);
+    for (int i = 0; code == LASER_OK && i < n + n_guards; ++i) {
+        code = load_dataset(e, i < n ? &pairs[i] : &guards[i - n], &encoder, &e->datasets[i], err);
         if (code == LASER_OK)
             e->n_datasets = i + 1;
     }
     header->n_datasets = e->n_datasets;
+    header->n_guards = n_guards;
     laser_tokenizer_free(t);
     return code;
 }
@@ -275,6 +277,7 @@ static int share(struct laser_mpi_evaluation *e, struct header *header, struct l
             code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
     }
     code = laser_mpi_agree(e->run->world, code, err);
+    e->n_guards = header->n_guards;
     for (int i = 0; code == LASER_OK && i < header->n_datasets; ++i) {
         code = laser_mpi_agree(e->run->world, share_dataset(e, &e->datasets[i], err), err);
         if (code == LASER_OK)

@@ -27,6 +27,7 @@ struct laser_mpi_worker {
     float *scored;            /* max_tokens x H: the states that are scored, where only losses are wanted */
     struct laser_model_score *scores; /* of the batch with most */
 
+    struct laser_model_gradient *gradient; /* from the first use on */
     struct laser_mpi_placed placed;
     int64_t *edit_layer; /* first layer that each edit changes, 0 .. layers */
 
@@ -45,6 +46,7 @@ void laser_mpi_worker_free(struct laser_mpi_worker *w)
     free(w->trees);
     free(w->scored);
     free(w->scores);
+    laser_model_gradient_free(w->gradient);
     laser_model_workspace_free(w->workspace);
     free(w->tokens);
     free(w->targets);
@@ -99,6 +101,27 @@ static int build_trees(struct laser_mpi_worker *w, int64_t *most_scored, struct 
     return code;
 }
 
+int laser_mpi_worker_clear(struct laser_mpi_worker *w, struct laser_error *err)
+{
+    return laser_mpi_placed_set(&w->placed, NULL, 0, err);
+}
+
+int laser_mpi_worker_edits(struct laser_mpi_worker *w, struct laser_error *err)
+{
+    const struct laser_mpi_evaluation *e = w->e;
+
+    free(w->edit_layer);
+    w->edit_layer = calloc((size_t)e->n_edits + 1, sizeof *w->edit_layer);
+    if (w->edit_layer == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %d edits", e->n_edits);
+    for (int i = 0; i < e->n_edits; ++i) {
+        int64_t layer = laser_model_layer_of(e->model, e->edits[i].tensor);
+        w->edit_layer[i] = layer < 0 ? 0 : layer;
+    }
+    laser_mpi_placed_free(&w->placed);
+    return laser_mpi_placed_init(&w->placed, w->e, err);
+}
+
 int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_worker **out,
                             struct laser_error *err)
 {
@@ -113,7 +136,7 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     w->e = e;
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
-    w->room_bytes = e->n_edits > 0 ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
+    w->room_bytes = e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
     code = build_trees(w, &most_scored, err);
     for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
         if (batch_tokens(w, b) > w->max_tokens)
@@ -126,21 +149,15 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     w->lengths = malloc((size_t)LASER_SEARCH_MAX_BATCH * sizeof *w->lengths);
     w->hidden = malloc((size_t)(w->max_tokens * w->hidden_size) * sizeof *w->hidden);
     w->nll = malloc((size_t)w->max_tokens * sizeof *w->nll);
-    w->edit_layer = calloc((size_t)e->n_edits + 1, sizeof *w->edit_layer);
     w->saved = calloc((size_t)(e->n_batches * w->layers) + 1, sizeof *w->saved);
     if (w->scores == NULL || w->scored == NULL || w->tokens == NULL || w->targets == NULL ||
-        w->lengths == NULL || w->hidden == NULL || w->nll == NULL || w->edit_layer == NULL ||
-        w->saved == NULL)
+        w->lengths == NULL || w->hidden == NULL || w->nll == NULL || w->saved == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for batches of %" PRId64 " tokens",
                                w->max_tokens);
     if (code == LASER_OK)
         code = laser_model_workspace_create(e->model, w->max_tokens, &w->workspace, err);
     if (code == LASER_OK)
-        code = laser_mpi_placed_init(&w->placed, e, err);
-    for (int i = 0; code == LASER_OK && i < e->n_edits; ++i) {
-        int64_t layer = laser_model_layer_of(e->model, e->edits[i].tensor);
-        w->edit_layer[i] = layer < 0 ? 0 : layer;
-    }
+        code = laser_mpi_worker_edits(w, err);
     if (code != LASER_OK) {
         laser_mpi_worker_free(w);
         return code;
@@ -377,6 +394,28 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
         return code;
     return is_questions(e, batch) ? score_questions(w, batch, scores, err)
                                   : score_windows(w, &shape, scores, err);
+}
+
+int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
+                             const struct laser_model_gradient_sink *sink,
+                             struct laser_mpi_item_score *scores, struct laser_error *err)
+{
+    struct laser_mpi_worker *w = e->worker;
+    struct laser_model_batch shape;
+    int code = laser_mpi_placed_set(&w->placed, edits, n_edits, err);
+
+    memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
+    if (code == LASER_OK && w->gradient == NULL)
+        code = laser_model_gradient_create(e->model, w->max_tokens, &w->gradient, err);
+    if (code != LASER_OK)
+        return code;
+    fill_batch(w, batch, &shape);
+    code = laser_model_gradient_run(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets, NULL,
+                                    w->nll, sink, err);
+    count_flops(w, laser_model_batch_tokens(&shape), 3 * (layer_flops(w, 0) + head_flops(w)));
+    if (code == LASER_OK)
+        sum_windows(w, &shape, scores);
+    return code;
 }
 
 /* "window 12", "the question in line 3 of capitals" */

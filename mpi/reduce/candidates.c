@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spectrum/edit.h"
 #include "store/parts.h"
 
 /* laserRMT rmt_laser.py goes through these types, in this order, and through no others. */
@@ -49,9 +48,7 @@ static bool ambiguous(const struct laser_checkpoint *c, const struct laser_tenso
     return is_one && n_stored > 1;
 }
 
-/* Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two copies.
- */
-static bool usable(const struct laser_mpi_run *run, int64_t i)
+bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t i)
 {
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
@@ -79,7 +76,7 @@ static int build_plan(struct laser_mpi_reduction *r, int *n_unusable, struct las
                                               .columns = run->matrices.matrices[i].cols,
                                               .score = laser_score_of(score, &run->outcomes[i].metrics.cut),
                                               .rank = run->outcomes[i].metrics.cut.k,
-                                              .usable = usable(run, i)};
+                                              .usable = laser_mpi_reduction_usable(run, i)};
         *n_unusable += !m[i].usable;
     }
     fill_options(run->deck, &options);
@@ -97,13 +94,12 @@ int laser_mpi_reduction_ranks(struct laser_mpi_reduction *r, struct laser_error 
     for (int e = 0; e < r->plan.n_edits; ++e) {
         const struct laser_outcome *o = &r->run->outcomes[r->plan.edits[e].matrix];
         double *sigma = malloc((size_t)o->values.count * sizeof *sigma + 1);
-        struct laser_edit what;
         int code = sigma == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory")
                                  : laser_part_read(r->run->output, &o->values, sigma, err);
         if (code == LASER_OK)
-            code = laser_edit_parse(r->plan.edits[e].text, &what, err);
-        if (code == LASER_OK)
-            r->ranks[e] = laser_edit_apply(&what, sigma, o->metrics.rows, o->metrics.columns, sigma);
+            code = laser_mpi_edit_values(r->run, r->plan.edits[e].text,
+                                         &r->run->matrices.matrices[r->plan.edits[e].matrix], sigma, sigma,
+                                         &r->ranks[e], err);
         free(sigma);
         if (code != LASER_OK)
             return code;

@@ -122,8 +122,7 @@ int laser_mpi_reduction_decided(void *context, const struct laser_search_decisio
     return code == LASER_OK ? add_decision(r, d, seconds, err) : code;
 }
 
-/* What the decisions depend on: model, settings, texts. */
-static int search_identity(struct laser_mpi_reduction *r, char text[20], struct laser_error *err)
+int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20], struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(r->run->checkpoint);
     char *deck = laser_deck_json(r->run->deck, LASER_COMMAND_REDUCE, 1);
@@ -207,7 +206,7 @@ int laser_mpi_reduction_replay(struct laser_mpi_reduction *r, struct laser_error
     int code = LASER_OK;
 
     if (r->n_replayed == 0) {
-        code = search_identity(r, identity, err);
+        code = laser_mpi_search_identity(r, identity, err);
         if (code != LASER_OK)
             return code;
         if (theirs == NULL || strcmp(theirs, identity) != 0) {

@@ -15,6 +15,7 @@
 #include "schedule/farm.h"
 #include "spectrum/edit.h"
 #include "store/parts.h"
+#include "store/values.h"
 #include "svd/rebuild.h"
 
 struct order {
@@ -134,17 +135,38 @@ bool laser_mpi_edits_want_thin(const struct laser_mpi_run *run, const struct las
             strcmp(laser_deck_string(run->deck, "evaluate.precision"), "float32") == 0);
 }
 
-/* Factors of the singular values for one edit. */
-static int edit_ratio(const struct laser_strategy_edit *edit, const double *sigma,
-                      const struct laser_matrix *m, double *ratio, struct laser_error *err)
+int laser_mpi_edit_values(const struct laser_mpi_run *run, const char *text, const struct laser_matrix *m,
+                          const double *sigma, double *s_new, int64_t *rank, struct laser_error *err)
 {
     int64_t n = m->rows < m->cols ? m->rows : m->cols;
     struct laser_edit what;
-    int code = laser_edit_parse(edit->text, &what, err);
+    double *values = NULL;
+    int code = laser_edit_parse(text, &what, err);
+
+    if (code == LASER_OK && what.kind == LASER_EDIT_VALUES) {
+        values = malloc((size_t)n * sizeof *values);
+        code = values == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values")
+                   : laser_values_read(run->values[0] != '\0' ? run->values : run->output, what.hash, m->name,
+                                       n, values, err);
+        what.values = values;
+    }
+    if (code == LASER_OK)
+        *rank = laser_edit_apply(&what, sigma, m->rows, m->cols, s_new);
+    free(values);
+    return code;
+}
+
+/* Factors of the singular values for one edit. */
+static int edit_ratio(const struct laser_mpi_run *run, const struct laser_strategy_edit *edit,
+                      const double *sigma, const struct laser_matrix *m, double *ratio,
+                      struct laser_error *err)
+{
+    int64_t n = m->rows < m->cols ? m->rows : m->cols, rank;
+    int code = laser_mpi_edit_values(run, edit->text, m, sigma, ratio, &rank, err);
 
     if (code != LASER_OK)
         return code;
-    laser_edit_apply(&what, sigma, m->rows, m->cols, ratio);
     for (int64_t i = 0; i < n; ++i)
         ratio[i] = sigma[i] > 0 ? ratio[i] / sigma[i] : 0;
     return LASER_OK;
@@ -206,14 +228,14 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     bool any = false;
 
     for (int e = 0; e < m->list->n; ++e)
-        n_mine += m->list->edits[e].matrix == matrix;
+        n_mine += m->list->edits[e].matrix == matrix && !m->list->edits[e].skip;
     missing->n = 0;
     missing->edits = malloc(((size_t)n_mine + 1) * sizeof *missing->edits);
     missing->ratios = malloc(((size_t)n_mine * (size_t)n + 1) * sizeof *missing->ratios);
     if (missing->edits == NULL || missing->ratios == NULL)
         code = laser_error_set(err, LASER_ENOMEM, w->name, "no memory for %d edits", n_mine);
     for (int e = 0; code == LASER_OK && team->group_rank == 0 && e < m->list->n; ++e)
-        if (m->list->edits[e].matrix == matrix) {
+        if (m->list->edits[e].matrix == matrix && !m->list->edits[e].skip) {
             missing->edits[missing->n++] = e;
             any = any || access(m->list->files[e].path, R_OK) != 0;
         }
@@ -225,7 +247,7 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     MPI_Bcast(&missing->n, 1, MPI_INT, 0, team->group_comm);
     MPI_Bcast(missing->edits, missing->n, MPI_INT, 0, team->group_comm);
     for (int i = 0; code == LASER_OK && i < missing->n; ++i)
-        code = edit_ratio(&m->list->edits[missing->edits[i]], sigma, w,
+        code = edit_ratio(m->run, &m->list->edits[missing->edits[i]], sigma, w,
                           missing->ratios + (size_t)i * (size_t)n, err);
     return laser_mpi_agree(team->group_comm, code, err);
 }
@@ -359,7 +381,7 @@ static int64_t *find_missing(const struct laser_mpi_run *run, const struct laser
     *n = 0;
     for (int e = 0; todo != NULL && listed != NULL && e < list->n; ++e) {
         int matrix = list->edits[e].matrix;
-        if (listed[matrix] || access(list->files[e].path, R_OK) == 0)
+        if (listed[matrix] || list->edits[e].skip || access(list->files[e].path, R_OK) == 0)
             continue;
         listed[matrix] = 1;
         todo[(*n)++] = matrix;

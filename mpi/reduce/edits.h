@@ -29,6 +29,12 @@ int laser_mpi_edits_room(const struct laser_mpi_run *run, const struct laser_str
 int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
                          struct laser_mpi_edit_list *list, struct laser_error *err);
 
+/* Local.  The singular values after an edit (its text), with those that are in a file read.  *rank: how many
+ * stay above 0. s_new may be sigma. */
+int laser_mpi_edit_values(const struct laser_mpi_run *run, const char *text,
+                          const struct laser_matrix *matrix, const double *sigma, double *s_new,
+                          int64_t *rank, struct laser_error *err);
+
 void laser_mpi_edits_free(struct laser_mpi_edit_list *list);
 
 #endif

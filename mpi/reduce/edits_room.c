@@ -30,16 +30,21 @@ int laser_mpi_edits_room(const struct laser_mpi_run *run, const struct laser_str
                          const int64_t *ranks, struct laser_error *err)
 {
     double bytes = 0, missing, available;
+    int n = 0;
     char text[2][LASER_NUMBER_SIZE];
     struct statvfs space;
 
     for (int e = 0; e < plan->n_edits; ++e) {
         const struct laser_matrix *m = &run->matrices.matrices[plan->edits[e].matrix];
+
+        if (plan->edits[e].skip)
+            continue;
+        ++n;
         bytes += (double)m->rows * (double)m->cols * (double)laser_dtype_size(m->dtype);
         if (laser_mpi_edits_want_thin(run, m) && laser_mpi_thin_pays(m->rows, m->cols, ranks[e]))
             bytes += (double)ranks[e] * (double)(m->rows + m->cols) * sizeof(float);
     }
-    laser_mpi_log_line(run->log, "EDITS", "%d edits of matrices, %s in %s/work/edits", plan->n_edits,
+    laser_mpi_log_line(run->log, "EDITS", "%d edits of matrices, %s in %s/work/edits", n,
                        laser_number_bytes(bytes, text[0]), run->output);
     missing = bytes - there_already(laser_mpi_run_path(run, "work/edits"));
     if (statvfs(run->output, &space) != 0)

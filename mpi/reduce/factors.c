@@ -9,7 +9,6 @@
 #include "comm/agree.h"
 #include "linalg/factors.h"
 #include "search/rundir.h"
-#include "spectrum/edit.h"
 #include "store/parts.h"
 
 #define LEFT_OUT 0.01
@@ -68,7 +67,7 @@ static int describe(const struct laser_mpi_reduction *r, int32_t edit, struct la
                     struct laser_error *err)
 {
     const struct laser_matrix *m;
-    struct laser_edit what;
+    int64_t rank;
     int *places, code;
 
     f->edit = edit;
@@ -84,9 +83,9 @@ static int describe(const struct laser_mpi_reduction *r, int32_t edit, struct la
     f->s_new = f->s + f->n;
     code = laser_part_read(r->run->output, &r->edits.values[edit], f->s, err);
     if (code == LASER_OK)
-        code = laser_edit_parse(r->edits.edits[edit].text, &what, err);
+        code = laser_mpi_edit_values(r->run, r->edits.edits[edit].text, m, f->s, f->s_new, &rank, err);
     if (code == LASER_OK) {
-        f->rank = (int)laser_edit_apply(&what, f->s, m->rows, m->cols, f->s_new);
+        f->rank = (int)rank;
         f->thin = !f->other_form && (int64_t)f->rank * (m->rows + m->cols) < m->rows * m->cols;
         sort_changes(f, places);
         while (f->change_rank < f->n &&

@@ -7,6 +7,7 @@
  *   reduce_model.c       plan.yaml and the written model
  *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
  *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
+ *   reduce_tune.c        tune: gradients, the line search, the step that was found
  *   reduce_tasks.c       all figures of texts and tasks before and after
  *   reduce_results.c     results.json, spectra.h5, the table at the end
  */
@@ -45,6 +46,7 @@ struct laser_mpi_reduction {
     json_t *decisions;
     json_t *sweep;                          /* of compose: the decisions of its first half */
     struct laser_sweep cells;               /* of sweep and compose */
+    json_t *tune;                           /* what tune did, as results.json has it */
     json_t *table;                          /* the table of the sweep, as results.json has it */
     int winner;                             /* the trial of the sweep with the lowest mean, -1: none */
     double report_winner, report_winner_se; /* its difference to the base on the report windows */
@@ -58,6 +60,33 @@ struct laser_mpi_reduction {
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
 int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective, with the model loaded and no edits made.  The strategy tune: r->plan becomes one candidate, the
+ * step that it found (none: no candidate), and r->edits its edits. */
+int laser_mpi_reduction_tune(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Collective, after the search.  The guard texts before and after, also on windows that decided nothing:
+ * r->tune has them. */
+int laser_mpi_tune_guards(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  The same for people. */
+void laser_mpi_tune_say(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  What the decisions depend on: model, settings, texts. */
+int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20], struct laser_error *err);
+
+/* Rank 0.  Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two
+ * copies of a tied table? */
+bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t matrix);
+
+/* Are the trials screened by a gradient: a strategy and an accept rule that allow it, and text that selects? */
+bool laser_mpi_screen_is(const struct laser_mpi_reduction *r);
+
+/* Collective, with the model loaded and no edits made.  Of r->plan those trials stay that promise something. */
+int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Is the strategy tune? */
+bool laser_mpi_tune_is(const struct laser_mpi_reduction *r);
 
 /* Is the strategy sweep or compose? */
 bool laser_mpi_sweep_is(const struct laser_mpi_reduction *r);

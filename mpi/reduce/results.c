@@ -83,6 +83,8 @@ static int fill_results(const struct laser_mpi_reduction *r, json_t *results, do
 
     if (r->sweep != NULL)
         bad |= json_object_set(results, "sweep", r->sweep);
+    if (r->tune != NULL)
+        bad |= json_object_set(results, "tune", r->tune);
     if (r->table != NULL)
         bad |= laser_mpi_sweep_results(r, results);
     bad |= laser_mpi_reduction_tasks_json(r, results);
@@ -181,6 +183,7 @@ static void say(const struct laser_mpi_reduction *r, double final, double final_
     else
         laser_mpi_log_line(log, "RESULT", "%d candidates kept, %d reverted", r->n_kept, reverted);
     laser_mpi_sweep_say(r);
+    laser_mpi_tune_say(r);
     say_saving(r, saving);
     laser_mpi_log_line(log, "RESULT", "%s holds model/, plan.yaml, results.json, spectra.h5, ledger.txt",
                        r->run->output);

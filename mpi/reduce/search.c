@@ -85,8 +85,10 @@ static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
     r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
     if (r->weights == NULL || r->final == NULL || r->batch_first == NULL || r->trial_means == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
-    for (int64_t i = 0; i < r->e.n_items; ++i)
+    for (int64_t i = 0; i < r->e.n_items; ++i) {
+        r->final[i] = NAN; /* of items that no search runs on */
         r->weights[i] = laser_mpi_item_weight(&r->e, i);
+    }
     for (int t = 0; t < r->plan.n_trials; ++t)
         r->trial_means[t] = NAN;
     return LASER_OK;

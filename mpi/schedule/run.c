@@ -160,8 +160,8 @@ static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter,
     return code;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *adapter, const char *base,
-                               bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
     size_t n = 0;
@@ -189,6 +189,12 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *ada
     }
     free(data);
     return code;
+}
+
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err)
+{
+    return laser_mpi_share_changed(comm, model, "", "", plans, checkpoint, err);
 }
 
 static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
@@ -268,9 +274,9 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
-                                      laser_mpi_run_adapter(run), laser_mpi_run_base(run),
-                                      run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    code = laser_mpi_share_changed(run->world, laser_deck_string(run->deck, "model"),
+                                   laser_mpi_run_adapter(run), laser_mpi_run_base(run),
+                                   run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)

@@ -48,10 +48,11 @@ struct laser_mpi_run {
     struct laser_checkpoint *checkpoint; /* every rank */
     struct laser_matrix_list matrices;   /* every rank, the same */
     char output[4096];                   /* every rank; absolute */
-    double memory_limit_bytes;           /* of this rank: the same on every rank */
-    double base_bytes;                   /* what a rank holds before it works: the same on every rank */
-    struct laser_mpi_speed speed;        /* every rank; measured where time is limited, else zero */
-    int node_workers; /* workers of the node that has fewest, 1 or more: the same everywhere */
+    char values[4096];            /* every rank: where edits by values have theirs; empty: the output */
+    double memory_limit_bytes;    /* of this rank: the same on every rank */
+    double base_bytes;            /* what a rank holds before it works: the same on every rank */
+    struct laser_mpi_speed speed; /* every rank; measured where time is limited, else zero */
+    int node_workers;             /* workers of the node that has fewest, 1 or more: the same everywhere */
 
     /* Rank 0 only. */
     struct laser_rundir dir;
@@ -79,10 +80,13 @@ const char *laser_mpi_run_adapter(const struct laser_mpi_run *run);
 const char *laser_mpi_run_base(const struct laser_mpi_run *run);
 
 /* Collective over comm: rank 0 opens a model's catalogue, the others get it.  plans: a model whose
- * weights are not here will do (model/absent.h). adapter, base: what is added to it and subtracted from it,
- * "" for nothing.  *checkpoint is the caller's. */
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, const char *adapter, const char *base,
-                               bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err);
+ * weights are not here will do (model/absent.h).  *checkpoint is the caller's. */
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err);
+
+/* The same with an adapter added to the model and a base subtracted from it; "" for neither. */
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err);
 
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);

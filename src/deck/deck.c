@@ -200,6 +200,21 @@ static int set_backward(struct laser_deck *deck, struct laser_error *err)
                           "compat: laserrmt, strategy backward", err);
 }
 
+/* With a text there is a loss to take gradients of. */
+static int choose_strategy(struct laser_deck *deck, struct laser_error *err)
+{
+    const char *objective = laser_deck_string(deck, "evaluate.objective");
+    int n;
+    int by_text;
+
+    laser_deck_pairs(deck, "evaluate.text", &n);
+    by_text = n > 0 && (objective[0] == '\0' || strcmp(objective, "perplexity") == 0);
+    if (!laser_deck_is(deck, "reduce.strategy", "auto"))
+        return LASER_OK;
+    return laser_deck_set(deck, "reduce.strategy", by_text ? "tune" : "denoise", LASER_DECK_PRESET,
+                          by_text ? "auto: a text is given" : "auto: no text decides", err);
+}
+
 int laser_deck_resolve(struct laser_deck *deck, enum laser_command command, struct laser_error *err)
 {
     int rc = LASER_OK;
@@ -209,5 +224,7 @@ int laser_deck_resolve(struct laser_deck *deck, enum laser_command command, stru
         if (rc == LASER_OK && command == LASER_COMMAND_REDUCE)
             rc = set_backward(deck, err);
     }
+    if (rc == LASER_OK && (command == LASER_COMMAND_REDUCE || command == LASER_COMMAND_PLAN))
+        rc = choose_strategy(deck, err);
     return rc == LASER_OK ? check_together(deck, command, err) : rc;
 }

@@ -2,20 +2,25 @@
 
 #include <string.h>
 
-#define SCAN_LIKE (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE)
+#define SCAN_LIKE (LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE | LASER_IN_SENSITIVITY | LASER_IN_COMPRESS)
 #define SELECTS   (SCAN_LIKE | LASER_IN_DERIVE)
-#define EVALUATES (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
+#define EVALUATES                                                                                            \
+    (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN | LASER_IN_SENSITIVITY |      \
+     LASER_IN_COMPRESS)
 #define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
 #define REDUCES   (LASER_IN_REDUCE | LASER_IN_PLAN)
+#define HOLDS_OUT (REDUCES | LASER_IN_COMPRESS)
+#define PREDICTS  (REDUCES | LASER_IN_SENSITIVITY)
 #define WORKS     (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_APPLY)
 #define REPORTS                                                                                              \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
-     LASER_IN_REPORT)
+     LASER_IN_SENSITIVITY | LASER_IN_REPORT)
 #define WITH_MODEL (WORKS | LASER_IN_EXPORT | LASER_IN_GENERATE)
 #define RUNS_MODEL (EVALUATES | LASER_IN_GENERATE)
 #define WITH_OUTPUT                                                                                          \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
-     LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT | LASER_IN_EXPORT | LASER_IN_TASK)
+     LASER_IN_SENSITIVITY | LASER_IN_COMPRESS | LASER_IN_APPLY | LASER_IN_COMPARE | LASER_IN_REPORT |        \
+     LASER_IN_EXPORT | LASER_IN_TASK)
 #define ALL                                                                                                  \
     (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT |        \
      LASER_IN_GENERATE | LASER_IN_TASK)
@@ -23,8 +28,8 @@
 #define NO_RANGE 1.0, 0.0
 
 static const struct laser_deck_key keys[] = {
-    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|evaluate|reduce|generate", NO_RANGE, NULL, NULL, 0,
-     ALL, NULL, NULL, 0, "what to do when the command line does not say"},
+    {"command", LASER_TYPE_ENUM, "", "scan|plan|perplexity|evaluate|sensitivity|reduce|compress|generate",
+     NO_RANGE, NULL, NULL, 0, ALL, NULL, NULL, 0, "what to do when the command line does not say"},
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
      "model directory, one .safetensors, .bin, .gguf or HDF5 file, or org/name in the local hub cache"},
     {"adapter", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0,
@@ -117,13 +122,15 @@ static const struct laser_deck_key keys[] = {
      NULL, NULL, 0,
      "apply edits of low rank as two thin products where that takes at most half of the time; auto: where "
      "weights and arithmetic are float32, so that it is what is written"},
-    {"evaluate.selection_share", LASER_TYPE_REAL, "0.5", NULL, 0.01, 1, NULL, "1", 1, REDUCES, NULL, NULL, 0,
-     "share of the windows that decides what is kept; the rest is only reported, 1 = all decide"},
-    {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+    {"evaluate.selection_share", LASER_TYPE_REAL, "0.5", NULL, 0.01, 1, NULL, "1", 1, HOLDS_OUT, NULL, NULL,
+     0, "share of the windows that decides what is kept; the rest is only reported, 1 = all decide"},
+    {"evaluate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, HOLDS_OUT, NULL, NULL, 0,
      "seed of the split into selection (validation) and report (test)"},
 
-    {"reduce.strategy", LASER_TYPE_ENUM, "denoise", "snr|backward|all|sweep|compose|denoise|budget", NO_RANGE,
-     NULL, "snr", 1, REDUCES, "strategy", "NAME", 0, "which matrices are tried, in what order and how"},
+    {"reduce.strategy", LASER_TYPE_ENUM, "auto", "auto|snr|backward|all|sweep|compose|denoise|budget|tune",
+     NO_RANGE, NULL, "snr", 1, REDUCES, "strategy", "NAME", 0,
+     "how the model is improved: tune moves all singular values along their gradients, denoise tries cuts "
+     "and shrinkages of single matrices, ...; auto: tune with a text, denoise with questions"},
     {"reduce.candidates", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, "15", 1, REDUCES, "candidates", "K",
      0, "matrices that snr, denoise and budget try, lowest score first; 0 = 15 for snr, all for the others"},
     {"reduce.types", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
@@ -140,7 +147,7 @@ static const struct laser_deck_key keys[] = {
     {"reduce.edits", LASER_TYPE_LIST,
      "laserrmt,marchenko-pastur,gavish-donoho,shrink:1,shrink:0.7,shrink:0.5,shrink:0.25,wiener:0.7,"
      "wiener:0.5,wiener:0.25",
-     NULL, NO_RANGE, laser_check_edit, NULL, 1, REDUCES, NULL, NULL, 0,
+     NULL, NO_RANGE, laser_check_edit, NULL, 1, PREDICTS, NULL, NULL, 0,
      "what denoise tries on a matrix: threshold rules, shrink:F and wiener:F with F times the estimated "
      "noise"},
     {"reduce.accept", LASER_TYPE_ENUM, "paired", "paired|laserrmt", NO_RANGE, NULL, "laserrmt", 1, REDUCES,
@@ -158,6 +165,62 @@ static const struct laser_deck_key keys[] = {
      "leave an edit as soon as it can hardly be accepted any more"},
     {"reduce.lookahead", LASER_TYPE_INT, "4", NULL, 0, 1000, NULL, NULL, 0, REDUCES, NULL, NULL, 0,
      "candidates that idle groups evaluate ahead of their turn; changes no decision"},
+
+    {"reduce.screen", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
+     "evaluate only edits that a gradient of the selecting text predicts to help, most promising first; not "
+     "with strategy all "
+     "or backward, nor with questions alone"},
+    {"reduce.evaluations", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, "evaluations",
+     "N", 0, "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 50"},
+    {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
+     "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains "
+     "nothing"},
+    {"reduce.fisher", LASER_TYPE_ENUM, "auto", "auto|block|diagonal", NO_RANGE, NULL, NULL, 1, PREDICTS, NULL,
+     NULL, 0,
+     "Fisher information that tune divides by: between all singular values of a matrix, or of each alone; "
+     "auto: block "
+     "where memory allows"},
+    {"reduce.damping", LASER_TYPE_REAL, "1", NULL, 1e-6, 1e6, NULL, NULL, 1, PREDICTS, NULL, NULL, 0,
+     "what tune adds to the Fisher information, in units of its mean over a matrix"},
+    {"reduce.step", LASER_TYPE_REAL, "0", NULL, 0, 1e3, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+     "length of the first step that tune tries, 1 = the whole damped Newton step; 0 = 0.05 (block) or 0.02 "
+     "(diagonal)"},
+    {"reduce.only_shrink", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, "only-shrink",
+     NULL, 0, "tune may lower singular values, never raise them"},
+    {"reduce.calibration_tokens", LASER_TYPE_INT, "24576", NULL, 0, 9e15, NULL, NULL, 1, HOLDS_OUT, NULL,
+     NULL, 0, "tokens that a round of tune takes gradients on, other ones in each round; 0 = all there are"},
+    {"reduce.calibration_share", LASER_TYPE_REAL, "0.75", NULL, 0.01, 0.99, NULL, NULL, 1, REDUCES, NULL,
+     NULL, 0,
+     "share of the selecting windows that tune takes gradients on; the others choose the length of a step"},
+    {"reduce.selection_tokens", LASER_TYPE_INT, "16384", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
+     "tokens that choose the length of a step at most; 0 = no limit"},
+    {"reduce.guard", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, HOLDS_OUT, "guard", "NAME=PATH", 0,
+     "a text that must not get worse, may be repeated: tune takes no step that harms it beyond its error"},
+
+    {"compress.remove", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, "remove",
+     "SHARE", 0,
+     "share of the parameters of the linear layers to remove, as 20% or 0.2; default: 20% where no other "
+     "target is given"},
+    {"compress.parameters", LASER_TYPE_REAL, "0", NULL, 0, 1e15, NULL, NULL, 1, LASER_IN_COMPRESS,
+     "parameters", "N", 0, "instead: parameters that the linear layers may have left"},
+    {"compress.rise", LASER_TYPE_REAL, "0", NULL, 0, 100, NULL, NULL, 1, LASER_IN_COMPRESS, "rise", "NATS", 0,
+     "instead: largest predicted rise of the mean loss"},
+    {"compress.curve", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, "curve",
+     "SHARE,...", 0,
+     "further shares to remove, each written, measured and thrown away: a curve of size against loss"},
+    {"compress.method", LASER_TYPE_ENUM, "both", "both|inputs|plain", NO_RANGE, NULL, NULL, 1,
+     LASER_IN_COMPRESS, "method", "NAME", 0,
+     "what a cut is measured by: inputs and output gradients of each layer (both), inputs alone, or the "
+     "singular values"},
+    {"compress.ranks", LASER_TYPE_ENUM, "threshold", "threshold|uniform", NO_RANGE, NULL, NULL, 1,
+     LASER_IN_COMPRESS, NULL, NULL, 0,
+     "one threshold of predicted loss per parameter for all matrices, or the same share of each"},
+    {"compress.multiple", LASER_TYPE_INT, "1", NULL, 1, 65536, NULL, NULL, 1, LASER_IN_COMPRESS, NULL, NULL,
+     0, "ranks are multiples of this"},
+    {"compress.same_rank", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, NULL,
+     NULL, 0, "query, key and value of a layer get the same rank"},
+    {"compress.also", LASER_TYPE_LIST, "", "dense", NO_RANGE, NULL, NULL, 0, LASER_IN_COMPRESS, NULL, NULL, 0,
+     "write this too: dense = the same weights multiplied out, for programs that know no factors"},
 
     {"export.formats", LASER_TYPE_LIST, "axolotl,llama-factory,ms-swift,peft,weightwatcher,spectrum",
      "axolotl|llama-factory|ms-swift|peft|weightwatcher|spectrum|pissa|milora", NO_RANGE, NULL, NULL, 0,
@@ -269,6 +332,19 @@ static const struct laser_deck_command commands[] = {
      "Scans a model, edits the matrices of lowest score one after another, keeps an edit if perplexity on "
      "the given texts "
      "allows it, and writes a checkpoint that transformers loads."},
+    {LASER_COMMAND_SENSITIVITY, "sensitivity", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "what every singular value is worth to the loss, by one gradient",
+     "Scans a model and passes the given texts once forward and once backward through it: gradient and "
+     "Fisher information of "
+     "every singular value, and what each cut or shrinkage is predicted to do to the loss.  Writes "
+     "sensitivity.h5."},
+    {LASER_COMMAND_COMPRESS, "compress", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
+     "a smaller checkpoint, its weights products of two thin ones",
+     "Passes a calibration text forward and backward through a model, cuts every matrix where it costs the "
+     "loss least, and "
+     "writes a smaller checkpoint that transformers loads (trust_remote_code) and laser_mpi runs faster.  "
+     "Held-out windows "
+     "and guard texts say what it cost."},
     {LASER_COMMAND_APPLY, "apply", "PLAN.yaml --model DIR [OPTIONS]", 1, 1, 0,
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
@@ -311,6 +387,7 @@ static const struct {
     {"plan", "Plan for a cluster"},
     {"evaluate", "Evaluation"},
     {"reduce", "Reduction"},
+    {"compress", "Compression"},
     {"export", "Exports"},
     {"report", "Report"},
     {"task", "Task files"},

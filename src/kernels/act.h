@@ -24,4 +24,11 @@ void laser_activation_gated(enum laser_activation activation, int64_t rows, int6
                             int64_t gate_stride, const float *up, int64_t up_stride, float *y,
                             int64_t y_stride);
 
+/* Backward, from dy, the gradient at y: the gradients take the places of x; of gate and up. */
+void laser_activation_backward(enum laser_activation activation, int64_t rows, int64_t width, float *x,
+                               int64_t x_stride, const float *dy, int64_t dy_stride);
+void laser_activation_gated_backward(enum laser_activation activation, int64_t rows, int64_t width,
+                                     float *gate, int64_t gate_stride, float *up, int64_t up_stride,
+                                     const float *dy, int64_t dy_stride);
+
 #endif

@@ -5,11 +5,12 @@
 
 #include <math.h>
 
+#include "kernels/attention_mask.h"
 #include "kernels/block.h"
 #include "kernels/vec.h"
 
 enum {
-    QUERIES = LASER_BLOCK_COLUMNS,
+    QUERIES = LASER_QUERIES,
     KEYS = 16 * LASER_BLOCK_ROWS, /* 28 KB of scores, in the first-level cache */
     SLACK = 16                    /* floats that laying out may write beyond its block */
 };
@@ -32,11 +33,9 @@ struct softmax {
 /* What a block of scores needs besides the scores. */
 struct block {
     float soft_cap;
-    int64_t first_distance; /* query position minus key position of lane 0 and the block's first key */
     int64_t keys;
-    int64_t window;
-    bool causal;
     int64_t depth; /* rows of the sums */
+    struct laser_attention_mask mask;
 };
 
 static int64_t blocks_of(int64_t n)
@@ -65,35 +64,12 @@ int64_t laser_attention_scratch_size(const struct laser_attention *attention)
     return lay_out(attention, NULL, &(struct buffers){0});
 }
 
-/* Scores of lanes that may not see the key at this distance (of lane 0) become -Infinity. */
-LASER_INLINE void hide(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
-{
-    static const laser_vec_mask lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    laser_vec nothing;
-    laser_vec_mask seen, far;
-    int32_t window = block->window > INT32_MAX / 4 ? INT32_MAX / 4 : (int32_t)block->window;
-
-    far = lane + (int32_t)distance + first_lane;
-    seen = far >= (block->causal ? 0 : INT32_MIN);
-    if (window)
-        seen &= (far < window) & (far > -window);
-    laser_vec_fill(&nothing, -INFINITY);
-    laser_vec_select(score, &seen, score, &nothing);
-}
-
-LASER_INLINE bool is_seen_by_all(const struct block *block, int64_t distance)
-{
-    if (block->causal && distance < 0)
-        return false;
-    return !block->window || (distance + QUERIES - 1 < block->window && distance > -block->window);
-}
-
 /* Caps and hides the scores in place; raises largest[2] to their maximum. */
 LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_vec largest[2])
 {
     for (int64_t s = 0; s < block->keys; s++) {
-        int64_t distance = block->first_distance - s;
-        bool all = is_seen_by_all(block, distance);
+        int64_t distance = block->mask.first_distance - s;
+        bool all = laser_attention_all_see(&block->mask, distance);
 
         for (int half = 0; half < 2; half++) {
             float *row = scores + s * QUERIES + half * LASER_LANES;
@@ -106,7 +82,7 @@ LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_
                 v *= block->soft_cap;
             }
             if (!all)
-                hide(block, distance, half * LASER_LANES, &v);
+                laser_attention_hide(&block->mask, distance, half * LASER_LANES, &v);
             if (!all || block->soft_cap > 0)
                 laser_vec_store(&v, row, LASER_LANES);
             laser_vec_raise(&largest[half], &v);
@@ -188,28 +164,10 @@ static void load_keys(const struct laser_attention *a, const struct buffers *b, 
     }
 }
 
-/* Keys that any of the queries t .. t + count - 1 sees: *low (a multiple of 14) up to *high. */
-static void seen_range(const struct laser_attention *a, int64_t length, int64_t t, int64_t count,
-                       int64_t *low, int64_t *high)
-{
-    int64_t first = a->query_offset + t, last = first + count - 1;
-
-    *low = 0;
-    *high = length;
-    if (a->causal && *high > last + 1)
-        *high = last + 1;
-    if (a->window) {
-        if (*high > last + a->window)
-            *high = last + a->window;
-        if (first - a->window + 1 > 0)
-            *low = (first - a->window + 1) / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
-    }
-}
-
 static void attend_block(const struct laser_attention *a, const struct buffers *b, int64_t first_key,
                          int64_t keys, int64_t position, bool first, struct softmax *softmax)
 {
-    struct block block = {a->soft_cap, position - first_key, keys, a->window, a->causal, a->head_dim};
+    struct block block = {a->soft_cap, keys, a->head_dim, {position - first_key, a->window, a->causal}};
 
     for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
         int m = (int)(keys - s < LASER_BLOCK_ROWS ? keys - s : LASER_BLOCK_ROWS);
@@ -228,7 +186,7 @@ static void attend_block(const struct laser_attention *a, const struct buffers *
 
 /* Queries t .. t + count - 1 of one head. */
 static void attend(const struct laser_attention *a, const struct buffers *b, int64_t length, int64_t t,
-                   int count, const float *q, int64_t q_stride, float *out, int64_t out_stride)
+                   int count, const float *q, int64_t q_stride, float *out, int64_t out_stride, float *kept)
 {
     struct softmax softmax;
     int64_t low, high;
@@ -237,7 +195,7 @@ static void attend(const struct laser_attention *a, const struct buffers *b, int
         softmax.largest[i] = -INFINITY;
         softmax.total[i] = 0;
     }
-    seen_range(a, length, t, count, &low, &high);
+    laser_attention_range(a, length, t, count, &low, &high);
     laser_block_right(count, a->head_dim, q, q_stride, a->scale, b->queries);
     for (int64_t s = low; s < high; s += KEYS)
         attend_block(a, b, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low, &softmax);
@@ -246,6 +204,10 @@ static void attend(const struct laser_attention *a, const struct buffers *b, int
     for (int i = 0; i < QUERIES; i++) /* a NaN stays one */
         softmax.total[i] = softmax.total[i] == 0 ? 0 : 1 / softmax.total[i];
     laser_block_rows(count, a->head_dim, b->sums, softmax.total, out, out_stride);
+    for (int i = 0; kept && i < count; i++, kept += 2 * a->heads) {
+        kept[0] = softmax.largest[i] == -INFINITY ? 0 : softmax.largest[i];
+        kept[1] = softmax.total[i];
+    }
 }
 
 void laser_attention_apply(const struct laser_attention *attention, const float *q, int64_t q_stride,
@@ -257,7 +219,7 @@ void laser_attention_apply(const struct laser_attention *attention, const float 
 
     lay_out(a, scratch->data, &b);
     for (int64_t n = 0; n < a->batch; n++) {
-        int64_t length = a->lengths && a->lengths[n] < a->keys ? a->lengths[n] : a->keys;
+        int64_t length = laser_attention_length(a, n);
         int loaded = -1;
 
         for (int h = 0; h < a->heads; h++) {
@@ -273,7 +235,8 @@ void laser_attention_apply(const struct laser_attention *attention, const float 
                 int count = (int)(a->queries - t < QUERIES ? a->queries - t : QUERIES);
 
                 attend(a, &b, length, t, count, q + row * q_stride + head, q_stride,
-                       out + row * out_stride + head, out_stride);
+                       out + row * out_stride + head, out_stride,
+                       a->softmax ? a->softmax + 2 * (row * a->heads + h) : NULL);
             }
         }
     }

@@ -30,6 +30,8 @@ struct laser_attention {
     int64_t window; /* 0: none */
     bool causal;
     const int64_t *lengths; /* [B] or NULL */
+    float *softmax; /* [B T, heads, 2] or NULL: left for the backward, the largest score of a query and the
+                       inverse of its sum of exp(score - largest) */
 };
 
 /* Scratch that laser_attention_apply needs. */
@@ -40,5 +42,24 @@ int64_t laser_attention_scratch_size(const struct laser_attention *attention);
 void laser_attention_apply(const struct laser_attention *attention, const float *q, int64_t q_stride,
                            const float *k, int64_t k_stride, const float *v, int64_t v_stride, float *out,
                            int64_t out_stride, const struct laser_scratch *scratch);
+
+/* Backward.  What went in and came out of laser_attention_apply, and where the gradients go: dq, dk and dv
+ * have the shapes of q, k and v, and may be exactly these. */
+struct laser_attention_gradient {
+    const float *q, *k, *v, *out;
+    int64_t q_stride, k_stride, v_stride, out_stride;
+    const float *dout; /* the gradient at out, rows as out's */
+    int64_t dout_stride;
+    float *dq, *dk, *dv;
+    int64_t dq_stride, dk_stride, dv_stride;
+};
+
+int64_t laser_attention_backward_scratch_size(const struct laser_attention *attention);
+
+/* The scores are computed again a block at a time (Dao et al., algorithm 4), with attention->softmax as
+ * laser_attention_apply left it. */
+void laser_attention_backward(const struct laser_attention *attention,
+                              const struct laser_attention_gradient *gradient,
+                              const struct laser_scratch *scratch);
 
 #endif

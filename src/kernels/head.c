@@ -2,10 +2,10 @@
 
 #include <math.h>
 
+#include "kernels/head_block.h"
 #include "kernels/vec.h"
 
-/* Logits held at a time, 4 MB: wide enough that preparing x for each block does not count. */
-enum { BLOCK = 2048, TOKENS = 512 };
+enum { BLOCK = LASER_HEAD_BLOCK, TOKENS = LASER_HEAD_TOKENS };
 
 int64_t laser_head_scratch_size(const struct laser_head *head, int64_t tokens)
 {
@@ -106,9 +106,8 @@ static int64_t first_equal(int64_t n, const float *logits, float value)
     return 0;
 }
 
-/* One token's logits of entries first .. first + n - 1. */
-static void scan_logits(int64_t first, int64_t n, const float *logits, int64_t target, const float *reference,
-                        struct laser_head_token *token)
+void laser_head_scan_logits(int64_t first, int64_t n, const float *logits, int64_t target,
+                            const float *reference, struct laser_head_token *token)
 {
     float largest, block_sum;
 
@@ -127,6 +126,14 @@ static void scan_logits(int64_t first, int64_t n, const float *logits, int64_t t
             token->greater += logits[i] > *reference && first + i != target;
 }
 
+void laser_head_block(const struct laser_head *head, int64_t v, int64_t n, int64_t tokens, const float *x,
+                      int64_t x_stride, float *logits, const struct laser_scratch *scratch)
+{
+    laser_linear_apply_range(head->linear, v, n, tokens, x, x_stride, logits, BLOCK, LASER_STORE, scratch);
+    for (int64_t t = 0; t < tokens; t++)
+        cap_logits(head, n, logits + t * BLOCK);
+}
+
 static void scan_tokens(const struct laser_head *head, int64_t tokens, const float *x, int64_t x_stride,
                         const int64_t *targets, const float *reference, struct laser_head_token *result,
                         const struct laser_scratch *scratch)
@@ -140,12 +147,10 @@ static void scan_tokens(const struct laser_head *head, int64_t tokens, const flo
     for (int64_t v = 0; v < head->size; v += BLOCK) {
         int64_t n = head->size - v < BLOCK ? head->size - v : BLOCK;
 
-        laser_linear_apply_range(head->linear, v, n, tokens, x, x_stride, logits, BLOCK, LASER_STORE, &rest);
-        for (int64_t t = 0; t < tokens; t++) {
-            cap_logits(head, n, logits + t * BLOCK);
-            scan_logits(head->first + v, n, logits + t * BLOCK, targets[t], reference ? &reference[t] : NULL,
-                        &result[t]);
-        }
+        laser_head_block(head, v, n, tokens, x, x_stride, logits, &rest);
+        for (int64_t t = 0; t < tokens; t++)
+            laser_head_scan_logits(head->first + v, n, logits + t * BLOCK, targets[t],
+                                   reference ? &reference[t] : NULL, &result[t]);
     }
 }
 

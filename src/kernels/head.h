@@ -48,4 +48,13 @@ double laser_head_nll_nats(const struct laser_head_token *token);
 void laser_head_logits(const struct laser_head *head, int64_t tokens, const float *x, int64_t x_stride,
                        float *logits, int64_t logits_stride, const struct laser_scratch *scratch);
 
+int64_t laser_head_backward_scratch_size(const struct laser_head *head, int64_t tokens);
+
+/* Fills result[tokens] as laser_head_scan does, and for the gradient at x
+ *   sums[t] = sum_v exp(logit_v - result[t].largest) slope_v W_v,   slope_v = d logit_v / d (W_v . x)
+ * over the slice, so that d nll / dx = sums exp(largest - global largest) / Z - slope_target W_target. */
+void laser_head_backward(const struct laser_head *head, int64_t tokens, const float *x, int64_t x_stride,
+                         const int64_t *targets, struct laser_head_token *result, float *sums,
+                         int64_t sums_stride, const struct laser_scratch *scratch);
+
 #endif

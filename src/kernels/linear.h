@@ -73,4 +73,15 @@ void laser_linear_apply_range(const struct laser_linear *linear, int64_t first, 
                               const float *x, int64_t x_stride, float *y, int64_t y_stride,
                               enum laser_output output, const struct laser_scratch *scratch);
 
+/* The transpose of outputs first .. first + count - 1 (first a multiple of 32) as a layer of its own: `in`
+ * outputs, `count` inputs, no bias, same precision, widened to float32 or in bfloat16.  So dx = dy W is a sum
+ * of products over blocks of outputs, with no second copy of the weights.  packed: the caller's,
+ * laser_linear_transposed_size() bytes, aligned to 64. */
+int64_t laser_linear_transposed_size(const struct laser_linear *linear, int64_t count);
+void laser_linear_transpose(const struct laser_linear *linear, int64_t first, int64_t count, void *packed,
+                            struct laser_linear *transposed);
+
+/* Inputs first .. first + count - 1 of a transposed layer count as zero from now on. */
+void laser_linear_clear_inputs(struct laser_linear *transposed, int64_t first, int64_t count);
+
 #endif

@@ -19,4 +19,13 @@ void laser_rmsnorm_heads(int64_t rows, int heads, int head_dim, float *x, int64_
 void laser_layernorm(int64_t rows, int64_t width, const float *x, int64_t x_stride, const float *weight,
                      const float *bias, float eps, float *y, int64_t y_stride);
 
+/* Backward: dx (+)= the gradient at x from dy, the gradient at y.  Strides of rows in elements; dx may be dy
+ * where nothing is added. */
+void laser_rmsnorm_backward(int64_t rows, int64_t width, const float *x, int64_t x_stride,
+                            const float *weight, float eps, bool plus_one, const float *dy, int64_t dy_stride,
+                            float *dx, int64_t dx_stride, bool add);
+void laser_layernorm_backward(int64_t rows, int64_t width, const float *x, int64_t x_stride,
+                              const float *weight, float eps, const float *dy, int64_t dy_stride, float *dx,
+                              int64_t dx_stride, bool add);
+
 #endif

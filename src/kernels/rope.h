@@ -23,4 +23,9 @@ void laser_rope_apply(enum laser_rope_style style, int64_t tokens, int64_t table
                       int head_dim, int rotary_dim, const float *cosines, const float *sines, float *x,
                       int64_t x_stride);
 
+/* Backward: the gradient at what was turned becomes the gradient before, in place (the transpose). */
+void laser_rope_backward(enum laser_rope_style style, int64_t tokens, int64_t table_rows, int heads,
+                         int head_dim, int rotary_dim, const float *cosines, const float *sines, float *dx,
+                         int64_t dx_stride);
+
 #endif

@@ -1,10 +1,12 @@
-/* The Fortran symbols of BLAS and LAPACK that this room uses.  Private to it.  Integers are 32 bits (LP64).
+/* The Fortran symbols of BLAS and LAPACK that this room and compress use.  Integers are 32 bits (LP64).
  */
 #ifndef LASER_LINALG_LAPACK_H
 #define LASER_LINALG_LAPACK_H
 
 void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
             const double *a, const int *lda, const double *beta, double *c, const int *ldc);
+void ssyrk_(const char *uplo, const char *trans, const int *n, const int *k, const float *alpha,
+            const float *a, const int *lda, const float *beta, float *c, const int *ldc);
 void dsyr2k_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha,
              const double *a, const int *lda, const double *b, const int *ldb, const double *beta, double *c,
              const int *ldc);
@@ -17,6 +19,8 @@ void dgemm_(const char *transa, const char *transb, const int *m, const int *n, 
 void dtrmm_(const char *side, const char *uplo, const char *transa, const char *diag, const int *m,
             const int *n, const double *alpha, const double *a, const int *lda, double *b, const int *ldb);
 
+void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
+            const int *ldb, int *info);
 void dgeqrt_(const int *m, const int *n, const int *nb, double *a, const int *lda, double *t, const int *ldt,
              double *work, int *info);
 void dtpqrt_(const int *m, const int *n, const int *l, const int *nb, double *a, const int *lda, double *b,

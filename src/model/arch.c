@@ -274,6 +274,32 @@ static void read_masked(struct laser_config *config, struct laser_arch *arch)
                             (long long)arch->max_positions, (long)arch->padding);
 }
 
+/* Modules whose weights are products of two thin ones: as ASVD and this program write them. */
+static void read_low_ranks(struct laser_config *config, struct laser_arch *arch)
+{
+    json_t *ranks = laser_config_value(config, "truncation_ranks"), *rank;
+    const char *module;
+
+    if (!ranks)
+        return;
+    if (!json_is_object(ranks)) {
+        laser_config_refuse(config, "truncation_ranks", "expected an object: module name to rank");
+        return;
+    }
+    json_object_foreach(ranks, module, rank)
+    {
+        if (!json_is_integer(rank) || json_integer_value(rank) < 1) {
+            char *found = json_dumps(rank, JSON_ENCODE_ANY | JSON_COMPACT);
+            laser_config_refuse(config, "truncation_ranks",
+                                "found %.80s for %.200s, expected a rank of 1 or more",
+                                found ? found : "something", module);
+            free(found);
+        }
+    }
+    if (json_object_size(ranks) > 0)
+        arch->low_ranks = json_incref(ranks);
+}
+
 static void read_all(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
 {
     const char *dtype;
@@ -290,6 +316,7 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
         return;
     }
     arch->names = family->names;
+    read_low_ranks(config, arch);
     arch->norm = family->norm;
     arch->norm_plus_one = family->norm_plus_one;
     arch->qkv_layout = family->qkv_layout;
@@ -359,6 +386,11 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
     return config.result;
 }
 
+int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module)
+{
+    return arch->low_ranks ? json_integer_value(json_object_get(arch->low_ranks, module)) : 0;
+}
+
 void laser_arch_free(struct laser_arch *arch)
 {
     laser_rope_free(&arch->rope);
@@ -366,4 +398,6 @@ void laser_arch_free(struct laser_arch *arch)
     free(arch->sparse);
     arch->window = NULL;
     arch->sparse = NULL;
+    json_decref(arch->low_ranks);
+    arch->low_ranks = NULL;
 }

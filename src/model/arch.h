@@ -112,6 +112,8 @@ struct laser_arch {
     bool *sparse;    /* [L] whether the layer has experts.  Owned. */
     struct laser_moe moe;
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
+    json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
+                              NULL: none.  A reference of its own. */
 };
 
 /* Reads a parsed config.json into *arch; where names it in errors.
@@ -120,6 +122,10 @@ struct laser_arch {
 int laser_arch_read(json_t *config, const char *where, struct laser_arch *arch, struct laser_error *err);
 
 void laser_arch_free(struct laser_arch *arch);
+
+/* The rank of a module ("model.layers.0.mlp.up_proj") whose weight [out, in] is stored as
+ * <module>.BLinear.weight [k, in] and <module>.ALinear.weight [out, k]; 0: it is stored as it is. */
+int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
 
 /* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
 int64_t laser_arch_longest(const struct laser_arch *arch);

@@ -60,8 +60,9 @@ static void attend_cached(const struct laser_model *m, const struct laser_layer 
     }
 }
 
-static struct laser_attention shape_of(const struct laser_model *m, const struct laser_layer *layer,
-                                       int64_t sequences, int64_t queries, int64_t offset)
+struct laser_attention laser_model_attention_shape(const struct laser_model *m,
+                                                   const struct laser_layer *layer, int64_t sequences,
+                                                   int64_t queries, int64_t offset)
 {
     return (struct laser_attention){.batch = sequences,
                                     .queries = queries,
@@ -92,18 +93,21 @@ static void rotate(const struct laser_model *m, struct laser_model_workspace *ws
                          (m->heads.count + 2 * m->kv_heads.count) * a->head_size);
 }
 
-/* Rotation and attention of `sequences` sequences of `length` tokens in consecutive rows. */
+/* Rotation and attention of a run of sequences. */
 static void attend(const struct laser_model *m, struct laser_model_workspace *ws,
-                   const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t sequences,
-                   int64_t length, float *qkv, float *context)
+                   const struct laser_layer *layer, const struct laser_model_batch *batch,
+                   const struct laser_run *run)
 {
     int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
             stride = q + 2 * kv;
-    const struct laser_attention attention = shape_of(m, layer, sequences, length, 0);
+    float *qkv = ws->qkv + run->row * stride, *context = ws->context + run->row * q;
+    struct laser_attention attention = laser_model_attention_shape(m, layer, run->count, run->length, 0);
 
-    rotate(m, ws, sequences * length, laser_model_batch_start(batch), length, 0, qkv);
+    if (ws->softmax)
+        attention.softmax = ws->softmax + 2 * run->row * m->heads.count;
+    rotate(m, ws, run->count * run->length, laser_model_batch_start(batch), run->length, 0, qkv);
     if (batch->cache)
-        attend_cached(m, layer, batch->cache, attention, sequences, qkv, context);
+        attend_cached(m, layer, batch->cache, attention, run->count, qkv, context);
     else
         laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
                               &ws->scratch);
@@ -126,7 +130,8 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
 {
     int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
             stride = q + 2 * kv, offset = laser_model_batch_offset(batch, sequence), end;
-    const struct laser_attention attention = shape_of(m, layer, 1, batch->lengths[sequence], offset);
+    const struct laser_attention attention =
+        laser_model_attention_shape(m, layer, 1, batch->lengths[sequence], offset);
 
     rotate(m, ws, batch->lengths[sequence], 0, batch->lengths[sequence], offset, ws->qkv + row * stride);
     end = offset + batch->lengths[sequence];
@@ -141,45 +146,52 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
                           2 * kv, ws->context + row * q, q, &ws->scratch);
 }
 
-/* Neighbours of equal length go together. */
-static void attend_runs(const struct laser_model *m, struct laser_model_workspace *ws,
-                        const struct laser_layer *layer, const struct laser_model_batch *batch)
+/* Neighbours of equal length go together; a sequence that goes on from another stands alone. */
+bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_run *run)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, stride = q + 2 * m->kv_heads.count * size;
+    int64_t s = run->first + run->count;
 
-    for (int64_t first = 0, row = 0, count; first < batch->sequences; first += count) {
-        int64_t length = batch->lengths[first];
+    run->row += run->count * run->length;
+    run->first = s;
+    run->count = batch->lengths ? 1 : batch->sequences;
+    if (s >= batch->sequences)
+        return false;
+    run->length = batch->lengths ? batch->lengths[s] : batch->length;
+    if (!batch->lengths || (batch->parents && batch->parents[s] >= 0))
+        return true;
+    while (s + run->count < batch->sequences && batch->lengths[s + run->count] == run->length &&
+           (!batch->parents || batch->parents[s + run->count] < 0))
+        run->count++;
+    return true;
+}
 
-        count = 1;
-        if (batch->parents && batch->parents[first] >= 0) {
-            attend_after(m, ws, layer, batch, first, row);
-            row += length;
-            continue;
-        }
-        while (first + count < batch->sequences && batch->lengths[first + count] == length &&
-               (!batch->parents || batch->parents[first + count] < 0))
-            count++;
-        attend(m, ws, layer, batch, count, length, ws->qkv + row * stride, ws->context + row * q);
-        row += count * length;
-    }
+void laser_model_heads(const struct laser_model *m, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t n = laser_model_batch_tokens(batch), size = a->head_size, q = m->heads.count * size;
+    int64_t normed = q + m->kv_heads.count * size, stride = normed + m->kv_heads.count * size;
+    struct laser_run run = {0};
+
+    if (m->heads.count == 0)
+        return;
+    laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
+    for (int64_t i = 0; ws->unnormed && i < n; i++)
+        memcpy(ws->unnormed + i * normed, ws->qkv + i * stride, (size_t)normed * sizeof(float));
+    norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
+    norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
+    while (laser_model_next_run(batch, &run))
+        if (batch->parents && batch->parents[run.first] >= 0)
+            attend_after(m, ws, layer, batch, run.first, run.row);
+        else
+            attend(m, ws, layer, batch, &run);
 }
 
 void laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
                            const struct laser_layer *layer, const struct laser_model_batch *batch,
                            const float *x, float *out, enum laser_output output)
 {
-    const struct laser_arch *a = &m->arch;
-    int64_t n = laser_model_batch_tokens(batch), size = a->head_size, q = m->heads.count * size;
-    int64_t stride = q + 2 * m->kv_heads.count * size;
-
-    if (m->heads.count > 0) {
-        laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
-        norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
-        norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
-        if (!batch->lengths)
-            attend(m, ws, layer, batch, batch->sequences, batch->length, ws->qkv, ws->context);
-        else
-            attend_runs(m, ws, layer, batch);
-    }
-    laser_model_project(&layer->o, &layer->o_bias, n, ws->context, q, a->hidden, out, output, &ws->scratch);
+    laser_model_heads(m, ws, layer, batch, x);
+    laser_model_project(&layer->o, &layer->o_bias, laser_model_batch_tokens(batch), ws->context,
+                        m->heads.count * m->arch.head_size, m->arch.hidden, out, output, &ws->scratch);
 }

@@ -245,6 +245,29 @@ static void refuse_unused(struct laser_binder *b)
     }
 }
 
+/* A rank that belongs to no weight of the model would be a silent mistake. */
+static void refuse_unused_ranks(struct laser_binder *b)
+{
+    const struct laser_model *m = b->model;
+    char name[LASER_NAME_BYTES + 32];
+    const char *module;
+    json_t *rank;
+
+    json_object_foreach(m->arch.low_ranks, module, rank)
+    {
+        int64_t tensor;
+
+        snprintf(name, sizeof name, "%.500s.ALinear.weight", module);
+        tensor = laser_checkpoint_find_index(m->checkpoint, name);
+        if (tensor < 0 || m->tensor_layer[tensor] == -2)
+            laser_bind_fail(
+                b, LASER_EINPUT, module,
+                "truncation_ranks in config.json gives it a rank of %lld, but a %s model has no linear "
+                "layer of this name",
+                (long long)json_integer_value(rank), m->arch.model_type);
+    }
+}
+
 int laser_model_bind(struct laser_model *model, struct laser_error *err)
 {
     struct laser_binder b = {.model = model, .layer = -1, .err = err};
@@ -262,6 +285,8 @@ int laser_model_bind(struct laser_model *model, struct laser_error *err)
     bind_ends(&b);
     for (b.layer = 0; b.layer < a->layers && b.result == LASER_OK; b.layer++)
         bind_layer(&b, &model->layers[b.layer]);
+    if (b.result == LASER_OK)
+        refuse_unused_ranks(&b);
     if (b.result == LASER_OK)
         refuse_unused(&b);
     return b.result;

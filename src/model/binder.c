@@ -135,25 +135,123 @@ static void note_storage(struct laser_part *part, bool is_first, enum laser_stor
         part->stored = LASER_STORED_F32; /* pieces of different types meet in float32 */
 }
 
+/* Pieces of one part are bound one after another. */
+static void note_piece(struct laser_binder *b, struct laser_part *part, struct laser_bound_piece piece,
+                       struct laser_model_rows rows)
+{
+    struct laser_model *m = b->model;
+
+    if (m->piece_count == m->piece_room) {
+        int64_t room = m->piece_room ? 2 * m->piece_room : 256;
+        struct laser_bound_piece *pieces = realloc(m->pieces, (size_t)room * sizeof *pieces);
+        struct laser_model_rows *all_rows = NULL;
+
+        m->pieces = pieces ? pieces : m->pieces;
+        if (pieces)
+            all_rows = realloc(m->piece_rows, (size_t)room * sizeof *all_rows);
+        m->piece_rows = all_rows ? all_rows : m->piece_rows;
+        if (!all_rows) {
+            laser_bind_fail(b, LASER_ENOMEM, NULL, "no memory for the list of weights");
+            return;
+        }
+        m->piece_room = room;
+    }
+    if (part->pieces++ == 0)
+        part->first_piece = m->piece_count;
+    m->pieces[m->piece_count] = piece;
+    m->piece_rows[m->piece_count++] = rows;
+}
+
+/* The rank of a weight that is stored as two thin ones, 0 for any other; module: its name without ".weight".
+ */
+static int64_t low_rank(const struct laser_binder *b, const char *name, const struct laser_piece *p,
+                        char *module)
+{
+    size_t n = strlen(name), tail = strlen(".weight");
+
+    if (!b->model->arch.low_ranks || p->stack || n <= tail || strcmp(name + n - tail, ".weight") != 0 ||
+        b->layer < 0 || b->layer >= b->model->arch.layers)
+        return 0;
+    snprintf(module, LASER_NAME_BYTES, "%.*s", (int)(n - tail), name);
+    return laser_arch_low_rank(&b->model->arch, module);
+}
+
+/* The outputs of the product of <module>.ALinear.weight [rows, rank] and <module>.BLinear.weight [rank,
+ * cols], in the orientation of the layer. */
+static void bind_factors(struct laser_binder *b, struct laser_part *part, int64_t first, const char *module,
+                         int64_t rank, const struct laser_piece *p)
+{
+    char left[LASER_NAME_BYTES + 32], right[LASER_NAME_BYTES + 32];
+    enum laser_storage left_storage = LASER_STORED_F32, right_storage = LASER_STORED_F32;
+    int64_t left_tensor, right_tensor, offset, in_first = -1;
+    struct laser_part *home;
+
+    snprintf(left, sizeof left, "%s.ALinear.weight", module);
+    snprintf(right, sizeof right, "%s.BLinear.weight", module);
+    left_tensor = laser_bind_find(b, left, 0, p->rows, rank, &left_storage);
+    right_tensor = laser_bind_find(b, right, 0, rank, p->cols, &right_storage);
+    if (left_tensor < 0 || right_tensor < 0 || p->row_count == 0 || p->col_count == 0)
+        return;
+    home = laser_split_extend(b->model, part, first, p->row_count, rank, left_tensor, &offset, &in_first);
+    if (!home) {
+        laser_bind_fail(b, LASER_ENOMEM, module, "no memory for the list of weights");
+        return;
+    }
+    part->in = part->split->in.in = p->col_count;
+    home->in = rank;
+    note_storage(home, offset == 0, left_storage);
+    laser_bind_add(b, (struct laser_binding){.part = home,
+                                             .tensor = left_tensor,
+                                             .first = offset,
+                                             .count = p->row_count,
+                                             .origin = p->row * rank,
+                                             .stride = rank});
+    if (in_first < 0)
+        return;
+    note_storage(&part->split->in, in_first == 0, right_storage);
+    laser_bind_add(b, (struct laser_binding){.part = &part->split->in,
+                                             .tensor = right_tensor,
+                                             .first = in_first,
+                                             .count = rank,
+                                             .origin = p->col,
+                                             .stride = p->cols});
+}
+
 /* index: of the weight in a stack. */
 static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
                        int64_t index, const struct laser_piece *p)
 {
     bool transposed = b->model->arch.transposed && p->rows > 0;
+    char module[LASER_NAME_BYTES];
     enum laser_storage storage = LASER_STORED_F32;
     int64_t rows = transposed ? p->cols : p->rows, cols = transposed ? p->rows : p->cols;
-    int64_t tensor = laser_bind_find(b, name, p->stack, rows, cols, &storage);
+    int64_t tensor, offset, rank = low_rank(b, name, p, module);
+    struct laser_part *home;
 
-    if (tensor < 0 || p->row_count == 0 || p->col_count == 0)
+    if (rank > 0) {
+        bind_factors(b, part, first, module, rank, p);
         return;
-    note_storage(part, first == 0, storage);
-    part->in = p->col_count;
-    if (part->out < first + p->row_count)
-        part->out = first + p->row_count;
+    }
+    tensor = laser_bind_find(b, name, p->stack, rows, cols, &storage);
+    if (tensor < 0)
+        return;
+    note_piece(b, part,
+               (struct laser_bound_piece){tensor, p->stack ? index * rows * cols : 0, b->layer, p->rows,
+                                          p->cols, p->col, p->col_count, transposed},
+               (struct laser_model_rows){p->row, p->row_count});
+    if (p->row_count == 0 || p->col_count == 0)
+        return;
+    home = laser_split_extend(b->model, part, first, p->row_count, 0, -1, &offset, NULL);
+    if (!home) {
+        laser_bind_fail(b, LASER_ENOMEM, name, "no memory for the list of weights");
+        return;
+    }
+    note_storage(home, offset == 0, storage);
+    home->in = part->in = p->col_count;
     laser_bind_add(
-        b, (struct laser_binding){.part = part,
+        b, (struct laser_binding){.part = home,
                                   .tensor = tensor,
-                                  .first = first,
+                                  .first = offset,
                                   .count = p->row_count,
                                   .origin = (p->stack ? index * rows * cols : 0) +
                                             (transposed ? p->col * cols + p->row : p->row * cols + p->col),
@@ -201,6 +299,17 @@ void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char
         laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, ".bias"), size, 0, size);
 }
 
+/* The bias of a weight that is stored as two thin ones belongs to the second. */
+static const char *bias_name(const struct laser_binder *b, char *buffer, const char *name, int expert,
+                             const struct laser_piece *p)
+{
+    char weight[LASER_NAME_BYTES], module[LASER_NAME_BYTES];
+
+    laser_bind_name(b, weight, name, expert, ".weight");
+    return laser_bind_name(b, buffer, name, expert,
+                           low_rank(b, weight, p, module) ? ".ALinear.bias" : ".bias");
+}
+
 /* Stacks have no suffix in their names, and the expert is no part of it. */
 static const char *weight_name(const struct laser_binder *b, char *buffer, const char *name, int expert,
                                const struct laser_piece *p)
@@ -215,8 +324,7 @@ void laser_bind_outputs(struct laser_binder *b, struct laser_part *part, struct 
 
     bind_piece(b, part, first, weight_name(b, buffer, name, expert, &p), expert, &p);
     if (has_bias)
-        laser_bind_values(b, bias, first, laser_bind_name(b, buffer, name, expert, ".bias"), p.rows, p.row,
-                          p.row_count);
+        laser_bind_values(b, bias, first, bias_name(b, buffer, name, expert, &p), p.rows, p.row, p.row_count);
 }
 
 void laser_bind_inputs(struct laser_binder *b, struct laser_part *part, struct laser_part *bias,
@@ -229,6 +337,5 @@ void laser_bind_inputs(struct laser_binder *b, struct laser_part *part, struct l
     p.row_count = p.rows;
     bind_piece(b, part, 0, weight_name(b, buffer, name, expert, &p), expert, &p);
     if (has_bias)
-        laser_bind_values(b, bias, 0, laser_bind_name(b, buffer, name, expert, ".bias"), p.rows, 0,
-                          adds ? p.rows : 0);
+        laser_bind_values(b, bias, 0, bias_name(b, buffer, name, expert, &p), p.rows, 0, adds ? p.rows : 0);
 }

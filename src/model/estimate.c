@@ -1,5 +1,7 @@
 #include "model/estimate.h"
 
+#include <stdio.h>
+
 #include "model/internal.h"
 
 /* Running sums for one shard. */
@@ -35,6 +37,62 @@ static void count_matrix(struct tally *t, enum laser_precision precision, int64_
     t->flops += use * 2 * (double)out * (double)in;
 }
 
+/* Weights that read the same inputs: the dense ones are one matrix, and so are the first factors of the
+ * others. */
+struct gathered {
+    int64_t layer, in, dense, ranks;
+    double use;
+};
+
+/* The rank of a weight that is stored as two thin ones, else 0. */
+static int64_t rank_of(const struct laser_arch *a, int64_t layer, int64_t expert, const char *name)
+{
+    char module[512], inner[64] = "";
+
+    if (!a->low_ranks || !name)
+        return 0;
+    if (expert >= 0)
+        snprintf(inner, sizeof inner, "%s%lld.", a->names->expert ? a->names->expert : "", (long long)expert);
+    for (int i = 0; i < 2; i++) {
+        int64_t rank;
+
+        snprintf(module, sizeof module, "%s%s%lld.%s%s", a->names->prefix[i] ? a->names->prefix[i] : "",
+                 a->names->layer, (long long)layer, inner, name);
+        rank = laser_arch_low_rank(a, module);
+        if (rank > 0)
+            return rank;
+    }
+    return 0;
+}
+
+static void gather(struct tally *t, struct gathered *g, int64_t expert, const char *name, int64_t rows)
+{
+    int64_t rank = rank_of(t->arch, g->layer, expert, name);
+
+    if (rank == 0) {
+        g->dense += rows;
+    } else if (rows > 0) {
+        g->ranks += rank;
+        count_matrix(t, t->precision, rows, rank, g->use);
+    }
+}
+
+static void count_gathered(struct tally *t, const struct gathered *g)
+{
+    count_matrix(t, t->precision, g->dense, g->in, g->use);
+    count_matrix(t, t->precision, g->ranks, g->in, g->use);
+}
+
+static void count_weight(struct tally *t, int64_t layer, int64_t expert, const char *name, int64_t rows,
+                         int64_t in, double use)
+{
+    struct gathered g = {.layer = layer, .in = in, .use = use};
+
+    if (in > 0)
+        gather(t, &g, expert, name, rows);
+    count_gathered(t, &g);
+}
+
 static void count_norm(struct tally *t, const char *name, int64_t n)
 {
     if (!name)
@@ -44,13 +102,26 @@ static void count_norm(struct tally *t, const char *name, int64_t n)
         count_vector(t, n);
 }
 
-static void count_mlp(struct tally *t, int64_t columns, double use, bool bias)
+struct mlp_names {
+    const char *gate, *up, *gate_up, *down;
+};
+
+static void count_mlp(struct tally *t, int64_t layer, int64_t expert, const struct mlp_names *names,
+                      int64_t columns, double use, bool bias)
 {
     const struct laser_arch *a = t->arch;
     int64_t up = (a->gated ? 2 : 1) * columns;
+    struct gathered g = {.layer = layer, .in = a->hidden, .use = use};
 
-    count_matrix(t, t->precision, up, a->hidden, use);
-    count_matrix(t, t->precision, a->hidden, columns, use);
+    if (names->gate_up) {
+        gather(t, &g, expert, names->gate_up, up);
+    } else {
+        gather(t, &g, expert, names->up, columns);
+        if (a->gated)
+            gather(t, &g, expert, names->gate, columns);
+    }
+    count_gathered(t, &g);
+    count_weight(t, layer, expert, names->down, a->hidden, columns, use);
     if (bias) {
         count_vector(t, up);
         count_vector(t, t->index == 0 ? a->hidden : 0);
@@ -59,8 +130,11 @@ static void count_mlp(struct tally *t, int64_t columns, double use, bool bias)
         t->widest_up = up;
 }
 
-static void count_experts(struct tally *t)
+static void count_experts(struct tally *t, int64_t layer)
 {
+    const struct laser_names *n = t->arch->names;
+    const struct mlp_names own = {n->expert_gate, n->expert_up, NULL, n->expert_down},
+                           shared = {n->shared_gate, n->shared_up, NULL, n->shared_down};
     const struct laser_moe *moe = &t->arch->moe;
     bool whole = laser_share_whole_experts(t->arch, t->count);
     int64_t mine = laser_share_of(moe->experts, t->index, t->count, 1).count;
@@ -70,9 +144,10 @@ static void count_experts(struct tally *t)
     count_matrix(t, LASER_FLOAT32, moe->experts, t->arch->hidden, 1);
     for (int64_t e = 0; e < moe->experts; e++)
         if (!whole || e < mine) /* which ones does not matter here */
-            count_mlp(t, whole ? moe->intermediate : columns, use, false);
+            count_mlp(t, layer, e, &own, whole ? moe->intermediate : columns, use, false);
     if (moe->shared > 0) {
-        count_mlp(t, laser_share_columns(moe->shared, t->index, t->count).count, 1, false);
+        count_mlp(t, layer, -1, &shared, laser_share_columns(moe->shared, t->index, t->count).count, 1,
+                  false);
         count_matrix(t, LASER_FLOAT32, 1, t->arch->hidden, 1);
     }
 }
@@ -87,11 +162,28 @@ static double mean_keys(int64_t length, int64_t window, bool masked)
     return window == 0 || window >= length ? (l + 1) / 2 : w - w * (w - 1) / (2 * l);
 }
 
+static void count_qkv(struct tally *t, int64_t layer, int64_t q, int64_t kv)
+{
+    const struct laser_names *n = t->arch->names;
+    struct gathered g = {.layer = layer, .in = t->arch->hidden, .use = 1};
+
+    if (t->arch->qkv_layout == LASER_QKV_SEPARATE) {
+        gather(t, &g, -1, n->q, q);
+        gather(t, &g, -1, n->k, kv);
+        gather(t, &g, -1, n->v, kv);
+    } else {
+        gather(t, &g, -1, n->qkv, q + 2 * kv);
+    }
+    count_gathered(t, &g);
+}
+
 static void count_layer(struct tally *t, int64_t layer, int64_t length)
 {
     const struct laser_arch *a = t->arch;
+    const struct mlp_names dense = {a->names->gate, a->names->up, a->names->gate_up, a->names->down};
     struct laser_share heads = laser_share_of(a->heads, t->index, t->count, 1);
-    int64_t d = a->head_size, q = heads.count * d, qkv = q + 2 * laser_share_kv_heads(a, heads).count * d;
+    int64_t d = a->head_size, q = heads.count * d, kv = laser_share_kv_heads(a, heads).count * d,
+            qkv = q + 2 * kv;
 
     count_norm(t, a->names->attention_norm, a->hidden);
     count_norm(t, a->names->mlp_norm, a->hidden);
@@ -99,15 +191,16 @@ static void count_layer(struct tally *t, int64_t layer, int64_t length)
     count_norm(t, a->names->post_mlp_norm, a->hidden);
     count_norm(t, a->qk_norm ? a->names->q_norm : NULL, d);
     count_norm(t, a->qk_norm ? a->names->k_norm : NULL, d);
-    count_matrix(t, t->precision, qkv, a->hidden, 1);
+    count_qkv(t, layer, q, kv);
     count_vector(t, a->q_bias ? qkv : 0);
-    count_matrix(t, t->precision, a->hidden, q, 1);
+    count_weight(t, layer, -1, a->names->o, a->hidden, q, 1);
     count_vector(t, a->o_bias && t->index == 0 ? a->hidden : 0);
     t->flops += 4 * (double)q * mean_keys(length, a->window[layer], a->masked);
     if (a->sparse[layer])
-        count_experts(t);
+        count_experts(t, layer);
     else
-        count_mlp(t, laser_share_columns(a->intermediate, t->index, t->count).count, 1, a->mlp_bias);
+        count_mlp(t, layer, -1, &dense, laser_share_columns(a->intermediate, t->index, t->count).count, 1,
+                  a->mlp_bias);
 }
 
 static void count_ends(struct tally *t)

@@ -5,9 +5,8 @@
 
 #include "model/internal.h"
 
-/* ws->normed[n, H] from the last layer's states. */
-static void finish(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
-                   const float *hidden)
+void laser_model_finish(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
+                        const float *hidden)
 {
     int64_t h = m->arch.hidden;
 
@@ -20,7 +19,7 @@ static void finish(const struct laser_model *m, struct laser_model_workspace *ws
     laser_model_norm(&m->arch, &m->head_norm, n, ws->normed, ws->normed);
 }
 
-static struct laser_head head_of(const struct laser_model *m)
+struct laser_head laser_model_head(const struct laser_model *m)
 {
     return (struct laser_head){.linear = &m->output->linear,
                                .first = m->vocabulary.first,
@@ -33,7 +32,7 @@ static struct laser_head head_of(const struct laser_model *m)
 static void scan(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
                  const float *reference)
 {
-    struct laser_head head = head_of(m);
+    struct laser_head head = laser_model_head(m);
 
     if (m->vocabulary.count > 0) {
         laser_head_scan(&head, n, ws->normed, m->arch.hidden, ws->targets, reference, ws->tokens,
@@ -47,8 +46,8 @@ static void scan(const struct laser_model *m, struct laser_model_workspace *ws, 
 
 /* Merges the slices of the shards: the same as laser_head_merge over all of them, through sum and max.  A NaN
  * travels as an infinite largest logit with a sum that is not a number. */
-static int merge(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
-                 struct laser_error *err)
+int laser_model_merge(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
+                      struct laser_error *err)
 {
     float *largest = ws->pairs, *target = ws->pairs + n;
     int result;
@@ -99,9 +98,9 @@ int laser_model_nll(const struct laser_model *m, struct laser_model_workspace *w
                                    (long long)m->arch.vocabulary);
         ws->targets[i] = targets[i];
     }
-    finish(m, ws, n, hidden);
+    laser_model_finish(m, ws, n, hidden);
     scan(m, ws, n, NULL);
-    result = merge(m, ws, n, err);
+    result = laser_model_merge(m, ws, n, err);
     if (result != LASER_OK)
         return result;
     for (int64_t i = 0; i < n; i++) {
@@ -163,20 +162,20 @@ int laser_model_scores(const struct laser_model *m, struct laser_model_workspace
         ws->targets[i] = targets[i];
         memcpy(ws->sum + i * h, hidden + rows[i] * h, (size_t)h * sizeof *hidden);
     }
-    finish(m, ws, count, ws->sum);
+    laser_model_finish(m, ws, count, ws->sum);
     scan(m, ws, count, NULL);
-    result = merge(m, ws, count, err);
+    result = laser_model_merge(m, ws, count, err);
     return result == LASER_OK ? rank(m, ws, count, scores, err) : result;
 }
 
 int laser_model_logits(const struct laser_model *m, struct laser_model_workspace *ws, const float *hidden,
                        float *logits, struct laser_error *err)
 {
-    struct laser_head head = head_of(m);
+    struct laser_head head = laser_model_head(m);
     int64_t v = m->arch.vocabulary;
 
     memset(logits, 0, (size_t)v * sizeof *logits);
-    finish(m, ws, 1, hidden);
+    laser_model_finish(m, ws, 1, hidden);
     if (m->vocabulary.count > 0)
         laser_head_logits(&head, 1, ws->normed, m->arch.hidden, logits + m->vocabulary.first,
                           m->vocabulary.count, &ws->scratch);

@@ -2,8 +2,10 @@
 #ifndef LASER_MODEL_INTERNAL_H
 #define LASER_MODEL_INTERNAL_H
 
+#include "kernels/attention.h"
 #include "kernels/head.h"
 #include "kernels/linear.h"
+#include "model/gradient.h"
 #include "model/model.h"
 
 /* A matrix or a vector in memory.  Absent (out == 0): the model has none, or this shard has no part of it. */
@@ -17,6 +19,34 @@ struct laser_part {
     struct laser_linear linear;       /* matrix, ready after loading */
     float *values;                    /* vector, ready after loading */
     struct laser_thin *thin;          /* what replaces some of its outputs, in their order (thin.c) */
+    int64_t first_piece, pieces;      /* of a linear weight: in the model's list, also where it is absent */
+    struct laser_split *split;        /* of a matrix: the pieces that it consists of, or NULL (split.c) */
+    int64_t bias_first;               /* of a piece: its first output in the bias */
+};
+
+/* A piece of a linear weight of the checkpoint that a part has, or, where other shards have all of it, could
+ * have: its outputs follow those of the piece before. */
+struct laser_bound_piece {
+    int64_t tensor, origin, layer, rows, columns, first_column, column_count;
+    bool transposed;
+};
+
+/* Some outputs of a part that the checkpoint holds as a product of two thin matrices, or the dense ones
+ * between them. */
+struct laser_split_piece {
+    int64_t first, count;   /* outputs of the part */
+    int64_t rank;           /* 0: dense */
+    int64_t middle;         /* thin: where its inputs stand among those of all thin pieces */
+    int64_t tensor;         /* thin: of its second factor */
+    struct laser_part part; /* dense: count x in; thin: the second factor, count x rank */
+    struct laser_split_piece *next;
+};
+
+/* A part in pieces: it has no bytes of its own. */
+struct laser_split {
+    struct laser_part in; /* the first factors of all thin pieces, one after another: sum of ranks x in */
+    struct laser_split_piece *pieces;
+    struct laser_split *next; /* of the model */
 };
 
 /* Where some outputs of a part come from: count rows of `in` elements (or values, for a vector). */
@@ -73,7 +103,11 @@ struct laser_model {
 
     struct laser_binding *bindings;
     int64_t binding_count, binding_room;
+    struct laser_bound_piece *pieces;
+    struct laser_model_rows *piece_rows; /* which rows of each piece's matrix */
+    int64_t piece_count, piece_room;
     int64_t *tensor_layer; /* [tensors of the checkpoint], -2: not used */
+    struct laser_split *splits;
     int64_t arena_bytes;
     unsigned char *arena;
     bool arena_is_ours, fills;
@@ -109,6 +143,9 @@ struct laser_model_workspace {
     int64_t *slot_start;          /* [E + 1] */
     int64_t *slots;               /* [N, per token]: token * per_token + choice, sorted by expert */
     struct laser_scratch scratch;
+    /* Where an attention block leaves what its backward needs; NULL: nowhere. */
+    float *softmax;  /* [N, heads, 2] */
+    float *unnormed; /* [N, (heads + kv_heads) D]: queries and keys before their norm */
 };
 
 /* bind.c: fills parts, bindings (with binder.c) and sizes. */
@@ -127,6 +164,23 @@ int64_t laser_model_place(struct laser_model *model);
 /* forward.c: LASER_OK at once where there is one shard. */
 int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
 int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
+
+/* attention.c: the heads of this shard, from the normed states x[N, H] into ws->context, with queries and
+ * keys as turned in ws->qkv. */
+void laser_model_heads(const struct laser_model *model, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, const struct laser_model_batch *batch,
+                       const float *x);
+
+/* Sequences of one batch that are computed together: `count` of `length` tokens each in consecutive rows from
+ * `row` on.  Starts from {0}; false after the last. */
+struct laser_run {
+    int64_t first, count, length, row;
+};
+bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_run *run);
+
+struct laser_attention laser_model_attention_shape(const struct laser_model *model,
+                                                   const struct laser_layer *layer, int64_t sequences,
+                                                   int64_t queries, int64_t offset);
 
 /* attention.c: out (+)= the shard's part of the attention block of the normed states x[N, H]. */
 void laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
@@ -163,6 +217,33 @@ void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, 
                       int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
 void laser_part_drop_thin(struct laser_part *part);
 
+/* Room for the transposes of blocks of weights, and for products with them. */
+struct laser_turning {
+    void *packed;
+    int64_t packed_bytes;
+    struct laser_scratch scratch;
+};
+
+/* Outputs of a weight that are transposed at a time: as many inputs as the product takes at a time anyway. */
+enum { LASER_TURNED = 1024 };
+
+/* dx (+)= dy W of a part, the gradient at its input from that at its output.  packed holds 32 rows as long as
+ * the longer side of the weight, or more. */
+void laser_part_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
+                               float *dx, int64_t dx_stride, enum laser_output output,
+                               const struct laser_turning *turning);
+/* split.c: where the next `count` outputs of a part are bound, from `first` on; *offset: the first of them in
+ * the part that is returned.  rank 0: dense; otherwise the second factor is `tensor`, and *in_first (may be
+ * NULL) is where its first factor starts in part->split->in, or -1 if that is bound already.  NULL: no
+ * memory. */
+struct laser_part *laser_split_extend(struct laser_model *model, struct laser_part *part, int64_t first,
+                                      int64_t count, int64_t rank, int64_t tensor, int64_t *offset,
+                                      int64_t *in_first);
+void laser_split_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
+                       int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
+int64_t laser_split_scratch_size(const struct laser_split *split, int64_t tokens);
+void laser_split_free_all(struct laser_model *model);
+
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
                       float *y);
@@ -181,7 +262,24 @@ void laser_model_mlp(const struct laser_model *model, struct laser_model_workspa
 int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_workspace *ws,
                            const struct laser_mlp *mlp, int64_t n, const float *x);
 
+/* head.c: ws->normed[n, H] from the last layer's states. */
+void laser_model_finish(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
+                        const float *hidden);
+
+struct laser_head laser_model_head(const struct laser_model *model);
+
+/* Merges what the shards found of the logits of ws->tokens[n]. */
+int laser_model_merge(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
+                      struct laser_error *err);
+
 /* moe.c */
+/* Softmax of one row of E logits, in place. */
+void laser_model_softmax(float *x, int64_t n);
+
+/* Fills ws->chosen, ws->weights and the slots of each expert. */
+void laser_model_route(const struct laser_model *model, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, int64_t n, const float *x);
+
 void laser_model_moe(const struct laser_model *model, struct laser_model_workspace *ws,
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);

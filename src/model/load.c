@@ -16,11 +16,24 @@ static void visit_norm(struct laser_model *m, struct laser_norm *norm, part_visi
     visit(m, &norm->bias, NULL, LASER_FLOAT32);
 }
 
+/* A matrix, or the pieces of it. */
+static void visit_matrix(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
+                         enum laser_precision precision, part_visitor visit)
+{
+    if (!part->split) {
+        visit(m, part, bias, precision);
+        return;
+    }
+    visit(m, &part->split->in, NULL, precision);
+    for (struct laser_split_piece *p = part->split->pieces; p; p = p->next)
+        visit(m, &p->part, bias, precision);
+}
+
 static void visit_linear(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
                          part_visitor visit)
 {
     visit(m, bias, NULL, LASER_FLOAT32);
-    visit(m, part, bias, m->precision);
+    visit_matrix(m, part, bias, m->precision, visit);
 }
 
 static void visit_mlp(struct laser_model *m, struct laser_mlp *mlp, part_visitor visit)
@@ -56,8 +69,8 @@ static void visit_parts(struct laser_model *m, part_visitor visit)
         visit_linear(m, &layer->qkv, &layer->qkv_bias, visit);
         visit_linear(m, &layer->o, &layer->o_bias, visit);
         visit_mlp(m, &layer->mlp, visit);
-        visit(m, &layer->router, NULL, LASER_FLOAT32);
-        visit(m, &layer->shared_router, NULL, LASER_FLOAT32);
+        visit_matrix(m, &layer->router, NULL, LASER_FLOAT32, visit);
+        visit_matrix(m, &layer->shared_router, NULL, LASER_FLOAT32, visit);
         visit_mlp(m, &layer->shared, visit);
         for (int64_t e = 0; layer->experts && e < a->moe.experts; e++)
             visit_mlp(m, &layer->experts[e], visit);
@@ -87,7 +100,9 @@ static void point_part(struct laser_part *part, void *bytes)
         part->values = bytes;
     else
         laser_linear_init(&part->linear, part->precision, part->stored, part->out, part->in, bytes,
-                          part->bias && laser_part_present(part->bias) ? part->bias->values : NULL, NULL);
+                          part->bias && laser_part_present(part->bias) ? part->bias->values + part->bias_first
+                                                                       : NULL,
+                          NULL);
 }
 
 static void connect_part(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
@@ -353,12 +368,15 @@ void laser_model_free(struct laser_model *model)
         return;
     if (model->layers)
         visit_parts(model, free_part);
+    laser_split_free_all(model);
     if (model->arena_is_ours)
         free(model->arena);
     laser_arch_free(&model->arch);
     free(model->layers);
     free(model->experts);
     free(model->bindings);
+    free(model->pieces);
+    free(model->piece_rows);
     free(model->tensor_layer);
     free(model->kv_of_head);
     free(model);

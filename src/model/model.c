@@ -102,6 +102,11 @@ int64_t laser_model_weights_bytes(const struct laser_model *model)
     return model->arena_bytes;
 }
 
+bool laser_model_is_factored(const struct laser_model *model)
+{
+    return model->splits != NULL;
+}
+
 int64_t laser_model_layer_of(const struct laser_model *model, const char *tensor)
 {
     int64_t index = laser_checkpoint_find_index(model->checkpoint, tensor);

@@ -86,6 +86,9 @@ const struct laser_arch *laser_model_arch(const struct laser_model *model);
 /* Bytes of this shard's weights in memory. */
 int64_t laser_model_weights_bytes(const struct laser_model *model);
 
+/* Does this shard hold weights as products of two thin ones, as config.json's truncation_ranks says? */
+bool laser_model_is_factored(const struct laser_model *model);
+
 /* Where a tensor is used first: -1 the embedding, 0 .. L-1 a layer, L the final norm or the head, -2 nowhere.
  */
 int64_t laser_model_layer_of(const struct laser_model *model, const char *tensor);

@@ -6,8 +6,7 @@
 
 #include "model/internal.h"
 
-/* Softmax of one row of E logits, in place. */
-static void softmax(float *x, int64_t n)
+void laser_model_softmax(float *x, int64_t n)
 {
     float largest = x[0], sum = 0;
 
@@ -39,9 +38,8 @@ static void choose(const struct laser_moe *moe, float *p, int32_t *chosen, float
         weight[k] /= sum;
 }
 
-/* Fills ws->chosen, ws->weights and the slots of each expert. */
-static void route(const struct laser_model *m, struct laser_model_workspace *ws,
-                  const struct laser_layer *layer, int64_t n, const float *x)
+void laser_model_route(const struct laser_model *m, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, int64_t n, const float *x)
 {
     const struct laser_moe *moe = &m->arch.moe;
     int64_t slots = n * moe->per_token;
@@ -49,7 +47,7 @@ static void route(const struct laser_model *m, struct laser_model_workspace *ws,
     laser_part_apply(&layer->router, n, x, m->arch.hidden, ws->router, moe->experts, LASER_STORE,
                      &ws->scratch);
     for (int64_t i = 0; i < n; i++) {
-        softmax(ws->router + i * moe->experts, moe->experts);
+        laser_model_softmax(ws->router + i * moe->experts, moe->experts);
         choose(moe, ws->router + i * moe->experts, ws->chosen + i * moe->per_token,
                ws->weights + i * moe->per_token);
     }
@@ -110,7 +108,7 @@ void laser_model_moe(const struct laser_model *m, struct laser_model_workspace *
 
     if (output == LASER_STORE)
         memset(out, 0, (size_t)(n * h) * sizeof *out);
-    route(m, ws, layer, n, x);
+    laser_model_route(m, ws, layer, n, x);
     for (int64_t e = 0; e < moe->experts; e++)
         for (int64_t s = ws->slot_start[e]; layer->experts[e].columns && s < ws->slot_start[e + 1];
              s += step) {

@@ -57,6 +57,10 @@ static void apply_rest(const struct laser_part *part, int64_t n, const float *x,
 void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
                       int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch)
 {
+    if (part->split) {
+        laser_split_apply(part, n, x, x_stride, y, y_stride, output, scratch);
+        return;
+    }
     if (!part->thin) {
         laser_linear_apply(&part->linear, n, x, x_stride, y, y_stride, output, scratch);
         return;
@@ -75,6 +79,58 @@ void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, 
                                &t->scratch);
         }
     }
+}
+
+/* Outputs of a weight that fit into the room for its transpose; more than these would not be faster. */
+static int64_t block_outputs(const struct laser_linear *linear, const struct laser_turning *turning)
+{
+    int64_t fits = turning->packed_bytes / laser_linear_transposed_size(linear, 32) * 32;
+
+    return fits < LASER_TURNED ? fits : LASER_TURNED;
+}
+
+static void clear_thin(const struct laser_thin *t, int64_t first, int64_t count, struct laser_linear *turned)
+{
+    for (; t; t = t->next) {
+        int64_t from = t->first > first ? t->first : first,
+                to = t->first + t->count < first + count ? t->first + t->count : first + count;
+
+        if (from < to)
+            laser_linear_clear_inputs(turned, from - first, to - from);
+    }
+}
+
+/* dx (+)= dy W, without the outputs that thin ones replace. */
+static void multiply_back(const struct laser_linear *linear, const struct laser_thin *thin, int64_t n,
+                          const float *dy, int64_t dy_stride, float *dx, int64_t dx_stride,
+                          enum laser_output output, const struct laser_turning *turning)
+{
+    int64_t step = block_outputs(linear, turning);
+
+    for (int64_t first = 0; first < linear->out; first += step, output = LASER_ADD) {
+        int64_t count = linear->out - first < step ? linear->out - first : step;
+        struct laser_linear turned;
+
+        laser_linear_transpose(linear, first, count, turning->packed, &turned);
+        clear_thin(thin, first, count, &turned);
+        laser_linear_apply(&turned, n, dy + first, dy_stride, dx, dx_stride, output, &turning->scratch);
+    }
+}
+
+void laser_part_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
+                               float *dx, int64_t dx_stride, enum laser_output output,
+                               const struct laser_turning *turning)
+{
+    multiply_back(&part->linear, part->thin, n, dy, dy_stride, dx, dx_stride, output, turning);
+    for (const struct laser_thin *t = part->thin; t; t = t->next)
+        for (int64_t row = 0; row < n; row += ROWS) {
+            int64_t rows = n - row < ROWS ? n - row : ROWS;
+
+            multiply_back(&t->out, NULL, rows, dy + row * dy_stride + t->first, dy_stride, t->middle,
+                          t->out.in, LASER_STORE, turning);
+            multiply_back(&t->in, NULL, rows, t->middle, t->out.in, dx + row * dx_stride, dx_stride,
+                          LASER_ADD, turning);
+        }
 }
 
 static const struct laser_binding *only_binding(const struct laser_model *m, int64_t tensor, int64_t *n)
@@ -170,6 +226,12 @@ int laser_model_thin(struct laser_model *model, const char *name, int64_t k, con
 
     if (!laser_model_takes_thin(model, name) || (left && k < 1))
         return laser_error_set(err, LASER_EINPUT, name, "not a weight that can be taken as two factors");
+    if (left &&
+        (k > model->checkpoint->tensors[tensor].shape[0] || k > model->checkpoint->tensors[tensor].shape[1]))
+        return laser_error_set(
+            err, LASER_EINPUT, name,
+            "factors of rank %" PRId64 ", more than a matrix %" PRId64 " x %" PRId64 " can have", k,
+            model->checkpoint->tensors[tensor].shape[0], model->checkpoint->tensors[tensor].shape[1]);
     b = only_binding(model, tensor, &n);
     if (!b)
         return LASER_OK;

@@ -69,6 +69,8 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
 
 static int64_t part_scratch(const struct laser_part *part, int64_t tokens)
 {
+    if (part->split)
+        return laser_split_scratch_size(part->split, tokens);
     return laser_part_present(part) ? laser_linear_scratch_size(&part->linear, tokens) : 0;
 }
 

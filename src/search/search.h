@@ -19,7 +19,7 @@
 
 #include "base/error.h"
 
-#define LASER_SEARCH_MAX_EDITS 2048 /* of one state */
+#define LASER_SEARCH_MAX_EDITS 8192 /* of one state */
 #define LASER_SEARCH_MAX_BATCH 64   /* windows of one batch */
 
 /* When a trial is accepted against the best state so far. */

@@ -8,7 +8,8 @@
 
 #include "search/sweep.h"
 
-static const char *const names[] = {"snr", "backward", "all", "sweep", "compose", "denoise", "budget"};
+static const char *const names[] = {"snr",     "backward", "all",    "sweep",
+                                    "compose", "denoise",  "budget", "tune"};
 
 int laser_strategy_parse(const char *word)
 {
@@ -202,6 +203,8 @@ static void build(const struct laser_strategy_options *o, const struct laser_str
         case LASER_STRATEGY_SWEEP:
         case LASER_STRATEGY_COMPOSE:
             break; /* laser_sweep_build */
+        case LASER_STRATEGY_TUNE:
+            break; /* its edits follow from gradients */
         case LASER_STRATEGY_DENOISE:
             for (trials = 0; trials < o->n_edits; ++trials) {
                 add_edit(plan, matrix, o->edits[trials], "");

@@ -19,7 +19,8 @@ enum laser_strategy {
     LASER_STRATEGY_SWEEP,    /* LASER: every matrix x fraction alone on the base */
     LASER_STRATEGY_COMPOSE,  /* LASER: the best of a sweep, greedily */
     LASER_STRATEGY_DENOISE,  /* line search over cuts and shrinkages of the K lowest scores */
-    LASER_STRATEGY_BUDGET    /* as few parameters as the tolerance allows */
+    LASER_STRATEGY_BUDGET,   /* as few parameters as the tolerance allows */
+    LASER_STRATEGY_TUNE      /* steps in all singular values at once, by their gradients */
 };
 
 /* What a strategy knows of one scanned matrix.  Strings are borrowed. */
@@ -50,6 +51,7 @@ struct laser_strategy_options {
 struct laser_strategy_edit {
     int matrix; /* index into the list of matrices */
     char text[48];
+    bool skip; /* no trial needs it: it is not made */
 };
 
 /* Everything that a search needs besides windows and its rule; owns its arrays. */

@@ -21,6 +21,15 @@ static int parse_rank(const char *text, int64_t *k)
     return 1;
 }
 
+/* values: and 16 hexadecimal digits */
+static int parse_hash(const char *text, uint64_t *hash)
+{
+    if (strncmp(text, "values:", 7) != 0 || strlen(text) != 23 || strspn(text + 7, "0123456789abcdef") != 16)
+        return 0;
+    *hash = strtoull(text + 7, NULL, 16);
+    return 1;
+}
+
 int laser_edit_parse(const char *text, struct laser_edit *edit, struct laser_error *err)
 {
     *edit = (struct laser_edit){.kind = LASER_EDIT_NONE};
@@ -28,6 +37,8 @@ int laser_edit_parse(const char *text, struct laser_edit *edit, struct laser_err
         return LASER_OK;
     if (parse_rank(text, &edit->k))
         edit->kind = LASER_EDIT_RANK;
+    else if (parse_hash(text, &edit->hash))
+        edit->kind = LASER_EDIT_VALUES;
     else if (laser_text_value(text, "shrink", ':', &edit->fraction) && edit->fraction > 0)
         edit->kind = LASER_EDIT_SHRINK;
     else if (laser_text_value(text, "wiener", ':', &edit->fraction) && edit->fraction > 0)
@@ -52,6 +63,9 @@ void laser_edit_print(const struct laser_edit *edit, char text[LASER_RULE_TEXT_M
         break;
     case LASER_EDIT_RULE:
         laser_rule_print(&edit->rule, text);
+        break;
+    case LASER_EDIT_VALUES:
+        snprintf(text, LASER_RULE_TEXT_MAX, "values:%016" PRIx64, edit->hash);
         break;
     case LASER_EDIT_RANK:
         snprintf(text, LASER_RULE_TEXT_MAX, "rank=%" PRId64, edit->k);
@@ -108,7 +122,10 @@ int64_t laser_edit_apply(const struct laser_edit *edit, const double *s, int64_t
         a = edit->fraction * laser_noise_level(s, rows, columns);
     }
     for (int64_t i = 0; i < n; i++) {
-        s_new[i] = i >= k ? 0 : soft ? soften(edit, s[i], a, beta) : s[i];
+        s_new[i] = edit->kind == LASER_EDIT_VALUES ? edit->values[i]
+                   : i >= k                        ? 0
+                   : soft                          ? soften(edit, s[i], a, beta)
+                                                   : s[i];
         above += s_new[i] > 0;
     }
     return above;

@@ -1,0 +1,614 @@
+/* The command `compress`: statistics of a calibration text, cuts of all matrices, ranks under one target, the
+ * checkpoint, and what it is worth. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "base/number.h"
+#include "checkpoint/writer.h"
+#include "comm/agree.h"
+#include "compress/command.h"
+#include "compress/compress.h"
+#include "compress/cuts.h"
+#include "compress/factored.h"
+#include "compress/judge.h"
+#include "compress/ranks.h"
+#include "corpus/split.h"
+#include "evaluate/evaluate.h"
+#include "report/scan_report.h"
+#include "schedule/report.h"
+#include "schedule/results.h"
+#include "sensitivity/statistics.h"
+
+/* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
+#define WRITE_BYTES_S 200e6
+
+/* One target, and what came of it. */
+struct point {
+    double remove;  /* share of the parameters to remove; 0: another kind of target */
+    int64_t *ranks; /* every rank: [n_matrices] */
+    struct laser_rank_summary summary;
+    struct laser_mpi_judgement judgement; /* rank 0 */
+    int64_t parameters, bytes;            /* of the written checkpoint */
+};
+
+struct compression {
+    struct laser_mpi_run *run;
+    struct laser_mpi_evaluation e;
+    const struct laser_compress_method *method;
+    struct laser_mpi_cuts cuts;
+    struct laser_rank_matrix *candidates; /* every rank */
+    int64_t *numbers;                     /* [n_candidates] matrices of run->matrices */
+    int64_t n_candidates;
+    struct laser_mpi_judgement base; /* rank 0 */
+    struct point chosen;
+    struct point *curve; /* of compress.curve */
+    int n_curve;
+    double calibration_tokens, calibration_loss; /* 0: taken from an earlier start */
+};
+
+/* ---- windows ---- */
+
+/* The first windows of the selecting half that have enough tokens are for calibration; guard texts are only
+ * judged. */
+static int mark_windows(struct compression *c, unsigned char *mark, struct laser_error *err)
+{
+    const struct laser_deck *deck = c->run->deck;
+    const struct laser_mpi_evaluation *e = &c->e;
+    double share = laser_deck_real(deck, "evaluate.selection_share");
+    int64_t most = laser_deck_int(deck, "reduce.calibration_tokens"), tokens = 0;
+    int code = LASER_OK;
+
+    memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
+    if (share < 1)
+        code = laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
+                                   (uint64_t)laser_deck_int(deck, "evaluate.seed"), mark, err);
+    for (int64_t i = 0; code == LASER_OK && i < e->n_windows; ++i) {
+        if (e->windows[i].dataset >= e->n_datasets - e->n_guards) {
+            mark[i] = LASER_MARK_GUARD_REPORT;
+        } else if (mark[i] == LASER_MARK_SELECTION && (most == 0 || tokens < most)) {
+            mark[i] = LASER_MARK_CALIBRATION;
+            tokens += e->windows[i].n_tokens;
+        }
+    }
+    return code;
+}
+
+static int open_texts(struct compression *c, struct laser_error *err)
+{
+    unsigned char *mark = NULL;
+    int code = laser_mpi_texts_open(c->run, &c->e, err);
+
+    if (code != LASER_OK)
+        return code;
+    mark = malloc((size_t)c->e.n_windows + 1);
+    if (mark == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for %" PRId64 " windows",
+                               c->e.n_windows);
+    if (code == LASER_OK)
+        code = mark_windows(c, mark, err);
+    if (code == LASER_OK)
+        code = laser_mpi_items_make(&c->e, mark, NULL, err);
+    free(mark);
+    return laser_mpi_agree(c->run->world, code, err);
+}
+
+/* A guard text that is the text of calibration says nothing of other texts. */
+static void warn_of_equal_texts(const struct compression *c)
+{
+    const struct laser_mpi_evaluation *e = &c->e;
+    int32_t first = e->n_datasets - e->n_guards;
+
+    for (int32_t g = first; g < e->n_datasets; ++g)
+        for (int32_t i = 0; i < first; ++i)
+            if (e->datasets[g].hash == e->datasets[i].hash)
+                laser_mpi_log_line(c->run->log, "WARNING",
+                                   "the guard text %s is the text %s: it says nothing of other texts",
+                                   e->datasets[g].name, e->datasets[i].name);
+}
+
+/* ---- statistics and cuts ---- */
+
+static uint64_t key_of(const struct compression *c)
+{
+    const struct laser_mpi_evaluation *e = &c->e;
+    uint64_t key = (uint64_t)e->precision;
+
+    for (int32_t i = 0; i < e->n_datasets - e->n_guards; ++i)
+        key = XXH3_64bits_withSeed(&e->datasets[i].hash, sizeof e->datasets[i].hash, key);
+    for (int64_t i = e->part_item[LASER_PART_CALIBRATION]; i < e->part_item[LASER_PART_CALIBRATION + 1];
+         ++i) {
+        const struct laser_window *w = &e->windows[e->items[i]];
+        const int64_t place[3] = {w->dataset, w->first, w->n_tokens};
+        key = XXH3_64bits_withSeed(place, sizeof place, key);
+    }
+    return key;
+}
+
+static int make_cuts(struct compression *c, struct laser_error *err)
+{
+    const struct laser_mpi_statistics_options options = {.covariances =
+                                                             c->method->inputs || c->method->gradients};
+    struct laser_mpi_statistics statistics;
+    bool complete;
+    int code = laser_mpi_cuts_open(c->run, c->method, key_of(c), &c->cuts, &complete, err);
+
+    if (code != LASER_OK || complete) {
+        if (code == LASER_OK && c->run->rank == 0)
+            laser_mpi_log_line(c->run->log, "RESUME", "the cuts of all matrices are there already");
+        return code;
+    }
+    code =
+        laser_mpi_statistics_gather(&c->e, &options, c->e.part_batch[LASER_PART_CALIBRATION],
+                                    c->e.part_batch[LASER_PART_CALIBRATION + 1], NULL, 0, &statistics, err);
+    if (code != LASER_OK)
+        return code;
+    c->calibration_tokens = statistics.tokens;
+    c->calibration_loss = statistics.loss / statistics.tokens;
+    code = laser_mpi_cuts_make(c->run, c->method, &statistics, &c->cuts, err);
+    laser_mpi_statistics_free(&statistics);
+    return code;
+}
+
+/* ---- ranks ---- */
+
+/* q, k and v of one layer; -1: no such matrix. */
+static int64_t group_of(const struct laser_matrix *m)
+{
+    const char *last = strrchr(m->type, '.');
+
+    last = last != NULL ? last + 1 : m->type;
+    if (strcmp(last, "q_proj") == 0 || strcmp(last, "k_proj") == 0 || strcmp(last, "v_proj") == 0)
+        return m->layer;
+    return -1;
+}
+
+static int list_candidates(struct compression *c, struct laser_error *err)
+{
+    int64_t n = c->run->matrices.n_matrices;
+    bool same = laser_deck_bool(c->run->deck, "compress.same_rank");
+
+    c->candidates = calloc((size_t)n + 1, sizeof *c->candidates);
+    c->numbers = calloc((size_t)n + 1, sizeof *c->numbers);
+    if (c->candidates == NULL || c->numbers == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "compress", "no memory for %" PRId64 " matrices", n);
+    for (int64_t i = 0; i < n; ++i) {
+        const struct laser_matrix *m = &c->run->matrices.matrices[i];
+
+        if (c->cuts.s[i] == NULL)
+            continue;
+        c->numbers[c->n_candidates] = i;
+        c->candidates[c->n_candidates++] = (struct laser_rank_matrix){.name = m->name,
+                                                                      .rows = m->rows,
+                                                                      .columns = m->cols,
+                                                                      .s = c->cuts.s[i],
+                                                                      .coefficient = 1,
+                                                                      .group = same ? group_of(m) : -1};
+    }
+    if (c->n_candidates == 0)
+        return laser_error_set(
+            err, LASER_EINPUT, c->run->checkpoint->model,
+            "no matrix can be stored as two factors: all are parts of stacked tensors, scaled, or too "
+            "small");
+    return LASER_OK;
+}
+
+/* "20%" or "0.2"; NaN for anything else. */
+static double share_of(const char *text)
+{
+    char *end;
+    double x = strtod(text, &end);
+
+    if (end == text || (strcmp(end, "%") != 0 && *end != '\0'))
+        return NAN;
+    x = *end == '%' ? x / 100 : x;
+    return x >= 0 && x < 1 ? x : NAN;
+}
+
+/* The target that the deck names: exactly one. */
+static int read_target(const struct laser_deck *deck, struct laser_rank_options *o, struct laser_error *err)
+{
+    const char *remove = laser_deck_string(deck, "compress.remove");
+    double parameters = laser_deck_real(deck, "compress.parameters"),
+           rise = laser_deck_real(deck, "compress.rise");
+
+    *o = (struct laser_rank_options){.rule = laser_deck_is(deck, "compress.ranks", "uniform")
+                                                 ? LASER_RANKS_UNIFORM
+                                                 : LASER_RANKS_THRESHOLD,
+                                     .target = LASER_TARGET_REMOVE,
+                                     .multiple = laser_deck_int(deck, "compress.multiple")};
+    if ((remove[0] != '\0') + (parameters > 0) + (rise > 0) > 1)
+        return laser_error_set(
+            err, LASER_EUSAGE, "compress",
+            "give one of compress.remove, compress.parameters and compress.rise, not several");
+    o->value = share_of(remove[0] != '\0' ? remove : "20%");
+    if (parameters > 0) {
+        o->target = LASER_TARGET_PARAMETERS;
+        o->value = parameters;
+    } else if (rise > 0) {
+        o->target = LASER_TARGET_RISE;
+        o->value = rise;
+    }
+    if (isnan(o->value))
+        return laser_error_set(err, LASER_EUSAGE, "compress.remove",
+                               "`%s`: a share like 20%% or 0.2 was expected", remove);
+    return LASER_OK;
+}
+
+static int choose_ranks(const struct compression *c, const struct laser_rank_options *o, struct point *p,
+                        struct laser_error *err)
+{
+    int64_t *ranks = calloc((size_t)c->n_candidates + 1, sizeof *ranks);
+    int code;
+
+    p->remove = o->target == LASER_TARGET_REMOVE ? o->value : 0;
+    p->ranks = calloc((size_t)c->run->matrices.n_matrices + 1, sizeof *p->ranks);
+    code = ranks == NULL || p->ranks == NULL
+               ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the ranks")
+               : laser_ranks_choose(c->candidates, c->n_candidates, o, ranks, &p->summary, err);
+    for (int64_t i = 0; code == LASER_OK && i < c->run->matrices.n_matrices; ++i)
+        p->ranks[i] = LASER_RANK_DENSE;
+    for (int64_t i = 0; code == LASER_OK && i < c->n_candidates; ++i)
+        p->ranks[c->numbers[i]] = ranks[i];
+    free(ranks);
+    return code;
+}
+
+/* Rank 0 says it, all compute it: from the same values by the same arithmetic. */
+static int choose_all(struct compression *c, struct laser_error *err)
+{
+    struct laser_rank_options o;
+    const char *const *shares;
+    int code = read_target(c->run->deck, &o, err);
+
+    if (code == LASER_OK)
+        code = list_candidates(c, err);
+    if (code == LASER_OK)
+        code = choose_ranks(c, &o, &c->chosen, err);
+    shares = laser_deck_list(c->run->deck, "compress.curve", &c->n_curve);
+    c->curve = calloc((size_t)c->n_curve + 1, sizeof *c->curve);
+    if (code == LASER_OK && c->curve == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
+    o.target = LASER_TARGET_REMOVE;
+    for (int i = 0; code == LASER_OK && i < c->n_curve; ++i) {
+        o.value = share_of(shares[i]);
+        code = isnan(o.value) ? laser_error_set(err, LASER_EUSAGE, "compress.curve",
+                                                "`%s`: a share like 20%% or 0.2 was expected", shares[i])
+                              : choose_ranks(c, &o, &c->curve[i], err);
+    }
+    return laser_mpi_agree(c->run->world, code, err);
+}
+
+/* ---- writing ---- */
+
+/* The pairs of a point: files that the ranks make together. */
+struct pairs {
+    struct laser_factor_pair *pairs;
+    int n;
+};
+
+static void free_pairs(struct pairs *p)
+{
+    for (int i = 0; p->pairs != NULL && i < p->n; ++i)
+        free((char *)(uintptr_t)p->pairs[i].path);
+    free(p->pairs);
+    *p = (struct pairs){0};
+}
+
+static int make_pairs(const struct compression *c, const struct point *point, struct pairs *p,
+                      struct laser_error *err)
+{
+    const struct laser_mpi_run *run = c->run;
+    char path[4400];
+    int code = LASER_OK;
+
+    p->n = 0;
+    p->pairs = calloc((size_t)run->matrices.n_matrices + 1, sizeof *p->pairs);
+    if (p->pairs == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the factors");
+    for (int64_t i = 0; code == LASER_OK && i < run->matrices.n_matrices; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+
+        if (point->ranks[i] == LASER_RANK_DENSE)
+            continue;
+        snprintf(path, sizeof path, "%s/work/factors/%" PRId64 ".safetensors", run->output, i);
+        p->pairs[p->n] = (struct laser_factor_pair){
+            .tensor = m->name, .rank = point->ranks[i], .transposed = m->transposed, .path = strdup(path)};
+        if (p->pairs[p->n].path == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the factors");
+        else if (p->n % run->size == run->rank)
+            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i], path, err);
+        ++p->n;
+    }
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* Collective.  The checkpoint of a point; numbers: its parameters and bytes. */
+static int write_form(const struct compression *c, const struct pairs *p, const char *name,
+                      enum laser_factored_form form, int64_t numbers[2], struct laser_error *err)
+{
+    const struct laser_mpi_run *run = c->run;
+    struct laser_factored *w = NULL;
+    char dir[4400];
+    int code;
+
+    snprintf(dir, sizeof dir, "%s/%s", run->output, name);
+    code = laser_factored_open(run->checkpoint, dir, p->pairs, p->n, form, LASER_DTYPE_COUNT, &w, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_factored_begin(w, err);
+    code = laser_mpi_agree(run->world, code, err);
+    for (int i = run->rank; code == LASER_OK && i < w->writer->n_files; i += run->size)
+        code = laser_factored_file(w, i, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_factored_finish(w, err);
+    if (code == LASER_OK) {
+        numbers[0] = w->parameters;
+        numbers[1] = 0;
+        for (int i = 0; i < w->writer->n_files; ++i)
+            numbers[1] += w->writer->files[i].size_bytes;
+    }
+    laser_factored_close(w);
+    return laser_mpi_agree(run->world, code, err);
+}
+
+/* ---- judging ---- */
+
+/* Collective.  Opens a checkpoint that was written here and evaluates it as it is. */
+static int judge_written(struct compression *c, const char *name, struct laser_mpi_judgement *judgement,
+                         struct laser_error *err)
+{
+    struct laser_mpi_run after = *c->run;
+    struct laser_mpi_evaluation e;
+    unsigned char *mark;
+    char dir[4400];
+    int code;
+
+    snprintf(dir, sizeof dir, "%s/%s", c->run->output, name);
+    code = laser_mpi_share_checkpoint(c->run->world, dir, false, &after.checkpoint, err);
+    if (code != LASER_OK)
+        return code;
+    code = laser_mpi_texts_open(&after, &e, err);
+    mark = malloc((size_t)e.n_windows + 1);
+    if (code == LASER_OK && mark == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
+    if (code == LASER_OK)
+        code = mark_windows(c, mark, err);
+    if (code == LASER_OK)
+        code = laser_mpi_items_make(&e, mark, NULL, err);
+    free(mark);
+    code = laser_mpi_agree(c->run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluation_open(&e, err);
+    if (code == LASER_OK)
+        code = laser_mpi_judge(&e, judgement, err);
+    c->run->pace = after.pace;
+    laser_mpi_evaluation_close(&e);
+    laser_checkpoint_close(after.checkpoint);
+    return code;
+}
+
+/* Collective.  Writes the checkpoint of a point and judges it. */
+static int finish(struct compression *c, struct point *point, const char *name, bool dense_too,
+                  struct laser_error *err)
+{
+    struct pairs p = {0};
+    int64_t numbers[2] = {0, 0}, dense[2];
+    int code =
+        c->run->rank == 0 ? laser_directory_make(laser_mpi_run_path(c->run, "work/factors"), err) : LASER_OK;
+
+    code = laser_mpi_agree(c->run->world, code, err);
+    laser_mpi_log_phase(c->run->log, "write");
+    if (code == LASER_OK)
+        code = make_pairs(c, point, &p, err);
+    if (code == LASER_OK)
+        code = write_form(c, &p, name, LASER_FORM_FACTORED, numbers, err);
+    if (code == LASER_OK && dense_too)
+        code = write_form(c, &p, "dense", LASER_FORM_DENSE, dense, err);
+    laser_mpi_log_phase_end(c->run->log);
+    free_pairs(&p);
+    point->parameters = numbers[0];
+    point->bytes = numbers[1];
+    return code == LASER_OK ? judge_written(c, name, &point->judgement, err) : code;
+}
+
+/* ---- results ---- */
+
+static int64_t parameters_of(const struct laser_checkpoint *c)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < c->n_tensors; ++i)
+        n += c->tensors[i].size_bytes / (int64_t)laser_dtype_size(c->tensors[i].dtype);
+    return n;
+}
+
+static int64_t bytes_of(const struct laser_checkpoint *c)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < c->n_tensors; ++i)
+        n += c->tensors[i].size_bytes;
+    return n;
+}
+
+static json_t *point_json(const struct compression *c, const struct point *p)
+{
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "remove", p->remove,
+                     "linear_parameters_before", (json_int_t)p->summary.parameters_before,
+                     "linear_parameters_after", (json_int_t)p->summary.parameters_after, "parameters",
+                     (json_int_t)p->parameters, "bytes", (json_int_t)p->bytes, "dense",
+                     (json_int_t)p->summary.dense, "predicted_rise", p->summary.rise, "tokens_per_second",
+                     p->judgement.tokens_per_second, "texts",
+                     laser_mpi_judgement_json(&c->e, &c->base, &p->judgement));
+}
+
+static json_t *matrices_json(const struct compression *c)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < c->n_candidates; ++i) {
+        const struct laser_rank_matrix *m = &c->candidates[i];
+        int64_t n = m->rows < m->columns ? m->rows : m->columns, k = c->chosen.ranks[c->numbers[i]];
+        json_t *o = json_pack("{s:s, s:I, s:f}", "tensor", m->name, "of", (json_int_t)n, "predicted_rise",
+                              k == LASER_RANK_DENSE ? 0.0 : laser_cut_loss(m->s, n, k) / 2);
+
+        json_object_set_new(o, "rank", k == LASER_RANK_DENSE ? json_null() : json_integer(k));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static int write_results(const struct compression *c, json_t *phases, struct laser_error *err)
+{
+    const struct laser_mpi_run *run = c->run;
+    json_t *curve = json_array(), *results;
+    int code;
+
+    for (int i = 0; i < c->n_curve; ++i)
+        json_array_append_new(curve, point_json(c, &c->curve[i]));
+    results =
+        json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:{s:I, s:I, s:f}, s:o, s:o, s:o, s:f}",
+                  "format", 1, "command", "compress", "version", PACKAGE_VERSION, "model",
+                  run->checkpoint->model, "ranks", (json_int_t)run->size, "method", c->method->name,
+                  "rank_rule", laser_deck_string(run->deck, "compress.ranks"), "calibration_tokens",
+                  c->calibration_tokens, "calibration_loss", c->calibration_loss, "before", "parameters",
+                  (json_int_t)parameters_of(run->checkpoint), "bytes", (json_int_t)bytes_of(run->checkpoint),
+                  "tokens_per_second", c->base.tokens_per_second, "chosen", point_json(c, &c->chosen),
+                  "curve", curve, "matrices", matrices_json(c), "seconds", MPI_Wtime() - run->start_s);
+    code = results == NULL || json_object_set(results, "phases", phases) != 0
+               ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
+               : laser_results_write(run->output, results, err);
+    json_decref(results);
+    return code;
+}
+
+static void say_point(const struct compression *c, const struct point *p)
+{
+    double before = (double)p->summary.parameters_before, mean, difference, error;
+
+    laser_mpi_log_line(c->run->log, "POINT",
+                       "%.1f %% of the parameters of the linear layers removed, %" PRId64 " of %" PRId64
+                       " matrices left dense, predicted rise %.4f nats",
+                       100 * (before - (double)p->summary.parameters_after) / before, p->summary.dense,
+                       c->n_candidates, p->summary.rise);
+    for (int32_t d = 0; d < c->e.n_datasets; ++d)
+        if (laser_mpi_judgement_compare(&c->e, &c->base, &p->judgement, d, &mean, &difference, &error))
+            laser_mpi_log_line(c->run->log, "POINT", "%-12s loss %.5f -> %.5f (%+.5f +- %.5f nats)%s",
+                               c->e.datasets[d].name, mean, mean + difference, difference, error,
+                               d >= c->e.n_datasets - c->e.n_guards ? ", another text" : ", held out");
+}
+
+static void say(const struct compression *c)
+{
+    const struct laser_mpi_run *run = c->run;
+    const struct point *p = &c->chosen;
+    char before[LASER_NUMBER_SIZE], after[LASER_NUMBER_SIZE];
+
+    for (int i = 0; i < c->n_curve; ++i)
+        say_point(c, &c->curve[i]);
+    say_point(c, p);
+    laser_mpi_log_line(run->log, "RESULT",
+                       "%" PRId64 " -> %" PRId64 " parameters, %s -> %s, %" PRId64 " flops less a token",
+                       parameters_of(run->checkpoint), p->parameters,
+                       laser_number_bytes((double)bytes_of(run->checkpoint), before),
+                       laser_number_bytes((double)p->bytes, after),
+                       2 * (p->summary.parameters_before - p->summary.parameters_after));
+    if (c->base.tokens_per_second > 0 && p->judgement.tokens_per_second > 0)
+        laser_mpi_log_line(run->log, "RESULT", "%.0f -> %.0f tokens/s", c->base.tokens_per_second,
+                           p->judgement.tokens_per_second);
+    laser_mpi_log_line(run->log, "RESULT", "%s holds model/ (factored), results.json", run->output);
+}
+
+/* ---- all of it ---- */
+
+/* Rank 0: can it be written at the end?  Better asked before the work than after it. */
+static int check_ends(const struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_writer *writer;
+    int code = laser_writer_open(run->checkpoint, laser_mpi_run_path(run, "model"), &writer, err);
+
+    if (code == LASER_OK)
+        laser_writer_close(writer);
+    return code;
+}
+
+static int compress(struct compression *c, struct laser_error *err)
+{
+    struct laser_mpi_run *run = c->run;
+    bool dense_too = false;
+    const char *const *also;
+    int n_also, code = open_texts(c, err);
+
+    also = laser_deck_list(run->deck, "compress.also", &n_also);
+    for (int i = 0; i < n_also; ++i)
+        dense_too = dense_too || strcmp(also[i], "dense") == 0;
+    if (code == LASER_OK && run->rank == 0) {
+        warn_of_equal_texts(c);
+        code = check_ends(run, err);
+    }
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_evaluation_open(&c->e, err);
+    if (code == LASER_OK)
+        code = laser_mpi_judge(&c->e, &c->base, err);
+    if (code == LASER_OK)
+        code = make_cuts(c, err);
+    if (code == LASER_OK)
+        code = choose_all(c, err);
+    for (int i = 0; code == LASER_OK && i < c->n_curve; ++i)
+        code = finish(c, &c->curve[i], "work/point", false, err);
+    if (code == LASER_OK)
+        code =
+            laser_mpi_run_safe_point(run, (double)bytes_of(run->checkpoint) / WRITE_BYTES_S / run->size, err);
+    return code == LASER_OK ? finish(c, &c->chosen, "model", dense_too, err) : code;
+}
+
+static void free_all(struct compression *c)
+{
+    laser_mpi_judgement_free(&c->base);
+    laser_mpi_judgement_free(&c->chosen.judgement);
+    free(c->chosen.ranks);
+    for (int i = 0; c->curve != NULL && i < c->n_curve; ++i) {
+        laser_mpi_judgement_free(&c->curve[i].judgement);
+        free(c->curve[i].ranks);
+    }
+    free(c->curve);
+    free(c->candidates);
+    free(c->numbers);
+    laser_mpi_cuts_free(&c->cuts);
+    laser_mpi_evaluation_close(&c->e);
+}
+
+int laser_mpi_command_compress(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct compression c = {.run = run};
+    int code = laser_mpi_run_open(run, err);
+
+    if (code != LASER_OK)
+        return code;
+    c.e.shards.sharers = MPI_COMM_NULL;
+    c.e.team.group_comm = MPI_COMM_NULL;
+    c.method = laser_compress_method_find(laser_deck_string(run->deck, "compress.method"));
+    code = compress(&c, err);
+    if (code == LASER_OK) {
+        json_t *phases = laser_mpi_log_phases_json(run->log, run->world);
+
+        if (run->rank == 0) {
+            code = write_results(&c, phases, err);
+            if (code == LASER_OK)
+                say(&c);
+        }
+        json_decref(phases);
+        code = laser_mpi_agree(run->world, code, err);
+    }
+    free_all(&c);
+    return code;
+}

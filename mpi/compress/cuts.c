@@ -1,0 +1,427 @@
+#include "compress/cuts.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "checkpoint/safetensors.h"
+#include "comm/agree.h"
+#include "search/rundir.h"
+
+static int64_t short_side(const struct laser_matrix *m)
+{
+    return m->rows < m->cols ? m->rows : m->cols;
+}
+
+bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+
+    return laser_matrix_is_whole(run->checkpoint, m) && run->checkpoint->tensors[m->tensor].coded == NULL &&
+           m->rows * m->cols > m->rows + m->cols;
+}
+
+/* ---- files ---- */
+
+static void path_of(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                    char *path, size_t size)
+{
+    const char *name = run->matrices.matrices[matrix].name;
+
+    snprintf(path, size, "%s/work/cuts/%s/%016" PRIx64 ".safetensors", run->output, cuts->folder,
+             (uint64_t)XXH3_64bits(name, strlen(name)));
+}
+
+static int read_floats(FILE *in, const struct laser_tensor *t, float *x)
+{
+    return fseek(in, (long)t->offset, SEEK_SET) == 0 &&
+           fread(x, 1, (size_t)t->size_bytes, in) == (size_t)t->size_bytes;
+}
+
+static const struct laser_tensor *find(const struct laser_safetensors_header *header, const char *name,
+                                       enum laser_dtype dtype, int64_t elements)
+{
+    for (int64_t i = 0; i < header->n_tensors; ++i)
+        if (strcmp(header->tensors[i].name, name) == 0 && header->tensors[i].dtype == dtype &&
+            header->tensors[i].size_bytes == elements * (int64_t)laser_dtype_size(dtype))
+            return &header->tensors[i];
+    return NULL;
+}
+
+/* The values alone; false: no such file. */
+static bool read_values(const char *path, int64_t n, double *s)
+{
+    struct laser_safetensors_header header;
+    const struct laser_tensor *t;
+    bool good = false;
+    FILE *in;
+
+    if (access(path, R_OK) != 0 || laser_safetensors_read_header(path, &header, NULL, NULL, NULL) != LASER_OK)
+        return false;
+    t = find(&header, "s", LASER_F64, n);
+    in = t != NULL ? fopen(path, "rb") : NULL;
+    if (in != NULL) {
+        good = fseek(in, (long)t->offset, SEEK_SET) == 0 && fread(s, sizeof *s, (size_t)n, in) == (size_t)n;
+        fclose(in);
+    }
+    laser_safetensors_header_free(&header);
+    return good;
+}
+
+static int write_cut(const char *path, const struct laser_whitened_cut *cut, struct laser_error *err)
+{
+    size_t n_left = (size_t)(cut->rows * cut->n), n_right = (size_t)(cut->n * cut->columns);
+    float *left = malloc((n_left + n_right) * sizeof *left + 1), *right = left + n_left;
+    const struct laser_safetensors_item items[] = {
+        {.name = "left", .dtype = LASER_F32, .n_dims = 2, .shape = {cut->rows, cut->n}, .data = left},
+        {.name = "right", .dtype = LASER_F32, .n_dims = 2, .shape = {cut->n, cut->columns}, .data = right},
+        {.name = "s", .dtype = LASER_F64, .n_dims = 1, .shape = {cut->n}, .data = cut->s}};
+    int code;
+
+    if (left == NULL)
+        return laser_error_set(err, LASER_ENOMEM, path, "no memory for %zu numbers", n_left + n_right);
+    for (size_t i = 0; i < n_left; ++i)
+        left[i] = (float)cut->left[i];
+    for (size_t i = 0; i < n_right; ++i)
+        right[i] = (float)cut->right[i];
+    code = laser_safetensors_write(path, items, 3, err);
+    free(left);
+    return code;
+}
+
+/* The file of a matrix that is not cut, so that a later start knows. */
+static int write_left_out(const char *path, int64_t n, struct laser_error *err)
+{
+    double *zero = calloc((size_t)n, sizeof *zero);
+    const struct laser_safetensors_item item = {
+        .name = "left out", .dtype = LASER_F64, .n_dims = 1, .shape = {n}, .data = zero};
+    int code = zero == NULL ? laser_error_set(err, LASER_ENOMEM, path, "no memory")
+                            : laser_safetensors_write(path, &item, 1, err);
+
+    free(zero);
+    return code;
+}
+
+static int read_sides(const char *path, struct laser_whitened_cut *cut, struct laser_error *err)
+{
+    struct laser_safetensors_header header;
+    const struct laser_tensor *left, *right;
+    float *narrow =
+        malloc((size_t)(cut->n * (cut->rows > cut->columns ? cut->rows : cut->columns)) * sizeof *narrow);
+    FILE *in = NULL;
+    int code = laser_safetensors_read_header(path, &header, NULL, NULL, err);
+
+    if (code != LASER_OK) {
+        free(narrow);
+        return code;
+    }
+    left = find(&header, "left", LASER_F32, cut->rows * cut->n);
+    right = find(&header, "right", LASER_F32, cut->n * cut->columns);
+    if (narrow == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, path, "no memory for its factors");
+    else if (left == NULL || right == NULL)
+        code = laser_error_set(err, LASER_EINPUT, path,
+                               "not the cut of a matrix; delete it and it is made again");
+    else if ((in = fopen(path, "rb")) == NULL || !read_floats(in, left, narrow))
+        code = laser_error_set(err, LASER_EIO, path, "cannot read it");
+    for (int64_t i = 0; code == LASER_OK && i < cut->rows * cut->n; ++i)
+        cut->left[i] = narrow[i];
+    if (code == LASER_OK && !read_floats(in, right, narrow))
+        code = laser_error_set(err, LASER_EIO, path, "cannot read it");
+    for (int64_t i = 0; code == LASER_OK && i < cut->n * cut->columns; ++i)
+        cut->right[i] = narrow[i];
+    if (in != NULL)
+        fclose(in);
+    free(narrow);
+    laser_safetensors_header_free(&header);
+    return code;
+}
+
+/* ---- what is there ---- */
+
+/* Rank 0.  Returns whether the file of every usable matrix is there. */
+static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+{
+    char path[4400];
+    bool complete = true;
+
+    for (int64_t i = 0; i < cuts->n_matrices; ++i) {
+        int64_t n = short_side(&run->matrices.matrices[i]);
+
+        if (!laser_mpi_cuts_usable(run, i))
+            continue;
+        path_of(run, cuts, i, path, sizeof path);
+        complete = complete && access(path, R_OK) == 0;
+        if (!read_values(path, n, cuts->s[i])) {
+            free(cuts->s[i]);
+            cuts->s[i] = NULL;
+        }
+    }
+    return complete;
+}
+
+static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
+{
+    cuts->s = calloc((size_t)cuts->n_matrices + 1, sizeof *cuts->s);
+    if (cuts->s == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "compress", "no memory for %" PRId64 " matrices",
+                               cuts->n_matrices);
+    for (int64_t i = 0; i < cuts->n_matrices; ++i) {
+        if (!laser_mpi_cuts_usable(run, i))
+            continue;
+        cuts->s[i] = malloc((size_t)short_side(&run->matrices.matrices[i]) * sizeof **cuts->s);
+        if (cuts->s[i] == NULL)
+            return laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the values of %s",
+                                   run->matrices.matrices[i].name);
+    }
+    return LASER_OK;
+}
+
+/* Rank 0's values on every rank. */
+static void share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+{
+    for (int64_t i = 0; i < cuts->n_matrices; ++i) {
+        int has = cuts->s[i] != NULL;
+
+        MPI_Bcast(&has, 1, MPI_INT, 0, run->world);
+        if (!has) {
+            free(cuts->s[i]);
+            cuts->s[i] = NULL;
+            continue;
+        }
+        MPI_Bcast(cuts->s[i], (int)short_side(&run->matrices.matrices[i]), MPI_DOUBLE, 0, run->world);
+    }
+}
+
+int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_compress_method *method,
+                        uint64_t key, struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
+{
+    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    char text[200], folder[4400];
+    int all = 0, code;
+
+    *cuts = (struct laser_mpi_cuts){.n_matrices = run->matrices.n_matrices};
+    snprintf(text, sizeof text, "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %s", print.content, print.times,
+             key, method->name);
+    snprintf(cuts->folder, sizeof cuts->folder, "%016" PRIx64, (uint64_t)XXH3_64bits(text, strlen(text)));
+    code = allocate(run, cuts, err);
+    if (code == LASER_OK && run->rank == 0) {
+        snprintf(folder, sizeof folder, "%s/work/cuts/%s", run->output, cuts->folder);
+        code = laser_directory_make(folder, err);
+    }
+    code = laser_mpi_agree(run->world, code, err);
+    if (code != LASER_OK) {
+        laser_mpi_cuts_free(cuts);
+        return code;
+    }
+    if (run->rank == 0)
+        all = read_all(run, cuts);
+    MPI_Bcast(&all, 1, MPI_INT, 0, run->world);
+    *complete = all != 0;
+    if (all)
+        share(run, cuts);
+    return LASER_OK;
+}
+
+static void free_values(struct laser_mpi_cuts *cuts)
+{
+    for (int64_t i = 0; cuts->s != NULL && i < cuts->n_matrices; ++i)
+        free(cuts->s[i]);
+    free(cuts->s);
+    cuts->s = NULL;
+}
+
+void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts)
+{
+    free_values(cuts);
+    memset(cuts, 0, sizeof *cuts);
+}
+
+/* ---- making them ---- */
+
+/* A covariance of inputs serves several matrices one after another. */
+struct inputs {
+    int64_t of; /* matrix; -1: none */
+    struct laser_root root;
+};
+
+/* W in the orientation y = W x. */
+static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool transposed, double **out,
+                       struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    double *w = malloc((size_t)(m->rows * m->cols) * sizeof *w), *turned = NULL;
+    int code = w == NULL ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory to take it apart")
+                         : laser_matrix_read(run->checkpoint, m, 0, m->rows, 0, m->cols, w, m->cols, err);
+
+    if (code == LASER_OK && transposed) {
+        turned = malloc((size_t)(m->rows * m->cols) * sizeof *w);
+        if (turned == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory to take it apart");
+        for (int64_t i = 0; code == LASER_OK && i < m->rows; ++i)
+            for (int64_t j = 0; j < m->cols; ++j)
+                turned[j * m->rows + i] = w[i * m->cols + j];
+        free(w);
+        w = turned;
+    }
+    if (code != LASER_OK) {
+        free(w);
+        w = NULL;
+    }
+    *out = w;
+    return code;
+}
+
+static int take_apart(const struct laser_mpi_run *run, const struct laser_compress_method *method,
+                      struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+                      struct laser_whitened_cut *cut, struct laser_error *err)
+{
+    struct laser_mpi_matrix_statistics *m = &statistics->matrices[matrix];
+    struct laser_mpi_matrix_statistics *source = &statistics->matrices[m->input_of];
+    struct laser_root gradients = {0};
+    double *w = NULL;
+    int code = LASER_OK;
+
+    if (method->inputs && inputs->of != m->input_of) {
+        laser_root_free(&inputs->root);
+        inputs->of = -1;
+        code = laser_root_make(source->input, source->columns, source->reached, &inputs->root, err);
+        inputs->of = code == LASER_OK ? m->input_of : -1;
+    }
+    if (code == LASER_OK && method->gradients)
+        code = laser_root_make(m->output, m->rows, m->reached, &gradients, err);
+    if (code == LASER_OK)
+        code = read_matrix(run, matrix, m->transposed, &w, err);
+    if (code == LASER_OK)
+        code = laser_cut_make(w, m->rows, m->columns, method->inputs ? &inputs->root : NULL,
+                              method->gradients ? &gradients : NULL, cut, err);
+    free(w);
+    laser_root_free(&gradients);
+    return code;
+}
+
+/* On the owner. */
+static int make_one(const struct laser_mpi_run *run, const struct laser_compress_method *method,
+                    struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+                    struct laser_mpi_cuts *cuts, bool *made, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut = {0};
+    char path[4400];
+    int code;
+
+    path_of(run, cuts, matrix, path, sizeof path);
+    *made = statistics->matrices[matrix].reached >= LASER_MPI_CUTS_TOKENS;
+    if (!*made)
+        return write_left_out(path, short_side(m), err);
+    code = take_apart(run, method, statistics, matrix, inputs, &cut, err);
+    if (code == LASER_OK) {
+        memcpy(cuts->s[matrix], cut.s, (size_t)cut.n * sizeof *cut.s);
+        code = write_cut(path, &cut, err);
+    } else if (err->where[0] == '\0') {
+        snprintf(err->where, sizeof err->where, "%s", m->name);
+    }
+    laser_cut_free(&cut);
+    return code;
+}
+
+/* The owners' values on every rank. */
+static void share_made(const struct laser_mpi_run *run, const struct laser_mpi_statistics *statistics,
+                       struct laser_mpi_cuts *cuts, unsigned char *made)
+{
+    MPI_Allreduce(MPI_IN_PLACE, made, (int)cuts->n_matrices, MPI_UNSIGNED_CHAR, MPI_MAX, run->world);
+    for (int64_t i = 0; i < cuts->n_matrices; ++i) {
+        if (cuts->s[i] != NULL && made[i]) {
+            MPI_Bcast(cuts->s[i], (int)short_side(&run->matrices.matrices[i]), MPI_DOUBLE,
+                      statistics->matrices[i].owner, run->world);
+            continue;
+        }
+        free(cuts->s[i]);
+        cuts->s[i] = NULL;
+    }
+}
+
+int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
+                        struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
+                        struct laser_error *err)
+{
+    unsigned char *made = calloc((size_t)cuts->n_matrices + 1, 1);
+    struct inputs inputs = {.of = -1};
+    int code = laser_mpi_agree(
+        run->world, made == NULL ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory") : LASER_OK,
+        err);
+
+    /* Values that rank 0 found of an earlier start are made again with the rest. */
+    free_values(cuts);
+    if (code == LASER_OK)
+        code = laser_mpi_agree(run->world, allocate(run, cuts, err), err);
+    laser_mpi_log_phase(run->log, "cuts");
+    for (int64_t i = 0; code == LASER_OK && i < cuts->n_matrices; ++i) {
+        bool one = false;
+
+        if (cuts->s[i] == NULL || statistics->matrices[i].owner != run->rank)
+            continue;
+        if (laser_mpi_signalled())
+            code = laser_mpi_run_asked(1, err);
+        if (code == LASER_OK)
+            code = make_one(run, method, statistics, i, &inputs, cuts, &one, err);
+        made[i] = one;
+    }
+    laser_root_free(&inputs.root);
+    code = laser_mpi_agree(run->world, code, err);
+    laser_mpi_log_phase_end(run->log);
+    if (code == LASER_OK)
+        share_made(run, statistics, cuts, made);
+    free(made);
+    return code;
+}
+
+/* ---- factors ---- */
+
+int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                           int64_t k, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut = {.rows = m->transposed ? m->cols : m->rows,
+                                     .columns = m->transposed ? m->rows : m->cols,
+                                     .n = short_side(m),
+                                     .s = cuts->s[matrix]};
+    size_t n_a = (size_t)(cut.rows * k), n_b = (size_t)(k * cut.columns), size = laser_dtype_size(m->dtype);
+    double *a = malloc((n_a + n_b) * sizeof *a + 1);
+    unsigned char *bytes = malloc((n_a + n_b) * size + 1);
+    char from[4400];
+    int code = LASER_OK;
+
+    cut.left = malloc((size_t)(cut.rows * cut.n) * sizeof *cut.left);
+    cut.right = malloc((size_t)(cut.n * cut.columns) * sizeof *cut.right);
+    if (a == NULL || bytes == NULL || cut.left == NULL || cut.right == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
+    if (code == LASER_OK) {
+        path_of(run, cuts, matrix, from, sizeof from);
+        code = read_sides(from, &cut, err);
+    }
+    if (code == LASER_OK) {
+        const struct laser_safetensors_item items[] = {
+            {.name = "a", .dtype = m->dtype, .n_dims = 2, .shape = {cut.rows, k}, .data = bytes},
+            {.name = "b",
+             .dtype = m->dtype,
+             .n_dims = 2,
+             .shape = {k, cut.columns},
+             .data = bytes + n_a * size}};
+
+        laser_cut_factors(&cut, k, a, a + n_a);
+        laser_dtype_from_f64(m->dtype, a, (int64_t)n_a, bytes);
+        laser_dtype_from_f64(m->dtype, a + n_a, (int64_t)n_b, bytes + n_a * size);
+        code = laser_safetensors_write(path, items, 2, err);
+    }
+    free(a);
+    free(bytes);
+    free(cut.left);
+    free(cut.right);
+    return code;
+}

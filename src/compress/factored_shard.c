@@ -1,0 +1,358 @@
+/* The bytes of one shard: factors in place of weights, or the product of factors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "checkpoint/writer_files.h"
+#include "compress/factored_parts.h"
+#include "linalg/lapack.h"
+
+#define PIECE_BYTES (INT64_C(4) << 20)
+
+/* One tensor of the shard as it will be. */
+struct entry {
+    const struct laser_tensor *from;
+    const struct laser_factor_pair *pair;
+    char which; /* of a pair: 'a' or 'b'; 0: as it is */
+    char name[2100];
+    enum laser_dtype dtype;
+    int n_dims;
+    int64_t shape[LASER_MAX_DIMS];
+    int64_t elements, order;
+};
+
+static void add_entry(struct entry *list, int64_t *n, const struct laser_tensor *t, enum laser_dtype dtype,
+                      int n_dims, const int64_t *shape)
+{
+    struct entry *e = &list[*n];
+
+    e->from = t;
+    e->dtype = dtype;
+    e->n_dims = n_dims;
+    e->elements = 1;
+    e->order = (*n)++;
+    for (int d = 0; d < n_dims; ++d) {
+        e->shape[d] = shape[d];
+        e->elements *= shape[d];
+    }
+}
+
+static void add_pair(const struct laser_factored *w, struct entry *list, int64_t *n,
+                     const struct laser_tensor *t, const struct laser_factor_pair *pair)
+{
+    int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed], k = pair->rank;
+    enum laser_dtype dtype = w->dtype == LASER_DTYPE_COUNT ? t->dtype : w->dtype;
+    char module[2048] = "";
+
+    laser_factored_module(t->name, module, sizeof module);
+    for (int which = 'a'; which <= 'b'; ++which) {
+        struct entry *e = &list[*n];
+        add_entry(list, n, t, dtype, 2,
+                  which == 'a' ? (const int64_t[]){rows, k} : (const int64_t[]){k, columns});
+        e->pair = pair;
+        e->which = (char)which;
+        snprintf(e->name, sizeof e->name, "%s.%cLinear.weight", module, which - 'a' + 'A');
+    }
+}
+
+/* Elements of larger types first, so that all stay aligned; otherwise as they were. */
+static int by_place(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    size_t p = laser_dtype_size(x->dtype), q = laser_dtype_size(y->dtype);
+
+    if (p != q)
+        return p > q ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct laser_tensor *x = *(const struct laser_tensor *const *)a,
+                              *y = *(const struct laser_tensor *const *)b;
+
+    return x->offset != y->offset ? (x->offset < y->offset ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+static struct entry *list_entries(const struct laser_factored *w, int shard, int64_t *n)
+{
+    const struct laser_checkpoint *c = w->writer->c;
+    const struct laser_tensor **order = malloc(((size_t)c->n_tensors + 1) * sizeof *order);
+    int64_t count = 0;
+    struct entry *list;
+
+    *n = 0;
+    for (int64_t t = 0; order != NULL && t < c->n_tensors; ++t)
+        if (c->tensors[t].file == shard)
+            order[count++] = &c->tensors[t];
+    list = calloc(2 * (size_t)count + 1, sizeof *list);
+    if (order == NULL || list == NULL) {
+        free(order);
+        free(list);
+        return NULL;
+    }
+    qsort(order, (size_t)count, sizeof *order, by_offset);
+    for (int64_t i = 0; i < count; ++i) {
+        const struct laser_tensor *t = order[i];
+        const struct laser_factor_pair *pair = laser_factored_pair(w, t);
+        if (pair != NULL) {
+            add_pair(w, list, n, t, pair);
+            continue;
+        }
+        add_entry(list, n, t, t->dtype, t->n_dims, t->shape);
+        snprintf(list[*n - 1].name, sizeof list->name, "%s", t->name);
+        if (w->bias_of[t - c->tensors] >= 0) /* "x.bias" belongs to the second factor */
+            snprintf(list[*n - 1].name, sizeof list->name, "%.*s.ALinear.bias",
+                     (int)(strlen(t->name) - strlen(".bias")), t->name);
+    }
+    free(order);
+    qsort(list, (size_t)*n, sizeof *list, by_place);
+    return list;
+}
+
+static json_t *describe(const struct entry *e, int64_t *at)
+{
+    json_t *dims = json_array();
+    int64_t size = e->elements * (int64_t)laser_dtype_size(e->dtype), from = *at;
+
+    for (int d = 0; d < e->n_dims; ++d)
+        json_array_append_new(dims, json_integer(e->shape[d]));
+    *at += size;
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", laser_dtype_name(e->dtype), "shape", dims,
+                     "data_offsets", (json_int_t)from, (json_int_t)*at);
+}
+
+static int make_header(const struct laser_factored *w, const struct entry *list, int64_t n, const char *file,
+                       json_t *weight_map, char **text, int64_t *header_bytes, int64_t *data_bytes,
+                       struct laser_error *err)
+{
+    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    int bad = header == NULL;
+
+    (void)w;
+    *data_bytes = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        bad |= json_object_set_new(header, list[i].name, describe(&list[i], data_bytes));
+        if (weight_map != NULL)
+            bad |= json_object_set_new(weight_map, list[i].name, json_string(file));
+    }
+    bad |= !bad && laser_safetensors_header_text(header, text, header_bytes) != LASER_OK;
+    json_decref(header);
+    return bad ? laser_error_set(err, LASER_ENOMEM, file, "no memory for its header") : LASER_OK;
+}
+
+int laser_factored_header(const struct laser_factored *w, int shard, json_t *weight_map, int64_t *parameters,
+                          char **text, int64_t *header_bytes, int64_t *data_bytes, struct laser_error *err)
+{
+    const char *file = w->writer->c->files[shard].name;
+    int64_t n;
+    struct entry *list = list_entries(w, shard, &n);
+    int code;
+
+    if (list == NULL)
+        return laser_error_set(err, LASER_ENOMEM, file, "no memory for its header");
+    code = make_header(w, list, n, file, weight_map, text, header_bytes, data_bytes, err);
+    for (int64_t i = 0; parameters != NULL && i < n; ++i)
+        *parameters += list[i].elements;
+    free(list);
+    return code;
+}
+
+/* An open file of factors. */
+struct factor_file {
+    const char *path;
+    int fd;
+    struct laser_safetensors_header header;
+    const struct laser_tensor *a, *b;
+};
+
+static void close_factors(struct factor_file *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    laser_safetensors_header_free(&f->header);
+}
+
+static bool is_factor(const struct laser_tensor *t, const char *name, int64_t rows, int64_t columns)
+{
+    return strcmp(t->name, name) == 0 && t->n_dims == 2 && t->shape[0] == rows && t->shape[1] == columns &&
+           laser_dtype_is_float(t->dtype);
+}
+
+static int open_factors(const struct laser_factor_pair *pair, const struct laser_tensor *t,
+                        struct factor_file *f, struct laser_error *err)
+{
+    int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed];
+    int code;
+
+    *f = (struct factor_file){.path = pair->path, .fd = -1};
+    code = laser_safetensors_read_header(pair->path, &f->header, NULL, NULL, err);
+    if (code != LASER_OK)
+        return code;
+    for (int64_t i = 0; i < f->header.n_tensors; ++i) {
+        if (is_factor(&f->header.tensors[i], "a", rows, pair->rank))
+            f->a = &f->header.tensors[i];
+        if (is_factor(&f->header.tensors[i], "b", pair->rank, columns))
+            f->b = &f->header.tensors[i];
+    }
+    if (f->a == NULL || f->b == NULL)
+        code = laser_error_set(err, LASER_EINPUT, pair->path,
+                               "does not hold the factors a [%" PRId64 ", %" PRId64 "] and b [%" PRId64
+                               ", %" PRId64 "] of %s",
+                               rows, pair->rank, pair->rank, columns, t->name);
+    else if ((f->fd = open(pair->path, O_RDONLY | O_CLOEXEC)) < 0)
+        code = laser_error_set(err, LASER_EIO, pair->path, "cannot open: %s", strerror(errno));
+    if (code != LASER_OK)
+        close_factors(f);
+    return code;
+}
+
+/* Elements first ... first + n - 1 of a factor, widened. */
+static int read_factor(const struct factor_file *f, const struct laser_tensor *t, int64_t first, int64_t n,
+                       void *raw, double *x, struct laser_error *err)
+{
+    int64_t size = (int64_t)laser_dtype_size(t->dtype);
+    int code = laser_io_read_at(f->fd, f->path, t->offset + first * size, n * size, raw, err);
+
+    if (code == LASER_OK)
+        laser_dtype_to_f64(t->dtype, raw, n, x);
+    return code;
+}
+
+static int put_factor(const struct entry *e, unsigned char *piece, struct laser_io_output *out,
+                      struct laser_error *err)
+{
+    int64_t step = PIECE_BYTES / 3 / 8 / 8 * 8, size = (int64_t)laser_dtype_size(e->dtype);
+    double *x = (double *)(void *)piece;
+    unsigned char *raw = piece + step * 8, *rounded = raw + step * 8;
+    struct factor_file f;
+    int code = open_factors(e->pair, e->from, &f, err);
+
+    if (code != LASER_OK)
+        return code;
+    for (int64_t at = 0; code == LASER_OK && at < e->elements; at += step) {
+        int64_t n = e->elements - at < step ? e->elements - at : step;
+        code = read_factor(&f, e->which == 'a' ? f.a : f.b, at, n, raw, x, err);
+        if (code == LASER_OK && !laser_dtype_from_f64(e->dtype, x, n, rounded))
+            code = laser_error_set(err, LASER_EINTERNAL, e->name, "factors of type %s",
+                                   laser_dtype_name(e->dtype));
+        if (code == LASER_OK)
+            code = laser_io_output_write(out, rounded, n * size, err);
+    }
+    close_factors(&f);
+    return code;
+}
+
+static int put_copy(const struct laser_factored *w, const struct laser_tensor *t, unsigned char *piece,
+                    struct laser_io_output *out, struct laser_error *err)
+{
+    int code = LASER_OK;
+
+    for (int64_t at = 0; code == LASER_OK && at < t->size_bytes; at += PIECE_BYTES) {
+        int64_t n = t->size_bytes - at < PIECE_BYTES ? t->size_bytes - at : PIECE_BYTES;
+        code = laser_checkpoint_read(w->writer->c, t, at, n, piece, err);
+        if (code == LASER_OK)
+            code = laser_io_output_write(out, piece, n, err);
+    }
+    return code;
+}
+
+int laser_factored_put_shard(const struct laser_factored *w, const struct laser_writer_file *f,
+                             struct laser_io_output *out, struct laser_error *err)
+{
+    unsigned char *piece = aligned_alloc(64, PIECE_BYTES);
+    int64_t n, header_bytes, data_bytes;
+    struct entry *list = list_entries(w, f->shard, &n);
+    char *text = NULL;
+    int code = piece == NULL || list == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, f->name, "no memory")
+                   : make_header(w, list, n, f->name, NULL, &text, &header_bytes, &data_bytes, err);
+
+    if (code == LASER_OK)
+        code = laser_io_output_write(out, text, header_bytes, err);
+    for (int64_t i = 0; code == LASER_OK && i < n; ++i)
+        code = list[i].which != 0 ? put_factor(&list[i], piece, out, err)
+                                  : put_copy(w, list[i].from, piece, out, err);
+    free(text);
+    free(list);
+    free(piece);
+    return code;
+}
+
+/* Rows first ... first + count - 1 of the stored matrix: A B, or (A B)^T.  a [rows, k], b [k, columns]. */
+static void multiply(const struct laser_factor_pair *pair, int64_t rows, int64_t columns, int64_t first,
+                     int64_t count, const double *a, const double *b, double *c)
+{
+    const double one = 1, zero = 0;
+    int k = (int)pair->rank, m = (int)count, width = (int)(pair->transposed ? rows : columns),
+        n = (int)columns;
+
+    if (pair->transposed) /* c [count, rows] = b[:, first ..]^T a^T */
+        dgemm_("T", "T", &width, &m, &k, &one, a, &k, b + first, &n, &zero, c, &width);
+    else
+        dgemm_("N", "N", &width, &m, &k, &one, b, &n, a + first * k, &k, &zero, c, &width);
+}
+
+/* The product of a pair over the bytes of its weight, which stand at `position`. */
+static int put_product(const struct laser_factor_pair *pair, const struct laser_tensor *t, int64_t position,
+                       struct laser_io_output *out, struct laser_error *err)
+{
+    int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed], k = pair->rank;
+    int64_t width = t->shape[1], size = (int64_t)laser_dtype_size(t->dtype),
+            step = PIECE_BYTES / 8 / width > 0 ? PIECE_BYTES / 8 / width : 1;
+    double *a = malloc((size_t)(rows * k) * sizeof *a), *b = malloc((size_t)(columns * k) * sizeof *b),
+           *c = malloc((size_t)(step * width) * sizeof *c);
+    void *raw = malloc((size_t)((rows > columns ? rows : columns) * k) * sizeof *a),
+         *rounded = malloc((size_t)(step * width * size));
+    struct factor_file f = {.fd = -1};
+    int code = a == NULL || b == NULL || c == NULL || raw == NULL || rounded == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, t->name, "no memory for its factors")
+                   : LASER_OK;
+
+    if (code == LASER_OK && (rows > INT_MAX || columns > INT_MAX))
+        code = laser_error_set(err, LASER_EINTERNAL, t->name, "a side beyond LAPACK's int");
+    if (code == LASER_OK && (code = open_factors(pair, t, &f, err)) == LASER_OK) {
+        code = read_factor(&f, f.a, 0, rows * k, raw, a, err);
+        if (code == LASER_OK)
+            code = read_factor(&f, f.b, 0, columns * k, raw, b, err);
+        for (int64_t row = 0; code == LASER_OK && row < t->shape[0]; row += step) {
+            int64_t count = t->shape[0] - row < step ? t->shape[0] - row : step;
+            multiply(pair, rows, columns, row, count, a, b, c);
+            laser_dtype_from_f64(t->dtype, c, count * width, rounded);
+            code = laser_io_output_write_at(out, position + row * width * size, rounded, count * width * size,
+                                            err);
+        }
+        close_factors(&f);
+    }
+    free(a);
+    free(b);
+    free(c);
+    free(raw);
+    free(rounded);
+    return code;
+}
+
+int laser_factored_put_dense_shard(const struct laser_factored *w, const struct laser_writer_file *f,
+                                   struct laser_io_output *out, struct laser_error *err)
+{
+    const struct laser_checkpoint *c = w->writer->c;
+    char *header = NULL;
+    int64_t length = 0;
+    int code = laser_writer_make_header(c, f->shard, &header, &length, err);
+
+    free(header);
+    if (code == LASER_OK)
+        code = laser_writer_put_shard(w->writer, f, out, err);
+    for (int64_t i = 0; code == LASER_OK && i < c->n_tensors; ++i) {
+        const struct laser_tensor *t = &c->tensors[i];
+        const struct laser_factor_pair *pair = laser_factored_pair(w, t);
+        if (t->file == f->shard && pair != NULL)
+            code = put_product(pair, t, length + t->offset - c->files[f->shard].data_start, out, err);
+    }
+    return code;
+}

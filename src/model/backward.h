@@ -1,0 +1,89 @@
+/* Inside of src/model: the backward pass of one batch, and what its parts share. */
+#ifndef LASER_MODEL_BACKWARD_H
+#define LASER_MODEL_BACKWARD_H
+
+#include "model/internal.h"
+
+struct laser_model_gradient {
+    const struct laser_model *model;
+    int64_t max_tokens, bytes;
+    void *memory;
+    float *states;  /* [L + 1, N, H] before each layer, and after the last */
+    float *delta;   /* [N, H] the gradient at the hidden states, the same on every shard */
+    float *middle;  /* [N, H] hidden states between attention and MLP */
+    float *block;   /* [N, H] what a post norm normed, or the gradient there */
+    float *normed;  /* [N, H] the gradient at the input of a block; where there are experts, behind the n rows
+                       of the batch the gradients at the routing weights [n, per token] and at the gate of the
+                       shared expert [n]: all of it goes through one sum */
+    float *heads;   /* [N, heads D] the gradient at the output of the attention */
+    float *softmax; /* [N, heads, 2] */
+    float *unnormed;  /* [N, (heads + kv_heads) D], where these have a norm */
+    float *up;        /* [N, columns or 2 columns] before the activation, then the gradient there */
+    float *activated; /* [N, columns], then the gradient there */
+    float *largest;   /* [N] logit of this shard */
+    int64_t *rows;    /* [N] of the batch: those with a target, those of an expert */
+    float *gathered, *gathered_delta; /* [N, H], of an expert */
+    struct laser_turning turning;
+};
+
+/* One pass. */
+struct laser_backward {
+    const struct laser_model *model;
+    struct laser_model_workspace *ws;
+    struct laser_model_gradient *gradient;
+    const struct laser_model_batch *batch;
+    int64_t n;
+    const struct laser_model_gradient_sink *sink;
+    struct laser_error *err;
+};
+
+/* Which side of a weight the shards share out. */
+enum laser_shared_side { LASER_SPLIT_NONE, LASER_SPLIT_OUTPUTS, LASER_SPLIT_INPUTS };
+
+/* gradient.c: hands the weights of a part to the sink. */
+int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
+                          enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
+                          const float *delta, int64_t delta_stride, const int64_t *token_rows);
+
+/* dx[n, width] (+)= dy W, where the shard may have no part. */
+void laser_backward_project(const struct laser_backward *b, const struct laser_part *part, int64_t n,
+                            const float *dy, int64_t dy_stride, int64_t width, float *dx,
+                            enum laser_output output);
+
+/* dx (+)= the gradient at x of laser_model_norm; dx may be dy or x where nothing is added. */
+void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
+                         const float *x, const float *dy, float *dx, bool add);
+
+/* layer_backward.c: gradient->delta after a layer becomes that before it. */
+int laser_backward_layer(const struct laser_backward *b, int64_t layer);
+
+/* attention_backward.c: after laser_model_heads; dx = the shard's part of the gradient at x, the input of the
+ * block, from delta at its output. */
+int laser_backward_attention(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                             const float *delta, float *dx);
+
+/* mlp_backward.c: fills gradient->up and gradient->activated from n rows. */
+void laser_backward_mlp_up(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n,
+                           const float *x);
+
+/* The gradient at the output of the activation, in gradient->activated, becomes that before it, in
+ * gradient->up. */
+void laser_backward_activation(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n);
+
+/* The MLP after laser_backward_mlp_up, as laser_backward_attention. */
+int laser_backward_mlp(const struct laser_backward *b, const struct laser_mlp *mlp, const float *x,
+                       const float *delta, float *dx);
+
+/* moe_backward.c: the same for experts; fills also what stands behind gradient->normed, into which it goes.
+ */
+int laser_backward_experts(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                           const float *delta);
+
+/* After the sum over the shards: adds what goes through the routers. */
+int laser_backward_routers(const struct laser_backward *b, const struct laser_layer *layer, const float *x);
+
+/* head_backward.c: losses, and gradient->delta after the last layer. */
+int laser_backward_head(const struct laser_backward *b, const float *hidden, const int32_t *targets,
+                        const float *weights, double *nll);
+
+#endif

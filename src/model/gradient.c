@@ -1,0 +1,300 @@
+#include "model/gradient.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/norm.h"
+#include "model/backward.h"
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Takes count elements off the block; the first pass, with base NULL, only measures. */
+static void *take(unsigned char *base, int64_t *used, int64_t count, size_t size)
+{
+    unsigned char *at = base ? base + *used : NULL;
+
+    *used += (count * (int64_t)size + 63) / 64 * 64;
+    return at;
+}
+
+/* What the sizes depend on. */
+struct sizes {
+    int64_t tokens, columns, up, packed, scratch;
+};
+
+static void count_part(struct sizes *s, const struct laser_part *part)
+{
+    struct laser_linear linear = {.out = part->out,
+                                  .in = part->in,
+                                  .precision = part->precision,
+                                  .stored = part->stored,
+                                  .packed_as =
+                                      part->precision == LASER_BFLOAT16 ? LASER_STORED_BF16 : part->stored};
+    int64_t turned = part->out < 32 ? 32 : part->out < LASER_TURNED ? part->out : LASER_TURNED;
+    struct laser_linear longer = linear;
+
+    if (!laser_part_present(part))
+        return;
+    longer.in = larger(part->in, part->out);
+    s->packed = larger(s->packed, larger(laser_linear_transposed_size(&linear, turned),
+                                         laser_linear_transposed_size(&longer, 32)));
+    s->scratch = larger(s->scratch, laser_linear_scratch_size(&linear, s->tokens));
+    linear.in = LASER_TURNED;
+    linear.packed_as = linear.precision == LASER_BFLOAT16 ? LASER_STORED_BF16 : LASER_STORED_F32;
+    s->scratch = larger(s->scratch, laser_linear_scratch_size(&linear, s->tokens));
+}
+
+static void count_mlp(struct sizes *s, const struct laser_mlp *mlp)
+{
+    count_part(s, &mlp->up);
+    count_part(s, &mlp->down);
+    s->columns = larger(s->columns, mlp->columns);
+    s->up = larger(s->up, mlp->up.out);
+}
+
+static void count_layer(struct sizes *s, const struct laser_model *m, const struct laser_layer *layer)
+{
+    count_part(s, &layer->qkv);
+    count_part(s, &layer->o);
+    count_mlp(s, &layer->mlp);
+    count_mlp(s, &layer->shared);
+    count_part(s, &layer->router);
+    count_part(s, &layer->shared_router);
+    for (int64_t e = 0; layer->experts && e < m->arch.moe.experts; e++)
+        count_mlp(s, &layer->experts[e]);
+}
+
+static struct sizes measure(const struct laser_model *m, int64_t max_tokens)
+{
+    const struct laser_part *output = m->output;
+    struct laser_linear linear = {.out = output->out,
+                                  .in = output->in,
+                                  .precision = output->precision,
+                                  .packed_as = output->precision == LASER_BFLOAT16 ? LASER_STORED_BF16
+                                                                                   : output->stored};
+    struct laser_head head = {.linear = &linear, .size = m->vocabulary.count, .scale = 1};
+    struct laser_attention attention = {.batch = 1,
+                                        .queries = max_tokens,
+                                        .keys = max_tokens,
+                                        .heads = (int)m->heads.count,
+                                        .head_dim = (int)m->arch.head_size,
+                                        .kv_of_head = m->kv_of_head};
+    struct sizes s = {.tokens = max_tokens, .columns = 1, .up = 1, .packed = 64, .scratch = 64};
+
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        count_layer(&s, m, &m->layers[i]);
+    count_part(&s, &m->head_dense);
+    s.scratch = larger(s.scratch, laser_attention_backward_scratch_size(&attention));
+    if (m->vocabulary.count > 0)
+        s.scratch = larger(s.scratch, laser_head_backward_scratch_size(&head, max_tokens));
+    s.scratch = (s.scratch + 63) / 64 * 64;
+    return s;
+}
+
+static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned char *base)
+{
+    const struct laser_model *m = g->model;
+    const struct laser_arch *a = &m->arch;
+    int64_t n = g->max_tokens, h = a->hidden, d = a->head_size, used = 0;
+    bool sparse = a->moe.experts > 0;
+
+    g->states = take(base, &used, (a->layers + 1) * n * h, sizeof(float));
+    g->delta = take(base, &used, n * h, sizeof(float));
+    g->middle = take(base, &used, n * h, sizeof(float));
+    g->block = take(base, &used, n * h, sizeof(float));
+    g->normed = take(base, &used, n * (h + (sparse ? a->moe.per_token + 1 : 0)), sizeof(float));
+    g->heads = take(base, &used, n * m->heads.count * d, sizeof(float));
+    g->softmax = take(base, &used, n * m->heads.count * 2, sizeof(float));
+    if (a->qk_norm)
+        g->unnormed = take(base, &used, n * (m->heads.count + m->kv_heads.count) * d, sizeof(float));
+    g->up = take(base, &used, n * s->up, sizeof(float));
+    g->activated = take(base, &used, n * s->columns, sizeof(float));
+    g->largest = take(base, &used, n, sizeof(float));
+    g->rows = take(base, &used, n, sizeof(int64_t));
+    if (sparse) {
+        g->gathered = take(base, &used, n * h, sizeof(float));
+        g->gathered_delta = take(base, &used, n * h, sizeof(float));
+    }
+    g->turning.packed_bytes = s->packed;
+    g->turning.packed = take(base, &used, s->packed, 1);
+    g->bytes = used;
+}
+
+int64_t laser_model_gradient_bytes(const struct laser_model *model, int64_t max_tokens)
+{
+    struct laser_model_gradient g = {.model = model, .max_tokens = max_tokens};
+    struct sizes s = measure(model, max_tokens);
+
+    cut(&g, &s, NULL);
+    return g.bytes + s.scratch;
+}
+
+int laser_model_gradient_create(const struct laser_model *model, int64_t max_tokens,
+                                struct laser_model_gradient **gradient, struct laser_error *err)
+{
+    struct laser_model_gradient *g;
+    struct sizes s;
+    int result;
+
+    *gradient = NULL;
+    if (max_tokens < 1 || max_tokens > INT64_C(1) << 26)
+        return laser_error_set(err, LASER_EUSAGE, NULL, "a batch of %lld tokens", (long long)max_tokens);
+    if (model->splits)
+        return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
+                               "its weights are stored as products of two; gradients are taken of dense weights only");
+    g = calloc(1, sizeof *g);
+    if (!g)
+        return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");
+    g->model = model;
+    g->max_tokens = max_tokens;
+    s = measure(model, max_tokens);
+    cut(g, &s, NULL);
+    g->memory = aligned_alloc(64, (size_t)g->bytes);
+    result = g->memory ? laser_scratch_reserve(&g->turning.scratch, s.scratch, err)
+                       : laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %.1f MB of hidden states",
+                                         (double)g->bytes / 1e6);
+    if (result != LASER_OK) {
+        laser_model_gradient_free(g);
+        return result;
+    }
+    cut(g, &s, g->memory);
+    *gradient = g;
+    return LASER_OK;
+}
+
+void laser_model_gradient_free(struct laser_model_gradient *g)
+{
+    if (!g)
+        return;
+    laser_scratch_free(&g->turning.scratch);
+    free(g->memory);
+    free(g);
+}
+
+int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
+                          enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
+                          const float *delta, int64_t delta_stride, const int64_t *token_rows)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_bound_piece *piece = m->pieces + part->first_piece;
+    const struct laser_model_rows *rows = m->piece_rows + part->first_piece;
+    bool shared_out = m->group.count > 1;
+    int result = LASER_OK;
+
+    for (int64_t i = 0, j; b->sink && b->sink->linear && i < part->pieces && result == LASER_OK; i = j) {
+        struct laser_model_linear_site site = {.tensor = piece[i].tensor,
+                                               .origin = piece[i].origin,
+                                               .layer = piece[i].layer,
+                                               .rows = piece[i].rows,
+                                               .columns = piece[i].columns,
+                                               .first_row = rows[i].first,
+                                               .first_column = piece[i].first_column,
+                                               .column_count = piece[i].column_count,
+                                               .piece = rows + i,
+                                               .outputs_split = shared_out && split == LASER_SPLIT_OUTPUTS,
+                                               .inputs_split = shared_out && split == LASER_SPLIT_INPUTS,
+                                               .transposed = piece[i].transposed};
+
+        for (j = i; j < part->pieces && piece[j].tensor == site.tensor && piece[j].origin == site.origin; j++)
+            site.row_count += rows[j].count;
+        site.pieces = j - i;
+        result =
+            b->sink->linear(b->sink->context, &site, n, x, x_stride, delta, delta_stride, token_rows, b->err);
+        delta += site.row_count;
+    }
+    return result;
+}
+
+void laser_backward_project(const struct laser_backward *b, const struct laser_part *part, int64_t n,
+                            const float *dy, int64_t dy_stride, int64_t width, float *dx,
+                            enum laser_output output)
+{
+    if (laser_part_present(part))
+        laser_part_apply_backward(part, n, dy, dy_stride, dx, width, output, &b->gradient->turning);
+    else if (output == LASER_STORE)
+        memset(dx, 0, (size_t)(n * width) * sizeof *dx);
+}
+
+void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
+                         const float *x, const float *dy, float *dx, bool add)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t h = a->hidden;
+
+    if (a->norm == LASER_NORM_RMS)
+        laser_rmsnorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, a->norm_plus_one, dy, h,
+                               dx, h, add);
+    else
+        laser_layernorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, dy, h, dx, h, add);
+}
+
+static bool is_finite(const float *x, int64_t n)
+{
+    float sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i] * 0; /* 0, or a NaN that stays */
+    return sum == 0;
+}
+
+/* The hidden states before each layer, and after the last. */
+static int run_forward(const struct laser_backward *b, const int32_t *tokens)
+{
+    const struct laser_model *m = b->model;
+    int64_t size = b->n * m->arch.hidden;
+    float *states = b->gradient->states;
+    int result = laser_model_embed(m, b->ws, tokens, b->batch, states, b->err);
+
+    for (int64_t i = 0; i < m->arch.layers && result == LASER_OK; i++, states += size) {
+        memcpy(states + size, states, (size_t)size * sizeof *states);
+        result = laser_model_layers(m, b->ws, i, i + 1, b->batch, states + size, b->err);
+    }
+    return result;
+}
+
+static int run_backward(const struct laser_backward *b)
+{
+    const struct laser_model *m = b->model;
+    int result = LASER_OK;
+
+    b->ws->softmax = b->gradient->softmax;
+    b->ws->unnormed = b->gradient->unnormed;
+    for (int64_t i = m->arch.layers - 1; i >= 0 && result == LASER_OK; i--) {
+        result = laser_backward_layer(b, i);
+        if (result == LASER_OK && !is_finite(b->gradient->delta, b->n * m->arch.hidden))
+            result = laser_error_set(b->err, LASER_ENUMERIC, m->checkpoint->model,
+                                     "the gradient before layer %lld is not finite", (long long)i);
+    }
+    b->ws->softmax = NULL;
+    b->ws->unnormed = NULL;
+    return result;
+}
+
+int laser_model_gradient_run(const struct laser_model *model, struct laser_model_workspace *workspace,
+                             struct laser_model_gradient *gradient, const int32_t *tokens,
+                             const struct laser_model_batch *batch, const int32_t *targets,
+                             const float *weights, double *nll, const struct laser_model_gradient_sink *sink,
+                             struct laser_error *err)
+{
+    const struct laser_backward b = {model, workspace, gradient, batch, laser_model_batch_tokens(batch),
+                                     sink,  err};
+    int result;
+
+    if (batch->cache || batch->parents || b.n > gradient->max_tokens)
+        return laser_error_set(err, LASER_EINTERNAL, NULL,
+                               "a gradient of %lld tokens, prepared for %lld without cache and parents",
+                               (long long)b.n, (long long)gradient->max_tokens);
+    result = run_forward(&b, tokens);
+    if (result == LASER_OK)
+        result = laser_backward_head(&b, gradient->states + model->arch.layers * b.n * model->arch.hidden,
+                                     targets, weights, nll);
+    if (result == LASER_OK && !is_finite(gradient->delta, b.n * model->arch.hidden))
+        result =
+            laser_error_set(err, LASER_ENUMERIC, model->checkpoint->model,
+                            "the gradient after layer %lld is not finite", (long long)model->arch.layers - 1);
+    return result == LASER_OK ? run_backward(&b) : result;
+}

@@ -1,0 +1,134 @@
+/* Losses and the gradient after the last layer.  Only rows with a target take part, put together. */
+#include <math.h>
+#include <string.h>
+
+#include "model/backward.h"
+
+/* Fills gradient->rows, ws->targets and ws->sum, the hidden states of these rows; their number, or -1. */
+static int64_t gather(const struct laser_backward *b, const float *hidden, const int32_t *targets,
+                      double *nll)
+{
+    int64_t h = b->model->arch.hidden, count = 0;
+
+    for (int64_t i = 0; i < b->n; i++) {
+        nll[i] = 0;
+        if (targets[i] >= b->model->arch.vocabulary) {
+            laser_error_set(b->err, LASER_EINPUT, b->model->checkpoint->model,
+                            "token id %ld: the vocabulary has %lld", (long)targets[i],
+                            (long long)b->model->arch.vocabulary);
+            return -1;
+        }
+        if (targets[i] < 0)
+            continue;
+        memcpy(b->ws->sum + count * h, hidden + i * h, (size_t)h * sizeof *hidden);
+        b->ws->targets[count] = targets[i];
+        b->gradient->rows[count++] = i;
+    }
+    return count;
+}
+
+/* This shard's part of the gradient at the normed states, in gradient->middle; *scale: of the loss. */
+static void weigh(const struct laser_backward *b, int64_t count, const float *weights)
+{
+    const struct laser_model *m = b->model;
+    int64_t h = m->arch.hidden;
+    float *row = b->gradient->block;
+
+    for (int64_t i = 0; i < count; i++) {
+        const struct laser_head_token *token = &b->ws->tokens[i];
+        int64_t target = b->ws->targets[i] - m->vocabulary.first;
+        double weight = weights ? (double)weights[b->gradient->rows[i]] : 1;
+        double own = (double)b->gradient->largest[i], cap = m->arch.final_softcap;
+        float factor = (float)(isinf(own) ? 0 : weight * exp(own - (double)token->largest) / token->sum);
+        float *sums = b->gradient->middle + i * h;
+
+        for (int64_t j = 0; j < h; j++)
+            sums[j] *= factor;
+        if (target < 0 || target >= m->vocabulary.count)
+            continue;
+        if (cap > 0)
+            weight *= 1 - (double)token->target / cap * ((double)token->target / cap);
+        laser_linear_row(&m->output->linear, target, row);
+        for (int64_t j = 0; j < h; j++)
+            sums[j] -= (float)weight * row[j];
+    }
+}
+
+static int losses(const struct laser_backward *b, int64_t count, double *nll)
+{
+    int64_t bad = -1;
+
+    for (int64_t i = 0; i < count; i++) {
+        int64_t row = b->gradient->rows[i];
+
+        nll[row] = laser_head_nll_nats(&b->ws->tokens[i]);
+        if (bad < 0 && !isfinite(nll[row]))
+            bad = row;
+    }
+    if (bad >= 0)
+        return laser_error_set(b->err, LASER_ENUMERIC, b->model->checkpoint->model,
+                               "the loss of row %lld is not finite", (long long)bad);
+    return LASER_OK;
+}
+
+/* gradient->middle, at the input of the head, becomes that at the hidden states ws->sum. */
+static void back_finish(const struct laser_backward *b, int64_t count)
+{
+    const struct laser_model *m = b->model;
+    struct laser_model_gradient *g = b->gradient;
+    float *normed = b->ws->normed;
+    int64_t h = m->arch.hidden;
+
+    if (!laser_part_present(&m->head_dense)) {
+        laser_backward_norm(b, &m->final_norm, count, b->ws->sum, g->middle, g->middle, false);
+        return;
+    }
+    laser_linear_apply(&m->head_dense.linear, count, b->ws->sum, h, g->block, h, LASER_STORE,
+                       &g->turning.scratch);
+    memcpy(normed, g->block, (size_t)(count * h) * sizeof *normed);
+    laser_activation_apply(LASER_ACT_GELU, count, h, normed, h);
+    laser_backward_norm(b, &m->head_norm, count, normed, g->middle, g->middle, false);
+    laser_activation_backward(LASER_ACT_GELU, count, h, g->block, h, g->middle, h);
+    laser_part_apply_backward(&m->head_dense, count, g->block, h, g->middle, h, LASER_STORE, &g->turning);
+}
+
+int laser_backward_head(const struct laser_backward *b, const float *hidden, const int32_t *targets,
+                        const float *weights, double *nll)
+{
+    const struct laser_model *m = b->model;
+    struct laser_model_gradient *g = b->gradient;
+    struct laser_head head = laser_model_head(m);
+    int64_t h = m->arch.hidden, count = gather(b, hidden, targets, nll);
+    int result;
+
+    if (count < 0)
+        return LASER_EINPUT;
+    memset(g->delta, 0, (size_t)(b->n * h) * sizeof *g->delta);
+    if (count == 0)
+        return LASER_OK;
+    laser_model_finish(m, b->ws, count, b->ws->sum);
+    if (m->vocabulary.count > 0)
+        laser_head_backward(&head, count, b->ws->normed, h, b->ws->targets, b->ws->tokens, g->middle, h,
+                            &g->turning.scratch);
+    else
+        memset(g->middle, 0, (size_t)(count * h) * sizeof *g->middle);
+    for (int64_t i = 0; i < count; i++) {
+        if (m->vocabulary.count == 0)
+            b->ws->tokens[i] = (struct laser_head_token){
+                .largest = -INFINITY, .target = -INFINITY, .argmax = INT64_MAX, .greater = 0};
+        g->largest[i] = b->ws->tokens[i].largest;
+    }
+    result = laser_model_merge(m, b->ws, count, b->err);
+    if (result == LASER_OK)
+        result = losses(b, count, nll);
+    if (result != LASER_OK)
+        return result;
+    weigh(b, count, weights);
+    result = laser_model_group_sum(m, g->middle, count * h, b->err);
+    if (result != LASER_OK)
+        return result;
+    back_finish(b, count);
+    for (int64_t i = 0; i < count; i++)
+        memcpy(g->delta + g->rows[i] * h, g->middle + i * h, (size_t)h * sizeof *g->delta);
+    return LASER_OK;
+}

@@ -33,6 +33,9 @@ for n in $(ranks_of 1 3); do
     check "the format is named" grep -q '"dtype": "packed int8"' "$out/scan-packed-$n/results.json"
 done
 
+expect=2 check "a reduction of it is refused before it begins" run 1 reduce --model "$scratch/packed" --output "$out/no" --text "$text"
+check "... with the format and what can be done" grep -q "quantised (packed int8).*saved dequantized" "$scratch/last.log"
+
 # ---- GGUF ----
 gguf=$SRCDIR/tests/golden/gguf
 for n in $(ranks_of 1 3); do

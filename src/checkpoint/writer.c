@@ -74,9 +74,14 @@ static int check_place(const struct laser_checkpoint *c, const char *dir, struct
 /* What is written has the files and types of what was read. */
 static int check_format(const struct laser_checkpoint *c, struct laser_error *err)
 {
-    if (laser_coded_any(c))
-        return laser_error_set(err, LASER_EUSAGE, c->model,
-                               "the weights are quantised, and edited ones are not quantised again");
+    for (int64_t i = 0; i < c->n_tensors; i++) {
+        if (c->tensors[i].coded != NULL)
+            return laser_error_set(err, LASER_EUSAGE, c->model,
+                                   "the weights are quantised (%s), and edited ones are not quantised again: "
+                                   "edit a copy that was "
+                                   "saved dequantized, in bfloat16",
+                                   laser_coded_format(&c->tensors[i]));
+    }
     for (int i = 0; i < c->n_files; i++) {
         const char *ending = strrchr(c->files[i].name, '.');
 

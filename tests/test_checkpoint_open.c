@@ -220,8 +220,11 @@ static void directories_without_weights_are_refused(void **state)
 
     assert_refused(dir, LASER_EINPUT, "no weights in this directory");
     put_text(path_of(dir, "pytorch_model.bin"), "PK");
-    assert_refused(dir, LASER_EINPUT, "only pytorch_model.bin, which is not read; convert it");
-    assert_refused(path_of(dir, "pytorch_model.bin"), LASER_EINPUT, "convert it");
+    assert_refused(dir, LASER_EINPUT, "no archive as torch.save writes them");
+    assert_refused(path_of(dir, "pytorch_model.bin"), LASER_EINPUT, "no archive as torch.save writes them");
+    assert_int_equal(unlink(path_of(dir, "pytorch_model.bin")), 0);
+    put_text(path_of(dir, "tf_model.h5"), "HDF");
+    assert_refused(dir, LASER_EINPUT, "only tf_model.h5, which is not read; convert it");
 }
 
 static void a_file_that_is_no_safetensors_is_refused(void **state)

@@ -23,7 +23,8 @@ bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
 
-    return laser_matrix_is_whole(run->checkpoint, m) && m->scale < 0 && m->rows * m->cols > m->rows + m->cols;
+    return laser_matrix_is_whole(run->checkpoint, m) && run->checkpoint->tensors[m->tensor].coded == NULL &&
+           m->rows * m->cols > m->rows + m->cols;
 }
 
 /* ---- files ---- */

@@ -55,7 +55,7 @@ bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t i)
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && m->scale < 0 && t->n_dims >= 2 &&
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && t->coded == NULL && t->n_dims >= 2 &&
            !ambiguous(run->checkpoint, t);
 }
 

@@ -15,6 +15,7 @@
 
 #include "arch/family.h"
 #include "checkpoint/json.h"
+#include "checkpoint/coded.h"
 #include "schedule/report.h"
 #include "store/parts.h"
 
@@ -109,14 +110,18 @@ int laser_mpi_rows_make(const struct laser_mpi_run *run, struct laser_mpi_rows *
     }
     for (int64_t i = 0; i < list->n_matrices; ++i) {
         const struct laser_matrix *m = &list->matrices[i];
-        rows->rows[i] = (struct laser_scan_row){.name = m->name,
-                                                .type = m->type,
-                                                .layer = m->layer,
-                                                .rows = m->rows,
-                                                .columns = m->cols,
-                                                .dtype = laser_dtype_name(m->dtype)};
+        rows->rows[i] =
+            (struct laser_scan_row){.name = m->name,
+                                    .type = m->type,
+                                    .layer = m->layer,
+                                    .rows = m->rows,
+                                    .columns = m->cols,
+                                    .dtype = laser_coded_format(&run->checkpoint->tensors[m->tensor])};
         laser_mpi_row_fill(&rows->rows[i], &run->outcomes[i], run_score(run),
                            rows->numbers + i * laser_n_metric_fields);
+        if (laser_mpi_run_base(run)[0] != '\0' && run->outcomes[i].status == LASER_OUTCOME_SCANNED &&
+            run->outcomes[i].metrics.s_max == 0)
+            rows->rows[i].reason = "equal to the base";
     }
     for (int64_t i = 0; i < list->n_skipped; ++i) {
         const struct laser_tensor *t = &run->checkpoint->tensors[list->skipped[i].tensor];
@@ -126,7 +131,7 @@ int laser_mpi_rows_make(const struct laser_mpi_run *run, struct laser_mpi_rows *
                                     .layer = -1,
                                     .rows = t->n_dims > 0 ? t->shape[0] : 1,
                                     .columns = t->n_dims > 1 ? t->shape[t->n_dims - 1] : 1,
-                                    .dtype = laser_dtype_name(t->dtype),
+                                    .dtype = laser_coded_format(t),
                                     .status = LASER_SCAN_SKIPPED,
                                     .reason = list->skipped[i].reason};
     }
@@ -153,6 +158,7 @@ static int put_provenance(const struct laser_mpi_run *run, struct laser_spectra_
     } texts[] = {{"laser_mpi_version", PACKAGE_VERSION},
                  {"command", laser_command_name(run->command)},
                  {"model", run->checkpoint->model},
+                 {"base", laser_mpi_run_base(run)},
                  {"model_content_hash", content},
                  {"rule", laser_deck_string(run->deck, "scan.threshold")},
                  {"score", laser_deck_string(run->deck, "scan.score")},
@@ -181,11 +187,12 @@ static int put_matrices(const struct laser_mpi_run *run, struct laser_spectra_wr
 
     for (int64_t i = 0; code == LASER_OK && i < run->matrices.n_matrices; ++i) {
         const struct laser_matrix *m = &run->matrices.matrices[i];
-        struct laser_spectra_matrix out = {.name = m->name,
-                                           .type = m->type,
-                                           .dtype = (char *)(uintptr_t)laser_dtype_name(m->dtype),
-                                           .layer = m->layer,
-                                           .outcome = run->outcomes[i]};
+        struct laser_spectra_matrix out = {
+            .name = m->name,
+            .type = m->type,
+            .dtype = (char *)(uintptr_t)laser_coded_format(&run->checkpoint->tensors[m->tensor]),
+            .layer = m->layer,
+            .outcome = run->outcomes[i]};
         out.outcome.metrics.rows = m->rows;
         out.outcome.metrics.columns = m->cols;
         if (out.outcome.status == LASER_OUTCOME_SCANNED) {
@@ -255,6 +262,7 @@ static void fill_meta(const struct laser_mpi_run *run, const char *model_id, str
     *meta = (struct laser_scan_meta){.command = laser_command_name(run->command),
                                      .version = PACKAGE_VERSION,
                                      .model = run->checkpoint->model,
+                                     .base = laser_mpi_run_base(run)[0] != '\0' ? laser_mpi_run_base(run) : NULL,
                                      .model_id = model_id,
                                      .threshold = laser_deck_string(deck, "scan.threshold"),
                                      .score = laser_deck_string(deck, "scan.score"),

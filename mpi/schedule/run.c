@@ -17,6 +17,8 @@
 #include "base/node.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "comm/signals.h"
 #include "model/absent.h"
@@ -114,8 +116,33 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
     return LASER_OK;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
-                               struct laser_checkpoint **checkpoint, struct laser_error *err)
+/* Rank 0: W_model - W_base in the place of the model. */
+static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, struct laser_error *err)
+{
+    struct laser_checkpoint *other = NULL;
+    struct laser_difference found;
+    int code = laser_checkpoint_open(base, &other, err);
+
+    if (code == LASER_OK)
+        code = laser_checkpoint_subtract(checkpoint, other, &found, err);
+    laser_checkpoint_close(other);
+    return code;
+}
+
+/* Rank 0: the model with an adapter in the place of the model. */
+static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter, struct laser_error *err)
+{
+    struct laser_checkpoint *other = NULL;
+    int code = laser_checkpoint_open(adapter, &other, err);
+
+    if (code == LASER_OK)
+        code = laser_checkpoint_adapt(checkpoint, other, err);
+    laser_checkpoint_close(other);
+    return code;
+}
+
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
     size_t n = 0;
@@ -126,6 +153,10 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
         code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
                : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
                                                        : laser_checkpoint_open(model, checkpoint, err);
+        if (code == LASER_OK && adapter[0] != '\0')
+            code = add_adapter(*checkpoint, adapter, err);
+        if (code == LASER_OK && base[0] != '\0')
+            code = subtract_base(*checkpoint, base, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
@@ -139,6 +170,12 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
     }
     free(data);
     return code;
+}
+
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err)
+{
+    return laser_mpi_share_changed(comm, model, "", "", plans, checkpoint, err);
 }
 
 static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
@@ -201,6 +238,21 @@ static void set_pace(struct laser_mpi_run *run)
                                         .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
+const char *laser_mpi_run_adapter(const struct laser_mpi_run *run)
+{
+    const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
+                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE;
+
+    return takes ? laser_deck_string(run->deck, "adapter") : "";
+}
+
+const char *laser_mpi_run_base(const struct laser_mpi_run *run)
+{
+    const bool scans = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN;
+
+    return scans ? laser_deck_string(run->deck, "scan.base") : "";
+}
+
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code;
@@ -211,8 +263,9 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = laser_mpi_share_checkpoint(run->world, laser_deck_string(run->deck, "model"),
-                                      run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    code = laser_mpi_share_changed(run->world, laser_deck_string(run->deck, "model"),
+                                   laser_mpi_run_adapter(run), laser_mpi_run_base(run),
+                                   run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
     if (code == LASER_OK && run->rank == 0)

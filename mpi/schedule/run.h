@@ -74,10 +74,20 @@ int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err);
 /* Collective.  Only the model and its matrices (plan). */
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err);
 
+/* The adapter: `adapter`, or "" for commands that take none. */
+const char *laser_mpi_run_adapter(const struct laser_mpi_run *run);
+
+/* The base: scan.base, or "" where nothing is to be subtracted: only what scans has a base. */
+const char *laser_mpi_run_base(const struct laser_mpi_run *run);
+
 /* Collective over comm: rank 0 opens a model's catalogue, the others get it.  plans: a model whose
  * weights are not here will do (model/absent.h).  *checkpoint is the caller's. */
 int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
                                struct laser_checkpoint **checkpoint, struct laser_error *err);
+
+/* The same with an adapter added to the model and a base subtracted from it; "" for neither. */
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err);
 
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);

@@ -4,10 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "checkpoint/adapter.h"
 #include "comm/agree.h"
 #include "layout/gridshape.h"
 #include "linalg/accuracy.h"
 #include "linalg/gram.h"
+#include "linalg/product.h"
 #include "linalg/reference.h"
 #include "svd/values.h"
 
@@ -100,6 +102,28 @@ static int solve_reference(const struct laser_mpi_run *run, const struct laser_m
     return code;
 }
 
+/* The product of two thin factors (an adapter): *done says whether it is one. */
+static int solve_factors(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
+                         bool *done, struct laser_outcome *outcome, struct laser_error *err)
+{
+    double *left = NULL, *right = NULL, start = MPI_Wtime();
+    int64_t rank = 0;
+    int code = laser_matrix_factors(run->checkpoint, m, &rank, &left, &right, err);
+
+    outcome->read_s += MPI_Wtime() - start;
+    *done = rank > 0 && rank <= m->rows && rank <= m->cols;
+    start = MPI_Wtime();
+    if (code == LASER_OK && *done) {
+        outcome->solver = LASER_SOLVER_GESVD;
+        outcome->bytes_read += rank * (m->rows + m->cols) * (int64_t)sizeof(float);
+        code = laser_product_values(left, right, m->rows, rank, m->cols, sigma, err);
+        outcome->solve_s += MPI_Wtime() - start;
+    }
+    free(left);
+    free(right);
+    return code;
+}
+
 /* ---- a group ---- */
 
 struct grid_task {
@@ -180,10 +204,14 @@ static int solve(const struct laser_mpi_run *run, const struct laser_mpi_team *t
     enum laser_mpi_solver solver = gesvd  ? LASER_MPI_SOLVER_GESVD
                                    : gram ? LASER_MPI_SOLVER_GRAM
                                           : LASER_MPI_SOLVER_AUTO;
+    bool done = false;
     int code;
 
     if (team->group_size > 1)
         return solve_grid(&task, team->group_comm, solver, sigma, outcome, err);
+    code = solve_factors(run, m, sigma, &done, outcome, err);
+    if (code != LASER_OK || done)
+        return code;
     if (gesvd)
         return solve_reference(run, m, sigma, outcome, err);
     code = solve_gram(run, m, sigma, outcome, err);

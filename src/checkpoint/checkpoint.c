@@ -6,10 +6,14 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "checkpoint/adapter.h"
+#include "checkpoint/coded.h"
+#include "checkpoint/gguf.h"
 #include "checkpoint/io.h"
 #include "checkpoint/json.h"
 #include "checkpoint/locate.h"
 #include "checkpoint/state.h"
+#include "checkpoint/torch_file.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -21,12 +25,22 @@ static int no_memory(const struct laser_checkpoint *c, struct laser_error *err)
     return laser_error_set(err, LASER_ENOMEM, c->model, "no memory for the catalogue");
 }
 
+/* Files that torch.save wrote. */
+static bool is_torch(const char *name)
+{
+    const char *ending = strrchr(name, '.');
+
+    return ending != NULL &&
+           (strcmp(ending, ".bin") == 0 || strcmp(ending, ".pt") == 0 || strcmp(ending, ".pth") == 0);
+}
+
 /* A shard name is a plain file name: an index may not lead out of its directory. */
 static int check_shard_name(const char *index, const char *tensor, const json_t *shard,
                             struct laser_error *err)
 {
     const char *name = json_string_value(shard);
     const size_t n = name != NULL ? strlen(name) : 0;
+    const bool torch = strstr(index, ".bin.index.json") != NULL;
 
     if (name == NULL)
         return laser_error_set(err, LASER_EINPUT, index, "weight_map \"%.200s\" is %s, expected a file name",
@@ -36,10 +50,10 @@ static int check_shard_name(const char *index, const char *tensor, const json_t 
                                "weight_map \"%.200s\" names the shard \"%.200s\", expected a plain file name "
                                "without / or ..",
                                tensor, name);
-    if (n < 12 || strcmp(name + n - 12, ".safetensors") != 0)
-        return laser_error_set(
-            err, LASER_EINPUT, index,
-            "weight_map \"%.200s\" names the shard \"%.200s\", expected a .safetensors file", tensor, name);
+    if (torch ? !is_torch(name) : n < 12 || strcmp(name + n - 12, ".safetensors") != 0)
+        return laser_error_set(err, LASER_EINPUT, index,
+                               "weight_map \"%.200s\" names the shard \"%.200s\", expected a %s file", tensor,
+                               name, torch ? ".bin" : ".safetensors");
     return LASER_OK;
 }
 
@@ -106,7 +120,9 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
                                c->index != NULL ? "a shard that the index names is missing" : "missing",
                                errno == ENOENT ? " (or a link to a file that was not downloaded)" : "",
                                strerror(errno));
-    code = laser_safetensors_read_header(f->path, &header, &f->size_bytes, &f->mtime_ns, err);
+    code = is_torch(f->name)
+               ? laser_torch_read_header(f->path, &header, &f->size_bytes, &f->mtime_ns, err)
+               : laser_safetensors_read_header(f->path, &header, &f->size_bytes, &f->mtime_ns, err);
     if (code != LASER_OK)
         return code;
     f->data_start = header.data_start;
@@ -119,6 +135,8 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
     c->tensors = more;
     for (int64_t i = 0; i < header.n_tensors; i++) {
         header.tensors[i].file = file;
+        if (header.tensors[i].coded != NULL)
+            header.tensors[i].coded->parts[LASER_PART_CODES]->file = file;
         c->total_size_bytes += header.tensors[i].size_bytes;
         c->tensors[c->n_tensors++] = header.tensors[i];
     }
@@ -127,7 +145,7 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
     return LASER_OK;
 }
 
-static int sort_tensors(struct laser_checkpoint *c, struct laser_error *err)
+int laser_checkpoint_sort(struct laser_checkpoint *c, struct laser_error *err)
 {
     if (c->n_tensors > 1)
         qsort(c->tensors, (size_t)c->n_tensors, sizeof *c->tensors, by_name);
@@ -163,15 +181,31 @@ static int check_index(const struct laser_checkpoint *c, const char *index, cons
     return LASER_OK;
 }
 
+static bool is_gguf(const struct laser_checkpoint *c)
+{
+    const char *name = c->n_files == 1 ? c->files[0].name : NULL;
+    const size_t n = name != NULL ? strlen(name) : 0;
+
+    return n > 5 && strcmp(name + n - 5, ".gguf") == 0;
+}
+
+static int read_gguf(struct laser_checkpoint *c, struct laser_error *err)
+{
+    c->files[0].path = laser_io_join(c->dir, c->files[0].name);
+    return c->files[0].path != NULL ? laser_gguf_catalogue(c, err) : no_memory(c, err);
+}
+
 static int read_all_shards(struct laser_checkpoint *c, struct laser_error *err)
 {
+    if (is_gguf(c))
+        return read_gguf(c, err);
     for (int i = 0; i < c->n_files; i++) {
         const int code = read_shard(c, i, err);
 
         if (code != LASER_OK)
             return code;
     }
-    return sort_tensors(c, err);
+    return laser_checkpoint_sort(c, err);
 }
 
 static int open_indexed(struct laser_checkpoint *c, struct laser_error *err)
@@ -257,10 +291,14 @@ int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, stru
     }
     if (code == LASER_OK && c->index == NULL)
         code = read_all_shards(c, err);
-    if (code == LASER_OK)
+    if (code == LASER_OK && c->config == NULL)
         code = load_config(c, err);
     if (code == LASER_OK)
         code = laser_checkpoint_state_init(c, err);
+    if (code == LASER_OK)
+        code = laser_coded_resolve(c, err);
+    if (code == LASER_OK)
+        code = laser_adapter_resolve(c, err);
     laser_location_free(&location);
     if (code != LASER_OK) {
         laser_checkpoint_close(c);
@@ -279,8 +317,10 @@ void laser_checkpoint_close(struct laser_checkpoint *c)
         free(c->files[i].name);
         free(c->files[i].path);
     }
-    for (int64_t i = 0; i < c->n_tensors; i++)
+    for (int64_t i = 0; i < c->n_tensors; i++) {
+        laser_coded_free(c->tensors[i].coded);
         free(c->tensors[i].name);
+    }
     free(c->files);
     free(c->tensors);
     free(c->model);

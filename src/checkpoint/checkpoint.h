@@ -37,18 +37,19 @@ struct laser_checkpoint {
     int n_files;
     struct laser_checkpoint_file *files;
     int64_t n_tensors;
-    struct laser_tensor *tensors; /* sorted by name (strcmp) */
-    char *config_text;            /* config.json, byte for byte, or NULL */
-    json_t *config;               /* the same, parsed, or NULL */
+    struct laser_tensor
+        *tensors;      /* sorted by name (strcmp); quantised ones as they are once widened: coded.h */
+    char *config_text; /* config.json, byte for byte, or NULL */
+    json_t *config;    /* the same, parsed, or NULL */
     struct laser_checkpoint_state *state;
 };
 
-/* Opens a model: a directory, one .safetensors file, a shard index (*.index.json), or `org/name` or
- * `org/name@revision` looked up in the local hub cache (HF_HUB_CACHE, else HF_HOME/hub, else
+/* Opens a model: a directory, one .safetensors, .gguf or pytorch .bin file, a shard index (*.index.json), or
+ * `org/name` or `org/name@revision` looked up in the local hub cache (HF_HUB_CACHE, else HF_HOME/hub, else
  * XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub).  An existing path wins over a name.
  * Nothing is ever downloaded.  *out is owned by the caller.
  * LASER_EINPUT (no such model, and where it was looked for; a broken file; a tensor in two shards; a shard
- * missing; only pytorch_model.bin), LASER_EIO, LASER_ENOMEM. */
+ * missing), LASER_EIO, LASER_ENOMEM. */
 int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, struct laser_error *err);
 void laser_checkpoint_close(struct laser_checkpoint *c); /* NULL is allowed */
 
@@ -66,6 +67,11 @@ int64_t laser_checkpoint_find_index(const struct laser_checkpoint *c, const char
  * LASER_EIO if the file is shorter than it was or cannot be read: file, position, found and expected. */
 int laser_checkpoint_read(const struct laser_checkpoint *c, const struct laser_tensor *tensor,
                           int64_t byte_offset, int64_t n_bytes, void *dst, struct laser_error *err);
+
+/* n runs of `run` elements, `stride` elements apart, the first from element `first` on, into dense rows. */
+int laser_checkpoint_read_runs(const struct laser_checkpoint *c, const struct laser_tensor *tensor,
+                               int64_t first, int64_t n, int64_t run, int64_t stride, void *dst,
+                               struct laser_error *err);
 
 /* The catalogue as bytes (redirections included) for a broadcast, and back.  *buf is malloc'ed. unpack
  * checks what it is given: LASER_EINPUT. */

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* LASER_F8_E4M3 is the "fn" variant: no infinities, largest value 448, NaN = 0x7f and 0xff. */
+/* LASER_F8_E4M3 is the "fn" variant: no infinities, largest value 448, NaN = 0x7f and 0xff.  LASER_F8_E8M0
+ * holds powers of two, 2^(bits - 127), NaN = 0xff: the scales of other tensors, never weights. */
 enum laser_dtype {
     LASER_F64,
     LASER_F32,
@@ -23,9 +24,9 @@ enum laser_dtype {
     LASER_U16,
     LASER_U8,
     LASER_BOOL,
+    LASER_F8_E8M0,     /* powers of two: scales of MX formats */
     LASER_DTYPE_COUNT, /* of the types that are converted; the others are known by name and size alone */
-    LASER_F8_E8M0 = LASER_DTYPE_COUNT, /* powers of two: scales of MX formats */
-    LASER_F8_E4M3FNUZ,
+    LASER_F8_E4M3FNUZ = LASER_DTYPE_COUNT,
     LASER_F8_E5M2FNUZ,
     LASER_C64,
     LASER_F4,

@@ -113,11 +113,19 @@ static inline float to_odd(double value)
             dst[i] = (target)(expression);                                                                   \
     }
 
+/* A power of two; the smallest, 2^-127, is subnormal in float32. */
+static inline float widen_e8m0(uint32_t b)
+{
+    return b == 255 ? NAN : b == 0 ? 0x1p-127f : float_of_bits(b << 23);
+}
+
 CONVERSION(f32_of_f64, double, float, src[i])
 CONVERSION(f32_of_f16, uint16_t, float, widen_f16(src[i]))
 CONVERSION(f32_of_bf16, uint16_t, float, float_of_bits((uint32_t)src[i] << 16))
 CONVERSION(f32_of_e4m3, uint8_t, float, e4m3_values[src[i]])
 CONVERSION(f32_of_e5m2, uint8_t, float, e5m2_values[src[i]])
+CONVERSION(f32_of_e8m0, uint8_t, float, widen_e8m0(src[i]))
+CONVERSION(f64_of_e8m0, uint8_t, double, widen_e8m0(src[i]))
 CONVERSION(f64_of_f32, float, double, src[i])
 CONVERSION(f64_of_f16, uint16_t, double, widen_f16(src[i]))
 CONVERSION(f64_of_bf16, uint16_t, double, float_of_bits((uint32_t)src[i] << 16))
@@ -198,7 +206,7 @@ static block_function *const f64_of[LASER_DTYPE_COUNT] = {
     [LASER_F8_E4M3] = f64_of_e4m3, [LASER_F8_E5M2] = f64_of_e5m2, [LASER_I64] = f64_of_i64,
     [LASER_I32] = f64_of_i32,      [LASER_I16] = f64_of_i16,      [LASER_I8] = f64_of_i8,
     [LASER_U64] = f64_of_u64,      [LASER_U32] = f64_of_u32,      [LASER_U16] = f64_of_u16,
-    [LASER_U8] = f64_of_u8,        [LASER_BOOL] = f64_of_bool,
+    [LASER_U8] = f64_of_u8,        [LASER_BOOL] = f64_of_bool,    [LASER_F8_E8M0] = f64_of_e8m0,
 };
 
 static block_function *const f32_of[LASER_DTYPE_COUNT] = {
@@ -206,7 +214,7 @@ static block_function *const f32_of[LASER_DTYPE_COUNT] = {
     [LASER_F8_E4M3] = f32_of_e4m3, [LASER_F8_E5M2] = f32_of_e5m2, [LASER_I64] = f32_of_i64,
     [LASER_I32] = f32_of_i32,      [LASER_I16] = f32_of_i16,      [LASER_I8] = f32_of_i8,
     [LASER_U64] = f32_of_u64,      [LASER_U32] = f32_of_u32,      [LASER_U16] = f32_of_u16,
-    [LASER_U8] = f32_of_u8,        [LASER_BOOL] = f32_of_bool,
+    [LASER_U8] = f32_of_u8,        [LASER_BOOL] = f32_of_bool,    [LASER_F8_E8M0] = f32_of_e8m0,
 };
 
 static block_function *const of_f64[LASER_DTYPE_COUNT] = {

@@ -119,7 +119,7 @@ static int shard_count(const char *name, int *prefix_length)
 
 static int no_weights(const char *dir, char **names, int n_names, struct laser_error *err)
 {
-    static const char *const others[] = {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".onnx"};
+    static const char *const others[] = {".ckpt", ".h5", ".msgpack", ".onnx"};
     char snapshots[4200];
 
     if (has_name(names, n_names, "ledger.txt") && has_name(names, n_names, "results.json"))
@@ -148,6 +148,30 @@ static int no_weights(const char *dir, char **names, int n_names, struct laser_e
                            "model.safetensors.index.json or another .safetensors file");
 }
 
+/* A directory without safetensors that holds a GGUF file. */
+static bool find_gguf(struct laser_location *location, char **names, int n_names, int *code,
+                      struct laser_error *err)
+{
+    int found = -1;
+
+    for (int i = 0; i < n_names; i++) {
+        if (!ends_with(names[i], ".gguf"))
+            continue;
+        if (found >= 0) {
+            *code =
+                laser_error_set(err, LASER_EINPUT, location->dir,
+                                "several GGUF files (%s, %s, ...): name one of them", names[found], names[i]);
+            return true;
+        }
+        found = i;
+    }
+    if (found < 0)
+        return false;
+    location->single_file = true;
+    *code = add_file(location, names[found], err);
+    return true;
+}
+
 /* A directory with neither of the usual names: one index, one file, or a complete set of numbered shards. */
 static int choose_unusual(struct laser_location *location, char **names, int n_names, struct laser_error *err)
 {
@@ -166,6 +190,14 @@ static int choose_unusual(struct laser_location *location, char **names, int n_n
         return LASER_OK;
     free(location->index);
     location->index = NULL;
+    if (location->n_files == 0 && has_name(names, n_names, "pytorch_model.bin"))
+        return add_file(location, "pytorch_model.bin", err);
+    if (location->n_files == 0 && has_name(names, n_names, "pytorch_model.bin.index.json"))
+        return set_index(location, "pytorch_model.bin.index.json", err);
+    if (location->n_files == 0 && has_name(names, n_names, "adapter_model.bin"))
+        return add_file(location, "adapter_model.bin", err);
+    if (location->n_files == 0 && find_gguf(location, names, n_names, &code, err))
+        return code;
     if (location->n_files == 0)
         return no_weights(location->dir, names, n_names, err);
     expected = shard_count(location->files[0], &prefix);
@@ -220,8 +252,7 @@ static int find_file(const char *model, struct laser_location *location, struct 
         code = laser_error_set(err, LASER_ENOMEM, model, "no memory for a path");
     else if (ends_with(name, ".index.json"))
         code = set_index(location, name, err);
-    else if (ends_with(name, ".bin") || ends_with(name, ".pt") || ends_with(name, ".pth") ||
-             ends_with(name, ".gguf"))
+    else if (ends_with(name, ".ckpt"))
         code = no_weights(model, &only, 1, err);
     else {
         location->single_file = true;

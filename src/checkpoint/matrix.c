@@ -9,6 +9,7 @@
 #include "arch/names.h"
 #include "base/match.h"
 #include "checkpoint/packing.h"
+#include "checkpoint/coded.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
 #include "checkpoint/towers.h"
@@ -30,57 +31,11 @@ static int no_memory(const struct listing *l)
     return laser_error_set(l->err, LASER_ENOMEM, l->c->model, "no memory for the list of matrices");
 }
 
-static int64_t find_companion(const struct laser_checkpoint *c, const char *name, const char *ending)
-{
-    char *companion = NULL;
-    int64_t found = -1;
-
-    if (asprintf(&companion, "%s%s", name, ending) >= 0)
-        found = laser_checkpoint_find_index(c, companion);
-    free(companion);
-    return found;
-}
-
-static bool is_fp8(enum laser_dtype dtype)
-{
-    return dtype == LASER_F8_E4M3 || dtype == LASER_F8_E5M2;
-}
-
-static int64_t find_scale(const struct laser_checkpoint *c, const struct laser_tensor *t)
-{
-    int64_t scale;
-
-    if (!is_fp8(t->dtype))
-        return -1;
-    scale = find_companion(c, t->name, "_scale_inv");
-    return scale >= 0 ? scale : find_companion(c, t->name, "_scale");
-}
-
-/* True for `X_scale_inv` or `X_scale` where X is an FP8 tensor. */
-static bool is_scale(const struct laser_checkpoint *c, const char *name)
-{
-    const char *tail = strrchr(name, '_');
-    const struct laser_tensor *base = NULL;
-    char *copy;
-
-    if (tail == NULL)
-        return false;
-    if (strcmp(tail, "_inv") == 0)
-        tail = tail - name >= 6 && memcmp(tail - 6, "_scale", 6) == 0 ? tail - 6 : NULL;
-    else if (strcmp(tail, "_scale") != 0)
-        tail = NULL;
-    if (tail == NULL || (copy = strndup(name, (size_t)(tail - name))) == NULL)
-        return false;
-    base = laser_checkpoint_find(c, copy);
-    free(copy);
-    return base != NULL && is_fp8(base->dtype);
-}
-
 /* Why no matrix can be made of the tensor, whatever was asked for, or NULL. */
 static const char *shape_reason(const struct listing *l, const struct laser_tensor *t)
 {
-    if (is_scale(l->c, t->name))
-        return "scale of an FP8 weight";
+    if (laser_coded_reason(t) != NULL)
+        return laser_coded_reason(t);
     if (t->dtype >= LASER_DTYPE_COUNT)
         return "a type that is not read (scales, or a quantised pack)";
     if (!laser_dtype_is_float(t->dtype))
@@ -193,7 +148,6 @@ static struct laser_matrix whole_matrix(const struct listing *l, int64_t tensor)
     m.transposed = laser_parts_transposed(l->c, t->name, t->n_dims);
     m.dtype = t->dtype;
     m.tensor = tensor;
-    m.scale = find_scale(l->c, t);
     m.rows = t->n_dims == 1 ? 1 : t->shape[t->n_dims - 2];
     m.cols = t->shape[t->n_dims - 1];
     m.block_rows = m.block_stride = m.rows;

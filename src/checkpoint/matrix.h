@@ -6,10 +6,7 @@
  * apart by name, shape and type; every tensor of the checkpoint ends either in matrices or in skipped, with a
  * reason.  A matrix has the stored orientation: a GPT-2 Conv1D weight is [in, out].
  *
- * FP8: the stored value is widened and, where the checkpoint has `<name>_scale_inv` or `<name>_scale`,
- * multiplied by it: a scalar, one per row ([rows] or [rows, 1]), or blocks ([ceil(rows/b), ceil(cols/b)], b
- * from quantization_config.weight_block_size, else 128: DeepSeek).  3-D stacks may hold one of these per
- * expert. Writing divides by the scale before rounding.
+ * Quantised weights are seen as they are once they are widened: coded.h.
  */
 #ifndef LASER_CHECKPOINT_MATRIX_H
 #define LASER_CHECKPOINT_MATRIX_H
@@ -34,7 +31,6 @@ struct laser_matrix {
     bool transposed;  /* stored [in, out] (GPT-2 Conv1D, some expert stacks), as far as the names tell */
     enum laser_dtype dtype;
     int64_t tensor; /* index in the checkpoint */
-    int64_t scale;  /* index of its scale tensor, -1 when there is none */
     int64_t rows;
     int64_t cols;
     int64_t first;

@@ -1,11 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/coded.h"
 #include "checkpoint/matrix.h"
-#include "checkpoint/scale.h"
 
 /* Bytes read in one piece: large enough to be sequential, small enough to be converted out of the cache. */
 #define PIECE_BYTES (INT64_C(1) << 20)
+
+/* What is made at once of a tensor that is not stored as it is seen: many rows, because some formats store
+ * them side by side. */
+#define CODED_BYTES (INT64_C(8) << 20)
 
 /* A window whose rows take at least this share of the stored rows is read with what lies between. */
 #define DENSE_SHARE 4
@@ -20,7 +24,6 @@ struct window {
     int64_t n_rows;
     int64_t col0;
     int64_t n_cols;
-    struct laser_scale scale;
 };
 
 static int open_window(struct window *w, struct laser_error *err)
@@ -35,7 +38,7 @@ static int open_window(struct window *w, struct laser_error *err)
                                (long long)w->n_cols, (long long)m->rows, (long long)m->cols);
     w->tensor = &w->c->tensors[m->tensor];
     w->element = (int64_t)laser_dtype_size(m->dtype);
-    return laser_scale_read(w->c, m, &w->scale, err);
+    return LASER_OK;
 }
 
 /* Row of the tensor's 2-D slice (expert) that holds row i of the matrix, counted from element `first`. */
@@ -48,17 +51,6 @@ static int64_t stored_row(const struct laser_matrix *m, int64_t i)
 static int64_t position(const struct laser_matrix *m, int64_t i, int64_t j)
 {
     return m->first + stored_row(m, i) * m->ld + m->col0 + j * m->col_step;
-}
-
-/* Row and column within the tensor (or the expert), which is what a scale counts in. */
-static void scale_values(const struct window *w, int64_t i, int64_t j, int64_t n, bool divide, double *values)
-{
-    const struct laser_matrix *m = w->m;
-    const int64_t slice = m->expert >= 0 ? m->expert * w->tensor->shape[1] : 0;
-
-    if (w->scale.values != NULL)
-        laser_scale_apply(&w->scale, m->first / m->ld - slice + stored_row(m, i), m->col0 + j * m->col_step,
-                          m->col_step, n, divide, values);
 }
 
 /* Widens n elements that stand col_step apart; with a step they are first moved together, in place. */
@@ -90,11 +82,8 @@ static int read_dense(const struct window *w, int64_t i, int64_t n, char *buffer
         return code;
     if (w->n_cols == m->ld && ld == w->n_cols)
         laser_dtype_to_f64(m->dtype, buffer, n * w->n_cols, dst);
-    for (int64_t r = 0; r < n; r++) {
-        if (w->n_cols != m->ld || ld != w->n_cols)
-            widen(w, buffer + r * m->ld * w->element, w->n_cols, dst + r * ld);
-        scale_values(w, i + r, w->col0, w->n_cols, false, dst + r * ld);
-    }
+    for (int64_t r = 0; (w->n_cols != m->ld || ld != w->n_cols) && r < n; r++)
+        widen(w, buffer + r * m->ld * w->element, w->n_cols, dst + r * ld);
     return LASER_OK;
 }
 
@@ -112,7 +101,6 @@ static int read_row(const struct window *w, int64_t i, char *buffer, double *dst
         if (code != LASER_OK)
             return code;
         widen(w, buffer, n, dst + j);
-        scale_values(w, i, w->col0 + j, n, false, dst + j);
     }
     return LASER_OK;
 }
@@ -138,6 +126,32 @@ static int read_window(const struct window *w, char *buffer, double *dst, int64_
     return code;
 }
 
+/* Of a tensor that is made: rows that follow each other, as many as CODED_BYTES hold. */
+static int read_coded(const struct window *w, double *dst, int64_t ld, struct laser_error *err)
+{
+    const struct laser_matrix *m = w->m;
+    const int64_t row_bytes = span(m, w->n_cols) * w->element;
+    const int64_t most = CODED_BYTES / row_bytes > 0 ? CODED_BYTES / row_bytes : 1;
+    char *buffer = malloc((size_t)(row_bytes * (most < w->n_rows ? most : w->n_rows)));
+    int code = buffer != NULL
+                   ? LASER_OK
+                   : laser_error_set(err, LASER_ENOMEM, m->name, "no memory for a buffer of its rows");
+
+    for (int64_t i = 0; i < w->n_rows && code == LASER_OK;) {
+        const int64_t to_block_end = m->block_rows - (w->row0 + i) % m->block_rows;
+        int64_t n = most < to_block_end ? most : to_block_end;
+
+        n = n < w->n_rows - i ? n : w->n_rows - i;
+        code = laser_checkpoint_read_runs(w->c, w->tensor, position(m, w->row0 + i, w->col0), n,
+                                          span(m, w->n_cols), m->ld, buffer, err);
+        for (int64_t r = 0; r < n && code == LASER_OK; r++)
+            widen(w, buffer + r * row_bytes, w->n_cols, dst + (i + r) * ld);
+        i += n;
+    }
+    free(buffer);
+    return code;
+}
+
 int laser_matrix_read(const struct laser_checkpoint *c, const struct laser_matrix *matrix, int64_t row0,
                       int64_t n_rows, int64_t col0, int64_t n_cols, double *dst, int64_t ld,
                       struct laser_error *err)
@@ -147,6 +161,8 @@ int laser_matrix_read(const struct laser_checkpoint *c, const struct laser_matri
     int64_t bytes;
     int code = open_window(&w, err);
 
+    if (code == LASER_OK && n_rows > 0 && n_cols > 0 && w.tensor->coded != NULL)
+        return read_coded(&w, dst, ld, err);
     if (code == LASER_OK && n_rows > 0 && n_cols > 0) {
         /* A small window needs a small buffer: n_rows * ld may be anything, so the division comes first. */
         bytes =
@@ -159,23 +175,19 @@ int laser_matrix_read(const struct laser_checkpoint *c, const struct laser_matri
             code = read_window(&w, buffer, dst, ld, err);
     }
     free(buffer);
-    laser_scale_free(&w.scale);
     return code;
 }
 
 enum { WRITE_COLUMNS = 512 };
 
-/* Columns j .. j+n-1 of row i: the scale taken off, rounded, and put where they belong. */
+/* Columns j .. j+n-1 of row i: rounded, and put where they belong. */
 static void write_columns(const struct window *w, int64_t i, int64_t j, int64_t n, const double *src,
                           char *bytes)
 {
-    double values[WRITE_COLUMNS];
     char rounded[WRITE_COLUMNS * sizeof(double)];
     char *to = bytes + position(w->m, i, j) * w->element;
 
-    memcpy(values, src, (size_t)n * sizeof *src);
-    scale_values(w, i, j, n, true, values);
-    laser_dtype_from_f64(w->m->dtype, values, n, rounded);
+    laser_dtype_from_f64(w->m->dtype, src, n, rounded);
     for (int64_t k = 0; k < n && w->m->col_step > 1; k++)
         memcpy(to + k * w->m->col_step * w->element, rounded + k * w->element, (size_t)w->element);
     if (w->m->col_step == 1)
@@ -198,6 +210,5 @@ int laser_matrix_write(const struct laser_checkpoint *c, const struct laser_matr
             write_columns(&w, row0 + i, col0 + j, n, src + i * ld + j, bytes);
         }
     }
-    laser_scale_free(&w.scale);
     return LASER_OK;
 }

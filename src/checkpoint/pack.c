@@ -1,11 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/coded.h"
 #include "checkpoint/state.h"
 
 /* The same program unpacks what it packed, so numbers travel in the machine's own order. */
-#define MAGIC INT64_C(0x314b434150534c)
+#define MAGIC INT64_C(0x324b434150534c)
 
 struct packer {
     char *bytes;
@@ -93,10 +93,10 @@ static int64_t get_count(struct unpacker *u, int64_t least)
     return count;
 }
 
-static void put_tensor(struct packer *p, const struct laser_checkpoint *c, int64_t i)
-{
-    const struct laser_tensor *t = &c->tensors[i];
+static void put_coded(struct packer *p, const struct laser_coded *k);
 
+static void put_stored(struct packer *p, const struct laser_tensor *t)
+{
     put_text(p, t->name);
     put_int(p, t->dtype);
     put_int(p, t->n_dims);
@@ -105,6 +105,27 @@ static void put_tensor(struct packer *p, const struct laser_checkpoint *c, int64
     put_int(p, t->file);
     put_int(p, t->offset);
     put_int(p, t->size_bytes);
+    put_int(p, t->coded != NULL);
+    if (t->coded != NULL)
+        put_coded(p, t->coded);
+}
+
+static void put_coded(struct packer *p, const struct laser_coded *k)
+{
+    struct laser_coded plain = *k;
+
+    memset(plain.parts, 0, sizeof plain.parts);
+    put(p, &plain, sizeof plain);
+    for (int i = 0; i < LASER_CODED_PARTS; i++) {
+        put_int(p, k->parts[i] != NULL);
+        if (k->parts[i] != NULL)
+            put_stored(p, k->parts[i]);
+    }
+}
+
+static void put_tensor(struct packer *p, const struct laser_checkpoint *c, int64_t i)
+{
+    put_stored(p, &c->tensors[i]);
     put_text(p, c->state->redirections != NULL ? c->state->redirections[i].path : NULL);
     put_int(p, c->state->redirections != NULL ? c->state->redirections[i].offset : 0);
 }
@@ -164,7 +185,12 @@ static void get_files(struct unpacker *u, struct laser_checkpoint *c)
     }
 }
 
-static void get_tensor(struct unpacker *u, const struct laser_checkpoint *c, struct laser_tensor *t)
+static void get_coded(struct unpacker *u, const struct laser_checkpoint *c, int depth,
+                      struct laser_coded **out);
+
+/* depth: coded tensors have parts that may be coded themselves, but not without end. */
+static void get_tensor(struct unpacker *u, const struct laser_checkpoint *c, int depth,
+                       struct laser_tensor *t)
 {
     int64_t dtype, n_dims, file;
 
@@ -180,11 +206,40 @@ static void get_tensor(struct unpacker *u, const struct laser_checkpoint *c, str
     t->size_bytes = get_int(u);
     if (file < 0 || file >= c->n_files || t->offset < 0 || t->size_bytes < 0)
         u->failed = true;
+    if (get_int(u) != 0)
+        get_coded(u, c, depth + 1, &t->coded);
     if (u->failed)
         return;
     t->dtype = (enum laser_dtype)dtype;
     t->n_dims = (int)n_dims;
     t->file = (int)file;
+}
+
+static void get_coded(struct unpacker *u, const struct laser_checkpoint *c, int depth,
+                      struct laser_coded **out)
+{
+    struct laser_coded *k = calloc(1, sizeof *k);
+
+    *out = k;
+    if (u->failed || k == NULL || depth > 4 || u->n - u->at < sizeof *k) {
+        u->failed = true;
+        return;
+    }
+    memcpy(k, u->bytes + u->at, sizeof *k);
+    u->at += sizeof *k;
+    memset(k->parts, 0, sizeof k->parts);
+    k->format[sizeof k->format - 1] = '\0';
+    u->failed = (unsigned)k->coding >= LASER_CODED_COUNT || k->rows < 1 || k->cols < 1 || k->block_rows < 1 ||
+                k->block_cols < 1;
+    for (int i = 0; !u->failed && i < LASER_CODED_PARTS; i++) {
+        if (get_int(u) == 0)
+            continue;
+        k->parts[i] = calloc(1, sizeof *k->parts[i]);
+        if (k->parts[i] == NULL)
+            u->failed = true;
+        else
+            get_tensor(u, c, depth, k->parts[i]);
+    }
 }
 
 static void get_tensors(struct unpacker *u, struct laser_checkpoint *c, struct laser_error *err)
@@ -205,7 +260,7 @@ static void get_tensors(struct unpacker *u, struct laser_checkpoint *c, struct l
     while (!u->failed && c->n_tensors < n) {
         const int64_t i = c->n_tensors++; /* first, so that what is half there is freed */
 
-        get_tensor(u, c, &c->tensors[i]);
+        get_tensor(u, c, 0, &c->tensors[i]);
         redirections[i].path = get_text(u);
         redirections[i].offset = get_int(u);
         any = any || redirections[i].path != NULL;
@@ -238,6 +293,8 @@ int laser_checkpoint_unpack(const void *buf, size_t n, struct laser_checkpoint *
         code = laser_error_set(err, LASER_EINPUT, c->model, "not a packed catalogue, or a damaged one");
     if (code == LASER_OK && c->config_text != NULL)
         code = laser_checkpoint_parse_config(c, (int64_t)strlen(c->config_text), err);
+    if (code == LASER_OK)
+        laser_coded_clean_config(c);
     if (code != LASER_OK) {
         laser_checkpoint_close(c);
         return code;

@@ -121,7 +121,7 @@ static int parse_tensor(const char *file, const char *name, const json_t *entry,
         return laser_error_set(
             err, LASER_EINPUT, file,
             "tensor \"%.300s\" has the unknown dtype \"%.40s\"; known: F64 F32 F16 BF16 F8_E4M3 "
-            "F8_E5M2 I64 I32 I16 I8 U64 U32 U16 U8 BOOL, and, not read, F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ C64 "
+            "F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL, and, not read, F8_E4M3FNUZ F8_E5M2FNUZ C64 "
             "F4 "
             "F6_E2M3 F6_E3M2",
             name, dtype);

@@ -14,6 +14,8 @@
 #define LASER_MAX_DIMS               8
 #define LASER_SAFETENSORS_MAX_HEADER INT64_C(100000000)
 
+struct laser_coded; /* coded.h */
+
 /* One tensor of a checkpoint. */
 struct laser_tensor {
     char *name; /* owned by the catalogue or header that holds the tensor */
@@ -23,6 +25,8 @@ struct laser_tensor {
     int file;       /* index of the file in the catalogue */
     int64_t offset; /* of the first byte, from the start of its file */
     int64_t size_bytes;
+    struct laser_coded
+        *coded; /* NULL: its bytes stand in the file; else how they are made; owned like the name */
 };
 
 struct laser_safetensors_header {

@@ -8,9 +8,9 @@
 /* The library's order of types, which keeps every tensor aligned: larger elements first. */
 static int type_rank(enum laser_dtype dtype)
 {
-    static const enum laser_dtype order[] = {LASER_U64,     LASER_I64,     LASER_F64, LASER_F32, LASER_U32,
-                                             LASER_I32,     LASER_BF16,    LASER_F16, LASER_U16, LASER_I16,
-                                             LASER_F8_E4M3, LASER_F8_E5M2, LASER_I8,  LASER_U8,  LASER_BOOL};
+    static const enum laser_dtype order[] = {
+        LASER_U64, LASER_I64, LASER_F64,     LASER_F32,     LASER_U32,     LASER_I32, LASER_BF16, LASER_F16,
+        LASER_U16, LASER_I16, LASER_F8_E8M0, LASER_F8_E4M3, LASER_F8_E5M2, LASER_I8,  LASER_U8,   LASER_BOOL};
     int rank = 0;
 
     while (rank < LASER_DTYPE_COUNT - 1 && order[rank] != dtype)

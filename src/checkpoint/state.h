@@ -46,6 +46,14 @@ int laser_checkpoint_find_overlay(const struct laser_tensor *tensor, const char 
 /* The descriptor of a file, opened when needed.  LASER_EIO: not readable, or not of the size it had. */
 int laser_checkpoint_fd(const struct laser_checkpoint *c, int file, int *fd, struct laser_error *err);
 
+/* Bytes of a tensor as they stand in its file (or, for a coded tensor, are made), whatever it is redirected
+ * to; the tensor need not be one of the catalogue. */
+int laser_checkpoint_read_stored(const struct laser_checkpoint *c, const struct laser_tensor *tensor,
+                                 int64_t byte_offset, int64_t n_bytes, void *dst, struct laser_error *err);
+
+/* Sorts the tensors by name.  LASER_EINPUT: a name occurs twice. */
+int laser_checkpoint_sort(struct laser_checkpoint *c, struct laser_error *err);
+
 /* Parses config_text, which c owns. */
 int laser_checkpoint_parse_config(struct laser_checkpoint *c, int64_t length, struct laser_error *err);
 

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "checkpoint/coded.h"
 #include "checkpoint/io.h"
 #include "checkpoint/writer_files.h"
 
@@ -70,6 +71,28 @@ static int check_place(const struct laser_checkpoint *c, const char *dir, struct
     return code;
 }
 
+/* What is written has the files and types of what was read. */
+static int check_format(const struct laser_checkpoint *c, struct laser_error *err)
+{
+    for (int64_t i = 0; i < c->n_tensors; i++) {
+        if (c->tensors[i].coded != NULL)
+            return laser_error_set(err, LASER_EUSAGE, c->model,
+                                   "the weights are quantised (%s), and edited ones are not quantised again: "
+                                   "edit a copy that was "
+                                   "saved dequantized, in bfloat16",
+                                   laser_coded_format(&c->tensors[i]));
+    }
+    for (int i = 0; i < c->n_files; i++) {
+        const char *ending = strrchr(c->files[i].name, '.');
+
+        if (ending == NULL || strcmp(ending, ".safetensors") != 0)
+            return laser_error_set(
+                err, LASER_EUSAGE, c->files[i].name,
+                "only safetensors files can be written in the form in which they were read");
+    }
+    return LASER_OK;
+}
+
 int laser_writer_open(const struct laser_checkpoint *c, const char *dir, struct laser_writer **out,
                       struct laser_error *err)
 {
@@ -82,7 +105,9 @@ int laser_writer_open(const struct laser_checkpoint *c, const char *dir, struct 
         return laser_error_set(err, LASER_ENOMEM, dir, "no memory for the list of files");
     }
     w->c = c;
-    code = check_place(c, dir, err);
+    code = check_format(c, err);
+    if (code == LASER_OK)
+        code = check_place(c, dir, err);
     if (code == LASER_OK)
         code = laser_writer_list_files(w, err);
     if (code != LASER_OK) {

@@ -174,23 +174,6 @@ int64_t laser_model_place(struct laser_model *model)
     return model->arena_bytes;
 }
 
-/* Reads n runs of `run` elements, `stride` elements apart, into dense rows. */
-static int read_runs(const struct laser_checkpoint *c, const struct laser_tensor *tensor, int64_t origin,
-                     int64_t n, int64_t run, int64_t stride, unsigned char *buffer, struct laser_error *err)
-{
-    int64_t size = (int64_t)laser_dtype_size(tensor->dtype);
-
-    if (run == stride)
-        return laser_checkpoint_read(c, tensor, origin * size, n * run * size, buffer, err);
-    for (int64_t i = 0; i < n; i++) {
-        int result = laser_checkpoint_read(c, tensor, (origin + i * stride) * size, run * size,
-                                           buffer + i * run * size, err);
-        if (result != LASER_OK)
-            return result;
-    }
-    return LASER_OK;
-}
-
 /* Widens staged elements in place to float32 where the part holds pieces of several types. */
 static const void *as_stored(enum laser_storage from, enum laser_storage to, int64_t n, unsigned char *raw,
                              float *wide)
@@ -238,9 +221,11 @@ static int fill_matrix(const struct laser_checkpoint *c, const struct laser_bind
         const void *data;
 
         if (b->transposed)
-            result = read_runs(c, tensor, b->origin + done, part->in, n, b->stride, stage, err);
+            result =
+                laser_checkpoint_read_runs(c, tensor, b->origin + done, part->in, n, b->stride, stage, err);
         else
-            result = read_runs(c, tensor, b->origin + done * b->stride, n, part->in, b->stride, stage, err);
+            result = laser_checkpoint_read_runs(c, tensor, b->origin + done * b->stride, n, part->in,
+                                                b->stride, stage, err);
         if (result != LASER_OK)
             return result;
         data = as_stored(storage, part->stored, n * part->in, stage, wide);

@@ -53,6 +53,7 @@ struct laser_scan_row {
 struct laser_scan_meta {
     const char *command, *version;
     const char *model;            /* as given */
+    const char *base;             /* whose weights were subtracted; NULL: none */
     const char *model_id;         /* laser_scan_model_id(), or the user's */
     const char *threshold;        /* rule as text: "laserrmt", "rank:0.5" */
     const char *score;            /* "snr", "snr-normalized" */

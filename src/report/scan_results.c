@@ -71,6 +71,8 @@ json_t *laser_scan_results(const struct laser_scan_meta *meta, const struct lase
     bad |= json_object_set_new(object, "command", text_or_null(meta->command));
     bad |= json_object_set_new(object, "version", text_or_null(meta->version));
     bad |= json_object_set_new(object, "model", text_or_null(meta->model));
+    if (meta->base != NULL)
+        bad |= json_object_set_new(object, "base", json_string(meta->base));
     bad |= json_object_set_new(object, "model_id", text_or_null(meta->model_id));
     bad |= json_object_set_new(object, "threshold", text_or_null(meta->threshold));
     bad |= json_object_set_new(object, "score", text_or_null(meta->score));

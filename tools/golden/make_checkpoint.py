@@ -7,7 +7,7 @@ writes tests/golden/checkpoint/:
   dtypes.safetensors    a tensor of every dtype and, as expect.NAME, its values by torch in float64
   rounding.safetensors  float32 values rounded by torch, float64 values rounded once by exact arithmetic (torch and
                         numpy take some of these through float32, which rounds twice)
-  fp8/                  FP8 weights with a scale of each form, and expect.NAME in float64
+  fp8/                  FP8 weights with a scale of each form, and expect.NAME: products in float32, in float64
   MODEL/                tiny random models saved by transformers; parts.safetensors holds the parts of the fused
                         tensors, cut as the modelling code of transformers cuts activations
 
@@ -43,7 +43,7 @@ def bits_to_float(bits):
 
 def dtypes():
     tensors = {}
-    for name, dtype in {**SMALL, **OTHERS}.items():
+    for name, dtype in {**SMALL, **OTHERS, "F8_E8M0": torch.float8_e8m0fnu}.items():
         if name.startswith("F8"):
             x = torch.arange(256, dtype=torch.int32).to(torch.uint8).view(dtype)
         elif name in ("F16", "BF16"):
@@ -130,12 +130,12 @@ def fp8():
         factor = scale.double().reshape(6, 1) if factor is None else factor
         tensors[full] = weight.clone()
         tensors[full + ending] = scale
-        tensors["expect." + full] = weight.double() * factor
+        tensors["expect." + full] = (weight.float() * factor.float()).double()
     stack = (torch.randn(3, 6, 10) * 50).to(torch.float8_e5m2)
     stack_scale = torch.rand(3, 1, 1) + 0.5
     tensors["model.layers.0.mlp.experts.down_proj"] = stack
     tensors["model.layers.0.mlp.experts.down_proj_scale"] = stack_scale
-    tensors["expect.model.layers.0.mlp.experts.down_proj"] = stack.double() * stack_scale.double()
+    tensors["expect.model.layers.0.mlp.experts.down_proj"] = (stack.float() * stack_scale).double()
     tensors["model.layers.0.mlp.plain.weight"] = weight.clone()
     tensors["expect.model.layers.0.mlp.plain.weight"] = weight.double()
     expect = {k[len("expect."):]: v for k, v in tensors.items() if k.startswith("expect.")}

@@ -1,0 +1,143 @@
+/* Checkpoints of other formats for the end-to-end scripts.
+ *
+ *   e2e_stored quantise IN PACKED WIDE
+ *
+ *       The model.safetensors of the directory IN, its linear layers in 8 bits with a scale a row: as
+ * compressed-tensors packs them into PACKED, and widened, in float32, into WIDE.
+ *
+ *   e2e_stored value MODEL TENSOR INDEX
+ *
+ *       One element of a tensor.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors.h"
+
+enum { MOST = 4096 };
+
+struct output {
+    struct laser_safetensors_item items[MOST];
+    int n;
+};
+
+static void stop(const struct laser_error *err)
+{
+    fprintf(stderr, "e2e_stored: %s: %s\n", err->where, err->text);
+    exit(1);
+}
+
+static void *room(size_t bytes)
+{
+    void *made = calloc(bytes + 1, 1);
+
+    if (made == NULL)
+        exit(1);
+    return made;
+}
+
+static void add(struct output *o, const char *base, const char *ending, enum laser_dtype dtype, int64_t rows,
+                int64_t cols, const void *data)
+{
+    struct laser_safetensors_item *item = &o->items[o->n++];
+    char *name = room(strlen(base) + strlen(ending));
+
+    strcat(strcpy(name, base), ending);
+    *item = (struct laser_safetensors_item){
+        .name = name, .dtype = dtype, .n_dims = cols > 0 ? 2 : 1, .shape = {rows, cols}, .data = data};
+}
+
+/* One matrix in 8 bits: codes that are packed with an offset of 128, a scale a row. */
+static void quantise(const char *name, const float *w, int64_t rows, int64_t cols, struct output *packed,
+                     struct output *wide)
+{
+    const int64_t words = (cols + 3) / 4;
+    unsigned char *codes = room((size_t)(rows * words) * 4);
+    float *scales = room((size_t)rows * 4), *values = room((size_t)(rows * cols) * 4);
+    int64_t *shape = room(16);
+
+    shape[0] = rows;
+    shape[1] = cols;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < cols; j++)
+            scales[i] = fmaxf(scales[i], fabsf(w[i * cols + j]) / 127);
+        for (int64_t j = 0; j < cols; j++) {
+            const int q = scales[i] > 0 ? (int)lrintf(w[i * cols + j] / scales[i]) : 0;
+
+            codes[i * words * 4 + j] = (unsigned char)(q + 128);
+            values[i * cols + j] = (float)q * scales[i];
+        }
+    }
+    add(packed, name, "_packed", LASER_I32, rows, words, codes);
+    add(packed, name, "_scale", LASER_F32, rows, 1, scales);
+    add(packed, name, "_shape", LASER_I64, 2, 0, shape);
+    add(wide, name, "", LASER_F32, rows, cols, values);
+}
+
+static int quantise_model(const char *in, const char *packed_dir, const char *wide_dir)
+{
+    static struct output packed, wide;
+    struct laser_checkpoint *c = NULL;
+    struct laser_error err = {0};
+    char path[4096];
+
+    if (laser_checkpoint_open(in, &c, &err) != LASER_OK)
+        stop(&err);
+    for (int64_t i = 0; i < c->n_tensors; i++) {
+        const struct laser_tensor *t = &c->tensors[i];
+        const int64_t n = t->size_bytes / (int64_t)laser_dtype_size(t->dtype);
+        void *stored = room((size_t)t->size_bytes);
+        float *w = room((size_t)n * 4);
+
+        if (laser_checkpoint_read(c, t, 0, t->size_bytes, stored, &err) != LASER_OK)
+            stop(&err);
+        laser_dtype_to_f32(t->dtype, stored, n, w);
+        if (t->n_dims == 2 && strstr(t->name, "_proj.weight") != NULL) {
+            quantise(t->name, w, t->shape[0], t->shape[1], &packed, &wide);
+            continue;
+        }
+        add(&packed, t->name, "", LASER_F32, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0, w);
+        add(&wide, t->name, "", LASER_F32, t->shape[0], t->n_dims > 1 ? t->shape[1] : 0, w);
+    }
+    snprintf(path, sizeof path, "%s/model.safetensors", packed_dir);
+    if (laser_safetensors_write(path, packed.items, packed.n, &err) != LASER_OK)
+        stop(&err);
+    snprintf(path, sizeof path, "%s/model.safetensors", wide_dir);
+    if (laser_safetensors_write(path, wide.items, wide.n, &err) != LASER_OK)
+        stop(&err);
+    return 0;
+}
+
+static int print_value(const char *model, const char *name, int64_t i)
+{
+    struct laser_checkpoint *c = NULL;
+    struct laser_error err = {0};
+    const struct laser_tensor *t;
+    char stored[8];
+    double value;
+    int64_t size;
+
+    if (laser_checkpoint_open(model, &c, &err) != LASER_OK)
+        stop(&err);
+    t = laser_checkpoint_find(c, name);
+    size = t != NULL ? (int64_t)laser_dtype_size(t->dtype) : 1;
+    if (t == NULL || laser_checkpoint_read(c, t, i * size, size, stored, &err) != LASER_OK)
+        stop(&err);
+    laser_dtype_to_f64(t->dtype, stored, 1, &value);
+    printf("%.17g\n", value);
+    laser_checkpoint_close(c);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && strcmp(argv[1], "quantise") == 0)
+        return quantise_model(argv[2], argv[3], argv[4]);
+    if (argc == 5 && strcmp(argv[1], "value") == 0)
+        return print_value(argv[2], argv[3], atoll(argv[4]));
+    fprintf(stderr, "usage: e2e_stored quantise IN PACKED WIDE | value MODEL TENSOR INDEX\n");
+    return 1;
+}

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Checkpoints that are not plain safetensors, through the program: quantised weights are scanned and evaluated as the same
+# weights in float32 are.
+. "$SRCDIR/tests/e2e_lib.sh"
+out=$scratch/out
+stored=$BUILDDIR/tests/e2e_stored
+mkdir "$out" "$scratch/packed" "$scratch/wide"
+# same A B TOLERANCE: but for the names of the formats.
+same() {
+    for same_dir in "$1" "$2"; do
+        sed 's/"dtype": "[^"]*"/"dtype": "any"/' "$out/$same_dir/results.json" >"$out/$same_dir/any.json"
+    done
+    "$tool" compare "$out/$1/any.json" "$out/$2/any.json" "$3"
+}
+result() { "$tool" get "$out/$1/results.json" perplexity pooled nll; }
+
+# ---- quantised ----
+check "a model is quantised" "$stored" quantise "$demo" "$scratch/packed" "$scratch/wide"
+for dir in packed wide; do
+    cp "$demo/tokenizer.json" "$demo/tokenizer_config.json" "$demo/config.json" "$scratch/$dir"
+done
+sed '1,/{/s/{/{"quantization_config": {"quant_method": "compressed-tensors", "format": "pack-quantized"},/' \
+    "$demo/config.json" >"$scratch/packed/config.json"
+for n in $(ranks_of 1 3); do
+    check "its scan, $n ranks" run "$n" scan --model-id m --model "$scratch/packed" --output "$out/scan-packed-$n"
+    check "the scan of the wide model" run "$n" scan --model-id m --model "$scratch/wide" --output "$out/scan-wide-$n"
+    check "... the same values" same "scan-packed-$n" "scan-wide-$n" 1e-12
+    check "its perplexity, $n ranks" run "$n" perplexity --model "$scratch/packed" --output "$out/packed-$n" --text "$text"
+    check "that of the wide model" run "$n" perplexity --model "$scratch/wide" --output "$out/wide-$n" --text "$text"
+    check "... the same number" test "$(result "packed-$n")" = "$(result "wide-$n")"
+done
+for n in $(ranks_of 1 3); do
+    check "the format is named" grep -q '"dtype": "packed int8"' "$out/scan-packed-$n/results.json"
+done
+
+expect=2 check "a reduction of it is refused before it begins" run 1 reduce --model "$scratch/packed" --output "$out/no" --text "$text"
+check "... with the format and what can be done" grep -q "quantised (packed int8).*saved dequantized" "$scratch/last.log"
+
+# ---- GGUF ----
+gguf=$SRCDIR/tests/golden/gguf
+for n in $(ranks_of 1 3); do
+    check "the scan of a GGUF file, $n ranks" run "$n" scan --model-id m --model "$gguf/mixtral.gguf" --output "$out/gguf-$n"
+    check "that of its tensors, widened" run "$n" scan --model-id m --model "$gguf/mixtral/parts.safetensors" \
+        --output "$out/gguf-wide-$n"
+    check "... the same values" same "gguf-$n" "gguf-wide-$n" 1e-12
+done
+
+# ---- differences ----
+pair=$SRCDIR/tests/golden/difference
+near() {
+    awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(a != "" && b != "" && d <= t * b) }' ||
+        { echo "found $1, expected $2 within $3"; return 1; }
+}
+# row DIR NAME KEY: of the matrix of that name.
+row() {
+    row_i=0
+    while row_name=$("$tool" get "$out/$1/results.json" matrices "$row_i" name 2>/dev/null); do
+        [ "$row_name" = "$2" ] && { "$tool" get "$out/$1/results.json" matrices "$row_i" "$3"; return; }
+        row_i=$((row_i + 1))
+    done
+    return 1
+}
+for n in $(ranks_of 1 3); do
+    check "the scan of a difference, $n ranks" run "$n" scan --model "$pair/tuned" --base "$pair/base" --output "$out/diff-$n"
+    for seed in 0 1 2 3 4; do
+        name=model.layers.$seed.mlp.up_proj.weight
+        check "seed $seed: the rank that was planted" test "$(row "diff-$n" $name rank)" = 3
+        check "... numpy's largest singular value" near "$(row "diff-$n" $name s_max)" \
+            "$("$stored" value "$pair/expect" $name.sigma 0)" 1e-11
+        check "... numpy's smallest" near "$(row "diff-$n" $name s_min)" "$("$stored" value "$pair/expect" $name.sigma 47)" 1e-8
+    done
+    check "a matrix that did not change is named" test \
+        "$(row "diff-$n" model.layers.0.self_attn.q_proj.weight reason)" = "equal to the base"
+    check "a resized one is named" test "$(row "diff-$n" model.embed_tokens.weight reason)" = "of another shape in the base"
+    check "the base is named" test "$("$tool" get "$out/diff-$n/results.json" base)" = "$pair/base"
+done
+
+# ---- adapters ----
+adapter=$SRCDIR/tests/golden/adapter
+for n in $(ranks_of 1 3); do
+    check "the scan of an adapter by itself, $n ranks" run "$n" scan --model "$adapter/lora" --output "$out/lora-$n"
+    check "... the rank by pattern" test "$(row "lora-$n" model.layers.1.self_attn.q_proj.weight rank)" = 6
+    for name in model.layers.1.self_attn.q_proj model.layers.0.mlp.down_proj; do
+        check "... torch's largest singular value" near "$(row "lora-$n" $name.weight s_max)" \
+            "$("$stored" value "$adapter/expect/lora/change" $name.sigma 0)" 1e-13
+    done
+    check "the scan of a model with an adapter" run "$n" scan --model-id m --model "$adapter/model" --adapter "$adapter/lora" \
+        --output "$out/adapted-$n"
+    check "that of PEFT's merge" run "$n" scan --model-id m --model "$adapter/expect/lora/merged" --output "$out/merged-$n"
+    check "... the same values" same "adapted-$n" "merged-$n" 1e-5
+done
+expect=3 check "a base of another architecture is refused" run 1 scan --model "$pair/tuned" \
+    --base "$SRCDIR/tests/golden/checkpoint/gpt2" --output "$out/none"
+finish

@@ -1,7 +1,7 @@
 /* Cost of a gradient against the forward pass of the same batch, with a sink that does nothing, in one
- * process. Usage: bench_gradient MODEL [seqlen [windows a call [float32|bfloat16 [rounds]]]].  Random tokens;
- * forward and gradient take turns, and the median of the ratios of neighbours counts, so that what else the
- * machine does hits both.  Times are of this thread on a processor.
+ * process. Usage: bench_gradient MODEL [seqlen [windows a call [float32|bfloat16 [rounds [MB for the
+ * gradient]]]]].  Random tokens; forward and gradient take turns, and the median of the ratios of neighbours
+ * counts, so that what else the machine does hits both.  Times are of this thread on a processor.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ struct run {
     int32_t *tokens, *targets;
     float *hidden;
     double *nll;
-    int64_t n;
+    int64_t n, limit_bytes;
 };
 
 static void check(int result, const struct laser_error *err)
@@ -36,7 +36,7 @@ static void start(struct run *r, const struct laser_checkpoint *c, enum laser_pr
     arch = laser_model_arch(r->model);
     r->n = laser_model_batch_tokens(&r->batch);
     check(laser_model_workspace_create(r->model, r->n, &r->ws, &err), &err);
-    check(laser_model_gradient_create(r->model, r->n, &r->gradient, &err), &err);
+    check(laser_model_gradient_create_within(r->model, r->n, r->limit_bytes, &r->gradient, &err), &err);
     r->tokens = allocate(r->n * (int64_t)sizeof *r->tokens);
     r->targets = allocate(r->n * (int64_t)sizeof *r->targets);
     r->nll = allocate(r->n * (int64_t)sizeof *r->nll);
@@ -95,7 +95,7 @@ static void measure(struct run *r, int rounds)
         "%lld tokens: forward %.2f s, gradient %.2f s (best); ratio %.2f (median; %.2f to %.2f); %.1f MB for "
         "the gradient\n",
         (long long)r->n, best_forward_s, best_s, ratios[rounds / 2], ratios[0], ratios[rounds - 1],
-        (double)laser_model_gradient_bytes(r->model, r->n) / 1e6);
+        (double)laser_model_gradient_bytes_within(r->model, r->n, r->limit_bytes) / 1e6);
     free(ratios);
 }
 
@@ -107,9 +107,10 @@ int main(int argc, char **argv)
         .batch = {.sequences = argc > 3 ? atoll(argv[3]) : 4, .length = argc > 2 ? atoll(argv[2]) : 512}};
 
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_gradient MODEL [seqlen [windows [float32|bfloat16 [rounds]]]]\n");
+        fprintf(stderr, "usage: bench_gradient MODEL [seqlen [windows [float32|bfloat16 [rounds [MB]]]]]\n");
         return LASER_EUSAGE;
     }
+    r.limit_bytes = argc > 6 ? (int64_t)(1e6 * atof(argv[6])) : 0;
     laser_kernels_set_threads(1);
     check(laser_checkpoint_open(argv[1], &c, &err), &err);
     start(&r, c, argc > 4 && strcmp(argv[4], "bfloat16") == 0 ? LASER_BFLOAT16 : LASER_FLOAT32);

@@ -1,9 +1,10 @@
 /* Times the solvers of src/linalg on one thread.
  *
  *   bench_svd gram|gesvd COUNT SHAPE...    SHAPE = ROWSxCOLUMNS; prints "ready", waits for a line on standard
- * input, computes COUNT matrices of every shape, prints "SECONDS CPU_SECONDS
- *                                          CHECKSUM" bench_svd dgemm prints the dgemm
- * rate in Gflop/s bench_svd parts N...                   prints the parts of the symmetric eigenvalue solver
+ *                                          input, computes COUNT matrices of every shape, prints "SECONDS
+ *                                          CPU_SECONDS CHECKSUM"
+ *   bench_svd dgemm                        prints the dgemm rate in Gflop/s
+ *   bench_svd parts N...                   prints the parts of the symmetric eigenvalue solver
  *
  * A matrix is held as float32 and widened slab by slab, as a checkpoint's is.
  */

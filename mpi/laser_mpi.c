@@ -6,14 +6,20 @@
 #include <libgen.h>
 #include <locale.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
 #include <unistd.h>
 
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/launch.h"
 #include "comm/log.h"
+#include "comm/signals.h"
 #include "comm/watch.h"
 #include "commands/commands.h"
 #include "deck/deck.h"
@@ -22,10 +28,6 @@
 #include "schedule/report.h"
 #include "schedule/results.h"
 #include "schedule/run.h"
-
-#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
-void openblas_set_num_threads(int n);
-#endif
 
 /* The demo's deck: beside the program in a build tree, installed, or where LASER_MPI_DATA says. */
 static const char *demo_path(void)
@@ -121,14 +123,14 @@ static enum laser_mpi_log_level log_level(const struct laser_deck *deck)
 }
 
 /* One BLAS thread a rank unless the deck says otherwise: ranks fill the cores. */
-static void set_threads(const struct laser_deck *deck)
+static int set_threads(const struct laser_deck *deck, struct laser_error *err)
 {
     int threads = (int)laser_deck_int(deck, "parallel.threads");
+    int code = laser_blas_prepare(threads, err);
 
-#ifdef HAVE_OPENBLAS_SET_NUM_THREADS
-    openblas_set_num_threads(threads);
-#endif
-    laser_mpi_set_threads(threads);
+    if (code == LASER_OK)
+        laser_mpi_set_threads(threads);
+    return laser_mpi_agree(MPI_COMM_WORLD, code, err);
 }
 
 static void say_done(struct laser_mpi_log *log, enum laser_command command)
@@ -159,9 +161,21 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
     if (command == NULL)
         return laser_error_set(err, LASER_EUSAGE, laser_command_name(request->command),
                                "this command is not part of this version");
-    set_threads(deck);
+    code = laser_mpi_launch_check(run.size, err);
+    if (code != LASER_OK)
+        return code;
+    if (!command->stops)
+        laser_mpi_signals_release();
+    code = set_threads(deck, err);
+    if (code != LASER_OK)
+        return code;
     if (command->is_job)
         laser_mpi_header(&run);
+    if (command->is_job && laser_mpi_launch_forgotten(run.size) > 0)
+        laser_mpi_log_line(log, "WARNING",
+                           "the job has %d tasks, and this is one process: without srun or mpirun the "
+                           "others are idle",
+                           laser_mpi_launch_forgotten(run.size));
     if (run.rank == 0 && run.size > 1)
         laser_mpi_watch_start(log, laser_deck_real(deck, "run.stall_time"));
     code = laser_mpi_report_check(deck, err);
@@ -200,12 +214,67 @@ static int serve(int rank, int argc, char **argv, struct laser_mpi_log *log, str
     return code;
 }
 
+/* Is /proc/self/exe this program?  Where the dynamic linker was started by hand, it is the linker. */
+static bool can_start_again(void)
+{
+#ifdef __linux__
+    return getauxval(AT_BASE) != 0;
+#else
+    return false;
+#endif
+}
+
+/* OpenBLAS makes its threads, one a core, and their work space when it is loaded, and where that is not
+ * possible the process ends before main().  This program sets the number by itself, so the library is to
+ * begin with one: said to it by this, which runs before the libraries do, and starts the program again.
+ * Nothing is initialised here, so it uses nothing but execve(). */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#if defined(HAVE_OPENBLAS_SET_NUM_THREADS) && defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#define MOST_VARIABLES 16384
+
+static bool begins_with(const char *text, const char *start)
+{
+    while (*start != '\0' && *text == *start)
+        ++text, ++start;
+    return *start == '\0';
+}
+
+static void load_blas_with_one_thread(int argc, char **argv, char **variables)
+{
+    static char one[] = "OPENBLAS_NUM_THREADS=1";
+    static char *changed[MOST_VARIABLES + 2];
+    int n = 0;
+
+    (void)argc;
+    if (!can_start_again())
+        return;
+    for (; *variables != NULL; ++variables) {
+        if (begins_with(*variables, one) && (*variables)[sizeof one - 1] == '\0')
+            return;
+        if (n == MOST_VARIABLES)
+            return;
+        if (!begins_with(*variables, "OPENBLAS_NUM_THREADS="))
+            changed[n++] = *variables;
+    }
+    changed[n] = one;
+    execve("/proc/self/exe", argv, changed);
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(int, char **,
+                                                            char **) = load_blas_with_one_thread;
+#endif
+
 /* Where the BLAS has not recognised the processor: once more, with the kernels that suit it. */
 static void choose_blas_kernels(char **argv)
 {
     const char *core = laser_blas_better_core();
 
-    if (core == NULL || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
+    if (core == NULL || !can_start_again() || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
         return;
     execv("/proc/self/exe", argv);
     /* Not possible: slower, but right. */
@@ -217,14 +286,22 @@ int main(int argc, char **argv)
     struct laser_mpi_log log;
     int rank, code;
 
+    /* A limit of the size of files is an error of the write, MPI's own files included. */
+    signal(SIGXFSZ, SIG_IGN);
     choose_blas_kernels(argv);
+    /* MPI has no way to say so: it aborts with a message of its own. */
+    if (laser_blas_check_memory(1, &err) != LASER_OK) {
+        fprintf(stderr, "laser_mpi: %s: %s\n", err.where, err.text);
+        return err.code;
+    }
+    laser_mpi_launch_look();
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     setlocale(LC_CTYPE, "");
-    laser_mpi_catch_signals();
+    laser_mpi_signals_catch();
     laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF, LASER_MPI_LOG_NORMAL);
     code = serve(rank, argc, argv, &log, &err);
-    if (code != LASER_OK)
+    if (code != LASER_OK && !laser_mpi_launch_repeats())
         laser_mpi_log_error(&log, &err);
     laser_mpi_log_close(&log);
     MPI_Finalize();

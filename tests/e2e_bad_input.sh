@@ -39,7 +39,37 @@ everywhere "no such deck" 2 'no-such.yaml' run "$scratch/no-such.yaml"
 everywhere "no such command" 2 'scna' scna --model "$demo"
 mkfifo "$scratch/fifo"
 everywhere "a text that is no file" 3 'fifo: is not a regular file' perplexity --model "$demo" --text "a=$scratch/fifo" --output "$out/fifo"
+printf '\050\265\057\375 some frame' >"$scratch/text.jsonl.zst"
+everywhere "a text that zstd has compressed" 3 "text.jsonl.zst: this is compressed by zstd.*zstd -d" perplexity --model "$demo" --text "a=$scratch/text.jsonl.zst" --output "$out/fifo"
+printf 'ARROW1\0\0....' >"$scratch/task.jsonl"
+everywhere "questions that are an Arrow file" 3 "task.jsonl: this is an Arrow file" evaluate --model "$demo" --task "a=$scratch/task.jsonl" --output "$out/fifo"
 everywhere "spectra that are no file" 3 'fifo: is not a regular file' derive "$scratch/fifo" --output "$out/a"
+# An HDF5 file that another process holds.
+run 1 scan --model "$demo" --output "$out/held" >/dev/null 2>&1
+if command -v flock >/dev/null && [ -f "$out/held/spectra.h5" ]; then
+    cp "$out/held/spectra.h5" "$scratch/matrices.h5"
+    for held in "$out/held/spectra.h5" "$scratch/matrices.h5"; do
+        flock -x "$held" sh -c 'echo $$ >"$1.held"; exec sleep 600' - "$held" &
+        until [ -s "$held.held" ]; do sleep 0.05; done
+    done
+    locked='is locked \(unable to lock file, errno = 11.*another process has it open for writing.*HDF5_USE_FILE_LOCKING'
+    everywhere "spectra that another process holds" 5 "spectra.h5: .*$locked" derive "$out/held" --output "$out/held-derived"
+    everywhere "matrices that another process holds" 5 "matrices.h5: .*$locked" scan --model "$scratch/matrices.h5" --output "$out/held-scan"
+    kill $(cat "$out/held/spectra.h5.held" "$scratch/matrices.h5.held")
+    wait
+else
+    skip "a locked HDF5 file" "no flock"
+fi
+long=$(printf '%0230d' 0 | tr 0 m)
+too_long='scan.model_id: the model.s name is too long for a file: snr_results_m+\.\.\. would have 276 bytes, at most 255 are possible'
+everywhere "a model's name that is too long for a file" 2 "$too_long" scan --model "$demo" --model-id "$long" --output "$out/long"
+everywhere "... before a reduction" 2 "$too_long" reduce --model "$demo" --text "a=$text" --model-id "$long" --output "$out/long"
+everywhere "... of a derived scan" 2 "$too_long" derive "$out/held" --model-id "$long" --output "$out/long"
+everywhere "... of an export" 2 "$too_long" export "$out/held" --model-id "$long" --output "$out/long"
+check "... is refused before the work" nothing_made "$out/long"
+longest=$(printf '%0209d' 0 | tr 0 m) # 12 + 209 + 34 bytes
+check "the longest name that there is" run 1 scan --model "$demo" --model-id "$longest" --output "$out/longest"
+check "... has its file" test -f "$out/longest/snr_results_${longest}_unfrozenparameters_50percent.yaml"
 everywhere "no model" 2 'no model' scan --output "$out/a"
 everywhere "no matrix is selected" 2 'scan.matrices|--matrices|no matrix|selects' scan --model "$demo" --matrices 'nothing.*' --output "$out/a"
 check "... nothing is made" nothing_made "$out/a"
@@ -84,6 +114,61 @@ everywhere "a shard elsewhere" 3 'model.safetensors.index.json.*\.\.|\.\..*index
 index model.nothing.weight model-1.safetensors
 everywhere "a tensor that its shard lacks" 3 'model.nothing.weight' scan --model "$scratch/index" --output "$out/b"
 check "... nothing is made" nothing_made "$out/b"
+
+# ---- names and packings that tools leave behind ----
+for prefix in base_model.model. _orig_mod. module.; do
+    copy_demo "$scratch/prefixed"
+    rm "$scratch/prefixed/model.safetensors"
+    "$tool" prefix "$demo/model.safetensors" "$scratch/prefixed/model.safetensors" $prefix
+    everywhere "every name begins with $prefix" 3 "names begin with \"$prefix\", which a training tool has left there" \
+        perplexity --model "$scratch/prefixed" --text "a=$text" --output "$out/prefixed"
+    rm -r "$scratch/prefixed"
+done
+mkdir "$scratch/packed"
+put_header() { # header, bytes of data
+    awk -v n="${#1}" 'BEGIN { printf "%c%c", n % 256, int(n / 256) }' >"$scratch/packed/model.safetensors"
+    head -c 6 /dev/zero >>"$scratch/packed/model.safetensors"
+    printf '%s' "$1" >>"$scratch/packed/model.safetensors"
+    head -c "$2" /dev/zero >>"$scratch/packed/model.safetensors"
+}
+q='model.layers.0.self_attn.q_proj'
+put_header "{\"$q.W_q\":{\"dtype\":\"U8\",\"shape\":[8,8],\"data_offsets\":[0,64]}}" 64
+everywhere "packed weights (HQQ)" 3 "the weights of 1 matrix are packed integers \(HQQ: $q.W_q\).*written back as floats" \
+    scan --model "$scratch/packed" --output "$out/packed"
+put_header "{\"$q.codes\":{\"dtype\":\"I32\",\"shape\":[4,4],\"data_offsets\":[0,64]},\"$q.codebooks\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[64,80]}}" 80
+everywhere "packed weights (AQLM), asked for by a glob" 3 "the weights of 1 matrix are packed integers \(AQLM" \
+    scan --model "$scratch/packed" --matrices '*q_proj.weight' --output "$out/packed"
+check "... nothing is made" nothing_made "$out/packed"
+
+# ---- what stands where a file should be ----
+lfs() { printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 12345\n' 0; }
+page() { echo '<!DOCTYPE html><html><body>401 Unauthorized</body></html>'; }
+for file in model.safetensors config.json tokenizer.json; do
+    copy_demo "$scratch/stray"
+    lfs >"$scratch/stray/$file"
+    everywhere "a pointer of Git LFS for $file" 3 "stray/$file: this is a pointer of Git LFS.*git lfs pull" \
+        perplexity --model "$scratch/stray" --text "a=$text" --output "$out/stray"
+    rm -r "$scratch/stray"
+done
+for file in model.safetensors config.json; do
+    copy_demo "$scratch/stray"
+    page >"$scratch/stray/$file"
+    everywhere "an HTML page for $file" 3 "stray/$file: this is an HTML page" scan --model "$scratch/stray" --output "$out/stray"
+    rm -r "$scratch/stray"
+done
+copy_demo "$scratch/stray"
+rm "$scratch/stray/tokenizer.json"
+: >"$scratch/stray/tokenizer.model"
+everywhere "a tokenizer of SentencePiece alone" 3 'no tokenizer.json.*makes it from tokenizer.model: AutoTokenizer' \
+    perplexity --model "$scratch/stray" --text "a=$text" --output "$out/stray"
+lfs >"$scratch/lfs.txt"
+everywhere "a text that is a pointer of Git LFS" 3 'lfs.txt: this is a pointer of Git LFS' \
+    perplexity --model "$demo" --text "a=$scratch/lfs.txt" --output "$out/stray"
+everywhere "an output directory as a model" 3 'held: this is an output directory of laser_mpi, not a model' scan --model "$out/held" --output "$out/stray"
+mkdir -p "$scratch/models--a--b/snapshots/1"
+everywhere "a folder of the hub cache as a model" 3 'models--a--b: this is a folder of the hub cache.*snapshots/' \
+    scan --model "$scratch/models--a--b" --output "$out/stray"
+check "... no results" no_results "$out/stray"
 
 # ---- matrices that fail, and odd ones that do not ----
 mkdir "$scratch/mixed"

@@ -77,6 +77,20 @@ check "sensitivity, 3 ranks" sense s3 3
 check "... the same predictions" test "$(get s1 sensitivity matrices 0 cut)" = "$(get s3 sensitivity matrices 0 cut)"
 check "... the same steps" test "$(get s1 sensitivity matrices 3 step)" = "$(get s3 sensitivity matrices 3 step)"
 
+# Against torch in float64 (tools/golden/make_sensitivity.py): gradients, Fisher information, and what a cut is predicted to do.
+as_torch() { # predictions ranks options...
+    as_torch_form=$1 as_torch_ranks=$2
+    shift 2
+    run "$as_torch_ranks" sensitivity --model "$demo" --text "demo=$text" --set evaluate.max_tokens=768 --seqlen 128 \
+        --precision float32 --threshold rank:0.25 --set "reduce.fisher=$as_torch_form" --output "$out/as-torch" --force "$@" &&
+        "$tool" sensitivity "$out/as-torch/sensitivity.h5" "$SRCDIR/tests/golden/sensitivity.json" "$as_torch_form" 1e-4
+}
+check "sensitivity is torch's" as_torch block 0
+check "... with the diagonal alone" as_torch diagonal 0
+check "... on 3 ranks" as_torch block 3
+check "... on 2 shards" as_torch block 3 --shards 2
+check "... in batches of one window" as_torch diagonal 2 --set evaluate.batch_tokens=128
+
 # compress
 squeeze() { # name ranks options...
     squeeze_name=$1 squeeze_ranks=$2

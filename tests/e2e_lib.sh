@@ -39,6 +39,7 @@ check() {
             tail -6 "$scratch/last.log" | sed 's/^/    /'
         fi
         failed=$((failed + 1))
+        [ -z "${LASER_FAIL_FAST:-}" ] || finish # tools/mutate: one is enough
     fi
 }
 

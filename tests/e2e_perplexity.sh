@@ -136,6 +136,20 @@ offset=$(tail -c +9 "$demo/model.safetensors" | head -c "$header" |
 printf '\377\377\377\377' | dd of="$scratch/nan/model.safetensors" bs=1 seek=$((8 + header + offset)) conv=notrunc 2>/dev/null
 bad "NaN in a weight" 4 'layer 2 .*window' --model "$scratch/nan" --text "a=$scratch/part.txt"
 
+# Rates are of work done: a result of an earlier start has none, and says so.
+for n in $(ranks_of 1 3); do
+    check "a rate of what is done, $n ranks" perplexity "again-$n" "$n" --text "part=$scratch/part.txt"
+    check "... is said" says '^PERPLEXITY +part .* [1-9][0-9]* tokens/s$'
+    check "again, $n ranks" perplexity "again-$n" "$n" --text "part=$scratch/part.txt"
+    check "... says that it is reused" says '^PERPLEXITY +part .*, taken from an earlier start$'
+    check "... without a rate" says_not 'tokens/s'
+    check "... nor in results.json" test "$(result "again-$n" datasets part tokens_per_second)" = null
+    sed -i '/^batch .*number=0 /d' "$out/again-$n/ledger.txt"
+    check "with one batch undone, $n ranks" perplexity "again-$n" "$n" --text "part=$scratch/part.txt"
+    check "... a rate of that" says '^PERPLEXITY +part .* [1-9][0-9]* tokens/s( of those that an earlier start had not done)?$'
+    check "... that is no more than the work allows" test "$(result "again-$n" pooled tokens_per_second | cut -d. -f1)" -lt 3000000
+done
+
 # A tokenizer of another model.
 edited tokenizer
 sed 's/"vocab_size": 768/"vocab_size": 700/' "$demo/config.json" >"$scratch/tokenizer/config.json"

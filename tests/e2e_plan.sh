@@ -50,6 +50,49 @@ check "... does not fit on one node" says "^ +1 +.*does not fit into memory"
 check "... but on 64" says "#SBATCH --nodes=64"
 check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expected a .safetensors file)" 1 scan --model "$models/70b" --output "$scratch/x"
 
+# config.json as checkpoints were published: keys that their classes do not define are named in one line.
+published() { # name pattern
+    mkdir "$models/$1"
+    cp "$SRCDIR/tests/data/published/$1.json" "$models/$1/config.json"
+    check "$1 as published" run 1 plan --model "$models/$1"
+    check "... is evaluated" says "^EVALUATION .*shard"
+    check "... one line names what is ignored" says "^NOTE +config.json: ignored, as transformers does for models of type [a-z0-9_-]+: $2\$"
+}
+published gpt2-medium predict_special_tokens
+published gpt2-xl "output_past"
+published xlm-roberta-base "output_past"
+published Qwen3-Coder-30B-A3B-Instruct "max_window_layers, use_qk_norm"
+published Qwen3-Coder-480B-A35B-Instruct "max_window_layers, use_qk_norm"
+published DeepSeek-R1-0528-Qwen3-8B "rope_scaling.attn_factor"
+published Qwen2.5-7B-Instruct-1M "dual_chunk_attention_config"
+published llama-7b "max_sequence_length"
+published dolly-v2-3b "custom_pipelines"
+published mistral-fine-tune "eos_token, pad_token, license, trust_remote_code, attn_implementation"
+check "3 ranks say it once" run 3 plan --model "$models/llama-7b"
+check "..." test "$(grep -c "ignored, as transformers" "$scratch/last.log")" = 1
+
+# Mixtral 8x7B: 46,702,792,704 parameters, as published.
+mkdir "$models/mixtral"
+echo '{"architectures":["MixtralForCausalLM"],"model_type":"mixtral","hidden_size":4096,"intermediate_size":14336,
+"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"num_local_experts":8,"num_experts_per_tok":2,
+"vocab_size":32000,"rms_norm_eps":1e-05,"max_position_embeddings":32768,"rope_theta":1000000.0,"hidden_act":"silu",
+"tie_word_embeddings":false,"sliding_window":null,"torch_dtype":"bfloat16"}' >"$models/mixtral/config.json"
+{
+    printf '{"metadata":{"total_size":93405585408},"weight_map":{'
+    for layer in $(seq 0 31); do
+        for part in input_layernorm post_attention_layernorm self_attn.q_proj self_attn.k_proj self_attn.v_proj \
+            self_attn.o_proj block_sparse_moe.gate \
+            $(for e in 0 1 2 3 4 5 6 7; do for w in 1 2 3; do echo block_sparse_moe.experts.$e.w$w; done; done); do
+            printf '"model.layers.%s.%s.weight":"model-00001-of-00019.safetensors",' "$layer" "$part"
+        done
+    done
+    printf '"lm_head.weight":"a","model.embed_tokens.weight":"a","model.norm.weight":"a"}}'
+} >"$models/mixtral/model.safetensors.index.json"
+for n in $(ranks_of 1 3); do
+    check "Mixtral 8x7B with its shard index, $n ranks" run "$n" plan --model "$models/mixtral" $cluster
+    check "... has all its matrices" says ": (896|928) matrices"
+done
+
 # What is there: the estimate of the memory is that of the run, within 15 %.
 check "the demo's plan" run 1 plan --model "$demo"
 check "... measures how fast this machine is" says "^SPEED +1 worker here.* [1-9][0-9.]*(e\\+[0-9]+)? in linear layers"

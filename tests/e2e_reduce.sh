@@ -50,7 +50,7 @@ done
 check "denoise, 8 ranks" reduce def-8 8
 check "denoise, 8 ranks: the same decisions" near_results "$out/def" "$out/def-8" 1e-4
 check "one candidate at a time" reduce def-serial 4 --set reduce.lookahead=0
-check "... the same decisions" near_results "$out/def-2" "$out/def-serial" 1e-4
+check "... the same decisions" near_results "$out/def" "$out/def-serial" 1e-4
 check "no early stop" reduce def-all 3 --set reduce.early_stop=false
 check "... keeps what is kept with it" test "$(grep -c tensor "$out/def-all/plan.yaml")" -ge "$(grep -c tensor "$out/def/plan.yaml")"
 check "denoise, 2 shards" reduce def-s2 3 --shards 2

@@ -161,7 +161,7 @@ stopped() { # dir: the run behind $job
     [ $stopped_code = 75 ] || { echo "exit code $stopped_code"; return 1; }
     says "the same command goes on from here"
 }
-for signal in TERM USR1; do
+for signal in TERM USR1 USR2 XCPU; do
     dir=$out/signal-$signal
     start 0 $(reduce_job "$dir")
     wait_for "$dir" decision 1

@@ -37,6 +37,30 @@ check "gesvd" scan gesvd 3 --solver gesvd --group-size 1
 check "gesvd: the same ranks, scores within 1e-9" near_results "$out/ref" "$out/gesvd" 1e-9
 check "more ranks in a group than workers" scan large-group 3 --group-size 9
 check "a group cut to the workers: scores within 1e-9" near_results "$out/ref" "$out/large-group" 1e-9
+
+# Matrices of zeros (new blocks of a depth-upscaled model): 0/0 is no score.
+mkdir "$out/zeros"
+l=model.layers
+"$tool" checkpoint "$out/zeros" $l.0.mlp.down_proj.weight:40:30:normal $l.1.mlp.down_proj.weight:40:30:zero \
+    $l.2.mlp.down_proj.weight:40:30:normal $l.0.self_attn.o_proj.weight:30:30:zero \
+    $l.1.self_attn.o_proj.weight:30:30:normal $l.2.self_attn.o_proj.weight:30:30:normal
+not_in_the_table() { ! sed -n '/^type /,/^zero /p' "$scratch/last.log" | grep -v '^zero ' | grep -qE "$1"; }
+for n in $(ranks_of 1 3); do
+    for rule in marchenko-pastur laserrmt; do
+        dir=$out/zeros-$n-$rule
+        check "matrices of zeros, $rule, $n ranks" run "$n" scan --model "$out/zeros" --output "$dir" --threshold $rule
+        check "... have a line of their own" says '^zero 2: all entries are 0, so there is no score: .*layers\.0\.self_attn\.o_proj'
+        check "... are out of ranking and means" not_in_the_table 'inf|nan|layers\.1\.mlp|layers\.0\.self'
+        check "... are counted apart from their type" says '^mlp\.down_proj +2 '
+        check "... are scanned" test "$("$tool" get "$dir/results.json" counts scanned)" = 6
+        check "... are in no list" sh -c "! grep -qE 'layers.1.mlp|layers.0.self' '$dir'/snr_results_*"
+        check "... one of two is picked" test "$(grep -c '^- ' "$dir"/snr_results_*_unfrozenparameters_50percent.yaml)" = 2
+    done
+    check "... show says zero" run "$n" show "$out/zeros-$n-laserrmt"
+    check "... in the map" says '^ +0 +[0-9.]+ +zero'
+    check "... export, $n ranks" run "$n" export "$out/zeros-$n-laserrmt" --output "$out/zeros-export-$n"
+    check "... picks none of them" says '2 matrices hold nothing but zeros: no score, never picked'
+done
 if [ -z "${LASER_TEST_RANKS:-}" ]; then
     check "64 ranks" scan r64 64
     check "64 ranks: the same ranks, scores within 1e-9" near_results "$out/ref" "$out/r64" 1e-9
@@ -73,4 +97,20 @@ check "... has the same values" same_file "$scratch/first.yaml" "$scratch/again.
 check "a scan detached from any terminal" sh -c "setsid nohup \"$launcher\" -n 2 \"$laser\" scan --model '$demo' \
     --output '$out/detached' >'$scratch/detached.log' 2>&1 </dev/null"
 check "... writes no bar" sh -c "! grep -aq '#\\.\\.\\|\\[K' '$scratch/detached.log'"
+# Two towers with the same types: each has a ranking and a list of its own, and fused weights of an unknown layout stay whole.
+mkdir "$scratch/towers"
+check "a model of two towers" "$tool" checkpoint "$scratch/towers" vision.layers.0.attn.q_proj.weight:24:24:lowrank \
+    vision.layers.1.attn.q_proj.weight:24:24:lowrank text.layers.0.attn.q_proj.weight:24:24:normal \
+    text.layers.1.attn.q_proj.weight:24:24:normal text.layers.0.attn.qkv_proj.weight:36:12:normal
+for n in $(ranks_of 1 3); do
+    check "... scanned by $n ranks" run "$n" scan --model "$scratch/towers" --output "$scratch/towers-$n" \
+        --set scan.split_fused=true
+    check "... what is left whole is said" says "NOTE +scan.split_fused: 1 matrix is left whole, the first is text.layers.0.attn.qkv_proj.weight: .*not known"
+    yaml=$(echo "$scratch/towers-$n"/*_unfrozenparameters_50percent.yaml)
+    check "... half of the text's layers are in the list" test "$(grep -c '^- text\..*q_proj' "$yaml")" = 1
+    check "... and half of the vision's" test "$(grep -c '^- vision' "$yaml")" = 1
+    check "... each under its tower" grep -q '^# text.layers:attn.q_proj layers' "$yaml"
+    check "... show" run 1 show "$scratch/towers-$n"
+    check "... has a block for each" test "$(grep -cE '^(text|vision).layers$' "$scratch/last.log")" = 2
+done
 finish

@@ -2,8 +2,8 @@
  *
  * By hand, with libFuzzer, in a build folder configured with CC=clang and --enable-sanitizers:
  *
- *   clang -g -fsanitize=fuzzer,address,undefined -I$SRC/src -I. $SRC/tests/fuzz_deck.c $SRC/src/deck/[a-z]*.c
- * \ $SRC/src/base/[a-z]*.c -lyaml -ljansson -lutf8proc -lm -o fuzz_deck && ./fuzz_deck -max_len=4096 corpus/
+ *   clang -g -fsanitize=fuzzer,address,undefined -I$SRC/src -I. $SRC/tests/fuzz_deck.c $SRC/src/deck/[a-z]*.c \
+ *       $SRC/src/base/[a-z]*.c -lyaml -ljansson -lutf8proc -lm -o fuzz_deck && ./fuzz_deck -max_len=4096 corpus/
  *
  * tests/test_deck_fuzz.c runs the same function on a fixed series of mutations in make check.
  */

@@ -3,8 +3,8 @@
  * As a program (make check) it mutates a few headers with a fixed seed.  By hand, for as long as wanted:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DLASER_LIBFUZZER -D_GNU_SOURCE -Isrc -I. \
- *       tests/fuzz_safetensors.c src/base/error.c src/checkpoint/dtype.c src/checkpoint/io.c \
- *       src/checkpoint/json.c src/checkpoint/safetensors.c -ljansson -lxxhash -o fuzz && ./fuzz
+ *       tests/fuzz_safetensors.c src/base/[a-z]*.c src/checkpoint/dtype.c src/checkpoint/io.c \
+ *       src/checkpoint/json.c src/checkpoint/safetensors.c -ljansson -lutf8proc -lxxhash -lm -o fuzz && ./fuzz
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* A fuzz target for malformed tokenizer.json files.  By hand with libFuzzer, from the build folder, SRC the
  * sources:
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I SRC/src -I SRC/tests SRC/tests/fuzz_tokenizer.c \
- *       SRC/src/tokenizer/[a-z]*.c SRC/src/base/error.c -ljansson -lpcre2-8 -lutf8proc -lxxhash -o
- * fuzz_tokenizer
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -I SRC/src -I SRC/tests SRC/tests/fuzz_tokenizer.c \
+ *       SRC/src/tokenizer/[a-z]*.c SRC/src/base/[a-z]*.c -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm \
+ *       -o fuzz_tokenizer
  *   ./fuzz_tokenizer CORPUS SRC/tests/golden/tokenizer */
 #include "fuzz_tokenizer.h"
 

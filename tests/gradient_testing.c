@@ -104,7 +104,7 @@ static void body(void *context, int index, const struct laser_model_group *group
     if (result == LASER_OK)
         result = laser_model_workspace_create(model, job->n, &ws, err);
     if (result == LASER_OK)
-        result = laser_model_gradient_create(model, job->n, &gradient, err);
+        result = laser_model_gradient_create_within(model, job->n, job->limit_bytes, &gradient, err);
     result = agree(group, result);
     if (result == LASER_OK)
         result = laser_model_gradient_run(model, ws, gradient, job->tokens, &job->batch, job->targets,

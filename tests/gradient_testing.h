@@ -25,6 +25,7 @@ struct gradient_job {
     int64_t n;
     const int32_t *tokens, *targets;
     const float *weights;
+    int64_t limit_bytes;
     model_change *change; /* called with the job */
     double *nll;
     struct gradient_matrix matrices[GRADIENT_MATRICES];

@@ -2,6 +2,7 @@
 
 #include "checkpoint/matrix.h"
 #include "checkpoint/names.h"
+#include "checkpoint/towers.h"
 
 static struct laser_matrix_list list_of(const struct laser_checkpoint *c,
                                         const struct laser_matrix_options *options)
@@ -186,6 +187,126 @@ static void fused_tensors_without_a_config_stay_whole_with_a_note(void **state)
     laser_checkpoint_close(c);
 }
 
+/* One weight of a shape under a config.json: what scan.split_fused makes of it, "q3+k1+v1" or "whole". */
+static void assert_split(const char *dir, const char *config, const char *name, const char *shape, int bytes,
+                         const char *expected)
+{
+    const struct laser_matrix_options options = {.split_fused = true};
+    char header[512], found[200] = "";
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+
+    mkdir(dir, 0777);
+    put_text(path_of(dir, "config.json"), config);
+    snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"U8\",\"shape\":%s,\"data_offsets\":[0,%d]}}", name,
+             shape, bytes);
+    put_safetensors(path_of(dir, "model.safetensors"), header, bytes);
+    c = open_model(dir);
+    c->tensors[0].dtype = LASER_F8_E4M3;
+    list = list_of(c, &options);
+    for (int64_t i = 0; i < list.n_matrices; i++) {
+        const struct laser_matrix *m = &list.matrices[i];
+        size_t n = strlen(found);
+        if (m->part == NULL)
+            snprintf(found + n, sizeof found - n, "whole%s", m->note != NULL ? ", said" : "");
+        else
+            snprintf(found + n, sizeof found - n, "%s%s:%lldx%lld", i > 0 ? " " : "", m->part,
+                     (long long)m->rows, (long long)m->cols);
+    }
+    if (strcmp(found, expected) != 0)
+        fail_msg("%s, %s: %s, expected %s", config, name, found, expected);
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
+/* Lightning attention has heads x 3 x head_dim, which has the shape of q, k, v one after the other. */
+static void a_fused_tensor_is_split_as_a_table_says_or_left_whole(void **state)
+{
+    static const char heads[] =
+        "\"hidden_size\": 8, \"num_attention_heads\": 4, \"num_key_value_heads\": 4, \"head_dim\": 2}";
+    static const struct {
+        const char *config, *name, *shape, *expected;
+        int bytes;
+    } cases[] = {
+        {"\"minimax\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"phi3\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "q:8x8 k:8x8 v:8x8", 192},
+        {"\"unheard_of\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"unheard_of\"", "model.layers.0.attn.c_attn.weight", "[24,8]", "whole, said", 192},
+        {"\"unheard_of\"", "model.layers.0.mlp.gate_up_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"unheard_of\"", "model.layers.0.mlp.up_proj.weight", "[24,8]", "whole", 192},
+        {"\"codegen\"", "transformer.h.0.attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"glm4\"", "model.layers.0.mlp.gate_up_proj.weight", "[24,8]", "gate:12x8 up:12x8", 192},
+        {"\"phi3\"", "model.layers.0.mlp.gate_up_proj.weight", "[24,6]", "whole, said", 144},
+        {"\"qwen3_vl_moe\"", "model.layers.0.mlp.experts.gate_up_proj", "[1,12,8]", "gate:6x8 up:6x8", 96},
+        {"\"qwen3_vl_moe\"", "model.layers.0.mlp.experts.gate_up_proj", "[1,8,12]", "gate:8x6 up:8x6", 96},
+        {"\"qwen3_vl_moe\"", "model.layers.0.mlp.experts.gate_up_proj", "[1,8,8]", "whole, said", 64},
+        {"\"qwen2_vl\"", "visual.blocks.0.attn.qkv.weight", "[12,4]", "q:4x4 k:4x4 v:4x4", 48},
+        {"\"phi4_multimodal\"", "model.layers.0.self_attn.qkv_proj.weight", "[24,8]", "q:8x8 k:8x8 v:8x8",
+         192},
+        {"\"phi4_multimodal\"", "audio.encoders.0.feed.gate_up_proj.weight", "[24,8]", "whole, said", 192},
+        {"\"jetmoe\"", "model.layers.0.self_attention.experts.input_linear.weight", "[1,24,8]", "whole, said",
+         192},
+        {"\"openelm\"", "transformer.layers.0.attn.qkv_proj.weight", "[24,8]", "whole, said", 192},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char config[200];
+        snprintf(config, sizeof config, "{\"model_type\": %s, %s", cases[i].config, heads);
+        assert_split(path_of(*state, "split"), config, cases[i].name, cases[i].shape, cases[i].bytes,
+                     cases[i].expected);
+    }
+}
+
+/* Vision and text count their layers each for itself; only types that both have name their tower. */
+static void a_type_that_two_towers_have_names_its_tower(void **state)
+{
+    static const char *const expected[] = {"language_model.model.layers:self_attn.q_proj", "mlp.up_proj",
+                                           "vision_tower.encoder.layers:self_attn.q_proj", "mlp.fc1"};
+    const struct laser_matrix_options text = {.include = (const char *const[]){"language_model.*"},
+                                              .n_include = 1};
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+
+    put_safetensors(
+        path_of(*state, "towers.safetensors"),
+        "{\"language_model.model.layers.0.self_attn.q_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[0,16]},"
+        "\"language_model.model.layers.0.mlp.up_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[16,32]},"
+        "\"vision_tower.encoder.layers.0.self_attn.q_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[32,48]},"
+        "\"vision_tower.encoder.layers.0.mlp.fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],"
+        "\"data_offsets\":[48,64]}}",
+        64);
+    c = open_model(path_of(*state, "towers.safetensors"));
+    list = list_of(c, NULL);
+    assert_int_equal(list.n_matrices, 4);
+    for (int i = 0; i < 4; i++) {
+        int found = 0;
+        for (int k = 0; k < 4; k++)
+            found += strcmp(list.matrices[k].type, expected[i]) == 0;
+        if (found != 1)
+            fail_msg("%d matrices of type %s", found, expected[i]);
+    }
+    laser_matrix_list_free(&list);
+    list = list_of(c, &text); /* one tower alone: as ever */
+    for (int i = 0; i < 2; i++)
+        assert_null(strchr(list.matrices[i].type, ':'));
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
+static void the_tower_is_what_stands_before_the_layer(void **state)
+{
+    (void)state;
+    assert_int_equal(laser_tower_length("model.layers.3.mlp.w1.weight"), strlen("model.layers"));
+    assert_int_equal(laser_tower_length("encoder.block.0.layer.1.wi.weight"), strlen("encoder.block"));
+    assert_int_equal(laser_tower_length("h.11.attn.c_attn.weight"), 1);
+    assert_int_equal(laser_tower_length("0.weight"), 0);
+    assert_int_equal(laser_tower_length("a.b.7"), 3);
+    assert_int_equal(laser_tower_length("lm_head.weight"), 0);
+}
+
 static void experts_of_a_stack_are_matrices_of_their_own(void **state)
 {
     struct laser_checkpoint *c = open_model(GOLDEN "/gpt_oss");
@@ -237,6 +358,37 @@ static void fp8_weights_are_widened_and_scaled(void **state)
     laser_matrix_list_free(&list);
     laser_checkpoint_close(c);
     laser_checkpoint_close(golden);
+}
+
+/* MX formats: a scale is a power of two. */
+static void scales_may_be_exponents_alone(void **state)
+{
+    const char *path = path_of(*state, "e8m0.safetensors");
+    const unsigned char data[] = {0x38, 0xb8, 0x40, 0x38, 128, 126}; /* 1, -1, 2, 1 in F8_E4M3; 2 and 1/2 */
+    char header[400];
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+    struct laser_error err = {0};
+    double values[4];
+    FILE *f;
+
+    snprintf(header, sizeof header,
+             "{\"layers.0.w.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,2],\"data_offsets\":[0,4]},"
+             "\"layers.0.w.weight_scale\":{\"dtype\":\"F8_E8M0\",\"shape\":[2],\"data_offsets\":[4,6]}}");
+    put_safetensors(path, header, 6);
+    f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -6, SEEK_END), 0);
+    assert_int_equal(fwrite(data, 1, 6, f), 6);
+    fclose(f);
+    c = open_model(path);
+    list = list_of(c, NULL);
+    assert_int_equal(list.n_matrices, 1);
+    if (laser_matrix_read(c, &list.matrices[0], 0, 2, 0, 2, values, 2, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    assert_true(values[0] == 2 && values[1] == -2 && values[2] == 1 && values[3] == 0.5);
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
 }
 
 static void a_scale_of_another_shape_is_an_error_of_its_matrix(void **state)
@@ -477,6 +629,24 @@ static void layers_are_listed_in_numerical_order(void **state)
     assert_true(laser_name_compare("h.2", "h.2.x") < 0);
 }
 
+static void a_type_of_one_letter_loses_its_ending_too(void **state)
+{
+    const char *path = path_of(*state, "model.safetensors");
+    struct laser_checkpoint *c;
+    struct laser_matrix_list list;
+    struct laser_error err = {0};
+
+    put_safetensors(
+        path, "{\"model.layers.0.x.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}",
+        16);
+    c = open_model(path);
+    assert_int_equal(laser_matrix_list(c, NULL, &list, &err), LASER_OK);
+    assert_int_equal(list.n_matrices, 1);
+    assert_string_equal(list.matrices[0].type, "x");
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,8 +655,12 @@ int main(void)
         cmocka_unit_test(parts_of_fused_tensors_are_those_of_transformers),
         cmocka_unit_test(a_part_carries_its_label_in_name_and_type),
         cmocka_unit_test(fused_tensors_without_a_config_stay_whole_with_a_note),
+        cmocka_unit_test(a_fused_tensor_is_split_as_a_table_says_or_left_whole),
+        cmocka_unit_test(a_type_that_two_towers_have_names_its_tower),
+        cmocka_unit_test(the_tower_is_what_stands_before_the_layer),
         cmocka_unit_test(experts_of_a_stack_are_matrices_of_their_own),
         cmocka_unit_test(fp8_weights_are_widened_and_scaled),
+        cmocka_unit_test(scales_may_be_exponents_alone),
         cmocka_unit_test(a_scale_of_another_shape_is_an_error_of_its_matrix),
         cmocka_unit_test(windows_are_windows_of_the_whole),
         cmocka_unit_test(windows_outside_the_matrix_are_refused),
@@ -496,6 +670,8 @@ int main(void)
         cmocka_unit_test(conv1d_weights_are_known_to_be_transposed),
         cmocka_unit_test(names_of_many_architectures_are_judged),
         cmocka_unit_test(layers_are_listed_in_numerical_order),
+        cmocka_unit_test_setup_teardown(a_type_of_one_letter_loses_its_ending_too, make_temporary,
+                                        remove_temporary),
     };
 
     return cmocka_run_group_tests(tests, make_temporary, remove_temporary);

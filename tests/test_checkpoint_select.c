@@ -75,14 +75,6 @@ static void a_bad_regex_is_refused_with_its_position(void **state)
     assert_non_null(strstr(err.text, "at character 4"));
 }
 
-static void the_distance_counts_edits(void **state)
-{
-    (void)state;
-    assert_int_equal(laser_select_distance("kitten", "sitting"), 3);
-    assert_int_equal(laser_select_distance("", "abc"), 3);
-    assert_int_equal(laser_select_distance("same", "same"), 0);
-}
-
 /* Number of matrices that a selection gives on a model. */
 static int64_t count(const char *model, const char *include, const char *exclude, bool split, bool vectors)
 {
@@ -168,7 +160,6 @@ int main(void)
         cmocka_unit_test(many_stars_do_not_take_for_ever),
         cmocka_unit_test(a_regex_is_anchored_at_both_ends),
         cmocka_unit_test(a_bad_regex_is_refused_with_its_position),
-        cmocka_unit_test(the_distance_counts_edits),
         cmocka_unit_test(include_and_exclude_choose_matrices),
         cmocka_unit_test(embeddings_heads_and_norms_come_on_request),
         cmocka_unit_test(experts_and_parts_are_chosen_by_their_own_names),

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "checkpoint/beside.h"
 #include "checkpoint/writer.h"
 
 static void write_model(const struct laser_checkpoint *c, const char *dir)
@@ -111,6 +112,80 @@ static void a_single_file_takes_its_configuration_along(void **state)
     write_model(c, out);
     assert_int_equal(n_files_in(out), 3);
     assert_same_file(path_of(out, "weights.safetensors"), path_of(dir, "weights.safetensors"));
+    laser_checkpoint_close(c);
+}
+
+/* The names that real checkpoints have beside their shards; what is kept holds no weights of this model. */
+static void weights_that_are_not_read_are_left_out(void **state)
+{
+    static const char *const weights[] = {"consolidated.safetensors",
+                                          "consolidated.00.pth",
+                                          "pytorch_model.bin",
+                                          "pytorch_model-00001-of-00002.bin",
+                                          "pytorch_model.bin.index.json",
+                                          "model.safetensors.index.json",
+                                          "model-00001-of-00002.safetensors",
+                                          "model-Q4_K_M.gguf",
+                                          "tf_model.h5",
+                                          "flax_model.msgpack",
+                                          "optimizer.pt",
+                                          "adapter_model.safetensors",
+                                          "adapter_config.json",
+                                          "original/consolidated.00.pth",
+                                          "original/model.safetensors",
+                                          "onnx/model.onnx",
+                                          "checkpoint-500/model.safetensors"};
+    static const char *const others[] = {
+        "config.json",          "tokenizer.model",           "training_args.bin",
+        "scheduler.pt",         "rng_state_0.pth",           "vocab.bin",
+        "original/params.json", "2_Dense/model.safetensors", "1_Pooling/pytorch_model.bin",
+        "model.safetensors"};
+    const int n_weights = sizeof weights / sizeof *weights, n_others = sizeof others / sizeof *others;
+    const char *dir = path_of(*state, "beside"), *out = path_of(*state, "beside-out");
+    static const char *const folders[] = {"original", "onnx", "checkpoint-500", "2_Dense", "1_Pooling"};
+    struct laser_checkpoint *c;
+    struct laser_writer *w;
+    struct laser_error err;
+
+    assert_int_equal(mkdir(dir, 0777), 0);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        assert_int_equal(mkdir(path_of(dir, folders[i]), 0777), 0);
+    for (int i = 0; i < n_weights; i++)
+        put_text(path_of(dir, weights[i]), "{}");
+    for (int i = 0; i + 1 < n_others; i++)
+        put_text(path_of(dir, others[i]), "{}");
+    put_safetensors(path_of(dir, "model.safetensors"),
+                    "{\"__metadata__\":{\"format\":\"pt\"},"
+                    "\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}",
+                    4);
+    c = open_model(dir);
+    assert_true(laser_beside_has_index(c));
+    assert_true(laser_beside_has_adapter(c));
+    assert_int_equal(laser_beside_check(c, &err), LASER_EINPUT);
+    assert_int_equal(laser_writer_open(c, out, &w, &err), LASER_OK);
+    assert_int_equal(w->n_left_out, n_weights);
+    assert_int_equal(w->left_out_bytes, 2 * n_weights);
+    laser_writer_close(w);
+    write_model(c, out);
+    for (int i = 0; i < n_others; i++)
+        assert_same_file(path_of(out, others[i]), path_of(dir, others[i]));
+    assert_int_equal(n_files_in(out), n_others);
+    c->copy_other_weights = true;
+    write_model(c, path_of(*state, "all-out"));
+    assert_int_equal(n_files_in(path_of(*state, "all-out")), n_others + n_weights);
+    laser_checkpoint_close(c);
+    dir = path_of(*state, "adapter");
+    assert_int_equal(mkdir(dir, 0777), 0);
+    put_text(path_of(dir, "adapter_config.json"), "{}");
+    put_safetensors(path_of(dir, "adapter_model.safetensors"),
+                    "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4);
+    c = open_model(dir);
+    assert_int_equal(laser_beside_check(c, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "an adapter alone"));
+    laser_checkpoint_close(c);
+    dir = path_of(*state, "beside");
+    c = open_model(path_of(dir, "model.safetensors")); /* named: taken without the adapter */
+    assert_int_equal(laser_beside_check(c, &err), LASER_OK);
     laser_checkpoint_close(c);
 }
 
@@ -285,6 +360,7 @@ int main(void)
         cmocka_unit_test(an_unedited_model_is_written_byte_for_byte),
         cmocka_unit_test(an_edited_tensor_is_replaced_and_nothing_else),
         cmocka_unit_test(a_single_file_takes_its_configuration_along),
+        cmocka_unit_test(weights_that_are_not_read_are_left_out),
         cmocka_unit_test(missing_format_and_total_size_are_put_in),
         cmocka_unit_test(links_of_a_hub_snapshot_become_files),
         cmocka_unit_test(the_model_directory_is_never_written),

@@ -99,7 +99,7 @@ static double *covariance(int64_t n, int64_t tokens, uint64_t seed)
 
 /* The cut of w, which stays as it is; c, r: sums or NULL. */
 static struct laser_whitened_cut cut_of(const double *w, int64_t rows, int64_t columns, const double *c,
-                               const double *r, double tokens)
+                                        const double *r, double tokens)
 {
     struct laser_root inputs, gradients;
     struct laser_whitened_cut cut;
@@ -266,7 +266,8 @@ static void no_other_cut_of_the_same_rank_costs_less(void **state)
 
     (void)state;
     for (int method = 0; method < 3; ++method) {
-        struct laser_whitened_cut cut = cut_of(w, ROWS, COLUMNS, method > 0 ? c : NULL, method > 1 ? r : NULL, TOKENS);
+        struct laser_whitened_cut cut =
+            cut_of(w, ROWS, COLUMNS, method > 0 ? c : NULL, method > 1 ? r : NULL, TOKENS);
         double *p = cut_product(&cut, RANK);
         for (int64_t i = 0; i < ROWS * COLUMNS; ++i)
             p[i] -= w[i];

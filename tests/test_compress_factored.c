@@ -255,6 +255,36 @@ static void memory_is_that_of_the_factors(void **state)
     tear_down(&s);
 }
 
+static void a_configuration_alone_describes_the_factors(void **state)
+{
+    struct setup s;
+    struct laser_checkpoint *written, *absent;
+    struct laser_error err = {0};
+    char path[1200];
+
+    (void)state;
+    set_up(&s, cases[2].golden, cases[2].names);
+    write_or_fail(&s, LASER_FORM_FACTORED);
+    written = open_or_fail(s.factored);
+    snprintf(path, sizeof path, "%s/model.safetensors", s.factored);
+    remove(path);
+    if (laser_model_absent(s.factored, &absent, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    assert_int_equal(absent->n_tensors, written->n_tensors);
+    for (int64_t i = 0; i < written->n_tensors; i++) {
+        const struct laser_tensor *t = laser_checkpoint_find(absent, written->tensors[i].name);
+
+        if (strcmp(written->tensors[i].name, "lm_head.weight") ==
+            0) /* tied: the other name is the usual one */
+            t = laser_checkpoint_find(absent, "model.embed_tokens.weight");
+        assert_non_null(t);
+        assert_int_equal(t->size_bytes, written->tensors[i].size_bytes);
+    }
+    laser_checkpoint_close(absent);
+    laser_checkpoint_close(written);
+    tear_down(&s);
+}
+
 static void names_shapes_and_ranks_are_written(void **state)
 {
     struct setup s;
@@ -445,6 +475,7 @@ int main(void)
         cmocka_unit_test(factors_change_the_model),
         cmocka_unit_test(bfloat16_is_as_near_as_with_the_products),
         cmocka_unit_test(memory_is_that_of_the_factors),
+        cmocka_unit_test(a_configuration_alone_describes_the_factors),
         cmocka_unit_test(names_shapes_and_ranks_are_written),
         cmocka_unit_test(the_code_for_transformers_is_written_as_it_is),
         cmocka_unit_test(a_second_attempt_finds_the_files_of_the_first),

@@ -372,6 +372,50 @@ static void targets_out_of_range_are_refused(void **state)
     release(&set);
 }
 
+/* The rank of one matrix n x n with these singular values. */
+static int64_t rank_of_one(int64_t n, const double *s, enum laser_rank_target target, double value)
+{
+    const struct laser_rank_matrix m = {
+        .name = "one", .rows = n, .columns = n, .s = s, .coefficient = 1, .group = -1};
+    const struct laser_rank_options o = {
+        .rule = LASER_RANKS_THRESHOLD, .target = target, .value = value, .multiple = 1};
+    struct laser_rank_summary summary;
+    struct laser_error err;
+    int64_t rank;
+
+    assert_int_equal(laser_ranks_choose(&m, 1, &o, &rank, &summary, &err), LASER_OK);
+    return rank;
+}
+
+static void a_share_that_is_no_whole_number_is_rounded_up(void **state)
+{
+    const double s[8] = {8, 7, 6, 5, 4, 3, 2, 1};
+
+    (void)state;
+    /* Of 64 parameters a rank takes 16: three ranks are 48, which are 16 less. */
+    assert_int_equal(rank_of_one(8, s, LASER_TARGET_REMOVE, 0.25), 3);
+    assert_int_equal(rank_of_one(8, s, LASER_TARGET_REMOVE, 0.26), 2);
+}
+
+static void a_rank_with_as_many_parameters_is_no_choice(void **state)
+{
+    const double s[4] = {1, 1, 0, 0};
+
+    (void)state;
+    /* Rank 2 would cost nothing, and save nothing: 2 (4 + 4) = 16. */
+    assert_int_equal(rank_of_one(4, s, LASER_TARGET_RISE, 0.1), LASER_RANK_DENSE);
+}
+
+static void the_predicted_rise_is_half_of_the_squares(void **state)
+{
+    const double s[6] = {9, 4, 1, 1, 1, 1};
+
+    (void)state;
+    /* Rank 2 leaves four ones out: a rise of 2. */
+    assert_int_equal(rank_of_one(6, s, LASER_TARGET_RISE, 2.2), 2);
+    assert_int_equal(rank_of_one(6, s, LASER_TARGET_RISE, 1.9), LASER_RANK_DENSE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +435,9 @@ int main(void)
         cmocka_unit_test(equal_matrices_are_cut_in_their_order),
         cmocka_unit_test(spectra_that_are_none_are_refused),
         cmocka_unit_test(targets_out_of_range_are_refused),
+        cmocka_unit_test(a_share_that_is_no_whole_number_is_rounded_up),
+        cmocka_unit_test(a_rank_with_as_many_parameters_is_no_choice),
+        cmocka_unit_test(the_predicted_rise_is_half_of_the_squares),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

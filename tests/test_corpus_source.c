@@ -132,6 +132,22 @@ static void json_lines_give_the_field_of_each_record(void **state)
     laser_documents_free(&documents);
 }
 
+static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
+{
+    struct laser_documents documents = {0};
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(read_documents("mine",
+                                    write_text("a.jsonl", "{\"text\": \"one\", \"score\": NaN, \"id\": "
+                                                          "18446744073709551615}\n"),
+                                    NULL, &documents, &err),
+                     LASER_OK);
+    assert_int_equal(documents.n, 1);
+    laser_documents_free(&documents);
+    assert_refused("mine", write_text("a.jsonl", "{\"text\": NaN}\n"), NULL, LASER_EINPUT, "a.jsonl:1", "text");
+}
+
 static void a_json_array_is_read_like_json_lines(void **state)
 {
     (void)state;
@@ -358,6 +374,53 @@ static void parquet_is_refused_with_the_line_that_converts_it(void **state)
     assert_refused("mine", write_text("a.txt", "PAR1...."), NULL, LASER_EINPUT, "a.txt", "python3 -c");
 }
 
+static void what_is_no_text_is_known_by_its_first_bytes(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *words;
+    } cases[] = {
+        {"\x28\xb5\x2f\xfd....", 8, "compressed by zstd, where text is needed; convert it once: zstd -d '"},
+        {"ARROW1\0\0....", 12, "an Arrow file, where text is needed; convert it once: python3 -c"},
+        {"\xff\xff\xff\xff\x10\0\0\0", 8, "Dataset.from_file('"},
+        {"\xfd"
+         "7zXZ\0...",
+         9, "xz -dk '"},
+        {"BZh91AY&SY....", 14, "bunzip2 -k '"},
+        {"\x04\x22\x4d\x18....", 8, "lz4 -d '"},
+        {"PK\x03\x04....", 8, "a zip archive"},
+        {"\x89HDF\r\n\x1a\n....", 12, "HDF5"},
+        {"%PDF-1.7....", 12, "pdftotext '"},
+        {"\xff\xfeh\0i\0", 6, "UTF-16, where text is needed; convert it once: iconv"},
+        {"GGUF\x03\0\0\0....", 12, "a GGUF model"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_refused("mine", write_file("a.txt", cases[i].bytes, cases[i].n), NULL, LASER_EINPUT, "a.txt",
+                       cases[i].words);
+        assert_refused("mine", write_file("a.jsonl", cases[i].bytes, cases[i].n), NULL, LASER_EINPUT,
+                       "a.jsonl", cases[i].words);
+    }
+}
+
+static void text_about_formats_is_text(void **state)
+{
+    static const char *const texts[] = {"GGUF is a format of models.", "PKZIP made zip known.",
+                                        "ustar and pax"};
+    struct laser_error err = {0};
+    struct laser_documents documents;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(read_documents("mine", write_text("a.txt", texts[i]), NULL, &documents, &err),
+                         LASER_OK);
+        assert_document(&documents, 0, texts[i]);
+        laser_documents_free(&documents);
+    }
+}
+
 static void token_ids_of_an_odd_size_are_refused(void **state)
 {
     (void)state;
@@ -476,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_gzipped_text_is_unpacked),
         cmocka_unit_test(a_text_longer_than_any_buffer_is_read_whole),
         cmocka_unit_test(json_lines_give_the_field_of_each_record),
+        cmocka_unit_test(numbers_beyond_strict_json_do_no_harm_in_other_fields),
         cmocka_unit_test(a_json_array_is_read_like_json_lines),
         cmocka_unit_test(known_data_sets_have_their_own_field),
         cmocka_unit_test(c4_stops_after_8192_documents),
@@ -498,6 +562,8 @@ int main(void)
         cmocka_unit_test(a_csv_record_with_another_number_of_fields_is_refused),
         cmocka_unit_test(an_unfinished_csv_quote_is_refused),
         cmocka_unit_test(a_csv_quote_in_the_wrong_place_is_refused),
+        cmocka_unit_test(what_is_no_text_is_known_by_its_first_bytes),
+        cmocka_unit_test(text_about_formats_is_text),
         cmocka_unit_test(parquet_is_refused_with_the_line_that_converts_it),
         cmocka_unit_test(token_ids_of_an_odd_size_are_refused),
         cmocka_unit_test(damaged_csv_is_read_or_refused),

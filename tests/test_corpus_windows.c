@@ -319,6 +319,20 @@ static void a_fraction_of_0_or_1_or_nan_is_a_usage_error(void **state)
     }
 }
 
+static void a_prefix_token_may_have_the_id_0(void **state)
+{
+    const struct laser_window window = {
+        .first = 0, .n_tokens = 2, .first_scored = 0, .n_scored = 2, .prefix = 0};
+    const int32_t tokens[3] = {7, 8, 9};
+    int32_t input[2], target[2];
+
+    (void)state;
+    laser_window_fill(&window, tokens, input, target);
+    assert_int_equal(input[0], 0);
+    assert_int_equal(input[1], 8);
+    assert_int_equal(target[0], 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +356,7 @@ int main(void)
         cmocka_unit_test(both_parts_of_a_split_have_a_window),
         cmocka_unit_test(a_single_window_cannot_be_split),
         cmocka_unit_test(a_fraction_of_0_or_1_or_nan_is_a_usage_error),
+        cmocka_unit_test(a_prefix_token_may_have_the_id_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/match.h"
 #include "deck/deck.h"
 #include "deck/internal.h"
 
@@ -299,6 +300,7 @@ static void test_edit_distance_counts_a_swap_as_one(void **state)
     assert_int_equal(laser_edit_distance("scan", "scna"), 1);
     assert_int_equal(laser_edit_distance("scan", "scam"), 1);
     assert_int_equal(laser_edit_distance("kitten", "sitting"), 3);
+    assert_int_equal(laser_edit_distance("same", "same"), 0);
 }
 
 static void test_relative_paths_of_a_deck_begin_at_its_directory(void **state)
@@ -473,6 +475,26 @@ static void test_the_identity_has_no_paths_and_only_what_matters(void **state)
     laser_deck_free(b);
 }
 
+static void test_numbers_beyond_18_digits_are_none(void **state)
+{
+    static const char text[] = "evaluate:\n  seqlen: 9999999999999999999\n";
+    struct laser_deck *deck = fresh();
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text(deck, text, &err), LASER_EUSAGE);
+    assert_string_equal(err.text, "evaluate.seqlen is \"9999999999999999999\", expected a whole number");
+    laser_deck_free(deck);
+    assert_refused("evaluate:\n  seqlen: 999999999999999999\n", "dir/deck.yaml:2",
+                   "a whole number from 2 to 1048576");
+}
+
+static void test_a_name_begins_with_a_letter_or_digit(void **state)
+{
+    (void)state;
+    assert_refused("evaluate:\n  text: [\".x=a.txt\"]\n", "dir/deck.yaml:2", "NAME=PATH");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_packed_bytes_make_the_same_deck),
         cmocka_unit_test(test_a_printed_deck_reads_back_as_the_same_deck),
         cmocka_unit_test(test_the_identity_has_no_paths_and_only_what_matters),
+        cmocka_unit_test(test_numbers_beyond_18_digits_are_none),
+        cmocka_unit_test(test_a_name_begins_with_a_letter_or_digit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

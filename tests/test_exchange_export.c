@@ -203,6 +203,7 @@ static void norms_have_no_adapters(void **state)
     const struct laser_scan_row linear = {.name = "model.norms.0.proj.weight"},
                                 norm = {.name = "model.layers.0.input_layernorm.weight"},
                                 ln = {.name = "h.0.ln_1.weight"}, vector = {.name = "a.b.weight", .rows = 1},
+                                column = {.name = "a.b.weight", .rows = 5, .columns = 1},
                                 part = {.name = "a.b[0]"};
 
     (void)state;
@@ -210,6 +211,7 @@ static void norms_have_no_adapters(void **state)
     assert_false(laser_export_adaptable(&norm));
     assert_false(laser_export_adaptable(&ln));
     assert_false(laser_export_adaptable(&vector));
+    assert_false(laser_export_adaptable(&column));
     assert_false(laser_export_adaptable(&part));
 }
 

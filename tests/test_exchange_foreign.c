@@ -69,6 +69,24 @@ static void the_flat_layout_is_read(void **state)
     laser_foreign_free(&scan);
 }
 
+/* Such files give both towers of a model one type. */
+static void towers_of_one_type_are_told_apart(void **state)
+{
+    struct laser_foreign_scan scan;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(
+        read_text("{\"q_proj\": {\"text.layers.0.q_proj\": 3.0, \"vision.layers.0.q_proj\": 2.0}, "
+                  "\"fc1\": {\"vision.layers.0.fc1\": 2.0}}",
+                  &scan, &err),
+        LASER_OK);
+    assert_string_equal(scan.rows[0].type, "text.layers:q_proj");
+    assert_string_equal(scan.rows[1].type, "vision.layers:q_proj");
+    assert_string_equal(scan.rows[2].type, "fc1");
+    laser_foreign_free(&scan);
+}
+
 static void the_sorted_layout_is_read(void **state)
 {
     struct laser_foreign_scan scan;
@@ -243,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_flat_layout_is_read),
+        cmocka_unit_test(towers_of_one_type_are_told_apart),
         cmocka_unit_test(the_sorted_layout_is_read),
         cmocka_unit_test(bare_infinity_and_nan_are_read),
         cmocka_unit_test(a_scan_with_a_single_matrix_is_read),

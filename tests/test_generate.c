@@ -340,7 +340,8 @@ static void the_end_of_text_comes_from_the_first_file_that_names_it(void **state
     assert_int_equal(laser_tokenizer_load_buffer(json, sizeof json - 1, "t", &t, &err), LASER_OK);
     assert_int_equal(laser_stop_read(&c, t, &stop, &err), LASER_OK);
     assert_true(stop.n == 1 && laser_stop_has(&stop, 7));
-    write_generation_config(dir, "{\"eos_token_id\": [3, 5]}");
+    write_generation_config(
+        dir, "{\"eos_token_id\": [3, 5], \"temperature\": NaN, \"seed\": 18446744073709551615}");
     assert_int_equal(laser_stop_read(&c, t, &stop, &err), LASER_OK);
     assert_true(stop.n == 2 && laser_stop_has(&stop, 3) && laser_stop_has(&stop, 5) &&
                 !laser_stop_has(&stop, 7));
@@ -353,6 +354,20 @@ static void the_end_of_text_comes_from_the_first_file_that_names_it(void **state
     rmdir(dir);
     json_decref(c.config);
     laser_tokenizer_free(t);
+}
+
+/* transformers keeps a token while the sum before it is below top_p. */
+static void top_p_ends_where_the_sum_meets_it(void **state)
+{
+    const float logits[4] = {0, 0, 0, 0};
+    const struct laser_sampling s = {.temperature = 1, .top_p = 0.5};
+    struct laser_sampling_token tokens[4];
+    struct laser_error err;
+    int64_t kept;
+
+    (void)state;
+    assert_int_equal(laser_sampling_distribution(&s, 4, logits, tokens, &kept, &err), LASER_OK);
+    assert_int_equal(kept, 2);
 }
 
 int main(void)
@@ -369,6 +384,7 @@ int main(void)
         cmocka_unit_test(long_words_are_cut_and_wide_characters_count_twice),
         cmocka_unit_test(control_characters_do_not_reach_the_terminal),
         cmocka_unit_test(the_end_of_text_comes_from_the_first_file_that_names_it),
+        cmocka_unit_test(top_p_ends_where_the_sum_meets_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,31 @@ static void test_layers_go_down_in_order_and_what_failed_says_so(void **state)
     laser_text_free(&text);
 }
 
+static void test_each_tower_has_a_block_of_its_own(void **state)
+{
+    static const struct laser_scan_row towers[] = {
+        {.name = "v0", .type = "vision.layers:attn.q", .layer = 0, .score = 9},
+        {.name = "t0", .type = "text.layers:attn.q", .layer = 0, .score = 1},
+        {.name = "u0", .type = "mlp.up", .layer = 0, .score = 2},
+    };
+    struct laser_heat_style style = {.width = 80};
+    struct laser_text text = {0};
+
+    (void)state;
+    laser_heat_map(&text, towers, 3, &style);
+    assert_string_equal(text.data, " layer        up\n"
+                                   "     0         2\n"
+                                   "\n"
+                                   "text.layers\n"
+                                   " layer         q\n"
+                                   "     0         1\n"
+                                   "\n"
+                                   "vision.layers\n"
+                                   " layer         q\n"
+                                   "     0         9\n");
+    laser_text_free(&text);
+}
+
 static void test_types_that_do_not_fit_go_into_further_blocks(void **state)
 {
     struct laser_heat_style style = {.width = 6 + 2 * 10};
@@ -115,7 +140,7 @@ static void test_decisions_keep_to_the_width(void **state)
     for (int width = 40; width <= 140; width += 10) {
         struct laser_heat_style style = {.width = width};
         struct laser_text text = {0};
-        laser_decision_list(&text, list, &style);
+        laser_decision_list(&text, list, 0, &style);
         for (const char *line = text.data; *line != '\0'; line += strcspn(line, "\n") + 1) {
             char copy[400];
             snprintf(copy, sizeof copy, "%.*s", (int)strcspn(line, "\n"), line);
@@ -131,6 +156,33 @@ static void test_decisions_keep_to_the_width(void **state)
     json_decref(list);
 }
 
+/* A figure that rises has changes with its own sign; what was left early says on how much of the questions.
+ */
+static void test_what_was_given_up_says_what_it_has_seen(void **state)
+{
+    json_t *d =
+        json_pack("{s:s, s:s, s:i, s:i, s:b, s:s, s:f, s:f, s:f, s:i, s:i}", "tensor", "a.weight", "edit",
+                  "rank:0.1", "rank", 6, "of", 64, "kept", 0, "reason", "given up early", "value", 0.75,
+                  "difference", 0.25, "difference_stderr", 0.1, "windows", 28, "of_windows", 120);
+    json_t *list = json_pack("[o]", d);
+    struct laser_heat_style style = {.width = 120};
+    struct laser_text text = {0};
+
+    (void)state;
+    laser_decision_list(&text, list, 1, &style);
+    assert_non_null(strstr(text.data, "early, 28/120"));
+    assert_non_null(strstr(text.data, "-2.50e-01"));
+    assert_null(strstr(text.data, "0.75"));
+    laser_text_free(&text);
+    json_object_set_new(d, "reason", json_string("worse"));
+    json_object_set_new(d, "difference", json_real(-0.0));
+    laser_decision_list(&text, list, 1, &style);
+    assert_non_null(strstr(text.data, " 0.7500 "));
+    assert_non_null(strstr(text.data, "+0.00e+00"));
+    laser_text_free(&text);
+    json_decref(list);
+}
+
 static void test_a_sweep_says_that_nothing_was_decided(void **state)
 {
     json_t *list = json_pack("[o]", decision("a.weight", 0, "measured", json_real(18.25)));
@@ -138,7 +190,7 @@ static void test_a_sweep_says_that_nothing_was_decided(void **state)
     struct laser_text text = {0};
 
     (void)state;
-    laser_decision_list(&text, list, &style);
+    laser_decision_list(&text, list, 0, &style);
     assert_non_null(strstr(text.data, "1 edit measured, each alone\nmeasured  a.weight"));
     laser_text_free(&text);
     json_decref(list);
@@ -148,11 +200,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers_go_down_in_order_and_what_failed_says_so),
+        cmocka_unit_test(test_each_tower_has_a_block_of_its_own),
         cmocka_unit_test(test_types_that_do_not_fit_go_into_further_blocks),
         cmocka_unit_test(test_colours_are_only_there_when_asked_for),
         cmocka_unit_test(test_experts_of_one_kind_share_a_cell),
         cmocka_unit_test(test_types_stand_as_a_layer_has_them),
         cmocka_unit_test(test_decisions_keep_to_the_width),
+        cmocka_unit_test(test_what_was_given_up_says_what_it_has_seen),
         cmocka_unit_test(test_a_sweep_says_that_nothing_was_decided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

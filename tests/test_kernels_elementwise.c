@@ -302,6 +302,28 @@ static void test_rope_turns_each_pair_by_position_times_frequency(void **state)
     with_all_simd(check_rope);
 }
 
+/* A row whose variance is as small as eps. */
+static void check_layernorm_eps(void)
+{
+    enum { WIDTH = 20 };
+    float x[WIDTH], y[WIDTH];
+
+    for (int i = 0; i < WIDTH; i++)
+        x[i] = i % 2 ? 1e-3f : -1e-3f;
+    laser_layernorm(1, WIDTH, x, WIDTH, NULL, NULL, 1e-6f, y, WIDTH);
+    for (int i = 0; i < WIDTH; i++)
+        assert_near(y[i], (i % 2 ? 1 : -1) / sqrt(2), 1e-6);
+    laser_rmsnorm(1, WIDTH, x, WIDTH, NULL, 1e-6f, false, y, WIDTH);
+    for (int i = 0; i < WIDTH; i++)
+        assert_near(y[i], (i % 2 ? 1 : -1) / sqrt(2), 1e-6);
+}
+
+static void test_eps_stands_inside_the_root(void **state)
+{
+    (void)state;
+    with_all_simd(check_layernorm_eps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_rmsnorm_of_heads_is_that_of_each_head),
         cmocka_unit_test(test_layernorm_equals_its_formula_far_from_zero),
         cmocka_unit_test(test_rope_turns_each_pair_by_position_times_frequency),
+        cmocka_unit_test(test_eps_stands_inside_the_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

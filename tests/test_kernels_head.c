@@ -213,6 +213,37 @@ static void test_logits_are_those_of_the_scan(void **state)
     free(x);
 }
 
+static void test_of_equal_logits_the_first_in_the_vocabulary_is_the_largest(void **state)
+{
+    struct laser_head_token late = {.largest = 2, .sum = 1, .target = 1, .argmax = 7},
+                            early = {.largest = 2, .sum = 1, .target = 1, .argmax = 3}, into;
+
+    (void)state;
+    into = late;
+    laser_head_merge(1, &early, &into);
+    assert_int_equal(into.argmax, 3);
+    into = early;
+    laser_head_merge(1, &late, &into);
+    assert_int_equal(into.argmax, 3);
+}
+
+static void test_logits_that_equal_the_targets_are_not_above_it(void **state)
+{
+    enum { VOCABULARY = 20 };
+    struct fixture f;
+    struct laser_head_token token;
+    float weights[VOCABULARY * WIDTH] = {0}, x[WIDTH] = {1}, reference = 1;
+    int64_t target = 4;
+
+    (void)state;
+    for (int v = 0; v < VOCABULARY; v++)
+        weights[v * WIDTH] = v == 9 || v == 11 ? 2 : 1;
+    make(&f, 0, VOCABULARY, weights);
+    laser_head_scan(&f.head, 1, x, WIDTH, &target, &reference, &token, &f.scratch);
+    assert_int_equal(token.greater, 2);
+    discard(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +253,8 @@ int main(void)
         cmocka_unit_test(test_a_token_without_target_or_with_one_elsewhere_has_none),
         cmocka_unit_test(test_nan_logits_give_a_nan_that_survives_merging),
         cmocka_unit_test(test_logits_are_those_of_the_scan),
+        cmocka_unit_test(test_of_equal_logits_the_first_in_the_vocabulary_is_the_largest),
+        cmocka_unit_test(test_logits_that_equal_the_targets_are_not_above_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

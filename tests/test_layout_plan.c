@@ -340,6 +340,51 @@ static void test_the_recommended_number_follows_the_work_and_the_memory(void **s
     assert_true(workers >= 3);
 }
 
+/* Chan's crossover: 2 s^2 l - 2/3 s^3 and 8/3 s^3 of a long matrix, 4 s^2 l - 4/3 s^3 of a square one. */
+static void test_only_long_matrices_are_counted_with_a_qr_first(void **state)
+{
+    (void)state;
+    assert_float_equal(laser_cost_flops(LASER_ROUTE_SERIAL_GESVD, 300, 100), 6e6 + 2e6, 1);
+    assert_float_equal(laser_cost_flops(LASER_ROUTE_SERIAL_GESVD, 100, 100), 8e6 / 3, 1);
+}
+
+static void test_the_ranks_that_would_do_are_few_more_than_needed(void **state)
+{
+    struct laser_cost_rates rates = defaults();
+    struct laser_error err = {0};
+    const char *text;
+    double limit = rates.base_bytes + 20e6;
+    int group, needed, said;
+
+    (void)state;
+    assert_int_equal(
+        laser_cost_group_size(&rates, LASER_ROUTE_GRAM, "m", 20000, 10000, 4096, limit, &needed, &err),
+        LASER_OK);
+    assert_int_equal(
+        laser_cost_group_size(&rates, LASER_ROUTE_GRAM, "m", 20000, 10000, 2, limit, &group, &err),
+        LASER_ENOMEM);
+    text = strrchr(err.text, ';');
+    assert_non_null(text);
+    said = atoi(text + 1);
+    assert_in_range(said, needed, needed + needed / 8 + 1);
+}
+
+static void test_a_given_group_size_grows_where_memory_asks_for_it(void **state)
+{
+    struct laser_cost_rates rates = defaults();
+    struct laser_plan_matrix large = matrix("large", 8000, 8000);
+    struct laser_plan_limits limits = {
+        .workers = 16, .group_size = 1, .limit_bytes = rates.base_bytes + 400e6};
+    struct laser_plan plan;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_plan_make(&plan, &large, 1, &rates, &limits, &err), LASER_OK);
+    assert_true(plan.jobs[0].min_group > 1);
+    assert_int_equal(plan.jobs[0].group_size, plan.jobs[0].min_group);
+    laser_plan_free(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +401,9 @@ int main(void)
         cmocka_unit_test(test_a_given_group_size_is_kept),
         cmocka_unit_test(test_no_matrices_make_an_empty_plan),
         cmocka_unit_test(test_the_recommended_number_follows_the_work_and_the_memory),
+        cmocka_unit_test(test_only_long_matrices_are_counted_with_a_qr_first),
+        cmocka_unit_test(test_the_ranks_that_would_do_are_few_more_than_needed),
+        cmocka_unit_test(test_a_given_group_size_grows_where_memory_asks_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

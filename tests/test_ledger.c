@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "durability.h"
 #include <xxhash.h>
 
 static char path[] = "/tmp/laser_ledger_XXXXXX";
@@ -154,6 +155,41 @@ static void test_a_line_reads_back_field_by_field(void **state)
     assert_null(entry.text);
 }
 
+static void test_every_digit_of_the_checksum_counts(void **state)
+{
+    struct laser_ledger_entry entry;
+    FILE *f = fopen(path, "rb");
+    char line[512];
+
+    (void)state;
+    assert_non_null(fgets(line, sizeof line, f));
+    fclose(f);
+    line[strcspn(line, "\n")] = '\0';
+    assert_true(laser_ledger_parse(line, &entry));
+    laser_ledger_entry_free(&entry);
+    for (size_t i = strlen(line) - 8; line[i] != '\0'; ++i) {
+        char digit = line[i];
+        line[i] = digit == '0' ? '1' : '0';
+        assert_false(laser_ledger_parse(line, &entry));
+        line[i] = digit;
+    }
+}
+
+static void test_a_durable_line_is_on_the_disk_when_its_writer_goes_on(void **state)
+{
+    struct laser_ledger *ledger;
+    struct laser_ledger_line line;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_ledger_open(path, NULL, NULL, NULL, &ledger, &err), LASER_OK);
+    durable[0] = '\0';
+    laser_ledger_line_begin(&line, "decision");
+    assert_int_equal(laser_ledger_append(ledger, &line, true, &err), LASER_OK);
+    assert_string_equal(durable, "s");
+    assert_int_equal(laser_ledger_close(ledger, &err), LASER_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +201,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_version_is_refused, two_entries, remove_file),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_no_ledger_is_refused, two_entries, remove_file),
         cmocka_unit_test(test_a_line_reads_back_field_by_field),
+        cmocka_unit_test_setup_teardown(test_every_digit_of_the_checksum_counts, two_entries, remove_file),
+        cmocka_unit_test_setup_teardown(test_a_durable_line_is_on_the_disk_when_its_writer_goes_on,
+                                        two_entries, remove_file),
     };
 
     close(mkstemp(path));

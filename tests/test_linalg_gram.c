@@ -222,6 +222,18 @@ static void tridiagonal_values_keep_graded_and_extreme_scales(void **state)
                     3e-16 * 1e200 * pow(10, -0.25 * i) + 1e183);
 }
 
+static void huge_entries_after_large_ones_keep_both(void **state)
+{
+    /* 1e90 needs no scaling, 1e91 does: what was added before is scaled by its square. */
+    const double a[] = {1e90, 0, 0, 1e91, 0, 0};
+    double s[2];
+
+    (void)state;
+    values_by_slabs(a, 3, 2, 1, LASER_STAGES_AUTO, s);
+    assert_float_equal(s[0] / 1e91, 1, 1e-12);
+    assert_float_equal(s[1] / 1e90, 1, 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +250,7 @@ int main(void)
         cmocka_unit_test(scale_follows_larger_entries_exactly),
         cmocka_unit_test(not_a_number_is_named_with_its_place),
         cmocka_unit_test(missing_and_surplus_rows_are_refused),
+        cmocka_unit_test(huge_entries_after_large_ones_keep_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "linalg/basis.h"
 #include "linalg/blas.h"
 #include "linalg/cost.h"
+#include "linalg/factors.h"
 #include "linalg/project.h"
 #include "linalg/reference.h"
 #include "spectrum/edit.h"
@@ -420,6 +421,57 @@ static void blas_says_what_it_is(void **state)
     assert_null(laser_blas_better_core());
 }
 
+static void a_value_that_cannot_be_told_from_zero_goes_to_the_reference(void **state)
+{
+    const double s[4] = {1, 0.5, 0.4, 1e-9};
+    struct laser_rule rule = {LASER_RULE_RANK, 0.25};
+    char reason[200];
+
+    (void)state;
+    assert_int_equal(laser_gram_is_enough(s, 4, 4, &rule, 1e-4, reason, sizeof reason), 0);
+    assert_non_null(strstr(reason, "value 4 of 4"));
+    assert_non_null(strstr(reason, "cannot be told from zero"));
+}
+
+static void a_direction_without_length_stays_without(void **state)
+{
+    double w[4] = {2, 0, 0, 0}, filter[4];
+    const double s_new[2] = {1, 0};
+    struct laser_basis basis;
+
+    (void)state;
+    assert_int_equal(laser_factors_basis(w, 2, 2, &basis, NULL), LASER_OK);
+    basis.s[1] = 0; /* not the rounding of it */
+    assert_int_equal(laser_basis_filter(&basis, s_new, filter, NULL), LASER_OK);
+    assert_float_equal(filter[0], 0.5, 1e-14);
+    for (int i = 1; i < 4; i++)
+        assert_float_equal(filter[i], 0, 1e-14);
+    laser_basis_free(&basis);
+}
+
+/* W = diag(3, 2) with a row of zeros, or its transpose: half of the second direction alone. */
+static void chosen_directions_make_two_thin_matrices(void **state)
+{
+    const int second = 1;
+    const double half = 0.5;
+
+    (void)state;
+    for (int tall = 0; tall < 2; tall++) {
+        int rows = tall ? 3 : 2, columns = tall ? 2 : 3;
+        double w[6] = {0}, copy[6], a[3], b[3];
+        struct laser_basis basis;
+        w[0] = 3;
+        w[columns + 1] = 2;
+        memcpy(copy, w, sizeof w);
+        assert_int_equal(laser_factors_basis(copy, rows, columns, &basis, NULL), LASER_OK);
+        assert_int_equal(laser_factors_make(&basis, w, &second, &half, 1, a, b, NULL), LASER_OK);
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < columns; j++)
+                assert_float_equal(a[i] * b[j], i == 1 && j == 1 ? 1 : 0, 1e-14);
+        laser_basis_free(&basis);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +489,9 @@ int main(void)
         cmocka_unit_test(vectors_outside_the_range_are_missed),
         cmocka_unit_test(costs_grow_and_agree_with_the_formulas),
         cmocka_unit_test(blas_says_what_it_is),
+        cmocka_unit_test(a_value_that_cannot_be_told_from_zero_goes_to_the_reference),
+        cmocka_unit_test(a_direction_without_length_stays_without),
+        cmocka_unit_test(chosen_directions_make_two_thin_matrices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

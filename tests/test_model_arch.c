@@ -72,21 +72,53 @@ static void a_classifier_is_refused(void **state)
                    "SequenceClassification");
 }
 
-static void an_unknown_option_is_refused_by_name(void **state)
+static void a_key_that_changes_the_computation_is_refused_by_name(void **state)
 {
     (void)state;
-    assert_refused(llama, "{\"attention_multiplier\": 0.5}", "attention_multiplier");
-    assert_refused(llama, "{\"quantization_config\": {\"bits\": 4}}", "quantization_config");
-    assert_refused(llama, "{\"rope_scaling\": {\"type\": \"default\", \"mrope_section\": [1, 1]}}",
-                   "mrope_section");
+    assert_refused(llama, "{\"is_causal\": false}", "is_causal");
+    assert_refused(llama, "{\"per_layer_config\": {\"1\": {\"hidden_act\": \"relu\"}}}", "per_layer_config");
+    assert_refused(llama, "{\"rope_parameters\": {\"full_attention\": {\"rope_type\": \"default\"}}}",
+                   "rope_parameters.full_attention");
 }
 
-static void an_unknown_option_that_is_off_does_no_harm(void **state)
+static void an_unknown_key_is_named_and_ignored(void **state)
 {
-    struct laser_arch arch = accepted(llama, "{\"some_extension\": false, \"other\": null, \"third\": []}");
+    struct laser_arch arch =
+        accepted(llama, "{\"some_extension\": false, \"other\": null, \"third\": [], \"license\": \"mit\", "
+                        "\"use_cache\": true, \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, "
+                        "\"attn_factor\": 0.8}}");
 
     (void)state;
-    assert_int_equal(arch.layers, 2);
+    assert_string_equal(arch.ignored, "rope_scaling.attn_factor, license");
+    laser_arch_free(&arch);
+}
+
+static void many_unknown_keys_are_named_as_far_as_there_is_room(void **state)
+{
+    char change[4096] = "{";
+    struct laser_arch arch;
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        snprintf(change + strlen(change), 64, "\"a_key_of_some_length_%d\": 1, ", i);
+    strcat(change, "\"z\": 1}");
+    arch = accepted(llama, change);
+    assert_non_null(strstr(arch.ignored, "a_key_of_some_length_0, "));
+    assert_string_equal(arch.ignored + strlen(arch.ignored) - 5, ", ...");
+    laser_arch_free(&arch);
+}
+
+static void another_name_of_a_key_is_understood(void **state)
+{
+    struct laser_arch arch = accepted("{\"model_type\": \"gpt2\", \"hidden_size\": 24, "
+                                      "\"num_hidden_layers\": 3, \"num_attention_heads\": 4, "
+                                      "\"max_position_embeddings\": 16, \"vocab_size\": 47}",
+                                      "{}");
+
+    (void)state;
+    assert_int_equal(arch.hidden, 24);
+    assert_int_equal(arch.layers, 3);
+    assert_int_equal(arch.max_positions, 16);
     laser_arch_free(&arch);
 }
 
@@ -112,23 +144,37 @@ static void an_unknown_rope_is_refused(void **state)
     assert_refused(llama, "{\"rope_scaling\": {\"rope_type\": \"proportional\", \"factor\": 2}}",
                    "proportional");
     assert_refused(llama, "{\"rope_scaling\": {\"rope_type\": \"linear\"}}", "factor");
-    assert_refused(llama, "{\"partial_rotary_factor\": 0.5}", "partial_rotary_factor");
+    assert_refused(
+        llama,
+        "{\"partial_rotary_factor\": 0.5, \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 2}}",
+        "partial_rotary_factor");
     assert_refused(llama,
                    "{\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2, \"short_factor\": [1], "
                    "\"long_factor\": [1, 1]}}",
                    "short_factor");
 }
 
-static void layer_types_that_the_family_does_not_honour_are_refused(void **state)
+static void layer_types_of_no_meaning_are_refused_where_they_are_honoured(void **state)
 {
     (void)state;
-    assert_refused(llama, "{\"layer_types\": [\"full_attention\", \"linear_attention\"]}",
-                   "linear_attention");
-    assert_refused(llama, "{\"layer_types\": [\"full_attention\"]}", "layer_types");
     assert_refused(llama,
-                   "{\"model_type\": \"mistral\", \"sliding_window\": 8, \"layer_types\": "
-                   "[\"full_attention\", \"sliding_attention\"]}",
+                   "{\"model_type\": \"qwen2\", \"layer_types\": [\"full_attention\", \"linear_attention\"]}",
+                   "linear_attention");
+    assert_refused(llama, "{\"model_type\": \"qwen2\", \"layer_types\": [\"full_attention\"]}",
                    "layer_types");
+}
+
+static void layer_types_are_ignored_by_the_other_families(void **state)
+{
+    struct laser_arch arch =
+        accepted(llama, "{\"model_type\": \"mistral\", \"sliding_window\": 8, \"layer_types\": "
+                        "[\"full_attention\", \"sliding_attention\"]}");
+
+    (void)state;
+    assert_int_equal(arch.window[0], 8);
+    assert_int_equal(arch.window[1], 8);
+    assert_string_equal(arch.ignored, "layer_types");
+    laser_arch_free(&arch);
 }
 
 static void layer_types_choose_the_windows_where_they_are_honoured(void **state)
@@ -270,6 +316,28 @@ static void every_listed_type_is_known(void **state)
     }
 }
 
+static void a_quantization_config_that_is_left_over_is_ignored(void **state)
+{
+    json_t *left =
+        json_loads("{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4}}", 0, NULL);
+    struct laser_model *model;
+    struct laser_error err = {0};
+    struct golden g;
+
+    (void)state;
+    golden_open(&g, "gpt2");
+    json_object_update(g.checkpoint->config, left);
+    json_decref(left);
+    assert_int_equal(laser_model_describe(g.checkpoint, NULL, LASER_FLOAT32, &model, &err), LASER_OK);
+    assert_true(laser_model_arch(model)->quantized);
+    laser_model_free(model);
+    g.checkpoint->tensors[3].dtype = LASER_I32;
+    assert_int_equal(laser_model_describe(g.checkpoint, NULL, LASER_FLOAT32, &model, &err), LASER_EINPUT);
+    assert_string_equal(err.where, g.checkpoint->tensors[3].name);
+    assert_non_null(strstr(err.text, "quantization_config"));
+    golden_close(&g);
+}
+
 /* The estimate knows one type of weights: these checkpoints have one. */
 static void the_estimate_is_what_loading_takes(void **state)
 {
@@ -325,17 +393,59 @@ static void the_estimated_work_is_that_of_the_weights(void **state)
     laser_arch_free(&arch);
 }
 
+/* _compute_llama3_parameters of transformers: beyond original / low_freq_factor a frequency is divided. */
+static void low_frequencies_of_llama3_begin_at_their_own_factor(void **state)
+{
+    const struct laser_rope rope = {.kind = LASER_ROPE_LLAMA3,
+                                    .rotated = 8,
+                                    .theta = 10000,
+                                    .factor = 8,
+                                    .low_freq_factor = 4,
+                                    .high_freq_factor = 32,
+                                    .original_positions = 2000};
+    float frequency[4];
+
+    (void)state;
+    /* Wavelengths 6.28, 62.8, 628, 6283; the limits are 2000 / 32 and 2000 / 4. */
+    laser_rope_frequencies(&rope, 1, frequency);
+    assert_float_equal(frequency[0], 1, 1e-6);
+    assert_float_equal(frequency[2], 0.01 / 8, 1e-8);
+    assert_float_equal(frequency[3], 0.001 / 8, 1e-9);
+}
+
+/* Both ends of YaRN's ramp at element 0: there is nothing to divide by. */
+static void a_ramp_of_no_length_divides_by_nothing(void **state)
+{
+    const struct laser_rope rope = {.kind = LASER_ROPE_YARN,
+                                    .rotated = 8,
+                                    .theta = 10000,
+                                    .factor = 4,
+                                    .beta_fast = 32,
+                                    .beta_slow = 1,
+                                    .truncate = true,
+                                    .original_positions = 6};
+    float frequency[4];
+
+    (void)state;
+    laser_rope_frequencies(&rope, 1, frequency);
+    assert_float_equal(frequency[0], 1, 1e-6);
+    assert_float_equal(frequency[1], 0.1 / 4, 1e-7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_family_is_refused_by_name),
         cmocka_unit_test(a_classifier_is_refused),
-        cmocka_unit_test(an_unknown_option_is_refused_by_name),
-        cmocka_unit_test(an_unknown_option_that_is_off_does_no_harm),
+        cmocka_unit_test(a_key_that_changes_the_computation_is_refused_by_name),
+        cmocka_unit_test(an_unknown_key_is_named_and_ignored),
+        cmocka_unit_test(many_unknown_keys_are_named_as_far_as_there_is_room),
+        cmocka_unit_test(another_name_of_a_key_is_understood),
         cmocka_unit_test(a_missing_or_impossible_size_is_named),
         cmocka_unit_test(an_unknown_activation_is_refused),
         cmocka_unit_test(an_unknown_rope_is_refused),
-        cmocka_unit_test(layer_types_that_the_family_does_not_honour_are_refused),
+        cmocka_unit_test(layer_types_of_no_meaning_are_refused_where_they_are_honoured),
+        cmocka_unit_test(layer_types_are_ignored_by_the_other_families),
         cmocka_unit_test(layer_types_choose_the_windows_where_they_are_honoured),
         cmocka_unit_test(a_missing_window_is_the_default_and_null_is_none),
         cmocka_unit_test(the_old_spelling_of_the_rope_is_understood),
@@ -343,8 +453,11 @@ int main(void)
         cmocka_unit_test(dynamic_scaling_starts_beyond_the_trained_length),
         cmocka_unit_test(configurations_of_the_hub_are_accepted),
         cmocka_unit_test(every_listed_type_is_known),
+        cmocka_unit_test(a_quantization_config_that_is_left_over_is_ignored),
         cmocka_unit_test(the_estimate_is_what_loading_takes),
         cmocka_unit_test(the_estimated_work_is_that_of_the_weights),
+        cmocka_unit_test(low_frequencies_of_llama3_begin_at_their_own_factor),
+        cmocka_unit_test(a_ramp_of_no_length_divides_by_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,6 +261,24 @@ static void a_masked_model_has_no_cache(void **state)
     golden_close(&g);
 }
 
+static void a_cache_can_be_cut_by_one_token(void **state)
+{
+    struct golden g;
+    struct rig r = {0};
+    struct laser_error err = {0};
+
+    (void)state;
+    golden_open(&g, "llama");
+    assert_int_equal(open_rig(&g, NULL, &r, &err), LASER_OK);
+    laser_model_cache_extend(r.cache, 3);
+    laser_model_cache_cut(r.cache, 2);
+    assert_int_equal(laser_model_cache_length(r.cache), 2);
+    laser_model_cache_cut(r.cache, 5);
+    assert_int_equal(laser_model_cache_length(r.cache), 2);
+    close_rig(&r);
+    golden_close(&g);
+}
+
 int main(void)
 {
 #define TOKENS(name)                                                                                         \
@@ -286,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_cache_can_be_cut_back),
         cmocka_unit_test(more_tokens_than_the_cache_has_room_for_are_refused),
         cmocka_unit_test(a_masked_model_has_no_cache),
+        cmocka_unit_test(a_cache_can_be_cut_by_one_token),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,8 @@ static const struct {
      {"model.layers.1.mlp.gate_proj.weight", "model.layers.1.mlp.up_proj.weight",
       "model.layers.1.mlp.down_proj.weight", "model.layers.1.self_attn.q_proj.weight",
       "model.layers.1.self_attn.v_proj.weight", "model.layers.1.self_attn.o_proj.weight"}},
+    /* with biases */
+    {"qwen2", {"model.layers.0.self_attn.k_proj.weight", "model.layers.1.self_attn.v_proj.weight"}},
     {"gpt2", {"h.0.mlp.c_fc.weight", "h.0.mlp.c_proj.weight", "h.1.attn.c_proj.weight"}},
     {"gpt_neox",
      {"gpt_neox.layers.0.mlp.dense_h_to_4h.weight", "gpt_neox.layers.0.mlp.dense_4h_to_h.weight",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "schedule/farm.h"
 
@@ -147,6 +148,75 @@ static void test_a_ledger_that_fails_ends_the_farm_on_every_rank(void **state)
     assert_int_equal(err.rank, 0);
 }
 
+/* The first two orders of a group teach what a unit takes; two of a hundred units, one of which it holds, are
+ * beyond the deadline together. */
+static enum laser_mpi_next next_of_group(void *context, int group, void *order)
+{
+    int *handed_out = context;
+
+    ((struct order *)order)->job = handed_out[group]++;
+    return ((struct order *)order)->job < 5 ? LASER_MPI_ORDER : LASER_MPI_END;
+}
+
+static double units(void *context, const void *order)
+{
+    (void)context;
+    return ((const struct order *)order)->job < 2 ? 1 : 100;
+}
+
+static int half_a_second(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+                         struct laser_error *err)
+{
+    const struct timespec nap = {0, 500000000};
+
+    (void)context;
+    (void)team;
+    (void)err;
+    if (((const struct order *)order)->job < 2)
+        nanosleep(&nap, NULL);
+    ((struct result *)result)->square = 0;
+    return LASER_OK;
+}
+
+static int count_late(void *context, int group, const void *order, const void *result,
+                      struct laser_error *err)
+{
+    int *handed_out = context;
+
+    (void)group;
+    (void)result;
+    (void)err;
+    handed_out[8] += ((const struct order *)order)->job > 2;
+    return LASER_OK;
+}
+
+static void test_the_order_that_a_group_holds_counts_against_the_deadline(void **state)
+{
+    struct laser_mpi_pace pace = {.deadline_s = MPI_Wtime() + 100, .n_durable = 1};
+    int handed_out[9] = {0}, rank;
+    struct laser_mpi_farm farm = {.context = handed_out,
+                                  .order_bytes = sizeof(struct order),
+                                  .result_bytes = sizeof(struct result),
+                                  .pace = &pace,
+                                  .depth = 2,
+                                  .next = next_of_group,
+                                  .done = count_late,
+                                  .expected = units,
+                                  .work = half_a_second};
+    struct laser_mpi_team team;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_mpi_team_create(MPI_COMM_WORLD, 1, &team, &err), LASER_OK);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (team.size > 1) { /* one rank alone holds no orders */
+        assert_int_equal(laser_mpi_farm_run(&team, &farm, &err), LASER_ESTOPPED);
+        if (rank == 0)
+            assert_int_equal(handed_out[8], 0);
+    }
+    laser_mpi_team_free(&team);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +224,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_worker_that_fails_ends_the_farm_on_every_rank),
         cmocka_unit_test(test_what_cannot_be_finished_is_not_begun),
         cmocka_unit_test(test_a_ledger_that_fails_ends_the_farm_on_every_rank),
+        cmocka_unit_test(test_the_order_that_a_group_holds_counts_against_the_deadline),
     };
     int failures;
 

@@ -197,6 +197,48 @@ static void test_thousands_of_grids_leave_no_context_and_no_communicator_behind(
     assert_true(all_ranks(ok));
 }
 
+/* What was computed, not read: on the last rank that has an element. */
+static void test_an_element_that_became_nan_is_named_by_every_rank(void **state)
+{
+    struct stored *w = stored_new(12, 10, 5);
+    struct spread s;
+    struct laser_error err = {0};
+    double largest;
+    int last, mine;
+
+    (void)state;
+    assert_true(all_ranks(spread_open(&s, MPI_COMM_WORLD, w, 0, 0, 2, &err) == LASER_OK));
+    assert_true(all_ranks(laser_mpi_matrix_maxabs(&s.a, &largest, &err) == LASER_OK));
+    mine = s.a.a != NULL ? world_rank() : -1;
+    MPI_Allreduce(&mine, &last, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    if (last == world_rank())
+        s.a.a[0] = NAN;
+    assert_true(all_ranks(laser_mpi_matrix_maxabs(&s.a, &largest, &err) == LASER_ENUMERIC));
+    assert_non_null(strstr(err.text, "NaN"));
+    spread_close(&s);
+    stored_free(w);
+}
+
+static void test_a_matrix_is_scaled_by_a_power_of_two(void **state)
+{
+    struct stored *w = stored_new(12, 10, 6);
+    struct spread s;
+    struct laser_error err = {0};
+    double before, after;
+
+    (void)state;
+    assert_true(all_ranks(spread_open(&s, MPI_COMM_WORLD, w, 0, 0, 2, &err) == LASER_OK));
+    assert_true(all_ranks(laser_mpi_matrix_maxabs(&s.a, &before, &err) == LASER_OK));
+    laser_mpi_matrix_scale(&s.a, 11);
+    assert_true(all_ranks(laser_mpi_matrix_maxabs(&s.a, &after, &err) == LASER_OK));
+    assert_true(after == 2048 * before);
+    laser_mpi_matrix_scale(&s.a, -11);
+    assert_true(all_ranks(laser_mpi_matrix_maxabs(&s.a, &after, &err) == LASER_OK));
+    assert_true(after == before);
+    spread_close(&s);
+    stored_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_rows_are_read_once_and_come_back_as_they_were),
     cmocka_unit_test(test_matrices_smaller_than_a_block_or_the_grid_come_back),
@@ -207,6 +249,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_nan_and_infinity_are_refused_with_their_place),
     cmocka_unit_test(test_sides_beyond_scalapack_and_grids_beyond_the_group_are_refused),
     cmocka_unit_test(test_thousands_of_grids_leave_no_context_and_no_communicator_behind),
+    cmocka_unit_test(test_an_element_that_became_nan_is_named_by_every_rank),
+    cmocka_unit_test(test_a_matrix_is_scaled_by_a_power_of_two),
 };
 
 GRID_MAIN(tests)

@@ -5,12 +5,17 @@
 #include <hdf5.h>
 #include <math.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "store/decisions.h"
 #include "store/parts.h"
 #include "store/spectra.h"
 
@@ -212,7 +217,7 @@ static void test_spectra_that_are_thrown_away_leave_the_old_file(void **state)
     write_file(in_output("kept.h5"));
     assert_int_equal(laser_spectra_create(in_output("kept.h5"), &w, &err), LASER_OK);
     assert_int_equal(laser_spectra_finish(w, 0, &err), LASER_OK);
-    assert_int_equal(access(in_output("kept.h5.tmp"), F_OK), -1);
+    assert_int_equal(access(in_output(".kept.h5.partial"), F_OK), -1);
     assert_int_equal(laser_spectra_read(in_output("kept.h5"), &s, &err), LASER_OK);
     assert_int_equal(s.n, 2);
     laser_spectra_free(&s);
@@ -235,15 +240,15 @@ static void test_files_that_are_no_spectra_are_refused(void **state)
     (void)state;
     if (rank != 0)
         return;
-    unreadable("missing.h5", "HDF5");
+    unreadable("missing.h5", "no such file");
     f = fopen(in_output("text.h5"), "w");
     assert_non_null(f);
     fputs("this is text", f);
     fclose(f);
-    unreadable("text.h5", "HDF5");
+    unreadable("text.h5", "this is not a readable HDF5 file (HDF5: file signature not found)");
     write_file(in_output("short.h5"));
     assert_int_equal(truncate(in_output("short.h5"), 1500), 0);
-    unreadable("short.h5", "HDF5");
+    unreadable("short.h5", "truncated file");
 }
 
 /* Opens a good file to spoil it. */
@@ -321,6 +326,94 @@ static void test_a_file_that_cannot_be_made_is_an_error(void **state)
     assert_non_null(strstr(err.where, "no/such/folder.h5"));
 }
 
+static void test_a_locked_file_is_said_to_be_locked(void **state)
+{
+    struct laser_spectra s;
+    struct laser_error err = {0};
+    int fd;
+
+    (void)state;
+    if (rank != 0)
+        return;
+    write_file(in_output("locked.h5"));
+    fd = open(in_output("locked.h5"), O_RDWR);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(laser_spectra_read(in_output("locked.h5"), &s, &err), LASER_EIO);
+    assert_non_null(strstr(err.where, "locked.h5"));
+    assert_non_null(strstr(err.text, "is locked (unable to lock file, errno = 11"));
+    assert_non_null(strstr(err.text, "another process has it open for writing"));
+    assert_non_null(strstr(err.text, "HDF5_USE_FILE_LOCKING=FALSE"));
+    close(fd);
+    assert_int_equal(laser_spectra_read(in_output("locked.h5"), &s, &err), LASER_OK);
+    laser_spectra_free(&s);
+}
+
+/* What was done to files, in order: F a file brought to the disk, D a directory, R a rename. */
+static char acts[64];
+
+static void act(char what)
+{
+    size_t n = strlen(acts);
+
+    if (n + 1 < sizeof acts)
+        acts[n] = what;
+}
+
+/* The C library's, but they leave a trace. */
+int fsync(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) == 0)
+        act(S_ISDIR(status.st_mode) ? 'D' : 'F');
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+    act('R');
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+static void test_hdf5_files_are_on_the_disk_before_their_names_and_then_their_names(void **state)
+{
+    const struct laser_spectra_decision decision = {.tensor = "t", .edit = "e", .reason = ""};
+    struct laser_error err = {0};
+
+    (void)state;
+    if (rank != 0)
+        return;
+    memset(acts, 0, sizeof acts);
+    write_file(in_output("durable.h5"));
+    assert_string_equal(acts, "FRD");
+    memset(acts, 0, sizeof acts);
+    assert_int_equal(laser_spectra_decisions(in_output("durable.h5"), &decision, 1, &err), LASER_OK);
+    assert_string_equal(acts, "FRD");
+}
+
+static void test_a_file_that_cannot_grow_is_an_error_with_its_cause(void **state)
+{
+    const struct laser_spectra_decision decision = {.tensor = "t", .edit = "e", .reason = ""};
+    struct laser_error err = {0};
+    struct rlimit old, tight;
+    int code;
+
+    (void)state;
+    if (rank != 0)
+        return;
+    write_file(in_output("tight.h5"));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tight = old;
+    tight.rlim_cur = 1024;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    code = laser_spectra_decisions(in_output("tight.h5"), &decision, 1, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(code, LASER_EIO);
+    assert_non_null(strstr(err.text, "File too large"));
+    assert_int_equal(access(in_output(".tight.h5.partial"), F_OK), -1);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +427,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_torn_account_of_the_tensors_is_refused),
         cmocka_unit_test(test_a_file_without_an_account_is_read),
         cmocka_unit_test(test_a_file_that_cannot_be_made_is_an_error),
+        cmocka_unit_test(test_a_locked_file_is_said_to_be_locked),
+        cmocka_unit_test(test_hdf5_files_are_on_the_disk_before_their_names_and_then_their_names),
+        cmocka_unit_test(test_a_file_that_cannot_grow_is_an_error_with_its_cause),
     };
     int failures;
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "durability.h"
 #include "store/h5ids.h"
 #include "store/windows.h"
 
@@ -265,6 +266,29 @@ static void test_ids_that_are_none_are_told_by_their_place(void **state)
     assert_int_equal(read_ids("/nonexistent/ids.h5", NULL, &ids, &n, &err), LASER_EINPUT);
 }
 
+static void test_windows_with_another_prefix_token_cannot_be_compared(void **state)
+{
+    struct laser_dataset sets[2];
+    struct laser_window other[3];
+    struct laser_error err = {0};
+
+    (void)state;
+    make_datasets(sets, 17);
+    memcpy(other, both, sizeof other);
+    other[2].prefix = 3;
+    write_windows(file_of(0), 17, 3);
+    assert_int_equal(laser_windows_write(file_of(1), notes, 3, sets, 2, other, losses, 3, &err), LASER_OK);
+    assert_int_equal(match(file_of(0), file_of(1), &err), LASER_EINPUT);
+}
+
+static void test_windows_are_on_the_disk_before_they_have_their_name(void **state)
+{
+    (void)state;
+    durable[0] = '\0';
+    write_windows(file_of(0), 17, 3);
+    assert_string_equal(durable, "frd");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +300,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_token_ids_of_any_integer_type_and_shape_are_read_row_by_row),
         cmocka_unit_test(test_of_several_data_sets_one_is_to_be_chosen),
         cmocka_unit_test(test_ids_that_are_none_are_told_by_their_place),
+        cmocka_unit_test(test_windows_with_another_prefix_token_cannot_be_compared),
+        cmocka_unit_test(test_windows_are_on_the_disk_before_they_have_their_name),
     };
     int failed;
 

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json_text.h"
+#include "report/fit.h"
 #include "report/pick.h"
 #include "report/progress.h"
 #include "report/scan_report.h"
@@ -465,6 +466,37 @@ static void test_lines_become_rarer_and_the_last_one_always_comes(void **state)
     assert_true(laser_progress_due(&p, 99.9, 0));
 }
 
+static void test_picks_leave_out_what_has_no_score_and_may_take_the_worst(void **state)
+{
+    struct laser_scan_row four[4] = {{.name = "a", .type = "t", .score = 3},
+                                     {.name = "b", .type = "t", .score = NAN},
+                                     {.name = "c", .type = "t", .score = 1},
+                                     {.name = "d", .type = "t", .score = 2}};
+    struct laser_pick pick;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        four[i].status = LASER_SCAN_SCANNED;
+    assert_true(laser_pick_make(&pick, four, 4, &(struct laser_pick_rule){.percent = 100}));
+    assert_int_equal(pick.n_picked, 3);
+    assert_int_equal(pick.picked[1], 0);
+    laser_pick_free(&pick);
+    assert_true(laser_pick_make(&pick, four, 4, &(struct laser_pick_rule){.percent = 25, .bottom = 1}));
+    assert_int_equal(pick.n_picked, 1);
+    assert_int_equal(pick.picked[2], 1);
+    laser_pick_free(&pick);
+}
+
+static void test_a_name_that_is_too_long_keeps_both_ends(void **state)
+{
+    struct laser_text t = {0};
+
+    (void)state;
+    laser_text_fit(&t, "model.layers.0.mlp.down_proj", 13, "~", 0);
+    assert_string_equal(t.data, "mode~own_proj");
+    laser_text_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +519,8 @@ int main(void)
         cmocka_unit_test(test_progress_knows_that_large_pieces_come_first),
         cmocka_unit_test(test_the_bar_fits_its_width),
         cmocka_unit_test(test_lines_become_rarer_and_the_last_one_always_comes),
+        cmocka_unit_test(test_picks_leave_out_what_has_no_score_and_may_take_the_worst),
+        cmocka_unit_test(test_a_name_that_is_too_long_keeps_both_ends),
     };
 
     return cmocka_run_group_tests(tests, load_rows, free_rows);

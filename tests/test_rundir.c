@@ -282,8 +282,17 @@ static void test_without_locks_a_later_start_of_the_same_job_takes_over(void **s
     setenv("SLURM_JOB_ID", "13", 1);
     assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE);
     setenv("SLURM_JOB_ID", "12", 1);
+    assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE); /* another task of the same start */
+    setenv("SLURM_RESTART_COUNT", "1", 1);
     assert_int_equal(open_at(path, &dir, &err), LASER_OK);
     laser_rundir_close(&dir);
+    path = left_behind_by("requeued", "host n17.cluster process 4711 job 12 start 1\n");
+    assert_int_equal(open_at(path, &dir, &err), LASER_EUSAGE);
+    setenv("SLURM_RESTART_COUNT", "2", 1);
+    assert_int_equal(open_at(path, &dir, &err), LASER_OK);
+    laser_rundir_close(&dir);
+    unsetenv("SLURM_RESTART_COUNT");
+    unsetenv("SLURM_JOB_ID");
 }
 
 static void test_without_locks_a_process_number_that_is_ours_now_holds_nothing(void **state)
@@ -310,6 +319,31 @@ static void test_the_model_may_be_unknown(void **state)
     laser_rundir_close(&dir); /* harmless */
 }
 
+static void test_a_directory_that_is_inside_the_model_directory_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(in_base("model/there"), 0777), 0);
+    refused(in_base("model/there"), LASER_EUSAGE, "/model/there", "inside the model directory");
+    assert_int_equal(rmdir(in_base("model/there")), 0);
+}
+
+static void test_a_current_directory_that_is_no_more_is_an_error(void **state)
+{
+    struct laser_rundir dir;
+    struct laser_error err = {0};
+    char before[4096];
+
+    (void)state;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(mkdir(in_base("gone"), 0777), 0);
+    assert_int_equal(chdir(in_base("gone")), 0);
+    assert_int_equal(rmdir(in_base("gone")), 0);
+    assert_int_equal(open_at("a/b", &dir, &err), LASER_EIO);
+    assert_string_equal(err.where, "a/b");
+    assert_non_null(strstr(err.text, "the current directory cannot be resolved: No such file"));
+    assert_int_equal(chdir(before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +367,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_locks_a_process_number_that_is_ours_now_holds_nothing,
                                         there_are_no_locks, there_are_locks),
         cmocka_unit_test(test_the_model_may_be_unknown),
+        cmocka_unit_test(test_a_directory_that_is_inside_the_model_directory_is_refused),
+        cmocka_unit_test(test_a_current_directory_that_is_no_more_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, make_base, remove_base);

@@ -341,6 +341,170 @@ static void test_paired_difference_and_its_standard_error(void **state)
     assert_true(fabs(se - 0.7071067811865476 / 2) < 1e-15);
 }
 
+/* The only or the first decision of a search whose trials have the losses nll(trial, window); trial -1: the
+ * base. */
+static struct record decide(struct laser_search_plan *plan, double (*nll)(int trial, int window))
+{
+    struct laser_search_order order;
+    struct laser_search *s;
+    struct laser_error err = {0};
+    struct record record = {0};
+
+    assert_int_equal(laser_search_create(plan, write_down, &record, &s, &err), LASER_OK);
+    while (laser_search_next(s, 0, &order) == LASER_SEARCH_ORDER) {
+        struct laser_search_result result = {.n_windows = N_WINDOWS - order.batch * BATCH};
+        if (result.n_windows > BATCH)
+            result.n_windows = BATCH;
+        for (int i = 0; i < result.n_windows; ++i)
+            result.nll[i] = nll(order.trial < 0 && order.n_kept > 0 ? order.edits[0] : order.trial,
+                                order.batch * BATCH + i);
+        assert_int_equal(laser_search_done(s, 0, &order, &result, &err), LASER_OK);
+    }
+    laser_search_free(s);
+    return record;
+}
+
+static double nearly_better(int trial, int window)
+{
+    return trial < 0 ? 3 : 3 - 0.0001 + (window % 2 ? 0.01 : -0.01);
+}
+
+static double nearly_worse(int trial, int window)
+{
+    return trial < 0 ? 3 : 3 + 0.0005 + (window % 2 ? 0.01 : -0.01);
+}
+
+static void test_the_paired_rule_keeps_nothing_within_the_error(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_PAIRED);
+
+    (void)state;
+    plan.n_candidates = 1;
+    plan.give_up_early = false;
+    assert_int_equal(decide(&plan, nearly_better).decisions[0].reason, LASER_REASON_WITHIN_ERROR);
+    assert_int_equal(decide(&plan, nearly_worse).decisions[0].reason, LASER_REASON_WORSE);
+}
+
+static double three_good_ones(int trial, int window)
+{
+    static const double gain[] = {0.1, 0.3, 0.2};
+
+    return 3 + 0.01 * (window % 3) - (trial < 0 ? 0 : gain[trial % 3]);
+}
+
+static void test_of_several_good_trials_the_best_is_taken(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_PAIRED);
+    struct record r;
+
+    (void)state;
+    plan.n_candidates = 1;
+    r = decide(&plan, three_good_ones);
+    assert_true(r.decisions[0].kept);
+    assert_int_equal(r.decisions[0].trial, 1);
+}
+
+static void test_or_the_first_where_the_order_says_more(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_TOLERANCE);
+    struct record r;
+
+    (void)state;
+    plan.n_candidates = 1;
+    plan.pick = LASER_PICK_FIRST;
+    r = decide(&plan, three_good_ones);
+    assert_true(r.decisions[0].kept);
+    assert_int_equal(r.decisions[0].trial, 0);
+}
+
+static double gains_half_then_gives_most_back(int trial, int window)
+{
+    return 3 + 0.01 * (window % 3) - (trial < 0 ? 0 : trial == 0 ? 0.5 : 0.1);
+}
+
+static void test_a_tolerance_may_use_up_what_was_gained_before(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_TOLERANCE);
+    struct record r;
+
+    (void)state;
+    for (int c = 0; c < 2; ++c)
+        candidates[c] = (struct laser_search_candidate){.first_trial = c, .n_trials = 1};
+    plan.n_candidates = 2;
+    plan.lookahead = 0;
+    r = decide(&plan, gains_half_then_gives_most_back);
+    assert_true(r.decisions[0].kept);
+    assert_true(r.decisions[1].kept);
+}
+
+static double begins_badly(int trial, int window)
+{
+    return 3 + 0.001 * (window % 3) - (trial < 0 ? 0 : window < 4 ? -0.01 : 0.05 + 0.001 * (window % 2));
+}
+
+static void test_a_few_windows_end_no_trial(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_PAIRED);
+
+    (void)state;
+    candidates[0].n_trials = 1;
+    plan.n_candidates = 1;
+    assert_true(decide(&plan, begins_badly).decisions[0].kept);
+}
+
+static void test_a_resumed_search_counts_its_tolerance_from_where_it_began(void **state)
+{
+    struct laser_search_plan plan = make_plan(LASER_ACCEPT_TOLERANCE);
+    struct laser_search_order order;
+    struct laser_search *s;
+    struct laser_error err = {0};
+    struct record record = {0};
+    double mean;
+
+    (void)state;
+    for (int c = 0; c < 2; ++c)
+        candidates[c] = (struct laser_search_candidate){.first_trial = c, .n_trials = 1};
+    plan.n_candidates = 2;
+    assert_int_equal(laser_search_create(&plan, write_down, &record, &s, &err), LASER_OK);
+    assert_int_equal(laser_search_replay(s, 1, true, 1, &err), LASER_EIO); /* candidate 0 comes first */
+    assert_int_equal(laser_search_replay(s, 0, true, 0, &err), LASER_OK);
+    laser_search_replay_base(s, 3);
+    while (laser_search_next(s, 0, &order) == LASER_SEARCH_ORDER) {
+        struct laser_search_result result = {.n_windows = N_WINDOWS - order.batch * BATCH};
+        if (result.n_windows > BATCH)
+            result.n_windows = BATCH;
+        for (int i = 0; i < result.n_windows; ++i)
+            result.nll[i] = order.trial < 0 ? 2.5 : 2.9;
+        assert_int_equal(laser_search_done(s, 0, &order, &result, &err), LASER_OK);
+    }
+    laser_search_base(s, &mean);
+    assert_float_equal(mean, 3, 0);
+    laser_search_free(s);
+    assert_int_equal(record.n, 1);
+    assert_true(record.decisions[0].kept);
+}
+
+/* There is no spread to tell a gain from chance by. */
+static void test_one_window_decides_nothing_by_standard_errors(void **state)
+{
+    const double a[] = {1}, b[] = {1.5}, w[] = {1};
+    double mean, se;
+
+    (void)state;
+    laser_search_paired(a, b, w, 1, &mean, &se);
+    assert_true(fabs(mean + 0.5) < 1e-15);
+    assert_true(isnan(se));
+}
+
+static void test_more_tries_ask_for_more_standard_errors(void **state)
+{
+    (void)state;
+    assert_true(fabs(laser_search_z(1) - 2) < 1e-12);
+    assert_true(fabs(laser_search_z(40) - 3.0233) < 1e-3);  /* scipy.stats.norm.isf(0.00125) */
+    assert_true(fabs(laser_search_z(100) - 3.2905) < 1e-3); /* scipy.stats.norm.isf(0.0005) */
+    assert_true(laser_search_z(10000) > laser_search_z(100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +517,14 @@ int main(void)
         cmocka_unit_test(test_a_loss_that_stays_is_called_no_better_and_not_worse),
         cmocka_unit_test(test_a_base_that_is_not_finite_is_an_error),
         cmocka_unit_test(test_paired_difference_and_its_standard_error),
+        cmocka_unit_test(test_the_paired_rule_keeps_nothing_within_the_error),
+        cmocka_unit_test(test_of_several_good_trials_the_best_is_taken),
+        cmocka_unit_test(test_or_the_first_where_the_order_says_more),
+        cmocka_unit_test(test_a_tolerance_may_use_up_what_was_gained_before),
+        cmocka_unit_test(test_a_few_windows_end_no_trial),
+        cmocka_unit_test(test_a_resumed_search_counts_its_tolerance_from_where_it_began),
+        cmocka_unit_test(test_one_window_decides_nothing_by_standard_errors),
+        cmocka_unit_test(test_more_tries_ask_for_more_standard_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

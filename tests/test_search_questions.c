@@ -46,6 +46,8 @@ static int write_down(void *context, const struct laser_search_decision *d, stru
     return LASER_OK;
 }
 
+static double z_in_use = 2;
+
 /* One candidate for each change, each an edit alone. */
 static struct record search(const struct change *changes, int n, enum laser_search_accept accept,
                             double tolerance, bool give_up_early)
@@ -64,7 +66,7 @@ static struct record search(const struct change *changes, int n, enum laser_sear
                                      .n_windows = QUESTIONS,
                                      .batch_windows = BATCH,
                                      .accept = accept,
-                                     .z = 2,
+                                     .z = z_in_use,
                                      .tolerance = tolerance,
                                      .give_up_early = give_up_early};
     struct laser_search_order order;
@@ -124,6 +126,43 @@ static void the_exact_chance_decides(void **state)
         assert_int_equal(d.n_windows, QUESTIONS);
         assert_true(fabs(d.difference - (double)(cases[i].worse - cases[i].better) / QUESTIONS) < 1e-12);
     }
+}
+
+/* 8 : 0 is a chance of 1/256: enough for one edit, too little for the best of 40 (0.05 / 40 = 1/800). */
+static void the_more_edits_are_tried_the_rarer_a_chance_decides(void **state)
+{
+    (void)state;
+    assert_true(judge(8, 0, LASER_ACCEPT_MCNEMAR).kept);
+    z_in_use = laser_search_z(40);
+    assert_int_equal(judge(8, 0, LASER_ACCEPT_MCNEMAR).reason, LASER_REASON_WITHIN_ERROR);
+    assert_int_equal(judge(9, 0, LASER_ACCEPT_MCNEMAR).reason, LASER_REASON_WITHIN_ERROR);
+    assert_true(judge(10, 0, LASER_ACCEPT_MCNEMAR).kept);
+    assert_int_equal(laser_mcnemar_fewest(laser_normal_tail(z_in_use)), 10);
+    z_in_use = 2;
+}
+
+static void a_decision_counts_what_changed(void **state)
+{
+    struct laser_search_decision d = judge(7, 3, LASER_ACCEPT_MCNEMAR);
+
+    (void)state;
+    assert_int_equal(d.n_better, 7);
+    assert_int_equal(d.n_worse, 3);
+}
+
+/* Two standard errors, or the same chance (2.3 %) in either direction. */
+static void a_verdict_asks_for_more_than_chance(void **state)
+{
+    (void)state;
+    assert_int_equal(laser_verdict_paired(-0.125, 0.13), LASER_VERDICT_SAME);
+    assert_int_equal(laser_verdict_paired(-0.2, 0.1), LASER_VERDICT_SAME);
+    assert_int_equal(laser_verdict_paired(-0.201, 0.1), LASER_VERDICT_BETTER);
+    assert_int_equal(laser_verdict_paired(0.201, 0.1), LASER_VERDICT_WORSE);
+    assert_int_equal(laser_verdict_paired(-1, NAN), LASER_VERDICT_SAME);
+    assert_int_equal(laser_verdict_counts(5, 0), LASER_VERDICT_SAME);
+    assert_int_equal(laser_verdict_counts(6, 0), LASER_VERDICT_BETTER);
+    assert_int_equal(laser_verdict_counts(1, 8), LASER_VERDICT_WORSE);
+    assert_int_equal(laser_verdict_counts(0, 0), LASER_VERDICT_SAME);
 }
 
 /* Five questions mended and none spoiled are 2.3 standard errors, and 1 in 32 by chance. */
@@ -207,6 +246,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exact_chance_decides),
         cmocka_unit_test(it_asks_for_more_than_the_standard_error),
+        cmocka_unit_test(the_more_edits_are_tried_the_rarer_a_chance_decides),
+        cmocka_unit_test(a_decision_counts_what_changed),
+        cmocka_unit_test(a_verdict_asks_for_more_than_chance),
         cmocka_unit_test(a_later_edit_is_judged_on_top_of_the_kept_ones),
         cmocka_unit_test(what_spoils_questions_is_left_early),
         cmocka_unit_test(leaving_early_keeps_the_same_edits),

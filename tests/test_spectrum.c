@@ -1,10 +1,11 @@
-/* Rules, scores, the Marchenko-Pastur law and edits: numbers of reference.md section 3. */
+/* Rules, scores, the Marchenko-Pastur law and edits. */
 #include "testing.h"
 
 #include "spectrum/edit.h"
 #include "spectrum/mp.h"
 #include "spectrum/rule.h"
 
+#include "spectrum/metrics.h"
 #include <math.h>
 #include <string.h>
 
@@ -162,7 +163,7 @@ static void scores_compare_both_parts(void **state)
     assert_true(isinf(cut.snr));
 }
 
-static void zero_matrix_has_infinite_score(void **state)
+static void zero_matrix_has_no_score(void **state)
 {
     const double s[] = {0, 0, 0};
     const char *rules[] = {"laserrmt", "marchenko-pastur", "gavish-donoho", "rank:0.5", "energy:0.9"};
@@ -172,7 +173,7 @@ static void zero_matrix_has_infinite_score(void **state)
         struct laser_cut cut;
         assert_int_equal(laser_rule_parse(rules[i], &rule, NULL), LASER_OK);
         laser_rule_apply(&rule, s, 3, 4, &cut);
-        assert_true(isinf(cut.snr) && isinf(cut.snr_normalized));
+        assert_true(isnan(cut.snr) && isnan(cut.snr_normalized));
     }
 }
 
@@ -253,6 +254,45 @@ static void hard_cuts_zero_the_tail(void **state)
     assert_true(s[0] == 4 && s[1] == 3 && s[2] == 0 && s[3] == 0);
 }
 
+static void a_value_on_the_threshold_is_noise(void **state)
+{
+    /* More than half of the values are zero: so are median and threshold. */
+    const double s[5] = {5, 1, 0, 0, 0};
+    struct laser_rule rule;
+    struct laser_cut cut;
+    (void)state;
+    assert_int_equal(laser_rule_parse("marchenko-pastur", &rule, NULL), LASER_OK);
+    laser_rule_apply(&rule, s, 5, 5, &cut);
+    assert_true(cut.threshold == 0);
+    assert_int_equal(cut.k, 2);
+}
+
+static void shrinkage_zeroes_what_lies_between_noise_and_edge(void **state)
+{
+    /* The second value is above the noise level and below the edge. */
+    double s[5] = {9, 1.3, 1, 0.9, 0.8}, s_new[5];
+    struct laser_edit edit;
+    (void)state;
+    assert_int_equal(laser_edit_parse("shrink:1", &edit, NULL), LASER_OK);
+    assert_true(s[1] > laser_noise_level(s, 5, 10));
+    assert_int_equal(laser_edit_apply(&edit, s, 5, 10, s_new), 1);
+    for (int i = 1; i < 5; i++)
+        assert_true(s_new[i] == 0);
+}
+
+static void the_energy_kept_is_that_of_the_kept_values(void **state)
+{
+    const double s[3] = {4, 2, 1};
+    struct laser_metrics m;
+    struct laser_rule rule;
+    struct laser_error err;
+    (void)state;
+    assert_int_equal(laser_rule_parse("rank:0.67", &rule, &err), LASER_OK);
+    assert_int_equal(laser_metrics_fill(&rule, s, 3, 3, &m, &err), LASER_OK);
+    assert_int_equal(m.cut.k, 2);
+    close_to(m.energy_kept, 20.0 / 21, 1e-15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,12 +307,15 @@ int main(void)
         cmocka_unit_test(rank_of_a_share_has_no_slip),
         cmocka_unit_test(energy_takes_the_smallest_rank),
         cmocka_unit_test(scores_compare_both_parts),
-        cmocka_unit_test(zero_matrix_has_infinite_score),
+        cmocka_unit_test(zero_matrix_has_no_score),
         cmocka_unit_test(texts_of_edits_come_back),
         cmocka_unit_test(wrong_texts_are_refused_with_the_valid_ones),
         cmocka_unit_test(shrinkage_inverts_the_growth_of_a_spike),
         cmocka_unit_test(wiener_halves_at_the_noise),
         cmocka_unit_test(hard_cuts_zero_the_tail),
+        cmocka_unit_test(a_value_on_the_threshold_is_noise),
+        cmocka_unit_test(shrinkage_zeroes_what_lies_between_noise_and_edge),
+        cmocka_unit_test(the_energy_kept_is_that_of_the_kept_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

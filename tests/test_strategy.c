@@ -104,6 +104,23 @@ static void test_types_are_globs(void **state)
     assert_int_equal(plan.n_no_op, 0);
 }
 
+static void test_types_with_brackets_match_themselves(void **state)
+{
+    static const struct laser_strategy_matrix fused[] = {
+        {"l0.qkv[q]", "attn.qkv[q]", 0, 20, 10, 3.0, 4, true},
+        {"l0.qkv[k]", "attn.qkv[k]", 0, 20, 10, 2.0, 4, true},
+        {"l0.qkvq", "attn.qkvq", 0, 20, 10, 1.0, 4, true}};
+    struct laser_error err = {0};
+    const char *const types[] = {"attn.qkv[q]"};
+    struct laser_strategy_options options = {
+        .strategy = LASER_STRATEGY_SNR, .rule = "laserrmt", .types = types, .n_types = 1};
+
+    /* As scan.matrices has it: a bracket is a set, and itself. */
+    (void)state;
+    assert_int_equal(laser_strategy_build(&options, fused, 3, &plan, &err), LASER_OK);
+    candidates_are(2, (int[]){2, 0});
+}
+
 static void test_all_is_one_trial_of_everything(void **state)
 {
     (void)state;
@@ -145,6 +162,25 @@ static void test_matrices_without_noise_are_left_out_of_what_goes_by_score(void 
     }
 }
 
+static void test_matrices_of_zeros_have_no_score_and_are_not_tried_by_score(void **state)
+{
+    static const struct laser_strategy_matrix zeros[] = {{"l0.q", "q", 0, 20, 10, NAN, 0, true},
+                                                         {"l0.o", "o", 0, 20, 10, 1.0, 4, true},
+                                                         {"l1.q", "q", 1, 20, 10, NAN, 0, true}};
+    static const enum laser_strategy by_score[] = {LASER_STRATEGY_SNR, LASER_STRATEGY_ALL};
+    struct laser_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof by_score / sizeof *by_score; ++i) {
+        struct laser_strategy_options options = {.strategy = by_score[i], .rule = "laserrmt"};
+        assert_int_equal(laser_strategy_build(&options, zeros, 3, &plan, &err), LASER_OK);
+        candidates_are(1, (int[]){1});
+        assert_int_equal(plan.n_edits, 1);
+        assert_int_equal(plan.n_no_op, 2);
+        laser_strategy_free(&plan);
+    }
+}
+
 static void test_an_empty_list_of_edits_is_an_error_that_names_the_key(void **state)
 {
     struct laser_error err = {0};
@@ -174,6 +210,29 @@ static void test_no_matrices_make_an_empty_plan(void **state)
     assert_int_equal(plan.n_trials, 0);
 }
 
+static void test_one_less_than_all_is_a_limit_too(void **state)
+{
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_SNR, .rule = "laserrmt", .candidates = 3});
+    candidates_are(3, (int[]){1, 4, 3});
+}
+
+static void test_budget_tries_no_cut_that_saves_nothing(void **state)
+{
+    /* Of 4 x 4, rank 2 has as many parameters as two thin matrices as the whole. */
+    static const struct laser_strategy_matrix square = {"l0.q", "q", 0, 4, 4, 3.0, 4, true};
+    static const char *const fractions[] = {"0.5", "0.25"};
+    struct laser_strategy_options o = {
+        .strategy = LASER_STRATEGY_BUDGET, .fractions = fractions, .n_fractions = 2};
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_int_equal(laser_strategy_build(&o, &square, 1, &plan, &err), LASER_OK);
+    assert_int_equal(plan.n_trials, 1);
+    assert_string_equal(plan.edits[0].text, "rank:0.25");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,11 +242,15 @@ int main(void)
         cmocka_unit_test_teardown(test_backward_goes_from_the_last_layer_by_types, forget),
         cmocka_unit_test_teardown(test_layers_are_numbers_ranges_and_counted_from_the_end, forget),
         cmocka_unit_test_teardown(test_types_are_globs, forget),
+        cmocka_unit_test_teardown(test_types_with_brackets_match_themselves, forget),
         cmocka_unit_test_teardown(test_all_is_one_trial_of_everything, forget),
         cmocka_unit_test_teardown(test_denoise_is_one_candidate_with_all_edits, forget),
         cmocka_unit_test_teardown(test_matrices_without_noise_are_left_out_of_what_goes_by_score, forget),
+        cmocka_unit_test_teardown(test_matrices_of_zeros_have_no_score_and_are_not_tried_by_score, forget),
         cmocka_unit_test_teardown(test_an_empty_list_of_edits_is_an_error_that_names_the_key, forget),
         cmocka_unit_test_teardown(test_no_matrices_make_an_empty_plan, forget),
+        cmocka_unit_test_teardown(test_one_less_than_all_is_a_limit_too, forget),
+        cmocka_unit_test_teardown(test_budget_tries_no_cut_that_saves_nothing, forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,7 @@ static void test_a_list_of_fractions_is_needed_and_checked(void **state)
     assert_non_null(strstr(err.text, "rate:12"));
 }
 
-static void test_the_best_of_a_cell_and_of_all_is_the_lowest_mean(void **state)
+static void test_the_best_of_a_cell_is_the_lowest_mean(void **state)
 {
     static const char *const types[] = {"q", "mlp"};
     /* layer 0: q, mlp; layer 1: q, mlp; three fractions each */
@@ -206,8 +206,39 @@ static void test_the_best_of_a_cell_and_of_all_is_the_lowest_mean(void **state)
     assert_int_equal(try_build(types, 2, NULL, 0, three, 3), LASER_OK);
     assert_int_equal(laser_sweep_best(&sweep, means, 0, 0), 1);
     assert_int_equal(laser_sweep_best(&sweep, means, 1, 0), -1);
-    assert_int_equal(laser_sweep_best(&sweep, means, 1, 1), 9);
-    assert_int_equal(laser_sweep_winner(&sweep, means), 11);
+}
+
+/* The fractions of a cell are 0.1, 0.05 and 0.01 of the rank. */
+static void test_winner_cell_ranking_and_composition_agree_on_ties(void **state)
+{
+    static const char *const types[] = {"q", "mlp"};
+    const double means[] = {3, 2.5, 2.7, 9, 9, NAN, NAN, NAN, NAN, 2.5, 4, 2.5};
+    int order[12];
+
+    (void)state;
+    assert_int_equal(try_build(types, 2, NULL, 0, three, 3), LASER_OK);
+    assert_int_equal(laser_sweep_best(&sweep, means, 1, 1), 11);
+    assert_int_equal(laser_sweep_winner(&sweep, means, 2.6), 11);
+    assert_int_equal(laser_sweep_rank(&sweep, means, order), 8);
+    assert_int_equal(order[0], 11);
+    assert_int_equal(order[1], 1);
+    assert_int_equal(order[2], 9);
+    assert_int_equal(order[3], 2);
+    assert_int_equal(laser_sweep_compose(&sweep, &plan, means, 2.6, &composed, &err), LASER_OK);
+    assert_int_equal(composed.n_candidates, 2);
+    assert_int_equal(composed.edit_numbers[composed.trials[0].first_edit],
+                     plan.edit_numbers[plan.trials[11].first_edit]);
+}
+
+static void test_an_edit_that_gains_nothing_is_no_winner(void **state)
+{
+    static const char *const types[] = {"q", "mlp"};
+    const double means[] = {3, 2.5, 2.7, 9, 9, NAN, NAN, NAN, NAN, 2.5, 4, 2.5};
+
+    (void)state;
+    assert_int_equal(try_build(types, 2, NULL, 0, three, 3), LASER_OK);
+    assert_int_equal(laser_sweep_winner(&sweep, means, 2.5), -1);
+    assert_int_equal(laser_sweep_winner(&sweep, means, 2), -1);
 }
 
 static void test_composition_is_best_first_without_a_matrix_twice(void **state)
@@ -227,12 +258,26 @@ static void test_composition_is_best_first_without_a_matrix_twice(void **state)
     assert_int_equal(plan.edits[composed.edit_numbers[4]].matrix, 8);
 }
 
-static void test_more_tries_ask_for_more_standard_errors(void **state)
+static void test_minus_one_does_not_name_the_last_layer_as_well(void **state)
 {
+    static const char *const types[] = {"q"}, *const layers[] = {"0", "-1"};
+
     (void)state;
-    assert_float_equal(laser_sweep_z(1), 2, 1e-12);
-    assert_float_equal(laser_sweep_z(100), 3.2905, 1e-3); /* scipy.stats.norm.isf(0.0005) */
-    assert_true(laser_sweep_z(10000) > laser_sweep_z(100));
+    assert_int_equal(try_build(types, 1, layers, 2, tenth, 1), LASER_OK);
+    assert_int_equal(plan.n_candidates, 2);
+    trial_is(0, "layer 0 q 0.1: 0");
+    trial_is(1, "all layers q 0.1: 0 7");
+}
+
+static void test_an_edit_without_gain_is_not_composed(void **state)
+{
+    static const char *const types[] = {"q"};
+    const double means[] = {2.5, 2.4};
+
+    (void)state;
+    assert_int_equal(try_build(types, 1, NULL, 0, tenth, 1), LASER_OK);
+    assert_int_equal(laser_sweep_compose(&sweep, &plan, means, 2.5, &composed, &err), LASER_OK);
+    assert_int_equal(composed.n_candidates, 1);
 }
 
 int main(void)
@@ -248,9 +293,12 @@ int main(void)
         cmocka_unit_test_teardown(test_other_layers_still_count_from_the_end, forget),
         cmocka_unit_test_teardown(test_a_cell_that_edits_the_same_matrices_again_is_left_out, forget),
         cmocka_unit_test_teardown(test_a_list_of_fractions_is_needed_and_checked, forget),
-        cmocka_unit_test_teardown(test_the_best_of_a_cell_and_of_all_is_the_lowest_mean, forget),
+        cmocka_unit_test_teardown(test_the_best_of_a_cell_is_the_lowest_mean, forget),
+        cmocka_unit_test_teardown(test_winner_cell_ranking_and_composition_agree_on_ties, forget),
+        cmocka_unit_test_teardown(test_an_edit_that_gains_nothing_is_no_winner, forget),
         cmocka_unit_test_teardown(test_composition_is_best_first_without_a_matrix_twice, forget),
-        cmocka_unit_test(test_more_tries_ask_for_more_standard_errors),
+        cmocka_unit_test_teardown(test_minus_one_does_not_name_the_last_layer_as_well, forget),
+        cmocka_unit_test_teardown(test_an_edit_without_gain_is_not_composed, forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

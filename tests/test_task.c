@@ -8,6 +8,7 @@
 #include "base/mcnemar.h"
 #include "task/objective.h"
 #include "task/score.h"
+#include "task/set.h"
 #include "task/task.h"
 #include "testing.h"
 
@@ -70,33 +71,28 @@ static void three_kinds_are_read(void **state)
     laser_task_free(&task);
 }
 
-static void a_bad_line_is_named_with_its_field(void **state)
+static void a_row_that_is_no_question_is_left_out_with_its_reason(void **state)
 {
     static const struct {
-        const char *line, *where, *text;
+        const char *line, *text;
     } bad[] = {
-        {"{\"prompt\": \"p\"", ":2", "not JSON"},
-        {"[1]", ":2", "a JSON object was expected, found a list"},
-        {"{\"prompt\": 3, \"choices\": [\"a\", \"b\"], \"answer\": 0}", ":2", "\"prompt\" is a number"},
-        {"{\"choices\": [\"a\", \"b\"], \"answer\": 0}", ":2", "\"prompt\" is missing"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"]}", ":2", "\"answer\" is missing"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", ":2", "an index from 0 to 1"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": -1}", ":2", "an index from 0 to 1"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": \"a\"}", ":2",
-         "\"answer\" is a string"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\"], \"answer\": 0}", ":2", "one item, two are needed"},
-        {"{\"prompt\": \"\", \"choices\": [], \"answer\": 0}", ":2", "has 0 items"},
-        {"{\"prompt\": \"\", \"choices\": \"ab\", \"answer\": 0}", ":2", "a list of strings was expected"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", 1], \"answer\": 0}", ":2", "item 1 of field \"choices\""},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \" \"], \"answer\": 0}", ":2",
-         "item 1 of field \"choices\" is "
-         "empty"},
-        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\", \"a\"], \"answer\": 0}", ":2", "items 0 and 2"},
-        {"{\"kind\": \"essay\", \"prompt\": \"\"}", ":2", "\"kind\" is \"essay\""},
-        {"{\"prompt\": \"\", \"answer\": \"x\"}", ":2", "a file holds one kind"},
-        {"{\"prompt\": \"\", \"chosen\": \"x\", \"rejected\": \"x\"}", ":2", "are the same"},
-        {"{\"prompt\": \"\", \"chosen\": \"x\"}", ":2", "\"rejected\" is missing"},
-        {"{\"prompt\": \"\", \"prompt\": \"\"}", ":2", "not JSON: duplicate"},
+        {"[1]", "a JSON object was expected, found a list"},
+        {"{\"prompt\": 3, \"choices\": [\"a\", \"b\"], \"answer\": 0}", "\"prompt\" is a number"},
+        {"{\"choices\": [\"a\", \"b\"], \"answer\": 0}", "\"prompt\" is missing"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"]}", "\"answer\" is missing"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", "an index from 0 to 1"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": -1}", "an index from 0 to 1"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": \"a\"}", "\"answer\" is a string"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\"], \"answer\": 0}", "one item, two are needed"},
+        {"{\"prompt\": \"\", \"choices\": [], \"answer\": 0}", "has 0 items"},
+        {"{\"prompt\": \"\", \"choices\": \"ab\", \"answer\": 0}", "a list of strings was expected"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", 1], \"answer\": 0}", "item 1 of field \"choices\""},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \" \"], \"answer\": 0}", "item 1 of field \"choices\" is "
+                                                                           "empty"},
+        {"{\"prompt\": \"\", \"choices\": [\"a\", \"b\", \"a\"], \"answer\": 0}", "items 0 and 2"},
+        {"{\"kind\": \"essay\", \"prompt\": \"\"}", "\"kind\" is \"essay\""},
+        {"{\"prompt\": \"\", \"chosen\": \"x\", \"rejected\": \"x\"}", "are the same"},
+        {"{\"prompt\": \"\", \"chosen\": \"x\"}", "\"rejected\" is missing"},
     };
     char text[400];
 
@@ -106,12 +102,73 @@ static void a_bad_line_is_named_with_its_field(void **state)
         struct laser_error err;
         snprintf(text, sizeof text, "{\"prompt\": \"p\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n%s\n",
                  bad[i].line);
-        assert_int_equal(read_text(text, &task, &err), LASER_EINPUT);
-        assert_non_null(strstr(err.where, bad[i].where));
-        if (strstr(err.text, bad[i].text) == NULL)
-            fail_msg("\"%s\" lacks \"%s\"", err.text, bad[i].text);
+        assert_int_equal(read_text(text, &task, &err), LASER_OK);
+        assert_int_equal(task.n_questions, 1);
+        assert_int_equal(task.n_left_out, 1);
+        assert_int_equal(task.left_out[0].line, 2);
+        if (strstr(task.left_out[0].reason, bad[i].text) == NULL)
+            fail_msg("\"%s\" lacks \"%s\"", task.left_out[0].reason, bad[i].text);
         laser_task_free(&task);
     }
+}
+
+static void many_rows_can_be_left_out(void **state)
+{
+    struct laser_text text = {0};
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    for (int i = 0; i < 100; ++i)
+        laser_text_puts(&text, "{\"prompt\": \"\", \"choices\": [\"a\", \"a\"], \"answer\": 0}\n");
+    assert_int_equal(read_text(text.data, &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "no question in the file; line 1, the first of 100: items 0 and 1"));
+    laser_task_free(&task);
+    laser_text_puts(&text, "{\"prompt\": \"\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n");
+    assert_int_equal(read_text(text.data, &task, &err), LASER_OK);
+    assert_int_equal(task.n_left_out, 100);
+    assert_int_equal(task.left_out[99].line, 100);
+    assert_int_equal(task.questions[0].line, 101);
+    laser_task_free(&task);
+    laser_text_free(&text);
+}
+
+static void a_file_that_is_no_task_file_is_refused_by_line(void **state)
+{
+    static const char *const bad[][2] = {{"{\"prompt\": \"p\"", "not JSON"},
+                                         {"{\"prompt\": \"\", \"prompt\": \"\"}", "not JSON: duplicate"},
+                                         {"{\"prompt\": \"\", \"answer\": \"x\"}", "a file holds one kind"}};
+    char text[400];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        struct laser_task task;
+        struct laser_error err;
+        snprintf(text, sizeof text, "{\"prompt\": \"p\", \"choices\": [\"a\", \"b\"], \"answer\": 0}\n%s\n",
+                 bad[i][0]);
+        assert_int_equal(read_text(text, &task, &err), LASER_EINPUT);
+        assert_non_null(strstr(err.where, ":2"));
+        assert_non_null(strstr(err.text, bad[i][1]));
+        laser_task_free(&task);
+    }
+}
+
+/* What Python's json writes and reads, in fields that nobody asks for. */
+static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
+{
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \" x\", \"score\": NaN, \"seed\": "
+                               "18446744073709551615, \"loss\": [-Infinity]}\n",
+                               &task, &err),
+                     LASER_OK);
+    assert_string_equal(task.questions[0].prompt, "p");
+    laser_task_free(&task);
+    assert_int_equal(read_text("{\"prompt\": NaN, \"answer\": \" x\"}\n", &task, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "\"prompt\""));
+    laser_task_free(&task);
 }
 
 static void a_file_without_a_question_is_refused(void **state)
@@ -351,11 +408,98 @@ static void an_objective_is_the_mean_of_its_items(void **state)
     assert_true(isnan(laser_objective_question(&part, LASER_TASK_CHOICE, &s[0])));
 }
 
+static void of_a_loss_less_is_better(void **state)
+{
+    struct laser_task_score a[3] = {{{0}}}, b[3] = {{{0}}};
+    struct laser_task_pair p;
+
+    (void)state;
+    for (int i = 0; i < 3; ++i) {
+        a[i].values[LASER_METRIC_LOG_LOSS] = 1;
+        b[i].values[LASER_METRIC_LOG_LOSS] = i == 2 ? 2 : 0.5;
+    }
+    p = laser_task_pair(a, b, 3, LASER_METRIC_LOG_LOSS);
+    assert_int_equal(p.better, 2);
+    assert_int_equal(p.worse, 1);
+}
+
+/* Every byte is a token. */
+static int bytes_as_tokens(void *context, const char *text, size_t n, bool add_special, int32_t **ids,
+                           int64_t *n_ids, struct laser_error *err)
+{
+    (void)context;
+    (void)add_special;
+    (void)err;
+    *ids = malloc((n + 1) * sizeof **ids);
+    *n_ids = (int64_t)n;
+    for (size_t i = 0; i < n; ++i)
+        (*ids)[i] = (unsigned char)text[i];
+    return LASER_OK;
+}
+
+static void both_cases(void *context, const char *answer, const int32_t **ids, int64_t *n_ids)
+{
+    static int32_t two[2];
+
+    (void)context;
+    two[0] = answer[0];
+    two[1] = answer[0] ^ 32;
+    *ids = two;
+    *n_ids = 2;
+}
+
+static void variants_are_what_else_counts_as_the_answer(void **state)
+{
+    struct laser_arch arch = {.vocabulary = 256};
+    struct laser_set_encoder e = {
+        .encode = bytes_as_tokens, .variants = both_cases, .arch = &arch, .start = -1, .mask = -1};
+    struct laser_set set = {0};
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"answer\": \"x\"}\n", &task, &err), LASER_OK);
+    assert_int_equal(laser_set_add(&set, &task, &e, &err), LASER_OK);
+    assert_int_equal(set.options[0].n_variants, 1);
+    assert_int_equal(set.variants[0], 'X');
+    laser_task_free(&task);
+    laser_set_free(&set);
+}
+
+static void a_question_that_is_too_long_leaves_nothing_behind(void **state)
+{
+    struct laser_arch arch = {.vocabulary = 256};
+    struct laser_set_encoder e = {
+        .encode = bytes_as_tokens, .arch = &arch, .start = -1, .mask = -1, .max_tokens = 6};
+    struct laser_set set = {0};
+    struct laser_task task;
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(read_text("{\"prompt\": \"p\", \"choices\": [\"ab\", \"abcdefgh\"], \"answer\": 0}\n"
+                               "{\"prompt\": \"q\", \"choices\": [\"cd\", \"ef\"], \"answer\": 0}\n",
+                               &task, &err),
+                     LASER_OK);
+    assert_int_equal(laser_set_add(&set, &task, &e, &err), LASER_OK);
+    assert_int_equal(set.n_questions, 1);
+    assert_int_equal(set.n_options, 2);
+    assert_int_equal(set.n_targets, 4);
+    assert_int_equal(set.options[0].first_target, 0);
+    assert_int_equal(set.targets[0], 'c');
+    laser_task_free(&task);
+    laser_set_free(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(three_kinds_are_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_field, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_beyond_strict_json_do_no_harm_in_other_fields, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_row_that_is_no_question_is_left_out_with_its_reason, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(many_rows_can_be_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_no_task_file_is_refused_by_line, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_without_a_question_is_refused, setup, teardown),
         cmocka_unit_test(a_choice_is_scored_by_sum_and_by_token),
         cmocka_unit_test(a_sure_choice_keeps_its_small_loss),
@@ -368,6 +512,9 @@ int main(void)
         cmocka_unit_test(an_objective_is_a_metric_or_a_sum),
         cmocka_unit_test(an_objective_that_the_tasks_lack_is_refused),
         cmocka_unit_test(an_objective_is_the_mean_of_its_items),
+        cmocka_unit_test(of_a_loss_less_is_better),
+        cmocka_unit_test_setup_teardown(variants_are_what_else_counts_as_the_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_question_that_is_too_long_leaves_nothing_behind, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,8 +56,146 @@ static void every_layout_becomes_a_task(void **state)
         assert_int_equal(c.skipped, cases[i].skipped);
         if (strstr(out.data, cases[i].line) == NULL)
             fail_msg("%s gives %s", cases[i].file, out.data);
+        assert_int_equal(c.n_left_out, 0);
         laser_text_free(&out);
     }
+}
+
+/* A file of this text, converted. */
+static int convert_text(const char *adapter, const char *name, const char *text,
+                        const struct laser_task_mapping *mapping, struct laser_text *out,
+                        struct laser_task_converted *c, struct laser_error *err)
+{
+    FILE *f = fopen(name, "w");
+    int code;
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    code = laser_task_convert(adapter, name, mapping, out, c, err);
+    remove(name);
+    return code;
+}
+
+/* As EasyEdit, the Hugging Face hub, ShareGPT, TRL and Alpaca have them: made by hand from their
+ * documentation. */
+static void layouts_of_other_tools_are_recognised(void **state)
+{
+    static const struct {
+        const char *adapter, *text, *line;
+    } cases[] = {
+        {"counterfact-json",
+         "[{\"case_id\": 3, \"prompt\": \"Ada Moor was born in\", \"target_new\": \"Dale\", \"subject\": "
+         "\"Ada "
+         "Moor\", \"ground_truth\": \"Hilltown\", \"rephrase_prompt\": \"Ada Moor comes from\"}]",
+         "{\"kind\":\"completion\",\"prompt\":\"Ada Moor was born in\",\"answers\":[\" Hilltown\"]}\n"},
+        {"counterfact-json",
+         "{\"prompt\": \"{} was born in\", \"subject\": \"Ada Moor\", \"target_true\": \" Hilltown\", "
+         "\"target_false\": \" Dale\"}\n",
+         "{\"kind\":\"completion\",\"prompt\":\"Ada Moor was born in\",\"answers\":[\" Hilltown\"]}\n"},
+        {"dpo-jsonl",
+         "[{\"conversations\": [{\"from\": \"human\", \"value\": \"Name a colour.\"}], \"chosen\": "
+         "{\"from\": "
+         "\"gpt\", \"value\": \"Green.\"}, \"rejected\": {\"from\": \"gpt\", \"value\": \"No.\"}}]",
+         "\"prompt\":\"Name a colour.\\n\",\"chosen\":\"Green.\",\"rejected\":\"No.\"}\n"},
+        {"dpo-jsonl",
+         "{\"prompt\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", "
+         "\"content\": \"Name "
+         "a colour.\"}], \"chosen\": [{\"role\": \"assistant\", \"content\": \"Green.\"}], \"rejected\": "
+         "[{\"role\": \"assistant\", \"content\": \"No.\"}]}\n",
+         "\"prompt\":\"Be brief.\\nName a colour.\\n\",\"chosen\":\"Green.\",\"rejected\":\"No.\"}\n"},
+        {"dpo-jsonl",
+         "{\"instruction\": \"Translate.\", \"input\": \"vert\", \"chosen\": \"green\", \"rejected\": "
+         "\"red\"}\n",
+         "\"prompt\":\"Translate.\\nvert\\n\",\"chosen\":\"green\",\"rejected\":\"red\"}\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        struct laser_task_mapping none = {0};
+        struct laser_task_converted c;
+        struct laser_text out = {0};
+        struct laser_error err;
+        if (convert_text(cases[i].adapter, "layout.jsonl", cases[i].text, &none, &out, &c, &err) != LASER_OK)
+            fail_msg("case %zu: %s: %s", i, err.where, err.text);
+        if (strstr(out.data, cases[i].line) == NULL)
+            fail_msg("case %zu gives %s", i, out.data);
+        laser_task_converted_free(&c);
+        laser_text_free(&out);
+    }
+}
+
+/* One good record and one odd one of each data set: the odd one is left out, with where it stands and why. */
+static void odd_records_are_left_out_and_listed(void **state)
+{
+    static const struct {
+        const char *adapter, *name, *text;
+        int line;
+        const char *reason;
+    } cases[] = {
+        {"truthfulqa-csv", "t.csv",
+         "Question,Best Answer,Incorrect Answers\nWho?,Nobody,A king\nWhy?,,A queen; a king\n", 3,
+         "not empty"},
+        {"truthfulqa-csv", "t.csv",
+         "Question,Best Answer,Incorrect Answers\nWho?,Nobody\nWhy?,So,A queen; a king\n", 2,
+         "another number of fields"},
+        {"truthfulqa-csv", "t.csv",
+         "Question,Best Answer,Incorrect Answers\nWho?,Nobody \xff,A king\nWhy?,So,A queen; a king\n", 2,
+         "not UTF-8"},
+        {"counterfact-json", "t.json",
+         "[{\"requested_rewrite\": {\"prompt\": \"{} is\", \"subject\": \"A\", \"target_true\": {\"str\": "
+         "\"B\"}}}, {\"requested_rewrite\": {\"prompt\": \"{} is\", \"target_true\": {\"str\": \"B\"}}}]",
+         2, "requested_rewrite.subject"},
+        {"bigbench-json", "t.json",
+         "{\"examples\": [{\"input\": \"x\", \"target_scores\": {\"a\": 0, \"b\": 0}}, {\"input\": \"x\", "
+         "\"target_scores\": {\"a\": 0, \"b\": 1}}]}",
+         1, "a score that is above another"},
+        {"fever-jsonl", "t.jsonl",
+         "{\"claim\": \"x\", \"label\": \"SUPPORTS\"}\n\n{\"claim\": null, \"label\": \"REFUTES\"}\n", 3,
+         "\"claim\" (prompt): a text was expected; the record has claim, label; --map prompt=KEY"},
+        {"hotpotqa-json", "t.json",
+         "[{\"question\": \"x\", \"answer\": \" \"}, {\"question\": \"x\", \"answer\": \"y\"}]", 1, "empty"},
+        {"bios", "t.jsonl",
+         "{\"hard_text\": \"x\", \"profession\": 28}\n{\"hard_text\": \"x\", \"profession\": 27}\n", 1,
+         "a profession or its number"},
+        {"gsm8k-jsonl", "t.jsonl",
+         "{\"question\": \"x\", \"answer\": \"1 #### 1\"}\n{\"question\": \"x\", \"answer\": \"one\"}\n", 2,
+         "####"},
+        {"dpo-jsonl", "t.jsonl", "{\"prompt\": \"x\", \"chosen\": \"a\", \"rejected\": \"b\"}\n[]\n", 2,
+         "no JSON object"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        struct laser_task_mapping none = {0};
+        struct laser_task_converted c;
+        struct laser_text out = {0};
+        struct laser_error err;
+        if (convert_text(cases[i].adapter, cases[i].name, cases[i].text, &none, &out, &c, &err) != LASER_OK)
+            fail_msg("case %zu: %s: %s", i, err.where, err.text);
+        assert_int_equal(c.questions, 1);
+        assert_int_equal(c.n_left_out, 1);
+        assert_int_equal(c.left_out[0].line, cases[i].line);
+        if (strstr(c.left_out[0].reason, cases[i].reason) == NULL)
+            fail_msg("case %zu: \"%s\" lacks \"%s\"", i, c.left_out[0].reason, cases[i].reason);
+        laser_task_converted_free(&c);
+        laser_text_free(&out);
+    }
+}
+
+/* As a shell passes them on. */
+static void escapes_of_a_template_are_line_feeds_and_tabs(void **state)
+{
+    const struct laser_task_mapping mapping = {.prompt = "Q:\\t{prompt}\\nA: \\\\n \\frac"};
+    struct laser_task_converted c;
+    struct laser_text out = {0};
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(convert("hotpotqa-json", "hotpotqa.json", &mapping, &out, &c, &err), LASER_OK);
+    assert_non_null(strstr(out.data, "\"prompt\":\"Q:\\t"));
+    assert_non_null(strstr(out.data, "\\nA: \\\\n \\\\frac\""));
+    laser_text_free(&out);
 }
 
 static void fields_and_prompt_can_be_said(void **state)
@@ -103,6 +241,7 @@ static void mistakes_are_named(void **state)
                          cases[i].code);
         if (strstr(err.where, cases[i].where) == NULL || strstr(err.text, cases[i].text) == NULL)
             fail_msg("case %zu: %s: %s", i, err.where, err.text);
+        laser_task_converted_free(&c);
         laser_text_free(&out);
     }
 }
@@ -111,6 +250,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layout_becomes_a_task),
+        cmocka_unit_test(layouts_of_other_tools_are_recognised),
+        cmocka_unit_test(odd_records_are_left_out_and_listed),
+        cmocka_unit_test(escapes_of_a_template_are_line_feeds_and_tabs),
         cmocka_unit_test(fields_and_prompt_can_be_said),
         cmocka_unit_test(mistakes_are_named),
     };

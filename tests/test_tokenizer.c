@@ -136,7 +136,7 @@ static void roles_come_from_the_files_of_a_model_directory(void **state)
     char *json = file_text(GOLDEN_DIR "llama2.json", &n);
     static const char config[] =
         "{\"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"</s>\", \"pad_token\": null, "
-        "\"mask_token\": {\"content\": \"<unk>\"}}";
+        "\"mask_token\": {\"content\": \"<unk>\"}, \"model_max_length\": 1000000000000000019884624838656}";
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json"};
     (void)state;
     assert_non_null(json);
@@ -303,6 +303,98 @@ static void threads_share_a_tokenizer(void **state)
     free(text);
 }
 
+/* Are these the ids of a text?  An id below 0 ends them. */
+static void ids_are(const char *json, const char *text, const int32_t *expected)
+{
+    struct laser_tokenizer *t;
+    struct laser_error err = {0};
+    int32_t *ids;
+    int64_t n;
+
+    if (laser_tokenizer_load_buffer(json, strlen(json), NULL, &t, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    assert_int_equal(laser_tokenizer_encode(t, text, strlen(text), true, &ids, &n, &err), LASER_OK);
+    for (int64_t i = 0; i < n; i++)
+        assert_int_equal(ids[i], expected[i]);
+    assert_true(expected[n] < 0);
+    free(ids);
+    laser_tokenizer_free(t);
+}
+
+/* tokenizers: BPE merges equal pairs from the left. */
+static void of_equal_merges_the_leftmost_comes_first(void **state)
+{
+    static const char json[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"l\":0,\"ll\":1},\"merges\":[\"l l\"]}}";
+    char word[52] = "";
+    int32_t ids[27];
+
+    (void)state;
+    ids_are(json, "lll", (int32_t[]){1, 0, -1});
+    ids_are(json, "lllll", (int32_t[]){1, 1, 0, -1});
+    memset(word, 'l', 51); /* long words have an algorithm of their own */
+    for (int i = 0; i < 25; i++)
+        ids[i] = 1;
+    ids[25] = 0;
+    ids[26] = -1;
+    ids_are(json, word, ids);
+}
+
+static void a_merge_whose_symbols_are_gone_is_left_in_a_long_word(void **state)
+{
+    static const char json[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"bc\":3,\"ab\":4,\"abc\":5},"
+        "\"merges\":[\"b c\",\"a b\",\"a bc\"]}}";
+    char word[64] = "";
+    int32_t ids[21];
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        strcat(word, "abc");
+        ids[i] = 5;
+    }
+    ids[20] = -1;
+    ids_are(json, word, ids);
+}
+
+static void a_repeated_merge_has_its_last_rank(void **state)
+{
+    (void)state;
+    ids_are("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"bc\":3,\"ab\":4},"
+            "\"merges\":[\"a b\",\"b c\",\"a b\"]}}",
+            "abc", (int32_t[]){0, 3, -1});
+}
+
+/* encode_optimized() of tokenizers keeps what it found first. */
+static void of_equal_segmentations_the_first_is_kept(void **state)
+{
+    (void)state;
+    ids_are("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"a\",-1],[\"b\",-1],["
+            "\"ab\",-2]]}}",
+            "ab", (int32_t[]){3, -1});
+}
+
+static void an_unknown_character_costs_ten_more_than_the_rarest_token(void **state)
+{
+    static const char json[] =
+        "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"a\",-1],[\"xa\",-10.5]]}}";
+
+    (void)state;
+    /* unknown x and a: -10.5 - 10 - 1 */
+    ids_are(json, "xa", (int32_t[]){2, -1});
+    ids_are(json, "x", (int32_t[]){0, -1});
+}
+
+static void blanks_that_a_token_took_are_no_token_of_their_own(void **state)
+{
+    (void)state;
+    ids_are("{\"added_tokens\":[{\"id\":1,\"content\":\"<a>\",\"rstrip\":true,\"normalized\":false,"
+            "\"special\":true},"
+            "{\"id\":2,\"content\":\" \",\"lstrip\":true,\"normalized\":false,\"special\":true}],"
+            "\"model\":{\"type\":\"BPE\",\"vocab\":{\"b\":0},\"merges\":[]}}",
+            "<a> b", (int32_t[]){1, 0, -1});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +410,12 @@ int main(void)
         cmocka_unit_test(unknown_decoder_is_refused_only_when_it_is_needed),
         cmocka_unit_test(unknown_character_without_unknown_token_is_named),
         cmocka_unit_test(threads_share_a_tokenizer),
+        cmocka_unit_test(of_equal_merges_the_leftmost_comes_first),
+        cmocka_unit_test(a_merge_whose_symbols_are_gone_is_left_in_a_long_word),
+        cmocka_unit_test(a_repeated_merge_has_its_last_rank),
+        cmocka_unit_test(of_equal_segmentations_the_first_is_kept),
+        cmocka_unit_test(an_unknown_character_costs_ten_more_than_the_rarest_token),
+        cmocka_unit_test(blanks_that_a_token_took_are_no_token_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,52 @@ wrong=$(for room in src/*/ mpi/*/; do
 done)
 check "rooms include only those below them" "$wrong"
 
+# One writer: temporary, fsync, rename, fsync of the directory.  (run.c puts an old ledger aside.)
+check "files appear by src/base/output.h alone" \
+    "$(grep -rnE '(^|[^a-z_])(rename|mkstemp|fdopen) *\(|fopen *\([^)]*"[wa]' src mpi --include='*.c' | grep -vE '^(src/base/output|mpi/schedule/run)\.c:')"
+
+# Comments name files that are there.  Those of other programs are listed here, and what is made in the build.
+elsewhere="rmt_laser.py rmt_laser_snr.py rmt_laser_snr_math.py gptq_data_utils.py laser_scanner.py modeling_rope_utils.py
+    generation/logits_process.py encoder.py common_ARCHITECTURE.h page_tables.c a.b.c SRC/tests/fuzz_deck.c
+    SRC/tests/fuzz_tokenizer.c"
+wrong=$(find src mpi tests tools bench doc slurm packaging inputs share -type f -print | awk -v elsewhere="$elsewhere" '
+    BEGIN { n = split(elsewhere, e, /[ \n]+/); for (i = 1; i <= n; i++) there[e[i]] = 1 }
+    { # the path, and every end of it
+        file[++count] = $0
+        for (path = $0; path != ""; path = index(path, "/") ? substr(path, index(path, "/") + 1) : "")
+            there[path] = 1
+    }
+    END {
+        there["README.md"] = there["CONTRIBUTING.md"] = 1
+        for (k = 1; k <= count; k++) {
+            if (file[k] !~ /\.[ch]$/)
+                continue
+            inside = 0
+            number = 0
+            while ((getline line < file[k]) > 0) {
+                number++
+                text = line
+                if (!inside) {
+                    if (!index(line, "/*"))
+                        continue
+                    text = substr(line, index(line, "/*"))
+                }
+                inside = !index(text, "*/")
+                if (!inside)
+                    text = substr(text, 1, index(text, "*/"))
+                while (match(text, /[A-Za-z0-9_][A-Za-z0-9_.\/-]*\.(c|h|py|sh|md)/)) {
+                    name = substr(text, RSTART, RLENGTH)
+                    after = substr(text, RSTART + RLENGTH, 1)
+                    text = substr(text, RSTART + RLENGTH)
+                    if (after !~ /[A-Za-z0-9_]/ && !(name in there))
+                        print file[k] ":" number ": " name
+                }
+            }
+            close(file[k])
+        }
+    }')
+check "files that comments name exist" "$wrong"
+
 mpi_flags=$("${MPICC:-mpicc}" --showme:compile 2>/dev/null)
 hdf5_flags=$(pkg-config --cflags hdf5-serial 2>/dev/null || pkg-config --cflags hdf5 2>/dev/null)
 # shellcheck disable=SC2086

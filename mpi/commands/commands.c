@@ -7,21 +7,21 @@
 #include "schedule/scan.h"
 
 static const struct laser_mpi_command commands[] = {
-    {LASER_COMMAND_SCAN, true, laser_mpi_command_scan},
-    {LASER_COMMAND_PLAN, false, laser_mpi_command_plan},
-    {LASER_COMMAND_DERIVE, false, laser_mpi_command_derive},
-    {LASER_COMMAND_PERPLEXITY, true, laser_mpi_command_perplexity},
-    {LASER_COMMAND_EVALUATE, true, laser_mpi_command_perplexity},
-    {LASER_COMMAND_TASK, false, laser_mpi_command_task},
-    {LASER_COMMAND_COMPARE, false, laser_mpi_command_compare},
-    {LASER_COMMAND_REDUCE, true, laser_mpi_command_reduce},
-    {LASER_COMMAND_SENSITIVITY, true, laser_mpi_command_sensitivity},
-    {LASER_COMMAND_COMPRESS, true, laser_mpi_command_compress},
-    {LASER_COMMAND_APPLY, true, laser_mpi_command_apply},
-    {LASER_COMMAND_SHOW, false, laser_mpi_command_show},
-    {LASER_COMMAND_REPORT, false, laser_mpi_command_report},
-    {LASER_COMMAND_EXPORT, false, laser_mpi_command_export},
-    {LASER_COMMAND_GENERATE, false, laser_mpi_command_generate},
+    {LASER_COMMAND_SCAN, true, true, laser_mpi_command_scan},
+    {LASER_COMMAND_PLAN, false, false, laser_mpi_command_plan},
+    {LASER_COMMAND_DERIVE, false, false, laser_mpi_command_derive},
+    {LASER_COMMAND_PERPLEXITY, true, true, laser_mpi_command_perplexity},
+    {LASER_COMMAND_EVALUATE, true, true, laser_mpi_command_perplexity},
+    {LASER_COMMAND_TASK, false, false, laser_mpi_command_task},
+    {LASER_COMMAND_COMPARE, false, false, laser_mpi_command_compare},
+    {LASER_COMMAND_REDUCE, true, true, laser_mpi_command_reduce},
+    {LASER_COMMAND_SENSITIVITY, true, true, laser_mpi_command_sensitivity},
+    {LASER_COMMAND_COMPRESS, true, true, laser_mpi_command_compress},
+    {LASER_COMMAND_APPLY, true, true, laser_mpi_command_apply},
+    {LASER_COMMAND_SHOW, false, false, laser_mpi_command_show},
+    {LASER_COMMAND_REPORT, false, false, laser_mpi_command_report},
+    {LASER_COMMAND_EXPORT, false, false, laser_mpi_command_export},
+    {LASER_COMMAND_GENERATE, false, true, laser_mpi_command_generate},
 };
 
 const struct laser_mpi_command *laser_mpi_command_find(enum laser_command command)

@@ -7,6 +7,7 @@
 struct laser_mpi_command {
     enum laser_command command;
     bool is_job; /* its log has a head and a table of phases, and ends with JOB DONE */
+    bool stops;  /* it looks for requests to stop; without that a signal ends it */
     /* Collective over run->world; the same code on every rank. */
     int (*run)(struct laser_mpi_run *run, struct laser_error *err);
 };

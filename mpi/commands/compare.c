@@ -11,9 +11,12 @@
 #include <sys/stat.h>
 
 #include "base/json_text.h"
+#include "base/mcnemar.h"
+#include "base/number.h"
 #include "comm/agree.h"
 #include "commands/commands.h"
 #include "report/scan_report.h"
+#include "schedule/results.h"
 #include "store/windows.h"
 
 /* A window has moved when its mean loss differs by more: float32 passes of one model agree better than
@@ -138,33 +141,40 @@ static int write_results(struct laser_mpi_run *run, const struct side *a, const 
 static void say_comparison(struct laser_mpi_run *run, const struct comparison *c)
 {
     const struct laser_paired *p = &c->paired;
-    char error[80] = "";
+    double stderr_nats = p->windows > 1 ? p->stderr_nats : NAN;
+    char error[80] = "", change[LASER_NUMBER_SIZE], z[LASER_NUMBER_SIZE];
 
     if (p->windows > 1)
-        snprintf(error, sizeof error, " +- %.6f (z %.2f)", p->stderr_nats, p->z);
+        snprintf(error, sizeof error, " +- %.6f (z %s)", p->stderr_nats, laser_number_fixed(p->z, 2, z));
     laser_mpi_log_line(run->log, "COMPARE",
-                       "%-12s perplexity %.6f -> %.6f, nll %+.6f%s, of %" PRId64 " windows %" PRId64
+                       "%-12s perplexity %.6f -> %.6f, nll %s%s: %s; of %" PRId64 " windows %" PRId64
                        " better, %" PRId64 " worse",
-                       c->name, exp(c->nll_a), exp(c->nll_b), p->difference_nats, error, p->windows,
+                       c->name, exp(c->nll_a), exp(c->nll_b),
+                       laser_number_change(p->difference_nats, 6, change), error,
+                       laser_verdict_name(laser_verdict_paired(p->difference_nats, stderr_nats)), p->windows,
                        p->better, p->worse);
 }
 
 static void say_moved(struct laser_mpi_run *run, const struct side *a, const struct side *b,
                       const struct comparison *all, const int64_t *order)
 {
+    char change[LASER_NUMBER_SIZE];
+
     for (int64_t k = 0; k < all->paired.moved && k < SAID_WINDOWS; ++k) {
         int64_t i = order[k];
         const struct laser_window *w = &a->windows.windows[i];
         double nll_a = window_mean(&a->windows, i), nll_b = window_mean(&b->windows, i);
         laser_mpi_log_line(run->log, "WINDOW",
-                           "%" PRId64 " of %s (from token %" PRId64 "): nll %.6f -> %.6f (%+.6f)", i,
-                           a->windows.datasets[w->dataset].name, w->first, nll_a, nll_b, nll_b - nll_a);
+                           "%" PRId64 " of %s (from token %" PRId64 "): nll %.6f -> %.6f (%s)", i,
+                           a->windows.datasets[w->dataset].name, w->first, nll_a, nll_b,
+                           laser_number_change(nll_b - nll_a, 6, change));
     }
 }
 
 /* The results of a compared run are not to be replaced. */
 static int open_output(struct laser_mpi_run *run, struct laser_error *err)
 {
+    static const char *const own[] = {"compare", NULL};
     char path[4200];
     struct stat mine, theirs;
     int code;
@@ -180,6 +190,8 @@ static int open_output(struct laser_mpi_run *run, struct laser_error *err)
             code = laser_error_set(err, LASER_EUSAGE, run->output,
                                    "this is the output directory of one of the two runs; choose another");
     }
+    if (code == LASER_OK)
+        code = laser_mpi_results_guard(run, run->output, own, err);
     return code;
 }
 

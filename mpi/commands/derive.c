@@ -58,6 +58,8 @@ static int write_files(struct laser_mpi_run *run, const struct laser_mpi_scan_in
 
 static int derive(struct laser_mpi_run *run, struct laser_error *err)
 {
+    /* What a scan says can be derived again. */
+    static const char *const own[] = {"scan", "derive", NULL};
     struct laser_mpi_scan_input in;
     int code = laser_mpi_scan_load(run->arguments[0], &in, err);
 
@@ -71,6 +73,8 @@ static int derive(struct laser_mpi_run *run, struct laser_error *err)
         code = laser_mpi_scan_rederive(&in, laser_deck_string(run->deck, "scan.threshold"),
                                        laser_deck_string(run->deck, "scan.score"), err);
     snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
+    if (code == LASER_OK)
+        code = laser_mpi_results_guard(run, run->output, own, err);
     if (code == LASER_OK)
         code = write_files(run, &in, err);
     laser_mpi_scan_input_free(&in);

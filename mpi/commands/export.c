@@ -79,11 +79,12 @@ static void log_lines(const struct laser_mpi_run *run, char *text)
 static void say_pick(const struct laser_mpi_run *run, const struct laser_mpi_scan_input *in,
                      const struct laser_export *e, const struct laser_pick *pick)
 {
-    size_t n_nan = 0, n_parts = 0, n_norms = 0, n_scanned = 0;
+    size_t n_nan = 0, n_zero = 0, n_parts = 0, n_norms = 0, n_scanned = 0;
 
     for (size_t i = 0; i < in->n; ++i) {
         n_scanned += in->rows[i].status == LASER_SCAN_SCANNED;
-        n_nan += in->rows[i].status == LASER_SCAN_SCANNED && isnan(in->rows[i].score);
+        n_nan += in->rows[i].status == LASER_SCAN_SCANNED && isnan(in->rows[i].score) && !in->rows[i].is_zero;
+        n_zero += in->rows[i].is_zero != 0;
         n_parts += pick->picked[i] && laser_export_module(&in->rows[i]) == 0;
         n_norms +=
             pick->picked[i] && laser_export_module(&in->rows[i]) > 0 && !laser_export_adaptable(&in->rows[i]);
@@ -94,6 +95,9 @@ static void say_pick(const struct laser_mpi_run *run, const struct laser_mpi_sca
                        e->rule.overall ? "all types together" : "of each type");
     if (n_nan > 0)
         laser_mpi_log_line(run->log, "NOTE", "%zu scores are no numbers (NaN) and never picked", n_nan);
+    if (n_zero > 0)
+        laser_mpi_log_line(run->log, "NOTE", "%zu matrices hold nothing but zeros: no score, never picked",
+                           n_zero);
     if (n_parts > 0)
         laser_mpi_log_line(run->log, "NOTE",
                            "%zu of them are parts of tensors, which no tool takes as modules", n_parts);
@@ -155,12 +159,11 @@ static int export_texts(struct laser_mpi_run *run, struct laser_mpi_scan_input *
     e->pick = pick;
     say_pick(run, in, e, pick);
     snprintf(run->output, sizeof run->output, "%s", laser_deck_string(deck, "output"));
-    code = laser_mpi_export_texts(run, in, err);
-    if (code == LASER_OK && (*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) &&
+    if ((*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) &&
         laser_deck_string(deck, "model")[0] == '\0')
-        code = laser_error_set(err, LASER_EUSAGE, "model",
+        return laser_error_set(err, LASER_EUSAGE, "model",
                                "pissa and milora take the weights apart: give --model DIR");
-    return code;
+    return laser_mpi_export_texts(run, in, err);
 }
 
 int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err)

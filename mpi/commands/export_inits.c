@@ -13,6 +13,7 @@
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
 #include "linalg/factors.h"
+#include "schedule/notes.h"
 #include "search/rundir.h"
 
 /* A module that gets an adapter, the same list on every rank. */
@@ -328,6 +329,8 @@ static int write_base(struct inits *x, struct laser_error *err)
     snprintf(path, sizeof path, "%s/base", x->dir);
     if (code == LASER_OK)
         code = laser_writer_open(run->checkpoint, path, &writer, err);
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_left_out(run, writer);
     if (code == LASER_OK && run->rank == 0)
         code = laser_writer_begin(writer, err);
     code = laser_mpi_agree(run->world, code, err);

@@ -8,6 +8,7 @@
 
 #include "comm/agree.h"
 #include "commands/commands.h"
+#include "evaluate/layout.h"
 #include "evaluate/voice.h"
 #include "generate/columns.h"
 #include "schedule/results.h"
@@ -46,6 +47,8 @@ static int open_voices(struct generation *g, struct laser_error *err)
                                     g->prompts, g->n_prompts, g->max_tokens, &g->voices[0], err);
 
     g->n_voices = 1;
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_config(run->log, &g->voices[0].arch);
     if (code != LASER_OK || against[0] == '\0')
         return code;
     g->n_voices = 2;

@@ -24,15 +24,16 @@
 /* What is reported of a data set, or of all. */
 struct figures {
     struct laser_perplexity perplexity;
-    double tokens_per_second; /* tokens that went through the model, scored or not */
+    double tokens_per_second; /* tokens that went through the model, scored or not; NaN: none did */
+    int64_t reused;           /* tokens whose result an earlier start had */
 };
 
 static json_t *figures_json(const struct figures *f)
 {
     const struct laser_perplexity *p = &f->perplexity;
-    json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:f}", "ppl", p->ppl, "nll", p->nll_nats, "tokens",
+    json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:o}", "ppl", p->ppl, "nll", p->nll_nats, "tokens",
                           (json_int_t)p->tokens, "windows", (json_int_t)p->windows, "tokens_per_second",
-                          f->tokens_per_second);
+                          isfinite(f->tokens_per_second) ? json_real(f->tokens_per_second) : json_null());
 
     if (o == NULL)
         return NULL;
@@ -64,16 +65,19 @@ static json_t *describe(const struct laser_mpi_evaluation *e, const struct figur
 static void say(const struct laser_mpi_evaluation *e, const char *name, const struct figures *f)
 {
     const struct laser_perplexity *p = &f->perplexity;
-    char error[64] = "", word[96] = "";
+    char error[64] = "", word[96] = "", rate[96] = "taken from an earlier start";
 
     if (isfinite(p->stderr_nats))
         snprintf(error, sizeof error, " +- %.6f", p->stderr_nats);
     if (e->convention == LASER_CONVENTION_LM_EVAL && p->bytes > 0)
         snprintf(word, sizeof word, ", word perplexity %.6f, %.6f bits a byte", p->word_ppl,
                  p->bits_per_byte);
+    if (isfinite(f->tokens_per_second))
+        snprintf(rate, sizeof rate, "%.0f tokens/s%s", f->tokens_per_second,
+                 f->reused > 0 ? " of those that an earlier start had not done" : "");
     laser_mpi_log_line(e->run->log, "PERPLEXITY",
-                       "%-12s %12.6f  nll %.6f%s, %" PRId64 " tokens in %" PRId64 " windows%s, %.0f tokens/s",
-                       name, p->ppl, p->nll_nats, error, p->tokens, p->windows, word, f->tokens_per_second);
+                       "%-12s %12.6f  nll %.6f%s, %" PRId64 " tokens in %" PRId64 " windows%s, %s", name,
+                       p->ppl, p->nll_nats, error, p->tokens, p->windows, word, rate);
 }
 
 static int64_t tokens_of(const struct laser_mpi_evaluation *e, int32_t dataset)
@@ -121,9 +125,11 @@ static json_t *tasks_json(const struct laser_mpi_evaluation *e, const struct las
 
     for (int32_t t = 0; tasks != NULL && t < e->set.n_tasks; ++t) {
         json_t *o = json_object_get(tasks, e->set.tasks[t].name);
-        double work_s = e->dataset_work_s[e->n_datasets + t] / e->team.n_groups;
-        double n = (double)json_integer_value(json_object_get(o, "questions"));
-        json_object_set_new(o, "questions_per_second", json_real(work_s > 0 ? n / work_s : 0));
+        const struct laser_mpi_done *done = &e->done[e->n_datasets + t];
+        json_object_set_new(o, "questions_per_second",
+                            done->work_s > 0
+                                ? json_real((double)(done->items * e->team.n_groups) / done->work_s)
+                                : json_null());
     }
     return tasks;
 }
@@ -173,17 +179,22 @@ static int report_texts(struct laser_mpi_evaluation *e, const struct laser_windo
 {
     int code = laser_perplexity_compute(e->convention, e->datasets, e->n_datasets, e->windows, nll,
                                         e->n_windows, each, &pooled->perplexity, err);
+    int64_t tokens = 0; /* computed in this start */
 
     for (int32_t i = 0; code == LASER_OK && i < e->n_datasets; ++i) {
-        /* The groups work at the same time. */
-        double work_s = e->dataset_work_s[i] / e->team.n_groups;
+        const struct laser_mpi_done *done = &e->done[i];
         figures[i].perplexity = each[i];
-        figures[i].tokens_per_second = work_s > 0 ? (double)tokens_of(e, i) / work_s : 0;
+        /* The groups work at the same time. */
+        figures[i].tokens_per_second =
+            done->work_s > 0 ? (double)(done->tokens * e->team.n_groups) / done->work_s : (double)NAN;
+        figures[i].reused = tokens_of(e, i) - done->tokens;
+        tokens += done->tokens;
         say(e, e->datasets[i].name, &figures[i]);
     }
     if (code != LASER_OK)
         return code;
-    pooled->tokens_per_second = evaluation_s > 0 ? (double)tokens_of(e, -1) / evaluation_s : 0;
+    pooled->tokens_per_second = tokens > 0 && evaluation_s > 0 ? (double)tokens / evaluation_s : (double)NAN;
+    pooled->reused = tokens_of(e, -1) - tokens;
     say(e, "pooled", pooled);
     return laser_mpi_windows_write(e, "windows.h5", nll, err);
 }
@@ -195,6 +206,7 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
 {
     struct laser_perplexity *each = calloc((size_t)e->n_datasets + 1, sizeof *each);
     struct figures *figures = calloc((size_t)e->n_datasets + 1, sizeof *figures), pooled = {0};
+    const struct laser_mpi_answers answers = {scores, e->option_nats};
     int code = each == NULL || figures == NULL
                    ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                    : LASER_OK;
@@ -203,7 +215,8 @@ static int report(struct laser_mpi_evaluation *e, const struct laser_window_nll 
         code = report_texts(e, nll, each, figures, &pooled, evaluation_s, err);
     if (code == LASER_OK && e->set.n_tasks > 0) {
         laser_mpi_tasks_say(e, "TASK", 0, e->n_items, scores, NULL);
-        code = laser_mpi_questions_write(e, laser_mpi_run_path(e->run, "questions.jsonl"), scores, NULL, err);
+        code =
+            laser_mpi_questions_write(e, laser_mpi_run_path(e->run, "questions.jsonl"), &answers, NULL, err);
     }
     if (code == LASER_OK)
         code = write_results(e, figures, &pooled, scores, evaluation_s, phases, err);

@@ -50,7 +50,7 @@ static void show_decisions(struct laser_mpi_run *run, const json_t *results)
         if (!json_is_array(list))
             continue;
         laser_text_puts(&text, "\n");
-        laser_decision_list(&text, list, &style);
+        laser_decision_list(&text, list, json_is_true(json_object_get(results, "objective_rises")), &style);
         if (text.data != NULL && !text.failed)
             laser_mpi_log_block(run->log, text.data);
         laser_text_free(&text);

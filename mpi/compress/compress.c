@@ -29,6 +29,9 @@
 /* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
 #define WRITE_BYTES_S 200e6
 
+/* Of the memory of a rank, for the covariances of one pass. */
+#define MEMORY_SHARE 0.4
+
 /* One target, and what came of it. */
 struct point {
     double remove;  /* share of the parameters to remove; 0: another kind of target */
@@ -131,28 +134,58 @@ static uint64_t key_of(const struct compression *c)
     return key;
 }
 
-static int make_cuts(struct compression *c, struct laser_error *err)
+/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
+static int64_t end_of_range(const struct laser_mpi_run *run, int64_t first)
 {
-    const struct laser_mpi_statistics_options options = {.covariances =
-                                                             c->method->inputs || c->method->gradients};
-    struct laser_mpi_statistics statistics;
-    bool complete;
-    int code = laser_mpi_cuts_open(c->run, c->method, key_of(c), &c->cuts, &complete, err);
+    struct laser_mpi_statistics_options o = {.covariances = true, .first = first, .end = first + 1};
 
-    if (code != LASER_OK || complete) {
-        if (code == LASER_OK && c->run->rank == 0)
-            laser_mpi_log_line(c->run->log, "RESUME", "the cuts of all matrices are there already");
-        return code;
+    while (o.end < run->matrices.n_matrices) {
+        ++o.end;
+        if (laser_mpi_statistics_bytes(run, &o) > MEMORY_SHARE * run->memory_limit_bytes)
+            return o.end - 1;
     }
-    code =
+    return o.end;
+}
+
+/* Several passes over the text where the covariances of all matrices do not fit at once. */
+static int make_range(struct compression *c, int64_t first, int64_t end, struct laser_error *err)
+{
+    const struct laser_mpi_statistics_options options = {.covariances = true, .first = first, .end = end};
+    struct laser_mpi_statistics statistics;
+    int code =
         laser_mpi_statistics_gather(&c->e, &options, c->e.part_batch[LASER_PART_CALIBRATION],
                                     c->e.part_batch[LASER_PART_CALIBRATION + 1], NULL, 0, &statistics, err);
+
     if (code != LASER_OK)
         return code;
     c->calibration_tokens = statistics.tokens;
     c->calibration_loss = statistics.loss / statistics.tokens;
     code = laser_mpi_cuts_make(c->run, c->method, &statistics, &c->cuts, err);
     laser_mpi_statistics_free(&statistics);
+    return code;
+}
+
+static int make_cuts(struct compression *c, struct laser_error *err)
+{
+    struct laser_mpi_run *run = c->run;
+    bool complete;
+    int code = laser_mpi_cuts_open(run, c->method, key_of(c), &c->cuts, &complete, err);
+
+    if (code != LASER_OK || complete) {
+        if (code == LASER_OK && run->rank == 0)
+            laser_mpi_log_line(run->log, "RESUME", "the cuts of all matrices are there already");
+        return code;
+    }
+    for (int64_t first = 0, end; code == LASER_OK && first < run->matrices.n_matrices; first = end) {
+        end = end_of_range(run, first);
+        if (run->rank == 0 && end - first < run->matrices.n_matrices)
+            laser_mpi_log_line(run->log, "PASS",
+                               "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory", first + 1,
+                               end, run->matrices.n_matrices);
+        code = make_range(c, first, end, err);
+    }
+    if (code == LASER_OK)
+        laser_mpi_cuts_share(run, &c->cuts);
     return code;
 }
 

@@ -11,6 +11,7 @@
 
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "search/rundir.h"
 
 static int64_t short_side(const struct laser_matrix *m)
@@ -144,7 +145,7 @@ static int read_sides(const char *path, struct laser_whitened_cut *cut, struct l
 
 /* ---- what is there ---- */
 
-/* Rank 0.  Returns whether the file of every usable matrix is there. */
+/* Rank 0.  Returns whether the file of every usable matrix is there; cuts->made: it has values. */
 static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
 {
     char path[4400];
@@ -157,10 +158,7 @@ static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cut
             continue;
         path_of(run, cuts, i, path, sizeof path);
         complete = complete && access(path, R_OK) == 0;
-        if (!read_values(path, n, cuts->s[i])) {
-            free(cuts->s[i]);
-            cuts->s[i] = NULL;
-        }
+        cuts->made[i] = read_values(path, n, cuts->s[i]);
     }
     return complete;
 }
@@ -168,7 +166,8 @@ static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cut
 static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
 {
     cuts->s = calloc((size_t)cuts->n_matrices + 1, sizeof *cuts->s);
-    if (cuts->s == NULL)
+    cuts->made = calloc((size_t)cuts->n_matrices + 1, 1);
+    if (cuts->s == NULL || cuts->made == NULL)
         return laser_error_set(err, LASER_ENOMEM, "compress", "no memory for %" PRId64 " matrices",
                                cuts->n_matrices);
     for (int64_t i = 0; i < cuts->n_matrices; ++i) {
@@ -180,22 +179,6 @@ static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts
                                    run->matrices.matrices[i].name);
     }
     return LASER_OK;
-}
-
-/* Rank 0's values on every rank. */
-static void share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
-{
-    for (int64_t i = 0; i < cuts->n_matrices; ++i) {
-        int has = cuts->s[i] != NULL;
-
-        MPI_Bcast(&has, 1, MPI_INT, 0, run->world);
-        if (!has) {
-            free(cuts->s[i]);
-            cuts->s[i] = NULL;
-            continue;
-        }
-        MPI_Bcast(cuts->s[i], (int)short_side(&run->matrices.matrices[i]), MPI_DOUBLE, 0, run->world);
-    }
 }
 
 int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_compress_method *method,
@@ -224,21 +207,18 @@ int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_comp
     MPI_Bcast(&all, 1, MPI_INT, 0, run->world);
     *complete = all != 0;
     if (all)
-        share(run, cuts);
+        laser_mpi_cuts_share(run, cuts);
+    else
+        memset(cuts->made, 0, (size_t)cuts->n_matrices);
     return LASER_OK;
-}
-
-static void free_values(struct laser_mpi_cuts *cuts)
-{
-    for (int64_t i = 0; cuts->s != NULL && i < cuts->n_matrices; ++i)
-        free(cuts->s[i]);
-    free(cuts->s);
-    cuts->s = NULL;
 }
 
 void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts)
 {
-    free_values(cuts);
+    for (int64_t i = 0; cuts->s != NULL && i < cuts->n_matrices; ++i)
+        free(cuts->s[i]);
+    free(cuts->s);
+    free(cuts->made);
     memset(cuts, 0, sizeof *cuts);
 }
 
@@ -330,15 +310,18 @@ static int make_one(const struct laser_mpi_run *run, const struct laser_compress
     return code;
 }
 
-/* The owners' values on every rank. */
-static void share_made(const struct laser_mpi_run *run, const struct laser_mpi_statistics *statistics,
-                       struct laser_mpi_cuts *cuts, unsigned char *made)
+/* What the rank that made a matrix's cut has of it, and all others have not. */
+void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
 {
-    MPI_Allreduce(MPI_IN_PLACE, made, (int)cuts->n_matrices, MPI_UNSIGNED_CHAR, MPI_MAX, run->world);
     for (int64_t i = 0; i < cuts->n_matrices; ++i) {
-        if (cuts->s[i] != NULL && made[i]) {
-            MPI_Bcast(cuts->s[i], (int)short_side(&run->matrices.matrices[i]), MPI_DOUBLE,
-                      statistics->matrices[i].owner, run->world);
+        int64_t n = short_side(&run->matrices.matrices[i]);
+        int made = cuts->made[i];
+
+        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, run->world);
+        if (cuts->s[i] != NULL && made) {
+            if (!cuts->made[i])
+                memset(cuts->s[i], 0, (size_t)n * sizeof **cuts->s);
+            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, run->world);
             continue;
         }
         free(cuts->s[i]);
@@ -350,34 +333,25 @@ int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_m
                         struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err)
 {
-    unsigned char *made = calloc((size_t)cuts->n_matrices + 1, 1);
     struct inputs inputs = {.of = -1};
-    int code = laser_mpi_agree(
-        run->world, made == NULL ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory") : LASER_OK,
-        err);
+    int code = LASER_OK;
 
-    /* Values that rank 0 found of an earlier start are made again with the rest. */
-    free_values(cuts);
-    if (code == LASER_OK)
-        code = laser_mpi_agree(run->world, allocate(run, cuts, err), err);
     laser_mpi_log_phase(run->log, "cuts");
     for (int64_t i = 0; code == LASER_OK && i < cuts->n_matrices; ++i) {
         bool one = false;
 
-        if (cuts->s[i] == NULL || statistics->matrices[i].owner != run->rank)
+        if (!laser_mpi_cuts_usable(run, i) || !laser_mpi_statistics_wants(&statistics->options, i) ||
+            statistics->matrices[i].owner != run->rank)
             continue;
         if (laser_mpi_signalled())
             code = laser_mpi_run_asked(1, err);
         if (code == LASER_OK)
             code = make_one(run, method, statistics, i, &inputs, cuts, &one, err);
-        made[i] = one;
+        cuts->made[i] = one;
     }
     laser_root_free(&inputs.root);
     code = laser_mpi_agree(run->world, code, err);
     laser_mpi_log_phase_end(run->log);
-    if (code == LASER_OK)
-        share_made(run, statistics, cuts, made);
-    free(made);
     return code;
 }
 

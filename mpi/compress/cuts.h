@@ -11,9 +11,10 @@
 #include "sensitivity/statistics.h"
 
 struct laser_mpi_cuts {
-    int64_t n_matrices; /* of run->matrices */
-    double **s;         /* every rank: values of each matrix, largest first; NULL: not taken apart */
-    char folder[40];    /* below `work/cuts`: stands for model, texts, tokens and method */
+    int64_t n_matrices;  /* of run->matrices */
+    double **s;          /* every rank: values of each matrix, largest first; NULL: not taken apart */
+    unsigned char *made; /* of this rank; of any rank once laser_mpi_cuts_share has run */
+    char folder[40];     /* below `work/cuts`: stands for model, texts, tokens and method */
 };
 
 /* Collective.  The folder of these settings: method, and key, which stands for texts, windows and precision.
@@ -27,12 +28,16 @@ void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts);
  * smaller? */
 bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix);
 
-/* Collective.  Takes every usable matrix apart on the rank that owns its covariances.  Matrices that fewer
- * than LASER_MPI_CUTS_TOKENS tokens reached are left out.  LASER_ESTOPPED between two matrices. */
+/* Collective.  Takes every usable matrix that the statistics have apart, on the rank that owns its covariances.  Matrices
+ * that fewer than LASER_MPI_CUTS_TOKENS tokens reached are left out.  LASER_ESTOPPED between two matrices.  Called
+ * once for each range of matrices, then laser_mpi_cuts_share. */
 #define LASER_MPI_CUTS_TOKENS 64
 int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
                         struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err);
+
+/* Collective.  The values of all matrices on every rank. */
+void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts);
 
 /* Local.  The factors of rank k of one matrix into a file with "a" [rows, k] and "b" [k, columns] in the
  * dtype of the matrix. */

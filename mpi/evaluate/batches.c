@@ -76,6 +76,39 @@ static bool read_scores(const struct laser_mpi_evaluation *e, const struct laser
     return *text == '\0';
 }
 
+/* "NUMBER;..." of the options of the batch's questions; false if it is anything else. */
+static bool read_options(struct laser_mpi_evaluation *e, const struct laser_mpi_batch *b, const char *text)
+{
+    int64_t index;
+    char *end;
+
+    for (int64_t i = b->first; i < b->first + b->n; ++i) {
+        const struct laser_set_question *q;
+        if (!laser_mpi_item_is_question(e, i, &index))
+            continue;
+        q = &e->set.questions[index];
+        for (int64_t o = q->first_option; o < q->first_option + q->n_options; ++o, text = end + 1) {
+            e->option_nats[o] = strtod(text, &end);
+            if (end == text || *end != ';')
+                return false;
+        }
+    }
+    return *text == '\0';
+}
+
+static void write_options(const struct laser_mpi_evaluation *e, const struct laser_mpi_batch *b,
+                          struct laser_text *out)
+{
+    int64_t index;
+
+    for (int64_t i = b->first; i < b->first + b->n; ++i)
+        if (laser_mpi_item_is_question(e, i, &index)) {
+            const struct laser_set_question *q = &e->set.questions[index];
+            for (int64_t o = q->first_option; o < q->first_option + q->n_options; ++o)
+                laser_text_printf(out, "%.17g;", e->option_nats[o]);
+        }
+}
+
 int laser_mpi_batches_open(struct laser_mpi_evaluation *e, const int32_t *edits, int n_edits,
                            struct laser_mpi_item_score *scores, struct laser_mpi_batches *b,
                            struct laser_error *err)
@@ -89,11 +122,13 @@ int laser_mpi_batches_open(struct laser_mpi_evaluation *e, const int32_t *edits,
     for (int i = 0; code == LASER_OK && i < old->n; ++i) {
         const char *identity = laser_ledger_get(&old->entries[i], "evaluation");
         const char *sums = laser_ledger_get(&old->entries[i], "scores");
+        const char *options = laser_ledger_get(&old->entries[i], "options");
         int64_t batch = laser_ledger_get_int(&old->entries[i], "number", -1);
         if (identity == NULL || strcmp(identity, b->identity) != 0 || sums == NULL || batch < 0 ||
             batch >= e->n_batches || b->done[batch])
             continue;
-        if (!read_scores(e, &e->batches[batch], sums, scores + e->batches[batch].first))
+        if (!read_scores(e, &e->batches[batch], sums, scores + e->batches[batch].first) ||
+            !read_options(e, &e->batches[batch], options != NULL ? options : ""))
             continue;
         b->done[batch] = 1;
         ++b->n_done;
@@ -109,7 +144,7 @@ int laser_mpi_batches_record(struct laser_mpi_evaluation *e, const struct laser_
                              const struct laser_mpi_item_score *scores, struct laser_error *err)
 {
     struct laser_ledger_line line;
-    struct laser_text sums = {0};
+    struct laser_text sums = {0}, options = {0};
     int code;
 
     for (int i = 0; i < e->batches[batch].n; ++i) {
@@ -119,15 +154,20 @@ int laser_mpi_batches_record(struct laser_mpi_evaluation *e, const struct laser_
         for (int k = 0; k < n; ++k)
             laser_text_printf(&sums, "%.17g%c", *numbers[k], k + 1 < n ? ',' : ';');
     }
-    if (sums.failed || sums.data == NULL) {
+    write_options(e, &e->batches[batch], &options);
+    if (sums.failed || sums.data == NULL || options.failed) {
         laser_text_free(&sums);
+        laser_text_free(&options);
         return laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
     }
     laser_ledger_line_begin(&line, "batch");
     laser_ledger_line_text(&line, "evaluation", b->identity);
     laser_ledger_line_int(&line, "number", batch);
     laser_ledger_line_text(&line, "scores", sums.data);
+    if (options.data != NULL)
+        laser_ledger_line_text(&line, "options", options.data);
     laser_text_free(&sums);
+    laser_text_free(&options);
     code = laser_ledger_append(e->run->ledger, &line, false, err);
     ++e->run->pace.n_durable;
     return code;

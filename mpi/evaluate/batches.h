@@ -17,7 +17,7 @@ int laser_mpi_batches_open(struct laser_mpi_evaluation *evaluation, const int32_
                            struct laser_mpi_item_score *scores, struct laser_mpi_batches *batches,
                            struct laser_error *err);
 
-/* Rank 0.  The scores of one batch into the ledger. */
+/* Rank 0.  The scores of one batch, and its log probabilities in evaluation->option_nats, into the ledger. */
 int laser_mpi_batches_record(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_batches *batches,
                              int64_t batch, const struct laser_mpi_item_score *scores,
                              struct laser_error *err);

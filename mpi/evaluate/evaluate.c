@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "evaluate/batches.h"
 #include "evaluate/layout.h"
 #include "evaluate/worker.h"
@@ -38,12 +39,17 @@ int laser_mpi_evaluation_open(struct laser_mpi_evaluation *e, struct laser_error
     if (code != LASER_OK)
         return code;
     e->flops_per_token = layout.flops_per_token;
+    e->memory_bytes = layout.memory_bytes;
     e->batch_s = work.forward_flops > 0 ? layout.batch_s : 0;
     if (run->rank == 0)
         say_memory(run, &layout);
-    if (run->rank == 0 && (e->dataset_work_s = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1,
-                                                      sizeof *e->dataset_work_s)) == NULL)
+    if (run->rank == 0 &&
+        (e->done = calloc((size_t)(e->n_datasets + e->set.n_tasks) + 1, sizeof *e->done)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
+    e->option_nats = calloc((size_t)e->set.n_options + 1, sizeof *e->option_nats);
+    if (e->option_nats == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for %" PRId64 " options",
+                               e->set.n_options);
     code = laser_mpi_agree(run->world, code, err);
     if (code != LASER_OK)
         return code;
@@ -76,7 +82,8 @@ void laser_mpi_evaluation_close(struct laser_mpi_evaluation *e)
     free(e->items);
     free(e->batches);
     laser_set_free(&e->set);
-    free(e->dataset_work_s);
+    free(e->option_nats);
+    free(e->done);
     memset(e, 0, sizeof *e);
     e->shards.sharers = MPI_COMM_NULL;
     e->team.group_comm = MPI_COMM_NULL;
@@ -93,6 +100,7 @@ struct all_result {
     int32_t stop_asked;
     double work_s;
     struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
+    double option_nats[]; /* of the options of its questions, in order */
 };
 
 struct all {
@@ -132,8 +140,42 @@ static void share_time(struct laser_mpi_evaluation *e, const struct laser_mpi_ba
             if (pass == 0)
                 total += tokens;
             else
-                e->dataset_work_s[where] += work_s * (double)tokens / (double)total;
+                e->done[where] =
+                    (struct laser_mpi_done){e->done[where].work_s + work_s * (double)tokens / (double)total,
+                                            e->done[where].tokens + tokens, e->done[where].items + 1};
         }
+}
+
+/* Between a batch's own options in order and those of the set; returns how many they are. */
+static int64_t copy_options(struct laser_mpi_evaluation *e, const struct laser_mpi_batch *b, double *to,
+                            const double *from)
+{
+    int64_t n = 0, index;
+
+    for (int64_t i = b->first; i < b->first + b->n; ++i) {
+        const struct laser_set_question *q;
+        if (!laser_mpi_item_is_question(e, i, &index))
+            continue;
+        q = &e->set.questions[index];
+        if (to != NULL)
+            memcpy(to + n, e->option_nats + q->first_option, (size_t)q->n_options * sizeof *to);
+        if (from != NULL)
+            memcpy(e->option_nats + q->first_option, from + n, (size_t)q->n_options * sizeof *from);
+        n += q->n_options;
+    }
+    return n;
+}
+
+/* Options of the batch with most. */
+static size_t most_options(struct laser_mpi_evaluation *e)
+{
+    int64_t most = 0;
+
+    for (int64_t b = 0; b < e->n_batches; ++b) {
+        int64_t n = copy_options(e, &e->batches[b], NULL, NULL);
+        most = n > most ? n : most;
+    }
+    return (size_t)most;
 }
 
 static int all_done(void *context, int group, const void *order, const void *result, struct laser_error *err)
@@ -144,6 +186,7 @@ static int all_done(void *context, int group, const void *order, const void *res
 
     (void)group;
     memcpy(all->scores + b->first, r->scores, (size_t)b->n * sizeof *r->scores);
+    copy_options(all->e, b, NULL, r->option_nats);
     share_time(all->e, b, r->work_s);
     all->n_done += b->n;
     if (laser_mpi_batches_record(all->e, &all->batches, ((const struct all_order *)order)->batch, r->scores,
@@ -194,8 +237,9 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
 
     (void)team;
     r->n = all->e->batches[batch].n;
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
+    copy_options(all->e, &all->e->batches[batch], r->option_nats, NULL);
     r->work_s = MPI_Wtime() - start_s;
     return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
 }
@@ -231,7 +275,8 @@ static int evaluate_parts(struct laser_mpi_evaluation *e, const char *phase, int
                       .n_items = e->part_item[end_part] - e->part_item[first_part]};
     struct laser_mpi_farm farm = {.context = &all,
                                   .order_bytes = sizeof(struct all_order),
-                                  .result_bytes = sizeof(struct all_result),
+                                  .result_bytes =
+                                      sizeof(struct all_result) + most_options(e) * sizeof(double),
                                   .log = e->run->log,
                                   .pace = &e->run->pace,
                                   .counts_itself = true,
@@ -251,8 +296,8 @@ static int evaluate_parts(struct laser_mpi_evaluation *e, const char *phase, int
         all.n_done += all.batches.done[b] ? e->batches[b].n : 0;
     all.edits = mine;
     all.n_edits = n_edits;
-    if (e->dataset_work_s != NULL)
-        memset(e->dataset_work_s, 0, (size_t)(e->n_datasets + e->set.n_tasks) * sizeof *e->dataset_work_s);
+    if (e->done != NULL)
+        memset(e->done, 0, (size_t)(e->n_datasets + e->set.n_tasks) * sizeof *e->done);
     if (code == LASER_OK) {
         laser_mpi_log_phase(e->run->log, phase);
         code = laser_mpi_farm_run(&e->team, &farm, err);
@@ -344,7 +389,7 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
 
     (void)team;
     r->n_windows = s->e->batches[batch].n;
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
         code = check_finite(s->e, batch, scores, err);

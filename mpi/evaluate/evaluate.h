@@ -67,6 +67,12 @@ struct laser_mpi_item_score {
     struct laser_task_score question;
 };
 
+/* What evaluate_all has computed itself; what an earlier start had done is not in it. */
+struct laser_mpi_done {
+    double work_s;         /* seconds that the groups worked, together */
+    int64_t tokens, items; /* that went through the model */
+};
+
 struct laser_mpi_evaluation {
     struct laser_mpi_run *run;
     enum laser_convention convention;
@@ -88,7 +94,7 @@ struct laser_mpi_evaluation {
     struct laser_objective_part weights[2];                          /* of the selection and of the report */
     const struct laser_mpi_edit *edits;                              /* borrowed */
     int n_edits;
-    bool caches;        /* hidden states are kept for edits that come later, too (laser_mpi_evaluation_edits) */
+    bool caches; /* hidden states are kept for edits that come later, too (laser_mpi_evaluation_edits) */
     bool model_is_open; /* by laser_mpi_evaluation_open */
 
     /* The layout, and this rank's place in it. */
@@ -96,10 +102,12 @@ struct laser_mpi_evaluation {
     struct laser_mpi_shards shards;
     struct laser_model *model; /* workers */
     double flops_per_token;    /* of the whole model */
+    double memory_bytes;       /* about, of one rank, its part of the weights included */
     double batch_s;            /* about, of a full batch; 0: unknown */
     struct laser_mpi_worker *worker;
-    double *dataset_work_s; /* rank 0: seconds that the groups worked on each data set, then on each task, in
-                               evaluate_all */
+    struct laser_mpi_done *done; /* rank 0: of each data set, then of each task, by evaluate_all */
+    double *option_nats; /* log probability of each option of the set; rank 0: of the last evaluate_all,
+                                    workers: of the questions that they evaluated last */
 };
 
 /* Collective over run->world.  Tokenises the deck's texts and tasks on rank 0, sends the ids to all, cuts
@@ -113,6 +121,9 @@ int laser_mpi_questions_open(struct laser_mpi_evaluation *evaluation, struct las
 /* Rank 0.  The tokenizer of the model, with a warning where it seems to be another one's. */
 int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *evaluation, int64_t vocabulary,
                              struct laser_tokenizer **tokenizer, struct laser_error *err);
+
+/* Local.  LASER_EINPUT: the model has no tokenizer.json for its texts (what), and what it could be made from. */
+int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err);
 
 /* What the items ask of a layout. */
 struct laser_mpi_work laser_mpi_evaluation_work(const struct laser_mpi_evaluation *evaluation);

@@ -9,6 +9,7 @@
 #include "evaluate/evaluate.h"
 #include "kernels/dispatch.h"
 #include "model/estimate.h"
+#include "model/model.h"
 
 /* Tokens, windows, buffers for reading and the scratch of the kernels, beside weights and working arrays. */
 #define OTHER_BYTES 8e6
@@ -198,15 +199,41 @@ static int choose(const struct need *need, struct laser_mpi_layout *best, struct
     return found ? LASER_OK : refuse(need, &l, err);
 }
 
+void laser_mpi_say_config(struct laser_mpi_log *log, const struct laser_arch *arch)
+{
+    if (arch->ignored[0] != '\0')
+        laser_mpi_log_line(log, "NOTE",
+                           "config.json: ignored, as transformers does for models of type %s: %s",
+                           arch->model_type, arch->ignored);
+    if (arch->quantized)
+        laser_mpi_log_line(log, "NOTE",
+                           "config.json: ignored: quantization_config; every weight is of a floating type");
+}
+
+/* *arch is the caller's after LASER_OK. */
+static int read_arch(const struct laser_checkpoint *c, struct laser_arch *arch, struct laser_error *err)
+{
+    int code = laser_arch_read(c->config, "config.json", arch, err);
+
+    if (code != LASER_OK)
+        return code;
+    code = laser_model_check_types(c, arch, err);
+    if (code != LASER_OK)
+        laser_arch_free(arch);
+    return code;
+}
+
 int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_mpi_work *work,
                             struct laser_mpi_layout *layout, struct laser_error *err)
 {
     struct laser_mpi_work assumed = *work;
     struct need need = {.run = run, .work = &assumed, .workers = run->size > 1 ? run->size - 1 : 1};
-    int code = laser_arch_read(run->checkpoint->config, "config.json", &need.arch, err);
+    int code = read_arch(run->checkpoint, &need.arch, err);
 
     if (code != LASER_OK)
         return code;
+    if (run->rank == 0)
+        laser_mpi_say_config(run->log, &need.arch);
     assumed.forward_flops = 0;
     need.precision = precision_of(run);
     need.stored = laser_mpi_stored_type(run->checkpoint);
@@ -222,7 +249,7 @@ int laser_mpi_layout_of(const struct laser_mpi_run *run, const struct laser_mpi_
                         struct laser_mpi_layout *layout, struct laser_error *err)
 {
     struct need need = {.run = run, .work = work, .workers = run->size > 1 ? run->size - 1 : 1};
-    int code = laser_arch_read(run->checkpoint->config, "config.json", &need.arch, err);
+    int code = read_arch(run->checkpoint, &need.arch, err);
 
     if (code != LASER_OK)
         return code;

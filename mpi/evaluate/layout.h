@@ -3,6 +3,7 @@
 #define LASER_MPI_EVALUATE_LAYOUT_H
 
 #include "kernels/storage.h"
+#include "model/arch.h"
 #include "schedule/run.h"
 
 /* The work that a layout is for. */
@@ -26,10 +27,15 @@ struct laser_mpi_layout {
     double flops_per_token; /* of the whole model */
 };
 
-/* Local, the same on every rank.  parallel.shards where set.  Otherwise perplexity takes the fastest layout
- * that fits: few batches on many workers go to shards; a search takes the fewest shards that fit, because its
- * candidates fill the groups, and its decisions are to have the same bits on every number of ranks.
- * LASER_ENOMEM: nothing fits; says how many ranks would do.  LASER_EINPUT: config.json. */
+/* Rank 0.  One line about keys of config.json that are ignored, and one about a quantization_config that is
+ * left over; nothing where there are none. */
+void laser_mpi_say_config(struct laser_mpi_log *log, const struct laser_arch *arch);
+
+/* Local, the same on every rank; rank 0 says what of config.json is ignored.  parallel.shards where set.
+ * Otherwise perplexity takes the fastest layout that fits: few batches on many workers go to shards; a search
+ * takes the fewest shards that fit, because its candidates fill the groups, and its decisions are to have the
+ * same bits on every number of ranks. LASER_ENOMEM: nothing fits; says how many ranks would do. LASER_EINPUT:
+ * config.json. */
 int laser_mpi_layout_choose(const struct laser_mpi_run *run, const struct laser_mpi_work *work,
                             struct laser_mpi_layout *layout, struct laser_error *err);
 

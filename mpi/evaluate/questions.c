@@ -56,13 +56,33 @@ static void fill_encoder(const struct laser_arch *arch, struct encoding *encodin
 
 static void say_task(const struct laser_mpi_evaluation *e, const struct laser_set_task *t, int64_t max_tokens)
 {
-    laser_mpi_log_line(e->run->log, "TASK", "%s: %" PRId64 " questions of kind %s", t->name, t->n_read,
-                       laser_task_kind_name((enum laser_task_kind)t->kind));
+    laser_mpi_log_line(e->run->log, "TASK", "%s: %" PRId64 " questions of kind %s", t->name,
+                       t->n_read - t->n_left_out, laser_task_kind_name((enum laser_task_kind)t->kind));
     if (t->n_too_long > 0)
         laser_mpi_log_line(e->run->log, "WARNING",
                            "%s: %" PRId64 " of %" PRId64 " questions are longer than the context of %" PRId64
                            " tokens and are left out",
                            t->name, t->n_too_long, t->n_read, max_tokens);
+}
+
+/* How many are told one by one; all are in results.json. */
+#define SAID_ROWS 10
+
+static void say_left_out(const struct laser_mpi_evaluation *e, const struct laser_set_task *t)
+{
+    const struct laser_task_left_out *rows = e->set.left_out + e->set.n_left_out - t->n_left_out;
+
+    if (t->n_left_out == 0)
+        return;
+    laser_mpi_log_line(e->run->log, "WARNING",
+                       "%s: %" PRId64 " of %" PRId64 " rows are no questions and are left out", t->name,
+                       t->n_left_out, t->n_read);
+    for (int64_t i = 0; i < t->n_left_out && i < SAID_ROWS; ++i)
+        laser_mpi_log_line(e->run->log, "LEFT OUT", "%s:%" PRId64 ": %s", t->path, rows[i].line,
+                           rows[i].reason);
+    if (t->n_left_out > SAID_ROWS)
+        laser_mpi_log_line(e->run->log, "LEFT OUT", "and %" PRId64 " more, all in results.json",
+                           t->n_left_out - SAID_ROWS);
 }
 
 static int load_task(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
@@ -79,6 +99,8 @@ static int load_task(struct laser_mpi_evaluation *e, const struct laser_deck_pai
         code = laser_set_add(&e->set, &task, encoder, err);
     if (code == LASER_OK)
         say_task(e, &e->set.tasks[e->set.n_tasks - 1], encoder->max_tokens);
+    if (code == LASER_OK)
+        say_left_out(e, &e->set.tasks[e->set.n_tasks - 1]);
     laser_task_free(&task);
     return code;
 }

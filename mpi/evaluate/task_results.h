@@ -18,10 +18,17 @@ void laser_mpi_tasks_say(const struct laser_mpi_evaluation *evaluation, const ch
                          int64_t end, const struct laser_mpi_item_score *scores,
                          const struct laser_mpi_item_score *b);
 
+/* Log probabilities of all options (evaluation->option_nats) belong to scores. */
+struct laser_mpi_answers {
+    const struct laser_mpi_item_score *scores; /* of every item */
+    const double *option_nats;                 /* of every option */
+};
+
 /* One JSON line for each question, in the order of tasks and files: task, line, part where there are two,
- * metrics; those of b as "after". */
+ * metrics, log_probabilities and tokens of its options, the best of them, the right one of a choice; those of
+ * b, unless it is NULL, as "after", log_probabilities_after and best_after. */
 int laser_mpi_questions_write(const struct laser_mpi_evaluation *evaluation, const char *path,
-                              const struct laser_mpi_item_score *scores, const struct laser_mpi_item_score *b,
+                              const struct laser_mpi_answers *a, const struct laser_mpi_answers *b,
                               struct laser_error *err);
 
 #endif

@@ -85,14 +85,32 @@ static int load_dataset(struct laser_mpi_evaluation *e, const struct laser_deck_
     return code;
 }
 
+int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err)
+{
+    static const char *const older[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                                        "vocab.json", "vocab.txt"};
+    char path[4400];
+
+    for (size_t i = 0; i < sizeof older / sizeof *older; ++i) {
+        snprintf(path, sizeof path, "%.4300s/%s", dir, older[i]);
+        if (access(path, F_OK) == 0)
+            return laser_error_set(
+                err, LASER_EINPUT, dir,
+                "there is no tokenizer.json: %s cannot be cut into tokens; transformers makes it "
+                "from %s: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
+                what, older[i]);
+    }
+    return laser_error_set(err, LASER_EINPUT, dir, "there is no tokenizer.json: %s cannot be cut into tokens",
+                           what);
+}
+
 static int check_tokenizer(const struct laser_checkpoint *c, struct laser_error *err)
 {
     char path[4400];
 
     snprintf(path, sizeof path, "%s/tokenizer.json", c->dir);
     if (access(path, F_OK) != 0)
-        return laser_error_set(err, LASER_EINPUT, c->dir,
-                               "there is no tokenizer.json: texts cannot be cut into tokens");
+        return laser_mpi_tokenizer_missing(c->dir, "texts", err);
     return LASER_OK;
 }
 

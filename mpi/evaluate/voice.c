@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "comm/agree.h"
+#include "comm/signals.h"
+#include "evaluate/evaluate.h"
 #include "evaluate/layout.h"
 #include "model/estimate.h"
 #include "model/rope.h"
@@ -42,8 +44,7 @@ static int load_tokenizer(struct laser_mpi_voice *v, const char *fallback, struc
     if (access(path, F_OK) != 0)
         dir = fallback;
     if (dir == NULL)
-        return laser_error_set(err, LASER_EINPUT, v->checkpoint->dir,
-                               "there is no tokenizer.json: prompts cannot be cut into tokens");
+        return laser_mpi_tokenizer_missing(v->checkpoint->dir, "prompts", err);
     code = laser_tokenizer_load(dir, &v->tokenizer, err);
     return code == LASER_OK ? laser_stop_read(v->checkpoint, v->tokenizer, &v->stop, err) : code;
 }

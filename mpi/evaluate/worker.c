@@ -136,7 +136,8 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *e, struct laser_mpi_wor
     w->e = e;
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
-    w->room_bytes = e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
+    w->room_bytes =
+        e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
     code = build_trees(w, &most_scored, err);
     for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
         if (batch_tokens(w, b) > w->max_tokens)
@@ -335,6 +336,7 @@ static int64_t score_question(const struct laser_mpi_worker *w, int64_t question
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
         }
+        w->e->option_nats[q->first_option + k] = options[k].log_probability;
         at += o->n_scored;
         for (int32_t i = 0; i < o->n_variants; ++i, ++at)
             if (scores[at].rank < options[k].best_rank)
@@ -394,6 +396,11 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
         return code;
     return is_questions(e, batch) ? score_questions(w, batch, scores, err)
                                   : score_windows(w, &shape, scores, err);
+}
+
+int64_t laser_mpi_gradient_bytes(const struct laser_mpi_evaluation *e)
+{
+    return laser_model_gradient_bytes(e->model, e->worker->max_tokens);
 }
 
 int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,

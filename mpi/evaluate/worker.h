@@ -19,6 +19,9 @@ int laser_mpi_gradient_batch(struct laser_mpi_evaluation *evaluation, int64_t ba
                              int n_edits, const struct laser_model_gradient_sink *sink,
                              struct laser_mpi_item_score *scores, struct laser_error *err);
 
+/* Local: bytes of the hidden states and working arrays of laser_mpi_gradient_batch. */
+int64_t laser_mpi_gradient_bytes(const struct laser_mpi_evaluation *evaluation);
+
 /* Collective over a group: no edit is in place any more. */
 int laser_mpi_worker_clear(struct laser_mpi_worker *worker, struct laser_error *err);
 

@@ -15,6 +15,33 @@ static const struct laser_strategy_edit *first_edit(const struct laser_mpi_reduc
     return &r->plan.edits[*number];
 }
 
+/* One that was given up has seen a part of the items: its own figure stands beside no other. */
+static void say_decision(const struct laser_mpi_reduction *r, const struct laser_search_decision *d,
+                         const struct laser_strategy_edit *edit, int64_t rank, int64_t of)
+{
+    const struct laser_objective *objective = &r->e.objective;
+    const char *word = d->reason == LASER_REASON_MEASURED ? "MEASURED" : d->kept ? "KEPT" : "REVERTED";
+    const char *unit = laser_mpi_reduction_has_ppl(r) ? " nats" : "";
+    double change = laser_objective_shown_difference(objective, d->difference);
+    char label[256], figure[LASER_NUMBER_SIZE], moved[LASER_NUMBER_SIZE];
+
+    laser_mpi_sweep_label(r, d->trial, label, sizeof label);
+    laser_number_change_power(change, 2, moved);
+    if (d->reason == LASER_REASON_GIVEN_UP)
+        laser_mpi_log_line(r->run->log, word,
+                           "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  %s %s +- %.1e%s on %d of %" PRId64
+                           " %s: given up early",
+                           label, edit->text, rank, of, laser_objective_label(objective), moved,
+                           d->difference_se, unit, d->n_windows, r->n_selecting,
+                           laser_mpi_reduction_items(r));
+    else
+        laser_mpi_log_line(r->run->log, word,
+                           "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  %s %s (%s +- %.1e%s) %s", label,
+                           edit->text, rank, of, laser_objective_label(objective),
+                           laser_mpi_reduction_figure(r, laser_objective_shown(objective, d->nll), figure),
+                           moved, d->difference_se, unit, laser_search_reason_name(d->reason));
+}
+
 static int add_decision(struct laser_mpi_reduction *r, const struct laser_search_decision *d, double seconds,
                         struct laser_error *err)
 {
@@ -23,12 +50,12 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
     const struct laser_metrics *m = &r->run->outcomes[edit->matrix].metrics;
     const struct laser_objective *objective = &r->e.objective;
     double shown = laser_objective_shown(objective, d->nll);
-    char label[256];
     json_t *o =
-        json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:i, s:f}", "tensor",
+        json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:i, s:I, s:i, s:i, s:f}", "tensor",
                   r->run->matrices.matrices[edit->matrix].name, "edit", edit->text, "rank",
                   (json_int_t)r->ranks[number], "of", (json_int_t)m->n, "kept", (int)d->kept, "reason",
-                  laser_search_reason_name(d->reason), "windows", d->n_windows, "seconds", seconds);
+                  laser_search_reason_name(d->reason), "windows", d->n_windows, "of_windows",
+                  (json_int_t)r->n_selecting, "better", d->n_better, "worse", d->n_worse, "seconds", seconds);
 
     if (o == NULL)
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
@@ -38,7 +65,8 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
         json_object_set_new(o, "ppl", isfinite(exp(d->nll)) ? json_real(exp(d->nll)) : json_null());
     else
         json_object_set_new(o, "value", isfinite(d->nll) ? json_real(shown) : json_null());
-    json_object_set_new(o, "difference", isfinite(d->difference) ? json_real(d->difference) : json_null());
+    json_object_set_new(o, "difference",
+                        isfinite(d->difference) ? json_real(0 + d->difference) : json_null());
     json_object_set_new(o, "difference_stderr",
                         isfinite(d->difference_se) ? json_real(d->difference_se) : json_null());
     laser_mpi_sweep_describe(r, d->trial, o);
@@ -48,15 +76,7 @@ static int add_decision(struct laser_mpi_reduction *r, const struct laser_search
         r->trial_means[d->trial] = d->nll;
     if (d->reason == LASER_REASON_MEASURED && !laser_deck_is(r->run->deck, "log.level", "verbose"))
         return LASER_OK; /* the table has it */
-    laser_mpi_sweep_label(r, d->trial, label, sizeof label);
-    laser_mpi_log_line(r->run->log,
-                       d->reason == LASER_REASON_MEASURED ? "MEASURED"
-                       : d->kept                          ? "KEPT"
-                                                          : "REVERTED",
-                       "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  %s %.6f (%+.2e +- %.1e%s) %s", label,
-                       edit->text, r->ranks[number], m->n, laser_objective_label(objective), shown,
-                       laser_objective_shown_difference(objective, d->difference), d->difference_se,
-                       laser_mpi_reduction_has_ppl(r) ? " nats" : "", laser_search_reason_name(d->reason));
+    say_decision(r, d, edit, r->ranks[number], m->n);
     return LASER_OK;
 }
 
@@ -85,6 +105,7 @@ int laser_mpi_reduction_remember_base(struct laser_mpi_reduction *r, struct lase
     windows = laser_search_base(r->search, &r->base_mean);
     r->base_se = laser_mpi_reduction_error(windows, r->weights, (int)r->e.part_item[LASER_PART_SELECTION + 1],
                                            r->base_mean);
+    laser_mpi_rule_check_base(r, windows);
     laser_ledger_line_begin(&line, "base");
     laser_ledger_line_real(&line, "stderr", r->base_se);
     laser_ledger_line_real(&line, "nll", r->base_mean);
@@ -115,6 +136,8 @@ int laser_mpi_reduction_decided(void *context, const struct laser_search_decisio
     laser_ledger_line_real(&line, "difference", d->difference);
     laser_ledger_line_real(&line, "stderr", d->difference_se);
     laser_ledger_line_int(&line, "windows", d->n_windows);
+    laser_ledger_line_int(&line, "better", d->n_better);
+    laser_ledger_line_int(&line, "worse", d->n_worse);
     laser_ledger_line_real(&line, "seconds", seconds);
     code = laser_ledger_append(r->run->ledger, &line, true, err);
     r->last_decision_s = now;
@@ -136,6 +159,7 @@ int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20]
     XXH3_64bits_reset(state);
     XXH3_64bits_update(state, &print, sizeof print);
     XXH3_64bits_update(state, deck, strlen(deck));
+    XXH3_64bits_update(state, &r->z, sizeof r->z);
     for (int32_t i = 0; i < r->e.n_datasets; ++i)
         XXH3_64bits_update(state, &r->e.datasets[i].hash, sizeof r->e.datasets[i].hash);
     for (int64_t i = 0; i < r->e.set.n_tasks; ++i)
@@ -169,7 +193,9 @@ static int replay_one(struct laser_mpi_reduction *r, const struct laser_ledger_e
                                       .nll = laser_ledger_get_real(entry, "nll", NAN),
                                       .difference = laser_ledger_get_real(entry, "difference", NAN),
                                       .difference_se = laser_ledger_get_real(entry, "stderr", NAN),
-                                      .n_windows = (int)laser_ledger_get_int(entry, "windows", 0)};
+                                      .n_windows = (int)laser_ledger_get_int(entry, "windows", 0),
+                                      .n_better = (int)laser_ledger_get_int(entry, "better", 0),
+                                      .n_worse = (int)laser_ledger_get_int(entry, "worse", 0)};
     int code = laser_search_replay(r->search, d.candidate, d.kept, d.trial, err);
 
     return code == LASER_OK ? add_decision(r, &d, laser_ledger_get_real(entry, "seconds", 0), err) : code;

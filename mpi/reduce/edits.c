@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "layout/cost.h"
 #include "layout/gridshape.h"
 #include "reduce/edits_local.h"
@@ -290,7 +291,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     struct missing missing = {.making = m, .sheet = &s};
     int code = LASER_OK;
 
-    ((struct result *)result)->stop_asked = laser_mpi_signalled();
+    ((struct result *)result)->stop_asked = laser_mpi_signalled() != 0;
     s.alone = laser_matrix_alone(s.matrix);
     s.size_bytes = s.matrix->rows * s.matrix->cols * (int64_t)laser_dtype_size(s.matrix->dtype);
     s.bytes = malloc((size_t)s.size_bytes);

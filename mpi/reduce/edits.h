@@ -1,5 +1,5 @@
 /* The edits of a reduction: matrices with changed singular values, each in a file of its own in the output
- * directory (laser_matrix_redirect), to be switched on in a model (schedule/evaluate.h) or written into a
+ * directory (laser_matrix_redirect), to be switched on in a model (evaluate/evaluate.h) or written into a
  * checkpoint.
  */
 #ifndef LASER_MPI_REDUCE_EDITS_H

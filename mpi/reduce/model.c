@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
+#include "schedule/notes.h"
 #include "search/edit_plan.h"
 
 #define PIECE_BYTES (4 << 20)
@@ -121,6 +122,8 @@ static int write_files(struct laser_mpi_run *run, struct laser_error *err)
 
     snprintf(dir, sizeof dir, "%s", laser_mpi_run_path(run, "model"));
     code = laser_writer_open(run->checkpoint, dir, &writer, err);
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_left_out(run, writer);
     if (code == LASER_OK && run->rank == 0)
         code = laser_writer_begin(writer, err);
     code = laser_mpi_agree(run->world, code, err);

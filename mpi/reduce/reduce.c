@@ -236,6 +236,7 @@ void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
     free(r->batch_first);
     free(r->before);
     free(r->after);
+    free(r->options_before);
     free(r->ranks);
     free(r->trial_means);
 }

@@ -1,15 +1,16 @@
 /* The parts of the command `reduce`, which share one state.
  *
  *   reduce.c             the order of things
- *   reduce_candidates.c  from scores to a strategy's plan
- *   reduce_search.c      the search on the selection windows, the report on the others
- *   reduce_decisions.c   every decision: ledger, list, a later start
- *   reduce_model.c       plan.yaml and the written model
- *   reduce_factors.c     the edits as thin matrices, for --also: reduce_factored.c, reduce_lora.c
- *   reduce_sweep.c       sweep and compose: cells, table, winner, composition
- *   reduce_tune.c        tune: gradients, the line search, the step that was found
- *   reduce_tasks.c       all figures of texts and tasks before and after
- *   reduce_results.c     results.json, spectra.h5, the table at the end
+ *   candidates.c         from scores to a strategy's plan
+ *   search.c             the search on the selection windows, the report on the others
+ *   decisions.c          every decision: ledger, list, a later start
+ *   model.c              plan.yaml and the written model
+ *   factors.c            the edits as thin matrices, for --also: factored.c, lora.c
+ *   rule.c               the keep rule, what it can tell, verdicts
+ *   sweep.c              sweep and compose: cells, table, winner, composition
+ *   tune.c               tune: gradients, the line search, the step that was found
+ *   tasks.c              all figures of texts and tasks before and after
+ *   results.c            results.json, spectra.h5, the table at the end
  */
 #ifndef LASER_MPI_REDUCE_REDUCE_H
 #define LASER_MPI_REDUCE_REDUCE_H
@@ -19,12 +20,19 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/number.h"
 #include "evaluate/evaluate.h"
 #include "reduce/edits.h"
 #include "schedule/run.h"
 #include "search/search.h"
 #include "search/strategy.h"
 #include "search/sweep.h"
+
+/* A difference to the base on the report part, negative is better. */
+struct laser_mpi_reported {
+    double difference, error; /* standard error, NaN for one item */
+    int64_t better, worse;    /* items that changed */
+};
 
 struct laser_mpi_reduction {
     struct laser_mpi_run *run;
@@ -41,21 +49,26 @@ struct laser_mpi_reduction {
     double *final;                               /* number of every item of the objective in the end */
     int *batch_first;                            /* of the search that runs now */
     struct laser_mpi_item_score *before, *after; /* of every item, where there are tasks */
+    double *options_before;                      /* log probabilities of every option */
     int64_t *ranks;                              /* of each edit: singular values above 0 */
     double *trial_means;                         /* of r->plan: nats, NaN where unknown */
     json_t *decisions;
-    json_t *sweep;                          /* of compose: the decisions of its first half */
-    struct laser_sweep cells;               /* of sweep and compose */
-    json_t *tune;                           /* what tune did, as results.json has it */
-    json_t *table;                          /* the table of the sweep, as results.json has it */
-    int winner;                             /* the trial of the sweep with the lowest mean, -1: none */
-    double report_winner, report_winner_se; /* its difference to the base on the report windows */
-    int n_replayed;                         /* decisions of the ledger that were used */
+    json_t *sweep;            /* of compose: the decisions of its first half */
+    struct laser_sweep cells; /* of sweep and compose */
+    json_t *tune;             /* what tune did, as results.json has it */
+    json_t *table;            /* the table of the sweep, as results.json has it */
+    int winner;               /* the trial of the sweep with the lowest mean, -1: none */
+    struct laser_mpi_reported winner_report, kept_report;
+    enum laser_search_accept accept; /* the rule by which edits are kept, */
+    double z;                        /* its standard errors, */
+    int64_t n_selecting;             /* and the items that select */
+    int n_tried;                     /* tune: steps that may be measured, over all rounds; else 0 */
+    int n_replayed;                  /* decisions of the ledger that were used */
     double last_decision_s;
     double base_mean; /* of the whole search, also when it goes on from the ledger */
     double base_se;
     int n_kept;
-    double report_base, report_base_se, report_final, report_final_se, report_difference, report_se;
+    double report_base, report_base_se, report_final, report_final_se;
 };
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
@@ -72,17 +85,19 @@ int laser_mpi_tune_guards(struct laser_mpi_reduction *r, struct laser_error *err
 /* Rank 0.  The same for people. */
 void laser_mpi_tune_say(const struct laser_mpi_reduction *r);
 
-/* Rank 0.  What the decisions depend on: model, settings, texts. */
+/* Rank 0.  What the decisions depend on: model, settings, the keep rule, texts. */
 int laser_mpi_search_identity(const struct laser_mpi_reduction *r, char text[20], struct laser_error *err);
 
 /* Rank 0.  Can the matrix be edited: scanned, of a tensor or a stack of them, not scaled, and not one of two
  * copies of a tied table? */
 bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t matrix);
 
-/* Are the trials screened by a gradient: a strategy and an accept rule that allow it, and text that selects? */
+/* Are the trials screened by a gradient: a strategy and an accept rule that allow it, and text that selects?
+ */
 bool laser_mpi_screen_is(const struct laser_mpi_reduction *r);
 
-/* Collective, with the model loaded and no edits made.  Of r->plan those trials stay that promise something. */
+/* Collective, with the model loaded and no edits made.  Of r->plan those trials stay that promise something.
+ */
 int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err);
 
 /* Is the strategy tune? */
@@ -144,6 +159,33 @@ int laser_mpi_reduction_measure(struct laser_mpi_reduction *r, struct laser_erro
 void laser_mpi_reduction_tasks_say(const struct laser_mpi_reduction *r);
 int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *results);
 int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* rule.c, rank 0.  How many edits the best is picked from: all of the plan, those too that a prediction on
+ * the windows that select has left out. */
+int laser_mpi_rule_tried(const struct laser_mpi_reduction *r);
+
+/* Rank 0.  Writes down the rule of the search that keeps edits and says it, with a warning where what
+ * selects is too little for any edit to pass. */
+void laser_mpi_rule_say(struct laser_mpi_reduction *r, const struct laser_search_plan *plan);
+
+/* The same once the numbers of the selecting items are known. */
+void laser_mpi_rule_check_base(const struct laser_mpi_reduction *r, const double *losses);
+
+/* keep_rule of results.json; NULL for rules without a test, and without memory. */
+json_t *laser_mpi_rule_json(const struct laser_mpi_reduction *r);
+
+/* "a gain", "a loss", or that it is no difference: two standard errors, McNemar's test for shares. */
+const char *laser_mpi_reduction_verdict(const struct laser_mpi_reduction *r,
+                                        const struct laser_mpi_reported *reported);
+
+/* "windows", "questions", or "items" where the objective has both. */
+const char *laser_mpi_reduction_items(const struct laser_mpi_reduction *r);
+
+/* A value of the objective, and a change of it, for people. */
+char *laser_mpi_reduction_figure(const struct laser_mpi_reduction *r, double value,
+                                 char text[LASER_NUMBER_SIZE]);
+char *laser_mpi_reduction_change(const struct laser_mpi_reduction *r, double change,
+                                 char text[LASER_NUMBER_SIZE]);
 
 /* "nats" or what else differences of the objective are in. */
 const char *laser_mpi_reduction_unit(const struct laser_mpi_reduction *r);

@@ -66,6 +66,34 @@ static json_t *saved_json(const struct saving *s)
                      (json_int_t)(2 * (s->dense - s->thin)));
 }
 
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(0 + x) : json_null();
+}
+
+static bool changes_the_model(const struct laser_mpi_reduction *r)
+{
+    return !laser_deck_is(r->run->deck, "reduce.strategy", "sweep");
+}
+
+/* The rule, and what the report part says of what it kept. */
+static int fill_verdict(const struct laser_mpi_reduction *r, json_t *results)
+{
+    json_t *rule = laser_mpi_rule_json(r);
+    int bad = rule != NULL ? json_object_set_new(results, "keep_rule", rule) : 0;
+
+    if (!r->has_report)
+        return bad;
+    if (changes_the_model(r))
+        bad |= json_object_set_new(results, "verdict",
+                                   json_string(r->n_kept == 0
+                                                   ? "nothing was kept"
+                                                   : laser_mpi_reduction_verdict(r, &r->kept_report)));
+    return bad | json_object_set_new(results, "report_difference",
+                                     json_pack("{s:o, s:o}", "nll", number(r->kept_report.difference),
+                                               "stderr", number(r->kept_report.error)));
+}
+
 static int fill_results(const struct laser_mpi_reduction *r, json_t *results, double final, double final_se,
                         const struct saving *saving, json_t *phases, struct laser_error *err)
 {
@@ -88,10 +116,7 @@ static int fill_results(const struct laser_mpi_reduction *r, json_t *results, do
     if (r->table != NULL)
         bad |= laser_mpi_sweep_results(r, results);
     bad |= laser_mpi_reduction_tasks_json(r, results);
-    if (r->has_report)
-        bad |=
-            json_object_set_new(results, "report_difference",
-                                json_pack("{s:f, s:f}", "nll", r->report_difference, "stderr", r->report_se));
+    bad |= fill_verdict(r, results);
     if (bad)
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     return laser_results_write(r->run->output, results, err);
@@ -155,19 +180,26 @@ static void say_objective(const struct laser_mpi_reduction *r, double final, dou
 {
     const struct laser_objective *o = &r->e.objective;
     bool ppl = laser_mpi_reduction_has_ppl(r);
-    const char *label = ppl ? "perplexity" : laser_objective_label(o), *items = ppl ? "windows" : "items";
+    const char *label = ppl ? "perplexity" : laser_objective_label(o), *items = laser_mpi_reduction_items(r);
     double base = laser_objective_shown(o, r->base_mean), last = laser_objective_shown(o, final);
-    int64_t n = r->e.part_item[LASER_PART_SELECTION + 1];
+    char a[LASER_NUMBER_SIZE], b[LASER_NUMBER_SIZE], c[LASER_NUMBER_SIZE], d[LASER_NUMBER_SIZE];
 
-    laser_mpi_log_line(r->run->log, "RESULT", "selection: %s %.6f +- %.6f -> %.6f +- %.6f on %" PRId64 " %s",
-                       label, base, ppl ? r->base_se * base : r->base_se, last,
-                       ppl ? final_se * last : final_se, n, items);
-    n = r->e.part_item[LASER_PART_REPORT_OTHER] - r->e.part_item[LASER_PART_REPORT];
-    if (r->has_report)
-        laser_mpi_log_line(
-            r->run->log, "RESULT", "report:    %s %.6f -> %.6f on %" PRId64 " %s (%+.6f +- %.6f%s)", label,
-            laser_objective_shown(o, r->report_base), laser_objective_shown(o, r->report_final), n, items,
-            laser_objective_shown_difference(o, r->report_difference), r->report_se, ppl ? " nats" : "");
+    laser_mpi_log_line(r->run->log, "RESULT", "selection: %s %s +- %s -> %s +- %s on %" PRId64 " %s", label,
+                       laser_mpi_reduction_figure(r, base, a),
+                       laser_mpi_reduction_figure(r, ppl ? r->base_se * base : r->base_se, b),
+                       laser_mpi_reduction_figure(r, last, c),
+                       laser_mpi_reduction_figure(r, ppl ? final_se * last : final_se, d),
+                       r->e.part_item[LASER_PART_SELECTION + 1], items);
+    if (!r->has_report)
+        return;
+    laser_mpi_log_line(
+        r->run->log, "RESULT", "report:    %s %s -> %s on %" PRId64 " %s (%s +- %s%s)%s%s", label,
+        laser_mpi_reduction_figure(r, laser_objective_shown(o, r->report_base), a),
+        laser_mpi_reduction_figure(r, laser_objective_shown(o, r->report_final), b),
+        r->e.part_item[LASER_PART_REPORT_OTHER] - r->e.part_item[LASER_PART_REPORT], items,
+        laser_mpi_reduction_change(r, laser_objective_shown_difference(o, r->kept_report.difference), c),
+        laser_mpi_reduction_figure(r, r->kept_report.error, d), ppl ? " nats" : "", r->n_kept > 0 ? ": " : "",
+        r->n_kept > 0 ? laser_mpi_reduction_verdict(r, &r->kept_report) : "");
 }
 
 static void say(const struct laser_mpi_reduction *r, double final, double final_se,
@@ -178,7 +210,7 @@ static void say(const struct laser_mpi_reduction *r, double final, double final_
 
     say_objective(r, final, final_se);
     laser_mpi_reduction_tasks_say(r);
-    if (laser_deck_is(r->run->deck, "reduce.strategy", "sweep"))
+    if (!changes_the_model(r))
         laser_mpi_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
     else
         laser_mpi_log_line(log, "RESULT", "%d candidates kept, %d reverted", r->n_kept, reverted);

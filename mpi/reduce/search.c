@@ -43,7 +43,7 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
         .accept = compat                                        ? LASER_ACCEPT_NOT_WORSE
                   : laser_objective_share(&r->e.objective) >= 0 ? LASER_ACCEPT_MCNEMAR
                                                                 : LASER_ACCEPT_PAIRED,
-        .z = 2,
+        .z = laser_search_z(laser_mpi_rule_tried(r)),
         .tolerance = tolerance_of(r),
         .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
         .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(&r->e) &&
@@ -62,8 +62,6 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
         p->max_kept = 0;
         if (p->lookahead > 0)
             p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
-    } else if (strategy_is(r, LASER_STRATEGY_COMPOSE)) {
-        p->z = laser_sweep_z(r->plan.n_candidates);
     } else if (strategy_is(r, LASER_STRATEGY_BUDGET)) {
         p->accept = LASER_ACCEPT_TOLERANCE;
         p->pick = LASER_PICK_FIRST;
@@ -97,11 +95,15 @@ static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
 static int open_search(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     struct laser_search_plan plan;
+    double base;
 
     r->decisions = json_array();
     if (r->decisions == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory");
     fill_search_plan(r, &plan);
+    laser_mpi_rule_say(r, &plan);
+    if (r->search != NULL) /* of the sweep before a composition */
+        laser_mpi_rule_check_base(r, laser_search_base(r->search, &base));
     laser_search_free(r->search);
     r->search = NULL;
     if (laser_search_create(&plan, laser_mpi_reduction_decided, r, &r->search, err) != LASER_OK)
@@ -146,17 +148,16 @@ int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error
 static int report_decided(void *context, const struct laser_search_decision *d, struct laser_error *err)
 {
     struct laser_mpi_reduction *r = context;
+    struct laser_mpi_reported reported = {d->difference, d->difference_se, d->n_better, d->n_worse};
 
     (void)err;
     if (d->candidate == 1) {
-        r->report_winner = d->difference;
-        r->report_winner_se = d->difference_se;
+        r->winner_report = reported;
         return LASER_OK;
     }
     memcpy(r->final + r->e.part_item[LASER_PART_REPORT], d->windows, (size_t)d->n_windows * sizeof *r->final);
     r->report_final = d->nll;
-    r->report_difference = d->difference;
-    r->report_se = d->difference_se;
+    r->kept_report = reported;
     return LASER_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mcnemar.h"
 #include "reduce/reduce.h"
 #include "report/sweep_map.h"
 #include "schedule/results.h"
@@ -136,6 +137,16 @@ static double number_of(const json_t *o, const char *key)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
+/* The decision on a trial of the sweep: they stand in the order of the candidates, of which a screening
+ * leaves some out.  NULL: left out. */
+static const json_t *decision_of(const struct laser_mpi_reduction *r, const json_t *decisions, int trial)
+{
+    for (int c = 0; c < r->plan.n_candidates; ++c)
+        if (r->plan.candidates[c].first_trial == trial)
+            return json_array_get(decisions, (size_t)c);
+    return NULL;
+}
+
 static int fill_table(const struct laser_mpi_reduction *r, const json_t *decisions, struct table *t)
 {
     const struct laser_sweep *s = &r->cells;
@@ -149,12 +160,12 @@ static int fill_table(const struct laser_mpi_reduction *r, const json_t *decisio
         return LASER_ENOMEM;
     for (int p = 0; p < s->n_places; ++p) {
         const struct laser_sweep_place *place = &s->places[p];
-        const json_t *d = json_array_get(decisions, (size_t)p);
+        const json_t *d = decision_of(r, decisions, p);
         size_t cell = (size_t)place->row * (size_t)s->n_columns + (size_t)place->column;
         size_t i = cell * (size_t)s->n_fractions + (size_t)place->fraction;
-        t->gain[i] = -number_of(d, "difference");
+        t->gain[i] = 0 - number_of(d, "difference");
         t->error[i] = number_of(d, "difference_stderr");
-        if (!isnan(t->gain[i]) && !(t->gain[i] <= t->best_gain[cell])) {
+        if (p == laser_sweep_best(s, r->trial_means, place->row, place->column)) {
             t->best_gain[cell] = t->gain[i];
             t->best_fraction[cell] = s->fractions[place->fraction];
         }
@@ -237,18 +248,35 @@ static void say_map(const struct laser_mpi_reduction *r, const json_t *table)
     laser_text_free(&text);
 }
 
+/* Would the edit pass the keep rule, which knows how many were tried? */
+static bool beyond_chance(const struct laser_mpi_reduction *r, const json_t *d)
+{
+    double z = laser_search_z(laser_mpi_rule_tried(r));
+
+    if (laser_objective_share(&r->e.objective) >= 0)
+        return laser_mcnemar_p(json_integer_value(json_object_get(d, "better")),
+                               json_integer_value(json_object_get(d, "worse"))) < laser_normal_tail(z);
+    return number_of(d, "difference") < -z * number_of(d, "difference_stderr");
+}
+
 static void say_winner(const struct laser_mpi_reduction *r, const json_t *decisions)
 {
-    const json_t *d = json_array_get(decisions, (size_t)r->winner);
-    char label[160];
+    const json_t *d = decision_of(r, decisions, r->winner);
+    char label[160], gain[LASER_NUMBER_SIZE], error[LASER_NUMBER_SIZE];
 
-    if (r->winner < 0)
+    if (r->winner < 0) {
+        laser_mpi_log_line(r->run->log, "SWEEP",
+                           "no winner: no single edit is better on the selection than the model as it is");
         return;
+    }
     laser_mpi_sweep_label(r, r->winner, label, sizeof label);
-    laser_mpi_log_line(r->run->log, "SWEEP",
-                       "best single edit: %s %s, gain %+.6f +- %.6f %s on the selection", label,
-                       json_string_value(json_object_get(d, "edit")), -number_of(d, "difference"),
-                       number_of(d, "difference_stderr"), laser_mpi_reduction_unit(r));
+    laser_mpi_log_line(r->run->log, "SWEEP", "best single edit: %s %s, gain %s +- %s %s on the selection: %s",
+                       label, json_string_value(json_object_get(d, "edit")),
+                       laser_mpi_reduction_change(r, 0 - number_of(d, "difference"), gain),
+                       laser_mpi_reduction_figure(r, number_of(d, "difference_stderr"), error),
+                       laser_mpi_reduction_unit(r),
+                       beyond_chance(r, d) ? "more than chance gives the best of so many"
+                                           : "chance alone may give the best of so many that");
 }
 
 int laser_mpi_sweep_measured(struct laser_mpi_reduction *r, struct laser_error *err)
@@ -265,7 +293,7 @@ int laser_mpi_sweep_measured(struct laser_mpi_reduction *r, struct laser_error *
     free_table(&t);
     if (code == LASER_OK && r->table == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the table of the sweep");
-    r->winner = laser_sweep_winner(&r->cells, r->trial_means);
+    r->winner = laser_sweep_winner(&r->cells, r->trial_means, r->base_mean);
     if (code == LASER_OK) {
         say_map(r, r->table);
         say_winner(r, r->decisions);
@@ -279,8 +307,8 @@ int laser_mpi_sweep_compose(struct laser_mpi_reduction *r, struct laser_error *e
 
     if (code != LASER_OK)
         return code;
-    laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d cells have an edit that gains alone",
-                       r->composed.n_candidates, r->plan.n_candidates / r->cells.n_fractions);
+    laser_mpi_log_line(r->run->log, "COMPOSE", "%d of %d cells have an edit with a better mean alone",
+                       r->composed.n_candidates, r->plan.n_trials / r->cells.n_fractions);
     r->sweep = r->decisions;
     r->decisions = NULL;
     r->now = &r->composed;
@@ -290,13 +318,6 @@ int laser_mpi_sweep_compose(struct laser_mpi_reduction *r, struct laser_error *e
 /* ---- the end ---- */
 
 #define LISTED 10
-
-static int by_difference(const void *a, const void *b)
-{
-    double x = number_of(*(json_t *const *)a, "difference"), y = number_of(*(json_t *const *)b, "difference");
-
-    return x < y ? -1 : x > y;
-}
 
 static void name_of(const json_t *d, char *name, size_t size)
 {
@@ -313,46 +334,44 @@ static void name_of(const json_t *d, char *name, size_t size)
 
 void laser_mpi_sweep_list(const struct laser_mpi_reduction *r)
 {
-    json_t *list = r->sweep != NULL ? r->sweep : r->decisions;
-    size_t n = json_array_size(list);
-    json_t **sorted = calloc(n + 1, sizeof *sorted);
-    char name[256];
+    const json_t *list = r->sweep != NULL ? r->sweep : r->decisions;
+    int *order = calloc((size_t)r->cells.n_places + 1, sizeof *order);
+    int n = order != NULL ? laser_sweep_rank(&r->cells, r->trial_means, order) : 0;
+    char name[256], gain[LASER_NUMBER_SIZE];
 
-    if (sorted == NULL)
-        return;
-    for (size_t i = 0; i < n; ++i)
-        sorted[i] = json_array_get(list, i);
-    qsort(sorted, n, sizeof *sorted, by_difference);
-    for (size_t i = 0; i < n && i < LISTED; ++i) {
-        name_of(sorted[i], name, sizeof name);
-        laser_mpi_log_line(r->run->log, "SWEEP", "%2zu. %-44s %-10s gain %+.2e +- %.1e", i + 1, name,
-                           json_string_value(json_object_get(sorted[i], "edit")),
-                           -number_of(sorted[i], "difference"), number_of(sorted[i], "difference_stderr"));
+    for (int i = 0; i < n && i < LISTED; ++i) {
+        const json_t *d = decision_of(r, list, order[i]);
+        name_of(d, name, sizeof name);
+        laser_mpi_log_line(r->run->log, "SWEEP", "%2d. %-44s %-10s gain %s +- %.1e", i + 1, name,
+                           json_string_value(json_object_get(d, "edit")),
+                           laser_number_change_power(0 - number_of(d, "difference"), 2, gain),
+                           number_of(d, "difference_stderr"));
     }
     if (n > LISTED)
-        laser_mpi_log_line(r->run->log, "SWEEP", "and %zu more, all in results.json and spectra.h5",
+        laser_mpi_log_line(r->run->log, "SWEEP", "and %d more, all in results.json and spectra.h5",
                            n - LISTED);
-    free(sorted);
+    free(order);
 }
 
-/* Is a difference of losses a gain beyond two standard errors? */
-static const char *verdict(double difference, double error)
+static void say_reported(const struct laser_mpi_reduction *r, const char *what,
+                         const struct laser_mpi_reported *reported, const char *verdict)
 {
-    if (!(error >= 0) || fabs(difference) <= 2 * error)
-        return "no difference beyond two standard errors";
-    return difference < 0 ? "a gain" : "a loss";
+    char gain[LASER_NUMBER_SIZE], error[LASER_NUMBER_SIZE];
+
+    laser_mpi_log_line(r->run->log, "RESULT", "%-36s %s +- %s %s: %s", what,
+                       laser_mpi_reduction_change(r, 0 - reported->difference, gain),
+                       laser_mpi_reduction_figure(r, reported->error, error), laser_mpi_reduction_unit(r),
+                       verdict);
 }
 
 void laser_mpi_sweep_say(const struct laser_mpi_reduction *r)
 {
     if (r->winner >= 0 && r->has_report)
-        laser_mpi_log_line(r->run->log, "RESULT", "best single edit on the report part: %+.6f +- %.6f %s: %s",
-                           0 - r->report_winner, r->report_winner_se, laser_mpi_reduction_unit(r),
-                           verdict(r->report_winner, r->report_winner_se));
+        say_reported(r, "best single edit on the report part:", &r->winner_report,
+                     laser_mpi_reduction_verdict(r, &r->winner_report));
     if (r->sweep != NULL && r->has_report)
-        laser_mpi_log_line(r->run->log, "RESULT", "composition on the report part:      %+.6f +- %.6f %s: %s",
-                           0 - r->report_difference, r->report_se, laser_mpi_reduction_unit(r),
-                           r->n_kept == 0 ? "nothing was kept" : verdict(r->report_difference, r->report_se));
+        say_reported(r, "composition on the report part:", &r->kept_report,
+                     r->n_kept == 0 ? "nothing was kept" : laser_mpi_reduction_verdict(r, &r->kept_report));
 }
 
 int laser_mpi_sweep_results(const struct laser_mpi_reduction *r, json_t *results)
@@ -363,17 +382,13 @@ int laser_mpi_sweep_results(const struct laser_mpi_reduction *r, json_t *results
 
     if (r->winner < 0)
         return bad;
-    winner = json_deep_copy(json_array_get(list, (size_t)r->winner));
+    winner = json_deep_copy(decision_of(r, list, r->winner));
+    bad |= json_object_set_new(winner, "beyond_chance", json_boolean(beyond_chance(r, winner)));
     if (r->has_report) {
-        json_t *report = json_pack("{s:o, s:o, s:s}", "difference", number_json(r->report_winner),
-                                   "difference_stderr", number_json(r->report_winner_se), "verdict",
-                                   verdict(r->report_winner, r->report_winner_se));
+        json_t *report = json_pack("{s:o, s:o, s:s}", "difference", number_json(r->winner_report.difference),
+                                   "difference_stderr", number_json(r->winner_report.error), "verdict",
+                                   laser_mpi_reduction_verdict(r, &r->winner_report));
         bad |= json_object_set_new(winner, "report", report);
     }
-    bad |= json_object_set_new(results, "sweep_winner", winner);
-    if (r->sweep != NULL && r->has_report)
-        bad |= json_object_set_new(
-            results, "verdict",
-            json_string(r->n_kept == 0 ? "nothing was kept" : verdict(r->report_difference, r->report_se)));
-    return bad;
+    return bad | json_object_set_new(results, "sweep_winner", winner);
 }

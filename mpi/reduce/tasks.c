@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mcnemar.h"
+#include "base/number.h"
 #include "comm/agree.h"
 #include "evaluate/task_results.h"
 #include "reduce/reduce.h"
@@ -28,13 +30,16 @@ int laser_mpi_reduction_measure(struct laser_mpi_reduction *r, struct laser_erro
         kept = laser_search_kept(r->search, &n);
         r->before = malloc(bytes);
         r->after = malloc(bytes);
-        if (r->before == NULL || r->after == NULL)
+        r->options_before = calloc((size_t)r->e.set.n_options + 1, sizeof *r->options_before);
+        if (r->before == NULL || r->after == NULL || r->options_before == NULL)
             code =
                 laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
     }
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
         code = laser_mpi_evaluate_all(&r->e, "before", NULL, 0, r->before, err);
+    if (code == LASER_OK && r->run->rank == 0)
+        memcpy(r->options_before, r->e.option_nats, (size_t)r->e.set.n_options * sizeof *r->options_before);
     if (code == LASER_OK)
         code = laser_mpi_evaluate_all(&r->e, "after", kept, n, r->after, err);
     return code;
@@ -55,6 +60,33 @@ static double mean_nll(const struct laser_mpi_evaluation *e, int64_t first, int6
     return tokens > 0 ? sum / tokens : NAN;
 }
 
+/* Of the texts among some items: mean change of the loss and its error, window by window.  False without
+ * windows or memory. */
+static bool text_change(const struct laser_mpi_reduction *r, int64_t first, int64_t end, double *mean,
+                        double *error)
+{
+    size_t bytes = (size_t)(end - first) * sizeof(double) + 1;
+    double *a = malloc(bytes), *b = malloc(bytes), *weights = malloc(bytes);
+    bool known = a != NULL && b != NULL && weights != NULL;
+    int n = 0;
+    int64_t w;
+
+    for (int64_t i = first; known && i < end; ++i)
+        if (!laser_mpi_item_is_question(&r->e, i, &w)) {
+            weights[n] = r->e.windows[w].n_scored;
+            a[n] = r->after[i].window.sum_nats / weights[n];
+            b[n] = r->before[i].window.sum_nats / weights[n];
+            ++n;
+        }
+    known = known && n > 0;
+    if (known)
+        laser_search_paired(a, b, weights, n, mean, error);
+    free(a);
+    free(b);
+    free(weights);
+    return known;
+}
+
 static void part_range(const struct laser_mpi_evaluation *e, bool report, int64_t *first, int64_t *end)
 {
     *first = e->part_item[report ? LASER_PART_REPORT : LASER_PART_SELECTION];
@@ -64,14 +96,18 @@ static void part_range(const struct laser_mpi_evaluation *e, bool report, int64_
 void laser_mpi_reduction_tasks_say(const struct laser_mpi_reduction *r)
 {
     for (int report = 0; report < 2 && r->before != NULL; ++report) {
+        char number[LASER_NUMBER_SIZE];
         int64_t first, end;
-        double before;
+        double before, change, error;
         part_range(&r->e, report, &first, &end);
         before = mean_nll(&r->e, first, end, r->before);
         laser_mpi_tasks_say(&r->e, report ? "TEST" : "VALIDATION", first, end, r->before, r->after);
-        if (isfinite(before) && !laser_mpi_reduction_has_ppl(r))
-            laser_mpi_log_line(r->run->log, report ? "TEST" : "VALIDATION", "texts: perplexity %.6f -> %.6f",
-                               exp(before), exp(mean_nll(&r->e, first, end, r->after)));
+        if (!laser_mpi_reduction_has_ppl(r) && text_change(r, first, end, &change, &error))
+            laser_mpi_log_line(r->run->log, report ? "TEST" : "VALIDATION",
+                               "texts: perplexity %.6f -> %.6f (%s +- %.6f nats): %s", exp(before),
+                               exp(mean_nll(&r->e, first, end, r->after)),
+                               laser_number_change(change, 6, number), error,
+                               laser_verdict_name(laser_verdict_paired(change, error)));
     }
 }
 
@@ -90,10 +126,13 @@ static json_t *part_json(const struct laser_mpi_reduction *r, bool report)
     before = mean_nll(&r->e, first, end, r->before);
     o = json_pack("{s:o}", "tasks", laser_mpi_tasks_json(&r->e, first, end, r->before, r->after));
     if (o != NULL && isfinite(before)) {
-        double after = mean_nll(&r->e, first, end, r->after);
-        json_object_set_new(
-            o, "perplexity",
-            json_pack("{s:o, s:o}", "before", number(exp(before)), "after", number(exp(after))));
+        double after = mean_nll(&r->e, first, end, r->after), change = NAN, error = NAN;
+        text_change(r, first, end, &change, &error);
+        json_object_set_new(o, "perplexity",
+                            json_pack("{s:o, s:o, s:o, s:o, s:s}", "before", number(exp(before)), "after",
+                                      number(exp(after)), "difference_nats", number(change),
+                                      "difference_stderr", number(error), "verdict",
+                                      laser_verdict_name(laser_verdict_paired(change, error))));
     }
     return o;
 }
@@ -120,8 +159,11 @@ int laser_mpi_reduction_tasks_json(const struct laser_mpi_reduction *r, json_t *
 
 int laser_mpi_reduction_tasks_write(const struct laser_mpi_reduction *r, struct laser_error *err)
 {
+    const struct laser_mpi_answers before = {r->before, r->options_before},
+                                   after = {r->after, r->e.option_nats};
+
     if (r->before == NULL)
         return LASER_OK;
-    return laser_mpi_questions_write(&r->e, laser_mpi_run_path(r->run, "questions.jsonl"), r->before,
-                                     r->after, err);
+    return laser_mpi_questions_write(&r->e, laser_mpi_run_path(r->run, "questions.jsonl"), &before, &after,
+                                     err);
 }

@@ -24,9 +24,6 @@
 #define BLOCK_LENGTH    0.05
 #define DIAGONAL_LENGTH 0.02
 
-/* Standard errors of a paired difference that a step must gain. */
-#define Z 2.0
-
 /* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
 #define BLOCK_MEMORY_SHARE 0.4
 
@@ -291,7 +288,7 @@ static int search(struct tuning *t, double *length, struct found *best, json_t *
     struct laser_line line;
     int more = 1, code = LASER_OK;
 
-    laser_line_begin(&line, *length, Z);
+    laser_line_begin(&line, *length, laser_search_z(t->r->n_tried));
     while (more && code == LASER_OK) {
         code = measure(t, &line, best, list, err);
         more = laser_line_go_on(&line);
@@ -518,6 +515,8 @@ int laser_mpi_reduction_tune(struct laser_mpi_reduction *r, struct laser_error *
     double length = laser_deck_real(r->run->deck, "reduce.step");
     bool moved = true;
 
+    /* The best of all steps of all rounds is picked. */
+    r->n_tried = (int)rounds * LASER_LINE_MOST;
     if (!(length > 0))
         length = t.block ? BLOCK_LENGTH : DIAGONAL_LENGTH;
     for (int round = 0; code == LASER_OK && moved && round < rounds; ++round)

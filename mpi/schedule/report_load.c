@@ -178,6 +178,9 @@ static bool row_from_json(const json_t *o, struct laser_scan_row *row, struct la
     row->rank = int_of(o, "rank", 0);
     row->snr = real_of(o, "snr");
     row->score = real_of(o, "score");
+    row->is_zero = real_of(o, "s_max") == 0;
+    if (row->is_zero)
+        row->snr = row->score = NAN;
     row->seconds = real_of(o, "seconds");
     for (int i = 0; i < laser_n_metric_fields; ++i)
         numbers[row->nnumbers++] =

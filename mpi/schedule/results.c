@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "checkpoint/coded.h"
+#include "checkpoint/json.h"
 #include "schedule/report.h"
 #include "store/parts.h"
 
@@ -73,6 +74,9 @@ void laser_mpi_row_fill(struct laser_scan_row *row, const struct laser_outcome *
     row->score = laser_score_of(score, &o->metrics.cut);
     row->s_max = o->metrics.s_max;
     row->s_min = o->metrics.s_min;
+    row->is_zero = row->s_max == 0;
+    if (row->is_zero) /* a ledger or a file of an earlier version calls it infinite */
+        row->snr = row->score = NAN;
     for (int i = 0; i < laser_n_metric_fields; ++i) {
         const struct laser_metric_field *f = &laser_metric_fields[i];
         const char *value = (const char *)&o->metrics + f->offset;
@@ -319,6 +323,32 @@ int laser_mpi_results_failures(const struct laser_mpi_run *run, struct laser_err
     return laser_error_set(err, run->outcomes[first].code, run->matrices.matrices[first].name,
                            "%s (%" PRId64 " of %" PRId64 " matrices failed, the others are done)",
                            run->outcomes[first].reason, failed, run->matrices.n_matrices);
+}
+
+int laser_mpi_results_guard(const struct laser_mpi_run *run, const char *dir, const char *const *commands,
+                            struct laser_error *err)
+{
+    char path[4300];
+    json_t *results = NULL;
+    const char *command;
+    int code = LASER_OK;
+
+    snprintf(path, sizeof path, "%.4200s/results.json", dir);
+    if (access(path, F_OK) != 0 || laser_deck_bool(run->deck, "run.force"))
+        return LASER_OK;
+    if (laser_json_load(path, 0, &results, NULL) != LASER_OK)
+        results = NULL;
+    command = json_string_value(json_object_get(results, "command"));
+    while (*commands != NULL && (command == NULL || strcmp(*commands, command) != 0))
+        ++commands;
+    if (*commands == NULL)
+        code =
+            laser_error_set(err, LASER_EUSAGE, path,
+                            "the results of %s%.60s are there and would be lost; choose another --output, or "
+                            "--force writes over them",
+                            command != NULL ? "the command " : "another run", command != NULL ? command : "");
+    json_decref(results);
+    return code;
 }
 
 int laser_mpi_results_scan(struct laser_mpi_run *run, json_t *phases, struct laser_error *err)

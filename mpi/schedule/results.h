@@ -33,6 +33,11 @@ int laser_mpi_results_write(struct laser_mpi_run *run, json_t **results, struct 
 /* Rank 0.  LASER_ENUMERIC naming the first failed matrix and their number, or LASER_OK. */
 int laser_mpi_results_failures(const struct laser_mpi_run *run, struct laser_error *err);
 
+/* Rank 0.  LASER_EUSAGE where dir has a results.json of another command than those named (NULL ends them),
+ * which would be lost; LASER_OK with run.force.  For commands that take no lock. */
+int laser_mpi_results_guard(const struct laser_mpi_run *run, const char *dir, const char *const *commands,
+                            struct laser_error *err);
+
 /* Width and character set of the terminal, for tables. */
 struct laser_scan_style laser_mpi_style(void);
 

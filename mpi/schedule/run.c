@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,42 +16,24 @@
 
 #include "base/node.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/difference.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "model/absent.h"
+#include "report/scan_report.h"
 #include "schedule/header.h"
+#include "schedule/notes.h"
 #include "schedule/speed.h"
 #include "store/h5matrices.h"
 
 /* Of a limited run: to measure the machine takes about a hundredth of this. */
 #define WORTH_MEASURING_S 10
 
-/* The first signal that asks to stop; later ones change nothing. */
-static volatile sig_atomic_t signal_seen;
-
-static void remember_signal(int number)
-{
-    signal_seen = number;
-}
-
-void laser_mpi_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART};
-
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-}
-
-bool laser_mpi_signalled(void)
-{
-    return signal_seen != 0;
-}
-
 int laser_mpi_run_safe_point(struct laser_mpi_run *run, double expected_s, struct laser_error *err)
 {
-    int seen = laser_mpi_signalled(), any = 0, code = LASER_OK;
+    int seen = laser_mpi_signalled() != 0, any = 0, code = LASER_OK;
     double left_s = run->pace.deadline_s - MPI_Wtime();
     char takes[LASER_NUMBER_SIZE], left[LASER_NUMBER_SIZE];
 
@@ -91,10 +72,10 @@ int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err)
     struct timespec now;
     double limit_s = laser_deck_real(run->deck, "run.max_time");
 
-    if (signal_seen != 0)
+    if (laser_mpi_signalled() != 0)
         return laser_error_set(err, LASER_ESTOPPED, "",
                                "stopped by signal %d (%s); the same command goes on from here",
-                               (int)signal_seen, strsignal((int)signal_seen));
+                               laser_mpi_signalled(), strsignal(laser_mpi_signalled()));
     clock_gettime(CLOCK_MONOTONIC, &now);
     if ((double)(now.tv_sec - last.tv_sec) + 1e-9 * (double)(now.tv_nsec - last.tv_nsec) < 0.1)
         return LASER_OK;
@@ -217,14 +198,19 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
     options.split_fused =
         run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
-    return laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_whole(run);
+    return code;
 }
 
-/* What a rank may use: the deck's figure, or its share of the node's memory. */
+/* What a rank may use: the deck's figure, or its share of the node's memory; never more than the limits of
+ * the process leave. */
 static void set_memory_limit(struct laser_mpi_run *run)
 {
     double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
-    double base;
+    const struct laser_address_space space = laser_address_space();
+    double base = laser_resident_memory();
     int ranks, workers = run->size > 1 && run->rank == 0 ? 0 : 1;
     MPI_Comm node;
 
@@ -234,7 +220,10 @@ static void set_memory_limit(struct laser_mpi_run *run)
     MPI_Comm_free(&node);
     if (limit <= 0)
         limit = 0.9 * laser_node_memory() / ranks;
-    base = laser_resident_memory();
+    if (base + 0.9 * space.left_bytes < limit) {
+        limit = base + 0.9 * space.left_bytes;
+        run->limit_name = space.name;
+    }
     MPI_Allreduce(&base, &run->base_bytes, 1, MPI_DOUBLE, MPI_MAX, run->world);
     MPI_Allreduce(&limit, &run->memory_limit_bytes, 1, MPI_DOUBLE, MPI_MIN, run->world);
     workers = workers > 0 ? workers : INT_MAX; /* a node that has only the coordinator */
@@ -277,6 +266,10 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     code = laser_mpi_share_changed(run->world, laser_deck_string(run->deck, "model"),
                                    laser_mpi_run_adapter(run), laser_mpi_run_base(run),
                                    run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    if (code == LASER_OK)
+        run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
+    if (code == LASER_OK && run->rank == 0)
+        laser_mpi_say_beside(run);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)
@@ -422,7 +415,9 @@ static int set_aside(struct laser_mpi_run *run, struct laser_error *err)
 
     snprintf(path, sizeof path, "%s", laser_mpi_run_path(run, "ledger.txt"));
     snprintf(old, sizeof old, "%s.old", path);
-    if (rename(path, old) != 0 && errno != ENOENT)
+    if (rename(path, old) == 0)
+        return laser_directory_sync_of(path, err);
+    if (errno != ENOENT)
         return laser_error_set(err, LASER_EIO, path, "cannot put the old ledger aside: %s", strerror(errno));
     return LASER_OK;
 }
@@ -462,13 +457,32 @@ static int open_ledger(struct laser_mpi_run *run, struct laser_error *err)
     return code;
 }
 
+/* Rank 0, of the commands that write scan files. */
+static int check_names(const struct laser_mpi_run *run, struct laser_error *err)
+{
+    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    char *model_id;
+    int code;
+
+    if (run->command != LASER_COMMAND_SCAN && run->command != LASER_COMMAND_REDUCE)
+        return LASER_OK;
+    model_id = asked[0] != '\0' ? strdup(asked) : laser_scan_model_id(run->checkpoint->model);
+    code = model_id == NULL ? laser_error_set(err, LASER_ENOMEM, "scan.model_id", "no memory")
+                            : laser_scan_check_names(laser_deck_string(run->deck, "output"), model_id,
+                                                     (int)laser_deck_int(run->deck, "scan.top_percent"), err);
+    free(model_id);
+    return code;
+}
+
 int laser_mpi_run_open(struct laser_mpi_run *run, struct laser_error *err)
 {
     int code = laser_mpi_run_open_model(run, err);
 
     if (code != LASER_OK)
         return code;
-    if (run->rank == 0) {
+    if (run->rank == 0)
+        code = check_names(run, err);
+    if (code == LASER_OK && run->rank == 0) {
         code = laser_rundir_open(laser_deck_string(run->deck, "output"),
                                  run->checkpoint->single_file ? NULL : run->checkpoint->dir, &run->dir, err);
         if (code == LASER_OK) {

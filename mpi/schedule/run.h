@@ -50,6 +50,7 @@ struct laser_mpi_run {
     char output[4096];                   /* every rank; absolute */
     char values[4096];            /* every rank: where edits by values have theirs; empty: the output */
     double memory_limit_bytes;    /* of this rank: the same on every rank */
+    const char *limit_name;       /* the limit of this process that sets it (base/node.h); may be NULL */
     double base_bytes;            /* what a rank holds before it works: the same on every rank */
     struct laser_mpi_speed speed; /* every rank; measured where time is limited, else zero */
     int node_workers;             /* workers of the node that has fewest, 1 or more: the same everywhere */
@@ -91,7 +92,7 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
 /* Collective.  Lets go of everything; harmless after a failed open. */
 void laser_mpi_run_close(struct laser_mpi_run *run);
 
-/* Rank 0.  Is the run to stop: a signal (SIGUSR1, SIGTERM, SIGINT), a file STOP in the output directory, or
+/* Rank 0.  Is the run to stop: a signal (comm/signals.h), a file STOP in the output directory, or
  * the end of run.max_time.  LASER_OK or LASER_ESTOPPED with the reason.  Looks at most ten times a second. */
 int laser_mpi_run_stop(struct laser_mpi_run *run, struct laser_error *err);
 
@@ -102,10 +103,6 @@ int laser_mpi_run_safe_point(struct laser_mpi_run *run, double expected_s, struc
 
 /* LASER_ESTOPPED with its text if a worker was asked to stop by a signal, else LASER_OK. */
 int laser_mpi_run_asked(int asked, struct laser_error *err);
-
-/* Any rank: has this process had a signal to stop? */
-bool laser_mpi_signalled(void);
-void laser_mpi_catch_signals(void);
 
 /* Path of a file in the output directory; in a static buffer. */
 const char *laser_mpi_run_path(const struct laser_mpi_run *run, const char *name);

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "schedule/farm.h"
 #include "schedule/results.h"
 #include "schedule/scan_plan.h"
@@ -126,7 +127,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     outcome->ranks = team->group_size;
     code = laser_mpi_solve_values(scan->run, team, m, &scan->rule, scan->sigma, outcome, &why);
     outcome->status = code == LASER_OK ? LASER_OUTCOME_SCANNED : LASER_OUTCOME_FAILED;
-    outcome->stop_asked = laser_mpi_signalled();
+    outcome->stop_asked = laser_mpi_signalled() != 0;
     laser_mpi_log_work(scan->run->log, 0, flops_of(m, outcome->solver) / team->group_size);
     if (code != LASER_OK) { /* stays in the group: the matrix has failed, the scan goes on */
         outcome->code = code;

@@ -214,5 +214,7 @@ int laser_mpi_scan_meta(const struct laser_mpi_run *run, const struct laser_mpi_
                                      .embedding = in->embedding};
     if (strcmp(meta->threshold, "laserrmt") == 0)
         meta->never_cuts_below_beta = laser_compat_beta_limit();
-    return *model_id != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, in->path, "no memory");
+    if (*model_id == NULL)
+        return laser_error_set(err, LASER_ENOMEM, in->path, "no memory");
+    return laser_scan_check_names(laser_deck_string(run->deck, "output"), *model_id, meta->top_percent, err);
 }

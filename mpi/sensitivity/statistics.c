@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "evaluate/worker.h"
 #include "schedule/farm.h"
 #include "sensitivity/sums.h"
@@ -91,7 +92,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 
     (void)team;
     memset(r, 0, sizeof *r);
-    r->stop_asked = laser_mpi_signalled();
+    r->stop_asked = laser_mpi_signalled() != 0;
     return run_batch(context, ((const struct order *)order)->batch, r, err);
 }
 
@@ -173,6 +174,29 @@ static int bring_together(struct pass *p, struct laser_error *err)
 }
 
 /* ---- all of it ---- */
+
+/* Sums, hidden states and what the evaluation holds already must fit, or nothing is begun. */
+static int check_memory(const struct laser_mpi_evaluation *e,
+                        const struct laser_mpi_statistics_options *options, struct laser_error *err)
+{
+    const struct laser_mpi_run *run = e->run;
+    double sums = e->team.group_rank == 0 ? laser_mpi_statistics_bytes(run, options) : 0, states, limit;
+
+    if (e->team.group < 0)
+        return LASER_OK;
+    states = (double)laser_mpi_gradient_bytes(e);
+    limit = run->memory_limit_bytes;
+    if (sums + states + e->memory_bytes <= limit)
+        return LASER_OK;
+    return laser_error_set(
+        err, LASER_ENOMEM, run->checkpoint->model,
+        "a pass for gradients needs about %.3g GB of sums, %.3g GB of hidden states and %.3g GB for the model on a "
+        "rank, which may use %.3g GB (parallel.memory_per_rank): %s",
+        sums / 1e9, states / 1e9, e->memory_bytes / 1e9, limit / 1e9,
+        options->block  ? "set reduce.fisher=diagonal, or give a rank more memory"
+        : sums > states ? "give a rank more memory, or fewer ranks a node"
+                        : "set a smaller evaluate.batch_tokens, or give a rank more memory");
+}
 
 static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, int *n, int32_t **all,
                        struct laser_error *err)
@@ -259,6 +283,8 @@ int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e,
     if (code == LASER_OK && s->matrices == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " matrices",
                                s->n_matrices);
+    if (code == LASER_OK)
+        code = check_memory(e, options, err);
     if (code == LASER_OK && e->team.group >= 0)
         code = laser_mpi_sums_create(e, options, &p.sums, err);
     code = laser_mpi_agree(run->world, code, err);

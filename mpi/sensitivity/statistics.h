@@ -20,7 +20,8 @@
 struct laser_mpi_statistics_options {
     bool values; /* gradient and Fisher information of the singular values: needs laser_mpi_vectors_make */
     bool block;  /* the Fisher information whole, not its diagonal */
-    bool covariances; /* of inputs and of gradients of outputs */
+    bool covariances;   /* of inputs and of gradients of outputs */
+    int64_t first, end; /* matrices that are asked for, first <= i < end; end 0: all */
 };
 
 /* Of one matrix of run->matrices.  Arrays are there on its owner only, and owned by the statistics. */
@@ -59,5 +60,12 @@ void laser_mpi_statistics_free(struct laser_mpi_statistics *statistics);
 /* Local: bytes of the sums of one group. */
 double laser_mpi_statistics_bytes(const struct laser_mpi_run *run,
                                   const struct laser_mpi_statistics_options *options);
+
+/* Is a matrix asked for? */
+static inline bool laser_mpi_statistics_wants(const struct laser_mpi_statistics_options *options,
+                                              int64_t matrix)
+{
+    return options->end == 0 || (matrix >= options->first && matrix < options->end);
+}
 
 #endif

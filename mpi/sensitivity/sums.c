@@ -114,6 +114,8 @@ double laser_mpi_statistics_bytes(const struct laser_mpi_run *run,
         const struct laser_matrix *m = &run->matrices.matrices[i];
         double n = (double)shape_n(m);
 
+        if (!laser_mpi_statistics_wants(o, i))
+            continue;
         if (o->values)
             bytes += 8 * (o->block ? n * n + 2 * n : 3 * n);
         if (o->covariances)
@@ -420,8 +422,7 @@ static int linear(void *context, const struct laser_model_linear_site *site, int
     struct laser_mpi_sums *s = context;
     int64_t matrix = find_matrix(s, site);
     int code = LASER_OK;
-
-    if (matrix < 0)
+    if (matrix < 0 || !laser_mpi_statistics_wants(&s->options, matrix))
         return LASER_OK;
     if (s->entries[matrix].sums.rows == 0)
         code = open_matrix(s, matrix, site, x, err);

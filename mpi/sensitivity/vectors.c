@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
+#include "comm/signals.h"
 #include "comm/team.h"
 #include "linalg/project.h"
 #include "schedule/farm.h"
@@ -243,7 +244,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     struct making *m = context;
 
     (void)team;
-    ((struct result *)result)->stop_asked = laser_mpi_signalled();
+    ((struct result *)result)->stop_asked = laser_mpi_signalled() != 0;
     return make_vectors(m->run, ((const struct order *)order)->matrix, err);
 }
 

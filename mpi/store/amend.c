@@ -1,33 +1,35 @@
 #include "store/amend.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/sync.h"
+#include "checkpoint/io.h"
+#include "store/h5file.h"
 
-#define PIECE_BYTES (1 << 20)
-
-/* to = from, 0 on success. */
-static int copy_file(const char *from, const char *to, char *piece, size_t size)
+static int copy_file(const char *from, struct laser_output *out, struct laser_error *err)
 {
-    FILE *in = fopen(from, "rb"), *out = in != NULL ? fopen(to, "wb") : NULL;
-    int bad = out == NULL;
-    size_t n;
+    struct stat status;
+    int fd = open(from, O_RDONLY | O_CLOEXEC), code;
 
-    while (!bad && (n = fread(piece, 1, size, in)) > 0)
-        bad = fwrite(piece, 1, n, out) != n;
-    bad = bad || ferror(in);
-    if (in != NULL)
-        fclose(in);
-    return (out != NULL && fclose(out) != 0) || bad;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        code = laser_error_set(err, LASER_EIO, from, "cannot open: %s", strerror(errno));
+    else
+        code = laser_io_copy(out, fd, from, 0, (int64_t)status.st_size, err);
+    if (fd >= 0)
+        close(fd);
+    return code;
 }
 
-static int complete(const char *path, laser_h5_addition *add, const void *what)
+static int complete(const struct laser_output *out, laser_h5_addition *add, const void *what)
 {
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t file;
     int bad;
 
+    laser_h5_begin();
+    file = H5Fopen(out->temporary, H5F_ACC_RDWR, H5P_DEFAULT);
     if (file < 0)
         return 1;
     bad = add(file, what);
@@ -37,18 +39,16 @@ static int complete(const char *path, laser_h5_addition *add, const void *what)
 int laser_h5_amend(const char *path, laser_h5_addition *add, const void *what, const char *what_is_it,
                    struct laser_error *err)
 {
-    char *piece = malloc(PIECE_BYTES), temporary[4400];
-    int bad;
+    struct laser_output out;
+    int code = laser_output_begin(path, &out, err);
 
-    if (piece == NULL)
-        return laser_error_set(err, LASER_ENOMEM, path, "no memory for %s", what_is_it);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    bad = copy_file(path, temporary, piece, PIECE_BYTES) || complete(temporary, add, what) ||
-          laser_store_sync(temporary) || rename(temporary, path) != 0;
-    free(piece);
-    if (!bad)
-        return LASER_OK;
-    unlink(temporary);
-    return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write %s (disk full?)", what_is_it);
+    if (code != LASER_OK)
+        return code;
+    code = copy_file(path, &out, err);
+    if (code == LASER_OK && complete(&out, add, what))
+        code = laser_h5_write_failed(&out, what_is_it, err);
+    if (code == LASER_OK)
+        return laser_output_commit(&out, err);
+    laser_output_abort(&out);
+    return code;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "store/h5file.h"
 
 /* The data sets of integers that a file has. */
 struct choice {
@@ -126,14 +126,11 @@ int laser_h5_token_ids(const char *path, const char *name, int32_t **ids, int64_
 
     *ids = NULL;
     *n_ids = 0;
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access(path, R_OK) != 0)
         return laser_error_set(err, LASER_EINPUT, path, "cannot open the token ids: %s", strerror(errno));
-    if (laser_file_refuse_special(path, err) != LASER_OK)
-        return LASER_EINPUT;
-    file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
-        return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");
+    code = laser_h5_open(path, &file, err);
+    if (code != LASER_OK)
+        return code;
     set = name != NULL ? open_named(file, path, name, &found) : open_only(file, path, &found);
     if (set < 0) {
         code = laser_error_set(err, found.code != 0 ? found.code : LASER_EINPUT, path, "%s",

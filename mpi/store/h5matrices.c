@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "store/h5file.h"
 
 struct listing {
     const char *path;
@@ -119,12 +119,9 @@ int laser_h5_matrices_open(const char *path, struct laser_checkpoint **out, stru
     hid_t file;
 
     *out = NULL;
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (laser_file_refuse_special(path, err) != LASER_OK)
-        return LASER_EINPUT;
-    file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
-        return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");
+    list.code = laser_h5_open(path, &file, err);
+    if (list.code != LASER_OK)
+        return list.code;
     if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, visit, &list) < 0 && list.code == LASER_OK)
         list.code = laser_error_set(err, LASER_EINPUT, path, "the file is torn");
     H5Fclose(file);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/sync.h"
+#include "store/h5file.h"
 
 #define FORMAT_VERSION 1
 
@@ -99,19 +99,19 @@ int laser_sensitivity_write(const char *path, const struct laser_sensitivity_met
                             const struct laser_sensitivity_record *records, int64_t n,
                             struct laser_error *err)
 {
-    char temporary[4400];
+    struct laser_output out;
     hid_t file;
-    int bad;
+    int bad, code = laser_output_begin(path, &out, err);
 
-    H5dont_atexit();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    file = H5Fcreate(temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (code != LASER_OK)
+        return code;
+    laser_h5_begin();
+    file = laser_h5_create(&out);
     bad = file < 0 || put_all(file, meta, records, n);
     bad = (file >= 0 && H5Fclose(file) < 0) || bad;
-    bad = bad || laser_store_sync(temporary) || rename(temporary, path) != 0;
     if (!bad)
-        return LASER_OK;
-    unlink(temporary);
-    return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write the sensitivities (disk full?)");
+        return laser_output_commit(&out, err);
+    code = laser_h5_write_failed(&out, "the sensitivities", err);
+    laser_output_abort(&out);
+    return code;
 }

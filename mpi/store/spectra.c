@@ -1,34 +1,19 @@
 #include "store/spectra.h"
 
-#include <errno.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "store/sync.h"
+#include "base/output.h"
+#include "store/h5file.h"
 
 #define FORMAT_VERSION 1
 
 struct laser_spectra_writer {
-    char path[4096];
-    char temporary[4200];
+    struct laser_output out;
     hid_t file, matrices;
 };
-
-static int failed(const char *path, const char *what, struct laser_error *err)
-{
-    return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write %s (disk full?)", what);
-}
-
-/* HDF5 says nothing itself, and does nothing at exit: a file that could not be closed, on a full disk, would
- * be written once more then, and crash the process. */
-static void quiet(void)
-{
-    H5dont_atexit();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
 
 static int put_text(hid_t where, const char *name, const char *text)
 {
@@ -61,28 +46,28 @@ int laser_spectra_create(const char *path, struct laser_spectra_writer **out, st
 {
     struct laser_spectra_writer *w = calloc(1, sizeof *w);
     int64_t version = FORMAT_VERSION;
-    hid_t access, scalar;
-    int bad;
+    hid_t scalar;
+    int bad, code;
 
     *out = NULL;
     if (w == NULL)
         return laser_error_set(err, LASER_ENOMEM, path, "no memory");
-    quiet();
-    access = H5Pcreate(H5P_FILE_ACCESS);
-    scalar = H5Screate(H5S_SCALAR);
-    snprintf(w->path, sizeof w->path, "%s", path);
-    snprintf(w->temporary, sizeof w->temporary, "%s.tmp", path);
-    /* 1.8's format: compact groups, read by every HDF5 in use. */
-    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
-    w->file = H5Fcreate(w->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    H5Pclose(access);
+    laser_h5_begin();
+    code = laser_output_begin(path, &w->out, err);
+    if (code != LASER_OK) {
+        free(w);
+        return code;
+    }
+    w->file = laser_h5_create(&w->out);
     w->matrices = w->file < 0 ? -1 : H5Gcreate2(w->file, "matrices", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    scalar = H5Screate(H5S_SCALAR);
     bad = w->matrices < 0 || put_text(w->file, "format", "laser_mpi-spectra") ||
           put_number(w->file, scalar, "format_version", H5T_NATIVE_INT64, &version);
     H5Sclose(scalar);
     if (bad) {
-        laser_spectra_finish(w, 0, err);
-        return failed(path, "the file", err);
+        code = laser_h5_write_failed(&w->out, "the file", err);
+        laser_spectra_finish(w, 0, NULL);
+        return code;
     }
     *out = w;
     return LASER_OK;
@@ -91,7 +76,7 @@ int laser_spectra_create(const char *path, struct laser_spectra_writer **out, st
 int laser_spectra_text(struct laser_spectra_writer *w, const char *name, const char *text,
                        struct laser_error *err)
 {
-    return put_text(w->file, name, text) ? failed(w->path, name, err) : LASER_OK;
+    return put_text(w->file, name, text) ? laser_h5_write_failed(&w->out, name, err) : LASER_OK;
 }
 
 /* A tensor name as the name of a group. */
@@ -151,7 +136,7 @@ int laser_spectra_add(struct laser_spectra_writer *w, const struct laser_spectra
     group_name(m->name, name, sizeof name);
     group = H5Gcreate2(w->matrices, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group < 0)
-        return failed(w->path, m->name, err);
+        return laser_h5_write_failed(&w->out, m->name, err);
     scalar = H5Screate(H5S_SCALAR);
     bad = put_text(group, "name", m->name) || put_text(group, "type", m->type) ||
           put_text(group, "dtype", m->dtype) ||
@@ -161,7 +146,7 @@ int laser_spectra_add(struct laser_spectra_writer *w, const struct laser_spectra
           put_metrics(group, o) || (scanned && put_values(group, m->sigma, o->metrics.n));
     H5Sclose(scalar);
     H5Gclose(group);
-    return bad ? failed(w->path, m->name, err) : LASER_OK;
+    return bad ? laser_h5_write_failed(&w->out, m->name, err) : LASER_OK;
 }
 
 static int put_texts(hid_t group, const char *name, const char *const *texts, int64_t n)
@@ -191,12 +176,12 @@ int laser_spectra_tensors(struct laser_spectra_writer *w, const char *const *nam
 
     if (group >= 0)
         H5Gclose(group);
-    return bad ? failed(w->path, "the account of the tensors", err) : LASER_OK;
+    return bad ? laser_h5_write_failed(&w->out, "the account of the tensors", err) : LASER_OK;
 }
 
 int laser_spectra_finish(struct laser_spectra_writer *w, int commit, struct laser_error *err)
 {
-    int bad = 0;
+    int bad = 0, code = LASER_OK;
 
     if (w == NULL)
         return LASER_OK;
@@ -204,14 +189,13 @@ int laser_spectra_finish(struct laser_spectra_writer *w, int commit, struct lase
         bad |= H5Gclose(w->matrices) < 0;
     if (w->file >= 0)
         bad |= H5Fclose(w->file) < 0;
-    if (!commit)
-        unlink(w->temporary);
-    else if (bad || laser_store_sync(w->temporary) || rename(w->temporary, w->path) != 0) {
-        unlink(w->temporary);
-        failed(w->path, "the file", err);
-        free(w);
-        return LASER_EIO;
+    if (commit && !bad) {
+        code = laser_output_commit(&w->out, err);
+    } else {
+        if (commit)
+            code = laser_h5_write_failed(&w->out, "the file", err);
+        laser_output_abort(&w->out);
     }
     free(w);
-    return LASER_OK;
+    return code;
 }

@@ -2,10 +2,11 @@
  *
  * Layout (doc/spectra.md):
  *   /                                  attributes: format, format_version, laser_mpi_version, model,
- * model_fingerprint, rule, score, deck (YAML), libraries, ranks, seconds /matrices/<name> attributes: name,
- * type, layer, status, solver, reason, and the fields of laser_metric_fields; `/` in a tensor name is written
- * %2F /matrices/<name>/singular_values   float64, largest first (scanned ones) /tensors/name, status, reason
- * one entry for every tensor of the checkpoint
+ *                                      model_content_hash, rule, score, deck (YAML), libraries, ranks, seconds
+ *   /matrices/<name>                   attributes: name, type, dtype, layer, status, solver, reason, and the fields of
+ *                                      laser_metric_fields; `/` in a tensor name is written %2F
+ *   /matrices/<name>/singular_values   float64, largest first (scanned ones)
+ *   /tensors/name, status, reason      one entry for every tensor of the checkpoint
  *
  * All functions are local (rank 0 calls them).
  */

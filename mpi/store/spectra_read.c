@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "store/h5file.h"
 
 struct reading {
     const char *path;
@@ -229,12 +229,9 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
     int64_t version = 0;
 
     memset(s, 0, sizeof *s);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (laser_file_refuse_special(path, err) != LASER_OK)
-        return LASER_EINPUT;
-    file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
-        return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");
+    r.code = laser_h5_open(path, &file, err);
+    if (r.code != LASER_OK)
+        return r.code;
     format = get_text(file, "format");
     get_number(file, "format_version", H5T_NATIVE_INT64, &version);
     if (format == NULL || strcmp(format, "laser_mpi-spectra") != 0)

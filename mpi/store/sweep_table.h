@@ -3,8 +3,9 @@
  *   layers         [L]        -1: no layer, -2: all layers at once
  *   types          [T]        matrix types or names of the LASER paper
  *   fractions      [F]        kept shares of the rank
- *   gain, stderr   [L, T, F]  how much the objective got better by this edit alone, and the standard error;
- * NaN: none best_gain, best_fraction [L, T]  the best over the fractions
+ *   gain, stderr   [L, T, F]  how much the objective got better by this edit alone, and the standard error; NaN: none
+ *   best_gain, best_fraction
+ *                  [L, T]     the best over the fractions
  */
 #ifndef LASER_MPI_STORE_SWEEP_TABLE_H
 #define LASER_MPI_STORE_SWEEP_TABLE_H

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "store/sync.h"
+#include "store/h5file.h"
 
 #define FORMAT         "laser_mpi-windows"
 #define FORMAT_VERSION 1
@@ -165,15 +164,14 @@ int laser_windows_write(const char *path, const struct laser_windows_note *notes
 {
     struct dataset_record *sets = calloc((size_t)n_datasets + 1, sizeof *sets);
     struct window_record *records = calloc((size_t)n_windows + 1, sizeof *records);
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file;
-    char temporary[4500];
-    int bad = 1;
+    struct laser_output out;
+    hid_t file;
+    int bad = 1, code;
 
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    laser_h5_begin();
     if (sets == NULL || records == NULL) {
         free(sets);
         free(records);
-        H5Pclose(access);
         return laser_error_set(err, LASER_ENOMEM, path, "no memory for %" PRId64 " windows", n_windows);
     }
     for (int32_t i = 0; i < n_datasets; ++i)
@@ -182,20 +180,21 @@ int laser_windows_write(const char *path, const struct laser_windows_note *notes
     for (int64_t i = 0; i < n_windows; ++i)
         records[i] = (struct window_record){windows[i], nll[i]};
     qsort(records, (size_t)n_windows, sizeof *records, compare_records);
-    snprintf(temporary, sizeof temporary, "%.4400s.tmp", path);
-    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
-    file = H5Fcreate(temporary, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    H5Pclose(access);
+    code = laser_output_begin(path, &out, err);
+    file = code == LASER_OK ? laser_h5_create(&out) : -1;
     if (file >= 0) {
         bad = write_all(file, notes, n_notes, sets, n_datasets, records, n_windows);
         bad |= H5Fclose(file) < 0;
     }
     free(sets);
     free(records);
-    if (!bad && laser_store_sync(temporary) == 0 && rename(temporary, path) == 0)
-        return LASER_OK;
-    unlink(temporary);
-    return laser_error_set(err, LASER_EIO, path, "HDF5 cannot write the file (disk full?)");
+    if (code != LASER_OK)
+        return code;
+    if (!bad)
+        return laser_output_commit(&out, err);
+    code = laser_h5_write_failed(&out, "the windows", err);
+    laser_output_abort(&out);
+    return code;
 }
 
 /* ---- reading ---- */
@@ -303,16 +302,13 @@ int laser_windows_read(const char *path, struct laser_windows *w, struct laser_e
     int code = LASER_OK;
 
     memset(w, 0, sizeof *w);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access(path, R_OK) != 0)
         return laser_error_set(
             err, LASER_EINPUT, path,
             "there is no windows.h5 of an evaluation on texts; `laser_mpi perplexity` writes one");
-    if (laser_file_refuse_special(path, err) != LASER_OK)
-        return LASER_EINPUT;
-    file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
-        return laser_error_set(err, LASER_EINPUT, path, "this is not a readable HDF5 file");
+    code = laser_h5_open(path, &file, err);
+    if (code != LASER_OK)
+        return code;
     format = get_text(file, "format");
     if (format == NULL || strcmp(format, FORMAT) != 0)
         code = laser_error_set(err, LASER_EINPUT, path, "its format is \"%s\", \"%s\" was expected",

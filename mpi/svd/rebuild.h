@@ -17,8 +17,8 @@ enum laser_mpi_rebuild_route {
 /* Collective over a->grid.
  *
  *   a      (global, in and out)  m x n float64; W on entry, W' on success, undefined after an error
- *   ratio  (global, in)          min(m, n) factors, for the largest singular value first; the same on every
- * rank route  (global, out)         how it was done; may be NULL
+ *   ratio  (global, in)          min(m, n) factors, for the largest singular value first; the same on every rank
+ *   route  (global, out)         how it was done; may be NULL
  *
  * The eigenvectors of the Gram matrix mix neighbours i and i+1 by an angle of about
  * eps * sigma[0]^2 / (sigma[i]^2 - sigma[i+1]^2).  Where a step in ratio falls between two such neighbours

@@ -9,100 +9,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/kind.h"
+#include "base/output.h"
 #include "base/traffic.h"
-
-static int failed(struct laser_error *err, const char *path, const char *step, size_t size, int cause)
-{
-    if (cause == ENOSPC || cause == EDQUOT)
-        return laser_error_set(err, LASER_EIO, path,
-                               "%s: %s (%zu bytes are needed); the old file is untouched", step,
-                               strerror(cause), size);
-    return laser_error_set(err, LASER_EIO, path, "%s: %s", step, strerror(cause));
-}
-
-/* Every byte to fd; a short write goes on where it stopped. */
-static int write_all(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t done = write(fd, data, size);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return done < 0 ? errno : EIO;
-        laser_traffic_write(done);
-        data += done;
-        size -= (size_t)done;
-    }
-    return 0;
-}
-
-/* A file system that cannot sync a directory says EINVAL; there is nothing more to be done on it. */
-static int sync_directory(const char *path)
-{
-    char *dir = laser_file_directory(path);
-    int fd, cause = 0;
-
-    if (dir == NULL)
-        return ENOMEM;
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(dir);
-    if (fd < 0)
-        return errno;
-    if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-        cause = errno;
-    close(fd);
-    return cause;
-}
-
-/* The new contents in a file of their own, down on the disk. */
-static int write_temporary(int fd, const void *data, size_t size, const char **step)
-{
-    int cause;
-
-    *step = "cannot write";
-    cause = write_all(fd, data, size);
-    if (cause == 0 && fsync(fd) != 0) {
-        *step = "cannot bring to the disk";
-        cause = errno;
-    }
-    if (close(fd) != 0 && cause == 0)
-        cause = errno;
-    return cause;
-}
 
 int laser_file_replace(const char *path, const void *data, size_t size, struct laser_error *err)
 {
-    static const char suffix[] = ".tmp";
-    size_t length = strlen(path);
-    const char *step = "cannot create a file beside it";
-    char *temporary;
-    int fd, cause;
+    struct laser_output out;
+    int code = laser_output_begin(path, &out, err);
 
-    temporary = malloc(length + sizeof suffix);
-    if (temporary == NULL)
-        return laser_error_set(err, LASER_ENOMEM, path, "no memory for a file name");
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, suffix, sizeof suffix);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        cause = errno;
-        free(temporary);
-        return failed(err, path, step, size, cause);
-    }
-    cause = write_temporary(fd, data, size, &step);
-    if (cause == 0 && rename(temporary, path) != 0) {
-        step = "cannot put in its place";
-        cause = errno;
-    }
-    if (cause != 0)
-        unlink(temporary);
-    free(temporary);
-    if (cause == 0) {
-        step = "cannot bring its directory to the disk";
-        cause = sync_directory(path);
-    }
-    return cause == 0 ? LASER_OK : failed(err, path, step, size, cause);
+    if (code != LASER_OK)
+        return code;
+    out.needed = (int64_t)size;
+    code = laser_output_write(&out, data, (int64_t)size, err);
+    if (code == LASER_OK)
+        return laser_output_commit(&out, err);
+    laser_output_abort(&out);
+    return code;
 }
 
 /* The open file's contents; size is what stat said, a file that shrinks meanwhile is an error. */
@@ -117,7 +40,7 @@ static int read_all(int fd, char *data, size_t size)
             continue;
         if (done <= 0)
             return done < 0 ? errno : EIO;
-        laser_traffic_write(done);
+        laser_traffic_read(done);
         got += (size_t)done;
     }
     return 0;
@@ -176,7 +99,13 @@ int laser_file_read(const char *path, size_t limit, char **data, size_t *size, s
     }
     (*data)[info.st_size] = '\0';
     *size = (size_t)info.st_size;
-    return LASER_OK;
+    rc = laser_kind_refuse_stray(path, *data, *size, err);
+    if (rc != LASER_OK) {
+        free(*data);
+        *data = NULL;
+        *size = 0;
+    }
+    return rc;
 }
 
 char *laser_file_join(const char *dir, const char *name)

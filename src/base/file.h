@@ -6,20 +6,13 @@
 
 #include "base/error.h"
 
-/* Puts size bytes at path so that a reader sees the old file or the new one, never a part: path.tmp, fsync,
- * rename, fsync of the directory.  A symbolic link at path is replaced, not followed.  On failure the old
- * file is as it was and no temporary file is left; one that a killed process left is used again.  One writer
- * at a time per path.
- *
- * LASER_EIO: where = path, text names the step and the cause ("no space left on device": what is needed too).
- * LASER_ENOMEM.
- */
+/* Puts size bytes at path, by base/output.h: a reader sees the old file or the new one, never a part. */
 int laser_file_replace(const char *path, const void *data, size_t size, struct laser_error *err);
 
 /* Reads a regular file of at most limit bytes into *data, which gets a NUL after its *size bytes; the caller
  * frees it.
  *
- * LASER_EINPUT: not there, not a regular file, larger than limit.  LASER_EIO: reading failed.  LASER_ENOMEM.
+ * LASER_EINPUT: not there, not a regular file, larger than limit, or a pointer of Git LFS in its place.  LASER_EIO: reading failed.  LASER_ENOMEM.
  */
 int laser_file_read(const char *path, size_t limit, char **data, size_t *size, struct laser_error *err);
 

@@ -23,3 +23,33 @@ double laser_normal_tail(double z)
 {
     return 0.5 * erfc(z / sqrt(2));
 }
+
+int64_t laser_mcnemar_fewest(double chance)
+{
+    int64_t n = 1;
+
+    while (n < 1100 && !(laser_mcnemar_p(n, 0) < chance))
+        ++n;
+    return n;
+}
+
+enum laser_verdict laser_verdict_paired(double difference, double error)
+{
+    if (!isfinite(error) || !(fabs(difference) > 2 * error))
+        return LASER_VERDICT_SAME;
+    return difference < 0 ? LASER_VERDICT_BETTER : LASER_VERDICT_WORSE;
+}
+
+enum laser_verdict laser_verdict_counts(int64_t better, int64_t worse)
+{
+    if (laser_mcnemar_p(better, worse) < laser_normal_tail(2))
+        return LASER_VERDICT_BETTER;
+    return laser_mcnemar_p(worse, better) < laser_normal_tail(2) ? LASER_VERDICT_WORSE : LASER_VERDICT_SAME;
+}
+
+const char *laser_verdict_name(enum laser_verdict verdict)
+{
+    static const char *const names[] = {"no difference", "better", "worse"};
+
+    return names[verdict];
+}

@@ -87,6 +87,49 @@ char *laser_number_shortest(double value, char text[LASER_NUMBER_SIZE])
     return text;
 }
 
+/* Is there no digit but 0 before an exponent? */
+static int is_zero(const char *text)
+{
+    size_t mantissa = strcspn(text, "e");
+
+    return strspn(text, "+-.0") >= mantissa;
+}
+
+/* Larger numbers have an exponent: their digits would not fit. */
+#define LARGEST_FIXED 1e15
+
+char *laser_number_fixed(double value, int digits, char text[LASER_NUMBER_SIZE])
+{
+    if (fabs(value) < LARGEST_FIXED)
+        snprintf(text, LASER_NUMBER_SIZE, "%.*f", digits, value);
+    else
+        snprintf(text, LASER_NUMBER_SIZE, "%.*e", digits, value);
+    if (text[0] == '-' && is_zero(text))
+        memmove(text, text + 1, strlen(text));
+    return text;
+}
+
+static char *without_minus_zero(char *text)
+{
+    if (text[0] == '-' && is_zero(text))
+        text[0] = '+';
+    return text;
+}
+
+char *laser_number_change(double value, int digits, char text[LASER_NUMBER_SIZE])
+{
+    if (!(fabs(value) < LARGEST_FIXED))
+        return laser_number_change_power(value, digits, text);
+    snprintf(text, LASER_NUMBER_SIZE, "%+.*f", digits, value);
+    return without_minus_zero(text);
+}
+
+char *laser_number_change_power(double value, int digits, char text[LASER_NUMBER_SIZE])
+{
+    snprintf(text, LASER_NUMBER_SIZE, "%+.*e", digits, value);
+    return without_minus_zero(text);
+}
+
 char *laser_number_bytes(double size_bytes, char text[LASER_NUMBER_SIZE])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};

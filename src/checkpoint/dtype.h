@@ -25,11 +25,21 @@ enum laser_dtype {
     LASER_U8,
     LASER_BOOL,
     LASER_F8_E8M0,
-    LASER_DTYPE_COUNT
+    LASER_DTYPE_COUNT, /* of the types that are converted; the others are known by name and size alone */
+    LASER_F8_E4M3FNUZ = LASER_DTYPE_COUNT,
+    LASER_F8_E5M2FNUZ,
+    LASER_C64,
+    LASER_F4,
+    LASER_F6_E2M3,
+    LASER_F6_E3M2,
+    LASER_DTYPE_END
 };
 
-/* Bytes of one element. */
+/* Bytes of one element; for an element of less than a byte, 1. */
 size_t laser_dtype_size(enum laser_dtype dtype);
+
+/* Bits of one element. */
+size_t laser_dtype_bits(enum laser_dtype dtype);
 
 /* The name in a safetensors header ("BF16", "F8_E4M3"); never NULL. */
 const char *laser_dtype_name(enum laser_dtype dtype);

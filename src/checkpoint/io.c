@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/kind.h"
 #include "base/traffic.h"
 
-/* One system call moves at most this much; also the size of the copy buffer's share below. */
+/* One system call moves at most this much. */
 #define MAX_CALL_BYTES (INT64_C(1) << 30)
 #define COPY_BYTES     (INT64_C(1) << 20)
 
@@ -83,7 +84,12 @@ int laser_io_read_file(const char *file, int64_t max_bytes, char **text, int64_t
         return code;
     }
     (*text)[*length] = '\0';
-    return LASER_OK;
+    code = laser_kind_refuse_data(file, *text, (size_t)*length, err);
+    if (code != LASER_OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return code;
 }
 
 char *laser_io_join(const char *a, const char *b)
@@ -94,67 +100,7 @@ char *laser_io_join(const char *a, const char *b)
                                                                                                    : path;
 }
 
-static int write_failed(const struct laser_io_output *out, int what, struct laser_error *err)
-{
-    if (what == ENOSPC || what == EDQUOT)
-        return laser_error_set(err, LASER_EIO, out->path, "the disk is full (%s); the file was not written",
-                               strerror(what));
-    return laser_error_set(err, LASER_EIO, out->path, "cannot write: %s", strerror(what));
-}
-
-int laser_io_output_begin(const char *path, struct laser_io_output *out, struct laser_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-
-    out->fd = -1;
-    out->path = strdup(path);
-    if (out->path == NULL ||
-        asprintf(&out->temporary, "%.*s.%s.partial", (int)(name - path), path, name) < 0) {
-        free(out->path);
-        return laser_error_set(err, LASER_ENOMEM, path, "no memory");
-    }
-    out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (out->fd < 0) {
-        write_failed(out, errno, err);
-        free(out->path);
-        free(out->temporary);
-        return LASER_EIO;
-    }
-    return LASER_OK;
-}
-
-int laser_io_output_write(struct laser_io_output *out, const void *bytes, int64_t n, struct laser_error *err)
-{
-    for (int64_t done = 0; done < n;) {
-        const int64_t want = n - done < MAX_CALL_BYTES ? n - done : MAX_CALL_BYTES;
-        const ssize_t got = write(out->fd, (const char *)bytes + done, (size_t)want);
-
-        if (got < 0 && errno != EINTR)
-            return write_failed(out, errno, err);
-        done += got > 0 ? got : 0;
-        laser_traffic_write(got > 0 ? got : 0);
-    }
-    return LASER_OK;
-}
-
-int laser_io_output_write_at(struct laser_io_output *out, int64_t position, const void *bytes, int64_t n,
-                             struct laser_error *err)
-{
-    for (int64_t done = 0; done < n;) {
-        const int64_t want = n - done < MAX_CALL_BYTES ? n - done : MAX_CALL_BYTES;
-        const ssize_t got =
-            pwrite(out->fd, (const char *)bytes + done, (size_t)want, (off_t)(position + done));
-
-        if (got < 0 && errno != EINTR)
-            return write_failed(out, errno, err);
-        done += got > 0 ? got : 0;
-        laser_traffic_write(got > 0 ? got : 0);
-    }
-    return LASER_OK;
-}
-
-static int copy_through_memory(struct laser_io_output *out, int fd, const char *file, int64_t position,
+static int copy_through_memory(struct laser_output *out, int fd, const char *file, int64_t position,
                                int64_t n, struct laser_error *err)
 {
     char *buffer = malloc(COPY_BYTES);
@@ -167,14 +113,14 @@ static int copy_through_memory(struct laser_io_output *out, int fd, const char *
 
         code = laser_io_read_at(fd, file, position + done, piece, buffer, err);
         if (code == LASER_OK)
-            code = laser_io_output_write(out, buffer, piece, err);
+            code = laser_output_write(out, buffer, piece, err);
     }
     free(buffer);
     return code;
 }
 
-int laser_io_output_copy(struct laser_io_output *out, int fd, const char *file, int64_t position, int64_t n,
-                         struct laser_error *err)
+int laser_io_copy(struct laser_output *out, int fd, const char *file, int64_t position, int64_t n,
+                  struct laser_error *err)
 {
     off_t from = (off_t)position;
 
@@ -185,69 +131,13 @@ int laser_io_output_copy(struct laser_io_output *out, int fd, const char *file, 
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-            return write_failed(out, errno, err);
+            return laser_output_failed(out, "cannot write", errno, err);
         if (got <= 0) /* another file system, an old kernel, a special file, or the end: plain calls tell */
             return copy_through_memory(out, fd, file, (int64_t)from, n, err);
         laser_traffic_read(got);
         laser_traffic_write(got);
+        out->counted += got;
         n -= got;
     }
     return LASER_OK;
-}
-
-int laser_io_sync_directory(const char *dir, struct laser_error *err)
-{
-    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = fd < 0 ? errno : 0;
-
-    /* Some network file systems have no fsync for directories. */
-    if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
-        failed = errno;
-    if (fd >= 0)
-        close(fd);
-    return failed == 0 ? LASER_OK
-                       : laser_error_set(err, LASER_EIO, dir, "cannot make the directory durable: %s",
-                                         strerror(failed));
-}
-
-static int sync_parent(const char *path, struct laser_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *dir = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    const int code = dir != NULL ? laser_io_sync_directory(dir, err)
-                                 : laser_error_set(err, LASER_ENOMEM, path, "no memory for a path");
-
-    free(dir);
-    return code;
-}
-
-int laser_io_output_commit(struct laser_io_output *out, struct laser_error *err)
-{
-    const int fd = out->fd;
-    int failed = fsync(fd) != 0 ? errno : 0;
-
-    out->fd = -1;
-    if (close(fd) != 0 && failed == 0)
-        failed = errno;
-    if (failed == 0 && rename(out->temporary, out->path) != 0)
-        failed = errno;
-    if (failed != 0) {
-        write_failed(out, failed, err);
-        laser_io_output_abort(out);
-        return LASER_EIO;
-    }
-    failed = sync_parent(out->path, err);
-    free(out->path);
-    free(out->temporary);
-    return failed;
-}
-
-void laser_io_output_abort(struct laser_io_output *out)
-{
-    if (out->fd >= 0)
-        close(out->fd);
-    unlink(out->temporary);
-    free(out->path);
-    free(out->temporary);
-    out->fd = -1;
 }

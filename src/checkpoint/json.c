@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json_read.h"
 #include "checkpoint/io.h"
 
 static int depth_of(const json_t *value, int limit)
@@ -36,50 +37,10 @@ static int depth_of(const json_t *value, int limit)
     return 0;
 }
 
-/* Copies `text` to `out` (room for 3 bytes a byte), with NaN and Infinity outside of strings put in quotes.
- */
-static size_t quote_bare_words(const char *text, size_t length, char *out)
-{
-    static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
-    size_t n = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < length; i++) {
-        size_t word = 0;
-
-        if (in_string && text[i] == '\\' && i + 1 < length) {
-            out[n++] = text[i++];
-        } else if (text[i] == '"') {
-            in_string = !in_string;
-        } else if (!in_string) {
-            for (size_t w = 0; w < sizeof words / sizeof words[0] && word == 0; w++) {
-                if (length - i >= strlen(words[w]) && memcmp(text + i, words[w], strlen(words[w])) == 0)
-                    word = strlen(words[w]);
-            }
-        }
-        if (word > 0) {
-            out[n++] = '"';
-            memcpy(out + n, text + i, word);
-            n += word;
-            out[n++] = '"';
-            i += word - 1;
-        } else {
-            out[n++] = text[i];
-        }
-    }
-    return n;
-}
-
-static bool has_bare_words(const char *text, size_t length)
-{
-    return memmem(text, length, "NaN", 3) != NULL || memmem(text, length, "Infinity", 8) != NULL;
-}
-
 int laser_json_parse(const char *file, const char *text, size_t length, unsigned flags, json_t **root,
                      struct laser_error *err)
 {
     const size_t json_flags = flags & LASER_JSON_UNIQUE_KEYS ? JSON_REJECT_DUPLICATES : 0;
-    char *quoted = NULL;
     json_error_t what;
 
     *root = NULL;
@@ -87,14 +48,9 @@ int laser_json_parse(const char *file, const char *text, size_t length, unsigned
         text += 3;
         length -= 3;
     }
-    if (has_bare_words(text, length)) {
-        if (length > SIZE_MAX / 3 || (quoted = malloc(3 * length)) == NULL)
-            return laser_error_set(err, LASER_ENOMEM, file, "no memory for %zu bytes of JSON", length);
-        length = quote_bare_words(text, length, quoted);
-        text = quoted;
-    }
-    *root = json_loadb(text, length, json_flags, &what);
-    free(quoted);
+    *root = flags & LASER_JSON_STRICT
+                ? json_loadb(text, length, json_flags, &what)
+                : laser_json_read(text, length, json_flags, LASER_JSON_WORDS_STRING, &what);
     if (*root == NULL)
         return laser_error_set(err, LASER_EINPUT, file, "not valid JSON: line %d, column %d: %s", what.line,
                                what.column, what.text);

@@ -1,7 +1,8 @@
 /* JSON files of a model directory: config.json, generation_config.json, tokenizer_config.json, shard indexes.
  *
- * A UTF-8 byte order mark and CRLF line ends are accepted.  The bare words NaN, Infinity and -Infinity, which
- * Python writes, become the strings "NaN", "Infinity" and "-Infinity"; laser_json_get_real understands them.
+ * A UTF-8 byte order mark and CRLF line ends are accepted, and what Python's json reads (base/json_read.h):
+ * NaN, Infinity and -Infinity become the strings "NaN", "Infinity" and "-Infinity"; laser_json_get_real
+ * understands them.
  */
 #ifndef LASER_CHECKPOINT_JSON_H
 #define LASER_CHECKPOINT_JSON_H
@@ -17,7 +18,8 @@
 #define LASER_JSON_MAX_BYTES (INT64_C(1) << 30)
 
 enum {
-    LASER_JSON_UNIQUE_KEYS = 1 /* a key that occurs twice in one object is an error */
+    LASER_JSON_UNIQUE_KEYS = 1, /* a key that occurs twice in one object is an error */
+    LASER_JSON_STRICT = 2       /* JSON alone, as safetensors reads its headers */
 };
 
 /* Parses a file or a text.  `file` names it in errors.  *root is owned by the caller (json_decref).

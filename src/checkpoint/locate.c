@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "checkpoint/io.h"
 
@@ -119,7 +120,14 @@ static int shard_count(const char *name, int *prefix_length)
 static int no_weights(const char *dir, char **names, int n_names, struct laser_error *err)
 {
     static const char *const others[] = {".ckpt", ".h5", ".msgpack", ".onnx"};
+    char snapshots[4200];
 
+    if (has_name(names, n_names, "ledger.txt") && has_name(names, n_names, "results.json"))
+        return laser_error_set(
+            err, LASER_EINPUT, dir,
+            "this is an output directory of laser_mpi, not a model; a reduction writes its model "
+            "to %.300s/model",
+            dir);
     for (int i = 0; i < n_names; i++) {
         for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
             if (ends_with(names[i], others[k]) && strcmp(names[i], "training_args.bin") != 0)
@@ -130,9 +138,23 @@ static int no_weights(const char *dir, char **names, int n_names, struct laser_e
                     names[i]);
         }
     }
-    return laser_error_set(err, LASER_EINPUT, dir,
-                           "no weights in this directory: expected model.safetensors, "
-                           "model.safetensors.index.json or another .safetensors file");
+    for (int i = 0; i < n_names; i++) {
+        if (ends_with(names[i], ".bin") || ends_with(names[i], ".pt") || ends_with(names[i], ".pth"))
+            return laser_error_set(
+                err, LASER_EINPUT, dir,
+                "no .safetensors, pytorch_model.bin or .gguf file, only others like %s: name it itself "
+                "if it holds the weights",
+                names[i]);
+    }
+    snprintf(snapshots, sizeof snapshots, "%s/snapshots", dir);
+    if (access(snapshots, F_OK) == 0)
+        return laser_error_set(
+            err, LASER_EINPUT, dir,
+            "this is a folder of the hub cache; the model is one of its snapshots: %.300s/...", snapshots);
+    return laser_error_set(
+        err, LASER_EINPUT, dir,
+        "no weights in this directory: expected model.safetensors, "
+        "model.safetensors.index.json, another .safetensors file, pytorch_model.bin or a .gguf file");
 }
 
 /* A directory without safetensors that holds a GGUF file. */

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/match.h"
 #include "checkpoint/coded.h"
 #include "checkpoint/names.h"
+#include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
+#include "checkpoint/towers.h"
 
 /* What a listing is made from and into. */
 struct listing {
@@ -33,6 +36,8 @@ static const char *shape_reason(const struct listing *l, const struct laser_tens
 {
     if (laser_coded_reason(t) != NULL)
         return laser_coded_reason(t);
+    if (t->dtype >= LASER_DTYPE_COUNT)
+        return "a type that is not read (scales, or a quantised pack)";
     if (!laser_dtype_is_float(t->dtype))
         return "integer dtype (a quantised pack or a table)";
     if (t->size_bytes == 0)
@@ -220,23 +225,50 @@ static int list_all(struct listing *l)
     return code;
 }
 
+/* Types that several towers have are told apart. */
+static int part_towers(struct listing *l)
+{
+    struct laser_matrix_list *list = l->list;
+    size_t n = (size_t)list->n_matrices;
+    const char **texts = malloc((2 * n + 1) * sizeof *texts);
+    unsigned char *shared = calloc(n + 1, 1);
+    int good = texts != NULL && shared != NULL;
+
+    for (size_t i = 0; good && i < n; i++) {
+        texts[i] = l->c->tensors[list->matrices[i].tensor].name;
+        texts[n + i] = list->matrices[i].type;
+    }
+    good = good && laser_towers_share(texts, texts + n, n, shared);
+    for (size_t i = 0; good && i < n; i++) {
+        char *type = shared[i] ? laser_tower_type(texts[i], texts[n + i]) : NULL;
+        good = !shared[i] || type != NULL;
+        if (type != NULL) {
+            free(list->matrices[i].type);
+            list->matrices[i].type = type;
+        }
+    }
+    free(texts);
+    free(shared);
+    return good ? LASER_OK : no_memory(l);
+}
+
 /* The three names nearest to a pattern, for the message. */
 static void nearest_names(const struct laser_checkpoint *c, const char *pattern, char *text, size_t size)
 {
     const struct laser_tensor *best[3] = {NULL, NULL, NULL};
-    int distance[3] = {0, 0, 0};
+    size_t distance[3] = {0, 0, 0};
     size_t n = 0;
 
     for (int64_t i = 0; i < c->n_tensors; i++) {
         const struct laser_tensor *candidate = &c->tensors[i];
-        int d = laser_select_distance(pattern, candidate->name);
+        size_t d = laser_edit_distance(pattern, candidate->name);
 
         if (candidate->n_dims < 2)
             continue;
         for (int k = 0; k < 3; k++) {
             if (best[k] == NULL || d < distance[k]) {
                 const struct laser_tensor *pushed = best[k];
-                const int pushed_distance = distance[k];
+                const size_t pushed_distance = distance[k];
 
                 best[k] = candidate;
                 distance[k] = d;
@@ -256,6 +288,9 @@ static int check_selection(const struct listing *l)
 {
     char names[700];
 
+    if (l->list->n_matrices == 0 &&
+        laser_packing_describe(l->c->tensors, l->c->n_tensors, names, sizeof names))
+        return laser_error_set(l->err, LASER_EINPUT, l->c->model, "%s", names);
     for (int i = 0; i < l->options.n_include; i++) {
         if (l->include_used[i])
             continue;
@@ -291,6 +326,8 @@ int laser_matrix_list(const struct laser_checkpoint *c, const struct laser_matri
         code = list_all(&l);
     if (code == LASER_OK)
         code = check_selection(&l);
+    if (code == LASER_OK)
+        code = part_towers(&l);
     laser_select_free(l.include);
     laser_select_free(l.exclude);
     free(l.include_used);

@@ -21,10 +21,11 @@
  *     first + ((i / block_rows) * block_stride + i % block_rows) * ld + col0 + j * col_step
  * of the tensor (in elements, row-major). */
 struct laser_matrix {
-    char *name;       /* the tensor's, then [e] for an expert, then [q] etc. for a part */
-    char *type;       /* name after the layer number without .weight, part included: "mlp.down_proj" */
-    int layer;        /* first number in the name, -1 when there is none */
-    int expert;       /* index in a 3-D stack, -1 otherwise */
+    char *name; /* the tensor's, then [e] for an expert, then [q] etc. for a part */
+    char *type; /* name after the layer number without .weight, part included: "mlp.down_proj"; with its tower
+                   before it where others have the same type (towers.h) */
+    int layer;  /* first number in the name, -1 when there is none */
+    int expert; /* index in a 3-D stack, -1 otherwise */
     const char *part; /* "q", "k", "v", "gate", "up", or NULL; static */
     const char *note; /* why a fused tensor was not split on request, or NULL; static */
     bool transposed;  /* stored [in, out] (GPT-2 Conv1D, some expert stacks), as far as the names tell */

@@ -197,7 +197,7 @@ static void get_tensor(struct unpacker *u, const struct laser_checkpoint *c, int
     t->name = get_text(u);
     dtype = get_int(u);
     n_dims = get_int(u);
-    if (t->name == NULL || dtype < 0 || dtype >= LASER_DTYPE_COUNT || n_dims < 0 || n_dims > LASER_MAX_DIMS)
+    if (t->name == NULL || dtype < 0 || dtype >= LASER_DTYPE_END || n_dims < 0 || n_dims > LASER_MAX_DIMS)
         u->failed = true;
     for (int d = 0; !u->failed && d < n_dims; d++)
         t->shape[d] = get_int(u);

@@ -1,5 +1,6 @@
 #include "checkpoint/parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "checkpoint/names.h"
@@ -112,14 +113,19 @@ static int split_rows_qkv(struct laser_matrix parts[LASER_MAX_PARTS], int64_t q,
     return 3;
 }
 
+/* As config.json has the heads: q, then k, then v. */
 static int split_contiguous(const struct laser_matrix *whole, const struct heads *h,
                             struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    if (h->width > 0 && whole->rows == (h->n_query + 2 * h->n_key) * h->width)
-        return split_rows_qkv(parts, h->n_query * h->width, h->n_key * h->width);
-    if (whole->rows == 3 * whole->cols)
-        return split_rows_qkv(parts, whole->cols, whole->cols);
-    return 0;
+    if (h->width <= 0 || whole->rows != (h->n_query + 2 * h->n_key) * h->width)
+        return 0;
+    return split_rows_qkv(parts, h->n_query * h->width, h->n_key * h->width);
+}
+
+/* Three square matrices, whatever the heads: towers that have heads of their own. */
+static int split_thirds(const struct laser_matrix *whole, struct laser_matrix parts[LASER_MAX_PARTS])
+{
+    return whole->rows == 3 * whole->cols ? split_rows_qkv(parts, whole->cols, whole->cols) : 0;
 }
 
 static int split_by_group(const struct laser_matrix *whole, const struct heads *h,
@@ -131,6 +137,14 @@ static int split_by_group(const struct laser_matrix *whole, const struct heads *
     return split_rows_qkv(parts, h->n_query / h->n_key * h->width, h->width);
 }
 
+static int split_by_head(const struct laser_matrix *whole, const struct heads *h,
+                         struct laser_matrix parts[LASER_MAX_PARTS])
+{
+    const struct heads equal = {h->n_query, h->n_query, h->width};
+
+    return split_by_group(whole, &equal, parts);
+}
+
 static int split_multi_query(const struct laser_matrix *whole, const struct heads *h,
                              struct laser_matrix parts[LASER_MAX_PARTS])
 {
@@ -139,94 +153,185 @@ static int split_multi_query(const struct laser_matrix *whole, const struct head
     return split_contiguous(whole, &one, parts);
 }
 
-static int split_query_key_value(const struct laser_checkpoint *c, const struct laser_matrix *whole,
-                                 const struct heads *h, struct laser_matrix parts[LASER_MAX_PARTS])
+static int split_falcon(const struct laser_checkpoint *c, const struct laser_matrix *whole,
+                        const struct heads *h, struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    static const char *const by_head[] = {"gpt_neox", "gpt_neox_japanese", "bloom", "persimmon", NULL};
-    static const char *const falcon[] = {"falcon", "RefinedWeb", "RefinedWebModel", NULL};
-    static const char *const contiguous[] = {"chatglm", NULL};
-    const struct heads equal = {h->n_query, h->n_query, h->width};
-
-    if (model_type_is(c, by_head))
-        return split_by_group(whole, &equal, parts);
-    if (model_type_is(c, contiguous))
-        return split_contiguous(whole, h, parts);
-    if (!model_type_is(c, falcon))
-        return 0;
     if (config_flag(c, "new_decoder_architecture", false))
         return split_by_group(whole, h, parts);
     return config_flag(c, "multi_query", true) ? split_multi_query(whole, h, parts)
-                                               : split_by_group(whole, &equal, parts);
+                                               : split_by_head(whole, h, parts);
 }
 
-static int split_c_attn(const struct laser_checkpoint *c, const struct laser_matrix *whole,
-                        const struct heads *h, struct laser_matrix parts[LASER_MAX_PARTS])
+static int split_conv1d(const struct laser_matrix *whole, struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    static const char *const bigcode[] = {"gpt_bigcode", NULL};
-    const struct heads equal = {h->n_query, h->n_query, h->width};
-
-    if (whole->transposed) {
-        if (whole->cols != 3 * whole->rows)
-            return 0;
-        take_columns(&parts[0], "q", 0, whole->rows, 1);
-        take_columns(&parts[1], "k", whole->rows, whole->rows, 1);
-        take_columns(&parts[2], "v", 2 * whole->rows, whole->rows, 1);
-        return 3;
-    }
-    if (!model_type_is(c, bigcode))
-        return split_contiguous(whole, h, parts);
-    return config_flag(c, "multi_query", true) ? split_multi_query(whole, h, parts)
-                                               : split_by_group(whole, &equal, parts);
+    if (!whole->transposed || whole->cols != 3 * whole->rows)
+        return 0;
+    take_columns(&parts[0], "q", 0, whole->rows, 1);
+    take_columns(&parts[1], "k", whole->rows, whole->rows, 1);
+    take_columns(&parts[2], "v", 2 * whole->rows, whole->rows, 1);
+    return 3;
 }
 
+static int take_gate_up_columns(const struct laser_matrix *whole, bool alternate,
+                                struct laser_matrix parts[LASER_MAX_PARTS])
+{
+    const int64_t half = whole->cols / 2;
+
+    take_columns(&parts[0], "gate", 0, half, alternate ? 2 : 1);
+    take_columns(&parts[1], "up", alternate ? 1 : half, half, alternate ? 2 : 1);
+    return 2;
+}
+
+/* Gate, then up, of rows; of a stack, older files have them as columns, which the hidden size tells apart. */
 static int split_gate_up(const struct laser_checkpoint *c, const struct laser_matrix *whole,
                          struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    static const char *const interleaved[] = {"gpt_oss", NULL};
-    const int64_t half = (whole->transposed ? whole->cols : whole->rows) / 2;
+    static const char *const keys[] = {"hidden_size", NULL};
+    const int64_t hidden = config_size(c, keys, 0), half = whole->rows / 2;
+    const bool as_rows = whole->cols == hidden && whole->rows % 2 == 0,
+               as_columns = whole->expert >= 0 && whole->rows == hidden && whole->cols % 2 == 0;
 
-    if ((whole->transposed ? whole->cols : whole->rows) % 2 != 0 || half == 0)
+    if (as_rows == as_columns)
         return 0;
-    if (!whole->transposed) {
-        take_rows(&parts[0], "gate", 0, half, 2 * half);
-        take_rows(&parts[1], "up", half, half, 2 * half);
-    } else if (model_type_is(c, interleaved)) {
-        take_columns(&parts[0], "gate", 0, half, 2);
-        take_columns(&parts[1], "up", 1, half, 2);
-    } else {
-        take_columns(&parts[0], "gate", 0, half, 1);
-        take_columns(&parts[1], "up", half, half, 1);
-    }
+    if (as_columns)
+        return take_gate_up_columns(whole, false, parts);
+    take_rows(&parts[0], "gate", 0, half, 2 * half);
+    take_rows(&parts[1], "up", half, half, 2 * half);
     return 2;
+}
+
+enum layout {
+    CONTIGUOUS,      /* rows of q, k, v */
+    THIRDS,          /* the same, three square ones */
+    BY_HEAD,         /* q, k, v of each head */
+    BY_GROUP,        /* the q of a group, its k, its v */
+    FALCON,          /* one of these, as config.json says */
+    BIGCODE,         /* contiguous with one k and v, or by head */
+    CONV1D,          /* columns of q, k, v */
+    GATE_UP,         /* rows of gate, up */
+    GATE_UP_COLUMNS, /* of a transposed stack */
+    GATE_UP_ALTERNATE
+};
+
+#define VISION                                                                                               \
+    " blip blip-2 ernie4_5_vl_moe florence2 glm4v glm4v_moe glm_image glm_ocr got_ocr2 instructblip "        \
+    "instructblipvideo internvl_chat mgp-str qwen2_5_vl qwen2_vl qwen3_5 qwen3_5_moe qwen3_omni_moe "        \
+    "qwen3_vl qwen3_vl_moe sam sam2 sam_hq timesformer vitdet "
+#define DENSE_GATE_UP " dia esmfold2 glm glm4 glm4v glm_image glm_ocr phi3 phi3_v zamba2 "
+#define STACKED_GATE_UP                                                                                      \
+    " afmoe bailing_hybrid cohere2_moe deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4 dots1 "              \
+    "ernie4_5_moe ernie4_5_vl_moe exaone_moe flex_olmo gemma4 gemma4_text glm4_moe glm4_moe_lite "           \
+    "glm4v_moe glm_moe_dsa granitemoe granitemoehybrid granitemoeshared hunyuan_v1_moe jamba kimi_linear "   \
+    "lfm2_moe longcat_flash mimo_v2_flash minimax minimax_m2 minimax_m3_vl mistral4 mixtral olmoe phimoe "   \
+    "qwen2_moe qwen3_5_moe qwen3_moe qwen3_next qwen3_omni_moe qwen3_vl_moe solar_open "
+
+/* What transformers (and, where it has no model of the type, the code published with the weights) cuts a
+ * fused weight into.  A module of a type that is not here is left whole: its layout would be a guess. */
+static const struct fused {
+    const char *module;
+    enum layout layout;
+    const char *types;  /* of config.json or its text_config; NULL: any */
+    const char *within; /* a part of the tensor's name; NULL: any */
+} known[] = {
+    {"qkv_proj", CONTIGUOUS, " phi3 phi3_v ", NULL},
+    {"qkv_proj", CONTIGUOUS, " phi4_multimodal phi4mm ", "model.layers."},
+    {"Wqkv", CONTIGUOUS, " mpt dbrx phi-msft mixformer-sequential ", NULL},
+    {"Wqkv", THIRDS, " modernbert nomic_bert ", NULL},
+    {"W_pack", CONTIGUOUS, " baichuan ", NULL},
+    {"wqkv", BY_GROUP, " internlm2 ", NULL},
+    {"in_proj_weight", THIRDS, NULL, NULL}, /* torch.nn.MultiheadAttention */
+    {"qkv", THIRDS, VISION, NULL},
+    {"c_attn", CONV1D, " gpt2 openai-gpt imagegpt decision_transformer ", NULL},
+    {"c_attn", CONTIGUOUS, " qwen ", NULL},
+    {"c_attn", BIGCODE, " gpt_bigcode ", NULL},
+    {"query_key_value", BY_HEAD, " gpt_neox gpt_neox_japanese bloom persimmon ", NULL},
+    {"query_key_value", FALCON, " falcon RefinedWeb RefinedWebModel ", NULL},
+    {"query_key_value", CONTIGUOUS, " chatglm ", NULL},
+    {"gate_up_proj", GATE_UP, DENSE_GATE_UP STACKED_GATE_UP, NULL},
+    {"gate_up_proj", GATE_UP, " phi4_multimodal phi4mm ", "model.layers."},
+    {"gate_up_proj", GATE_UP_COLUMNS, " llama4 llama4_text aria openai_privacy_filter ", NULL},
+    {"gate_up_proj", GATE_UP_ALTERNATE, " gpt_oss ", NULL},
+    {"input_linear", GATE_UP, " granitemoe granitemoeshared granitemoehybrid granitemoe_swa ", NULL},
+    {"input_linear", GATE_UP, " jetmoe ", "mlp."},
+};
+
+enum { N_KNOWN = sizeof known / sizeof *known };
+
+static bool is_in(const char *list, const char *type)
+{
+    char word[80];
+
+    snprintf(word, sizeof word, " %.70s ", type != NULL ? type : "");
+    return type != NULL && strstr(list, word) != NULL;
+}
+
+static const struct fused *find_known(const struct laser_checkpoint *c, const char *name)
+{
+    const char *text =
+        json_string_value(json_object_get(json_object_get(c->config, "text_config"), "model_type"));
+    const char *type = json_string_value(json_object_get(c->config, "model_type"));
+
+    for (int i = 0; i < N_KNOWN; i++)
+        if (laser_name_module_is(name, known[i].module) &&
+            (known[i].types == NULL || is_in(known[i].types, type) || is_in(known[i].types, text)) &&
+            (known[i].within == NULL || strstr(name, known[i].within) != NULL))
+            return &known[i];
+    return NULL;
+}
+
+static bool looks_fused(const char *name)
+{
+    for (int i = 0; i < N_KNOWN; i++)
+        if (laser_name_module_is(name, known[i].module))
+            return true;
+    return false;
+}
+
+static int split_as(const struct laser_checkpoint *c, enum layout layout, const struct laser_matrix *whole,
+                    struct laser_matrix parts[LASER_MAX_PARTS])
+{
+    const struct heads h = read_heads(c);
+
+    switch (layout) {
+    case CONTIGUOUS:
+        return split_contiguous(whole, &h, parts);
+    case THIRDS:
+        return split_thirds(whole, parts);
+    case BY_HEAD:
+        return split_by_head(whole, &h, parts);
+    case BY_GROUP:
+        return split_by_group(whole, &h, parts);
+    case FALCON:
+        return split_falcon(c, whole, &h, parts);
+    case BIGCODE:
+        return config_flag(c, "multi_query", true) ? split_multi_query(whole, &h, parts)
+                                                   : split_by_head(whole, &h, parts);
+    case CONV1D:
+        return split_conv1d(whole, parts);
+    case GATE_UP:
+        return split_gate_up(c, whole, parts);
+    case GATE_UP_COLUMNS:
+    case GATE_UP_ALTERNATE:
+        return whole->cols % 2 == 0 ? take_gate_up_columns(whole, layout == GATE_UP_ALTERNATE, parts) : 0;
+    }
+    return 0;
 }
 
 int laser_parts_split(const struct laser_checkpoint *c, const char *name, const struct laser_matrix *whole,
                       struct laser_matrix parts[LASER_MAX_PARTS])
 {
-    /* CodeGen's qkv_proj is laid out for four tensor-parallel ranks, in the order q, v, k. */
-    static const char *const unknown_layout[] = {"codegen", NULL};
-    const struct heads h = read_heads(c);
-    int n = 0;
+    const struct fused *fused = find_known(c, name);
+    int n;
 
     for (int i = 0; i < LASER_MAX_PARTS; i++)
         parts[i] = *whole;
-    if (laser_name_module_is(name, "gate_up_proj") || laser_name_module_is(name, "input_linear"))
-        n = split_gate_up(c, whole, parts);
-    else if (laser_name_module_is(name, "c_attn"))
-        n = split_c_attn(c, whole, &h, parts);
-    else if (laser_name_module_is(name, "query_key_value"))
-        n = split_query_key_value(c, whole, &h, parts);
-    else if (laser_name_module_is(name, "wqkv"))
-        n = split_by_group(whole, &h, parts);
-    else if (laser_name_module_is(name, "qkv_proj") || laser_name_module_is(name, "Wqkv") ||
-             laser_name_module_is(name, "W_pack") || laser_name_module_is(name, "in_proj_weight") ||
-             laser_name_module_is(name, "qkv"))
-        n = model_type_is(c, unknown_layout) ? 0 : split_contiguous(whole, &h, parts);
-    else
+    if (fused == NULL && !looks_fused(name))
         return 1;
+    n = fused != NULL ? split_as(c, fused->layout, whole, parts) : 0;
     if (n > 0)
         return n;
     parts[0] = *whole;
-    parts[0].note = "not split: config.json does not tell how its parts are laid out, or the shape differs";
+    parts[0].note = fused == NULL ? "how its parts are laid out is not known for this model_type"
+                                  : "its shape is not the one that config.json describes";
     return 1;
 }

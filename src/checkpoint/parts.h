@@ -11,7 +11,8 @@ bool laser_parts_transposed(const struct laser_checkpoint *c, const char *name, 
 
 /* The parts of a whole matrix of the tensor `name`: addressing, shape, `part` and nothing else are filled
  * into copies of *whole.  Returns their number; 1 with parts[0] = *whole if it is not fused, or, with a note,
- * if what config.json says does not fit the shape. */
+ * if its name is that of a fused one but the layout is not known for the model type, or does not fit the
+ * shape. */
 int laser_parts_split(const struct laser_checkpoint *c, const char *name, const struct laser_matrix *whole,
                       struct laser_matrix parts[LASER_MAX_PARTS]);
 

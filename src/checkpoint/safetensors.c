@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/kind.h"
 #include "checkpoint/io.h"
 #include "checkpoint/json.h"
 
@@ -52,6 +53,17 @@ static int parse_shape(const char *file, const char *name, const json_t *shape, 
     if (__builtin_mul_overflow(n_elements, (int64_t)laser_dtype_size(t->dtype), &t->size_bytes))
         return laser_error_set(err, LASER_EINPUT, file, "tensor \"%.300s\": its size in bytes overflows",
                                name);
+    if (laser_dtype_bits(t->dtype) < 8 &&
+        __builtin_mul_overflow(n_elements, (int64_t)laser_dtype_bits(t->dtype), &t->size_bytes))
+        return laser_error_set(err, LASER_EINPUT, file, "tensor \"%.300s\": its size in bits overflows",
+                               name);
+    if (laser_dtype_bits(t->dtype) < 8) {
+        if (t->size_bytes % 8 != 0)
+            return laser_error_set(err, LASER_EINPUT, file,
+                                   "tensor \"%.300s\": %lld elements of type %s do not fill whole bytes",
+                                   name, (long long)n_elements, laser_dtype_name(t->dtype));
+        t->size_bytes /= 8;
+    }
     return LASER_OK;
 }
 
@@ -109,7 +121,9 @@ static int parse_tensor(const char *file, const char *name, const json_t *entry,
         return laser_error_set(
             err, LASER_EINPUT, file,
             "tensor \"%.300s\" has the unknown dtype \"%.40s\"; known: F64 F32 F16 BF16 F8_E4M3 "
-            "F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL",
+            "F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL, and, not read, F8_E4M3FNUZ F8_E5M2FNUZ C64 "
+            "F4 "
+            "F6_E2M3 F6_E3M2",
             name, dtype);
     code = parse_shape(file, name, json_object_get(entry, "shape"), t, err);
     if (code == LASER_OK)
@@ -127,6 +141,8 @@ static int check_metadata(const char *file, json_t *metadata, struct laser_error
     const char *key;
     json_t *value;
 
+    if (json_is_null(metadata))
+        return LASER_OK;
     if (!json_is_object(metadata))
         return laser_error_set(err, LASER_EINPUT, file, "__metadata__ is %s, expected an object",
                                laser_json_type_name(metadata));
@@ -243,12 +259,24 @@ int laser_safetensors_parse(const char *file, const void *bytes, int64_t n, int6
         return laser_error_set(err, LASER_EINPUT, file, "the header does not start with {");
     header->data_start = 8 + length;
     header->hash = XXH3_64bits(text, (size_t)length);
-    code = laser_json_parse(file, text, (size_t)length, LASER_JSON_UNIQUE_KEYS, &root, err);
+    code =
+        laser_json_parse(file, text, (size_t)length, LASER_JSON_UNIQUE_KEYS | LASER_JSON_STRICT, &root, err);
     if (code == LASER_OK)
         code = parse_object(file, root, size_bytes - header->data_start, header, err);
     json_decref(root);
     if (code != LASER_OK)
         laser_safetensors_header_free(header);
+    return code;
+}
+
+/* No safetensors file: perhaps what else it is can be told. */
+static int name_kind(int fd, const char *file, int64_t size_bytes, int code, struct laser_error *err)
+{
+    char bytes[512];
+    const int64_t n = size_bytes < (int64_t)sizeof bytes ? size_bytes : (int64_t)sizeof bytes;
+
+    if (code == LASER_EINPUT && laser_io_read_at(fd, file, 0, n, bytes, NULL) == LASER_OK)
+        laser_kind_refuse_data(file, bytes, (size_t)n, err);
     return code;
 }
 
@@ -264,7 +292,7 @@ static int read_header_bytes(int fd, const char *file, int64_t size_bytes, char 
     if (code == LASER_OK)
         code = check_length(file, start, 8, size_bytes, &length, err);
     if (code != LASER_OK)
-        return code;
+        return name_kind(fd, file, size_bytes, code, err);
     *n = 8 + length;
     *bytes = malloc((size_t)*n);
     if (*bytes == NULL)

@@ -30,7 +30,9 @@ static int by_layout(const void *a, const void *b)
 static int item_bytes(const char *file, const struct laser_safetensors_item *item, int64_t *bytes,
                       struct laser_error *err)
 {
-    *bytes = (int64_t)laser_dtype_size(item->dtype);
+    const int64_t bits = (int64_t)laser_dtype_bits(item->dtype);
+
+    *bytes = bits >= 8 ? bits / 8 : bits;
     if (item->n_dims < 0 || item->n_dims > LASER_MAX_DIMS)
         return laser_error_set(err, LASER_EUSAGE, file, "tensor \"%.300s\" has %d dimensions", item->name,
                                item->n_dims);
@@ -39,6 +41,8 @@ static int item_bytes(const char *file, const struct laser_safetensors_item *ite
             return laser_error_set(err, LASER_EUSAGE, file,
                                    "tensor \"%.300s\" has a shape that is negative or overflows", item->name);
     }
+    if (bits < 8)
+        *bytes /= 8;
     return LASER_OK;
 }
 
@@ -101,7 +105,7 @@ int laser_safetensors_header_text(const json_t *header, char **text, int64_t *n)
     return LASER_OK;
 }
 
-static int write_items(struct laser_io_output *out, const struct laser_safetensors_item *const *order, int n,
+static int write_items(struct laser_output *out, const struct laser_safetensors_item *const *order, int n,
                        const json_t *header, struct laser_error *err)
 {
     char *text = NULL;
@@ -110,14 +114,14 @@ static int write_items(struct laser_io_output *out, const struct laser_safetenso
 
     if (code != LASER_OK)
         return laser_error_set(err, code, out->path, "no memory for the header");
-    code = laser_io_output_write(out, text, length, err);
+    code = laser_output_write(out, text, length, err);
     free(text);
     for (int i = 0; i < n && code == LASER_OK; i++) {
         int64_t bytes = 0;
 
         code = item_bytes(out->path, order[i], &bytes, err);
         if (code == LASER_OK)
-            code = laser_io_output_write(out, order[i]->data, bytes, err);
+            code = laser_output_write(out, order[i]->data, bytes, err);
     }
     return code;
 }
@@ -126,7 +130,7 @@ int laser_safetensors_write(const char *file, const struct laser_safetensors_ite
                             struct laser_error *err)
 {
     const struct laser_safetensors_item **order = malloc(((size_t)n_items + 1) * sizeof *order);
-    struct laser_io_output out;
+    struct laser_output out;
     json_t *header = NULL;
     int code;
 
@@ -137,12 +141,12 @@ int laser_safetensors_write(const char *file, const struct laser_safetensors_ite
     if (n_items > 1)
         qsort(order, (size_t)n_items, sizeof *order, by_layout);
     code = make_header(file, order, n_items, &header, err);
-    if (code == LASER_OK && (code = laser_io_output_begin(file, &out, err)) == LASER_OK) {
+    if (code == LASER_OK && (code = laser_output_begin(file, &out, err)) == LASER_OK) {
         code = write_items(&out, order, n_items, header, err);
         if (code == LASER_OK)
-            code = laser_io_output_commit(&out, err);
+            code = laser_output_commit(&out, err);
         else
-            laser_io_output_abort(&out);
+            laser_output_abort(&out);
     }
     json_decref(header);
     free(order);

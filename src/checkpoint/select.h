@@ -8,9 +8,7 @@
 
 /* Patterns that a whole name must match: never a substring.
  *
- * A glob: `*` is any run of characters (dots too), `?` is one, `[a-c]` and `[!a-c]` are one of a set, and a
- * bracket also matches itself (matrix names hold brackets).  With the prefix
- * `re:` a Perl-compatible regular expression, anchored at both ends. */
+ * A glob, by base/match.h; with the prefix `re:` a Perl-compatible regular expression, anchored at both ends. */
 struct laser_select;
 
 /* LASER_EUSAGE (a bad regular expression, with the position), LASER_ENOMEM.  n = 0 matches nothing. */
@@ -20,8 +18,5 @@ void laser_select_free(struct laser_select *select); /* NULL is allowed */
 
 /* Index of the first pattern that matches, or -1.  select may be NULL. */
 int laser_select_match(const struct laser_select *select, const char *name);
-
-/* The edit distance of two names: for suggestions. */
-int laser_select_distance(const char *a, const char *b);
 
 #endif

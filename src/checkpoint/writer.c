@@ -231,13 +231,13 @@ int laser_writer_file(const struct laser_writer *w, int i, struct laser_error *e
 {
     const struct laser_writer_file *f = &w->files[i];
     char *path = laser_io_join(w->dir, f->name);
-    struct laser_io_output out;
+    struct laser_output out;
     int code;
 
     if (path == NULL)
         return laser_error_set(err, LASER_ENOMEM, f->name, "no memory for a path");
     code = strchr(f->name, '/') != NULL ? make_parents(w, f->name, err) : LASER_OK;
-    if (code == LASER_OK && (code = laser_io_output_begin(path, &out, err)) == LASER_OK) {
+    if (code == LASER_OK && (code = laser_output_begin(path, &out, err)) == LASER_OK) {
         if (f->shard >= 0)
             code = laser_writer_put_shard(w, f, &out, err);
         else if (f->is_index)
@@ -245,9 +245,9 @@ int laser_writer_file(const struct laser_writer *w, int i, struct laser_error *e
         else
             code = laser_writer_put_copy(f, &out, err);
         if (code == LASER_OK)
-            code = laser_io_output_commit(&out, err);
+            code = laser_output_commit(&out, err);
         else
-            laser_io_output_abort(&out);
+            laser_output_abort(&out);
     }
     free(path);
     return code;
@@ -271,7 +271,7 @@ int laser_writer_finish(const struct laser_writer *w, struct laser_error *err)
         if (code != LASER_OK)
             return code;
     }
-    return laser_io_sync_directory(w->dir, err);
+    return laser_directory_sync(w->dir, err);
 }
 
 int laser_checkpoint_write(const struct laser_checkpoint *c, const char *dir, struct laser_error *err)

@@ -1,6 +1,7 @@
 /* Writes a checkpoint into a new directory: the same files, shard names, keys, order, dtypes and offsets; the
  * tensors that are redirected (laser_checkpoint_redirect) come from their new place; every other file of the
- * model directory is copied byte for byte, symlinks followed.
+ * model directory is copied byte for byte, symlinks followed, but for weights that are none of the
+ * catalogue's (beside.h): they would be those of the model as it was.
  *
  * The files are independent, so ranks can share them:
  *     every rank: laser_writer_open            (same list on every rank)
@@ -34,6 +35,9 @@ struct laser_writer {
     int n_files;
     struct laser_writer_file *files; /* shards, other files by name, the shard index */
     int64_t size_bytes;              /* of all files */
+    int n_left_out;                  /* weights that are not taken along */
+    int64_t left_out_bytes;
+    char left_out[320]; /* the names of the first of them, "a, b" */
 };
 
 /* Lists what is to be written; touches nothing.  A single .safetensors file takes along the configuration and

@@ -20,7 +20,8 @@ static int add_format(const char *file, const char *text, int64_t length, char *
     json_t *root = NULL, *metadata, *whole;
     const char *key;
     json_t *value;
-    int code = laser_json_parse(file, text + 8, (size_t)length - 8, LASER_JSON_UNIQUE_KEYS, &root, err);
+    int code = laser_json_parse(file, text + 8, (size_t)length - 8,
+                                LASER_JSON_UNIQUE_KEYS | LASER_JSON_STRICT, &root, err);
 
     *header = NULL;
     if (code != LASER_OK)
@@ -74,7 +75,7 @@ int laser_writer_make_header(const struct laser_checkpoint *c, int shard, char *
 
 /* Puts one redirected tensor over the copied bytes at `position`. */
 static int overwrite(const struct laser_writer *w, const struct laser_tensor *t, int64_t position,
-                     char *buffer, struct laser_io_output *out, struct laser_error *err)
+                     char *buffer, struct laser_output *out, struct laser_error *err)
 {
     int code = LASER_OK;
 
@@ -83,13 +84,13 @@ static int overwrite(const struct laser_writer *w, const struct laser_tensor *t,
 
         code = laser_checkpoint_read(w->c, t, done, n, buffer, err);
         if (code == LASER_OK)
-            code = laser_io_output_write_at(out, position + done, buffer, n, err);
+            code = laser_output_write_at(out, position + done, buffer, n, err);
     }
     return code;
 }
 
 int laser_writer_put_shard(const struct laser_writer *w, const struct laser_writer_file *f,
-                           struct laser_io_output *out, struct laser_error *err)
+                           struct laser_output *out, struct laser_error *err)
 {
     const struct laser_checkpoint *c = w->c;
     const struct laser_checkpoint_file *shard = &c->files[f->shard];
@@ -104,10 +105,10 @@ int laser_writer_put_shard(const struct laser_writer *w, const struct laser_writ
     if (code == LASER_OK)
         code = laser_writer_make_header(c, f->shard, &header, &length, err);
     if (code == LASER_OK)
-        code = laser_io_output_write(out, header, length, err);
+        code = laser_output_write(out, header, length, err);
     if (code == LASER_OK)
-        code = laser_io_output_copy(out, fd, shard->path, shard->data_start,
-                                    shard->size_bytes - shard->data_start, err);
+        code = laser_io_copy(out, fd, shard->path, shard->data_start, shard->size_bytes - shard->data_start,
+                             err);
     for (int64_t i = 0; i < c->n_tensors && code == LASER_OK; i++) {
         const struct laser_tensor *t = &c->tensors[i];
 
@@ -120,7 +121,7 @@ int laser_writer_put_shard(const struct laser_writer *w, const struct laser_writ
 }
 
 int laser_writer_put_index(const struct laser_writer *w, const struct laser_writer_file *f,
-                           struct laser_io_output *out, struct laser_error *err)
+                           struct laser_output *out, struct laser_error *err)
 {
     json_t *root = NULL, *metadata;
     char *text = NULL;
@@ -139,14 +140,14 @@ int laser_writer_put_index(const struct laser_writer *w, const struct laser_writ
     }
     json_object_set_new(metadata, "total_size", json_integer(w->c->total_size_bytes));
     text = json_dumps(root, JSON_INDENT(2));
-    code = text != NULL ? laser_io_output_write(out, text, (int64_t)strlen(text), err)
+    code = text != NULL ? laser_output_write(out, text, (int64_t)strlen(text), err)
                         : laser_error_set(err, LASER_ENOMEM, f->name, "no memory for the index");
     free(text);
     json_decref(root);
     return code;
 }
 
-int laser_writer_put_copy(const struct laser_writer_file *f, struct laser_io_output *out,
+int laser_writer_put_copy(const struct laser_writer_file *f, struct laser_output *out,
                           struct laser_error *err)
 {
     const int fd = open(f->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -158,7 +159,7 @@ int laser_writer_put_copy(const struct laser_writer_file *f, struct laser_io_out
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         code = laser_error_set(err, LASER_EIO, f->source, "not a regular file any more");
     else
-        code = laser_io_output_copy(out, fd, f->source, 0, status.st_size, err);
+        code = laser_io_copy(out, fd, f->source, 0, status.st_size, err);
     close(fd);
     return code;
 }

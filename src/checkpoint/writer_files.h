@@ -15,14 +15,14 @@ int laser_writer_make_header(const struct laser_checkpoint *c, int shard, char *
 /* A shard: its header (with __metadata__ format "pt" put in where there is none), its data, and over them the
  * redirected tensors. */
 int laser_writer_put_shard(const struct laser_writer *w, const struct laser_writer_file *f,
-                           struct laser_io_output *out, struct laser_error *err);
+                           struct laser_output *out, struct laser_error *err);
 
 /* The shard index: as it is, or with the total_size that it lacks. */
 int laser_writer_put_index(const struct laser_writer *w, const struct laser_writer_file *f,
-                           struct laser_io_output *out, struct laser_error *err);
+                           struct laser_output *out, struct laser_error *err);
 
 /* Any other file, byte for byte. */
-int laser_writer_put_copy(const struct laser_writer_file *f, struct laser_io_output *out,
+int laser_writer_put_copy(const struct laser_writer_file *f, struct laser_output *out,
                           struct laser_error *err);
 
 #endif

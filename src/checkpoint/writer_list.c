@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "checkpoint/beside.h"
 #include "checkpoint/writer_files.h"
 
 #define MAX_FOLDER_DEPTH 8
@@ -64,7 +65,29 @@ static bool is_sidecar(const char *name)
     return strncmp(name, "tokenizer", strlen("tokenizer")) == 0;
 }
 
+static void leave_out(struct laser_writer *w, const char *name, int64_t size_bytes)
+{
+    size_t n = strlen(w->left_out);
+
+    w->left_out_bytes += size_bytes;
+    if (w->n_left_out++ < 4)
+        snprintf(w->left_out + n, sizeof w->left_out - n, "%s%.60s", n > 0 ? ", " : "", name);
+    else if (w->n_left_out == 5)
+        snprintf(w->left_out + n, sizeof w->left_out - n, ", ...");
+}
+
 static int add_folder(struct laser_writer *w, const char *folder, int depth, struct laser_error *err);
+
+static int add_regular(struct laser_writer *w, const char *name, const char *path, int depth,
+                       int64_t size_bytes, struct laser_error *err)
+{
+    if ((depth == 0 && is_weight_file(w->c, name)) || (w->c->single_file && !is_sidecar(name)))
+        return LASER_OK;
+    if (w->c->copy_other_weights || !laser_beside_is_weights(w->c, name))
+        return add(w, name, path, -1, size_bytes, err);
+    leave_out(w, name, size_bytes);
+    return LASER_OK;
+}
 
 /* One entry of the model directory; `name` is relative to it. */
 static int add_entry(struct laser_writer *w, const char *name, int depth, struct laser_error *err)
@@ -77,13 +100,12 @@ static int add_entry(struct laser_writer *w, const char *name, int depth, struct
     if (path == NULL)
         return no_memory(w, err);
     /* A link to nothing has no bytes to copy; a link to a folder may lead anywhere. */
-    if (lstat(path, &link) == 0 && stat(path, &target) == 0) {
-        if (S_ISREG(target.st_mode) && !(depth == 0 && is_weight_file(w->c, name)) &&
-            (!single || is_sidecar(name)))
-            code = add(w, name, path, -1, target.st_size, err);
-        else if (S_ISDIR(link.st_mode) && !single && depth < MAX_FOLDER_DEPTH)
-            code = add_folder(w, name, depth + 1, err);
-    }
+    if (lstat(path, &link) != 0 || stat(path, &target) != 0)
+        ;
+    else if (S_ISREG(target.st_mode))
+        code = add_regular(w, name, path, depth, target.st_size, err);
+    else if (S_ISDIR(link.st_mode) && !single && depth < MAX_FOLDER_DEPTH)
+        code = add_folder(w, name, depth + 1, err);
     free(path);
     return code;
 }

@@ -78,7 +78,8 @@ struct laser_whitened_cut {
  * LASER_ENUMERIC: an entry is not finite (named), or no convergence; LASER_ENOMEM; LASER_EINTERNAL: a root of
  * the wrong size. */
 int laser_cut_make(double *w, int64_t rows, int64_t columns, const struct laser_root *inputs,
-                   const struct laser_root *gradients, struct laser_whitened_cut *cut, struct laser_error *err);
+                   const struct laser_root *gradients, struct laser_whitened_cut *cut,
+                   struct laser_error *err);
 void laser_cut_free(struct laser_whitened_cut *cut);
 
 /* The factors of rank k, 1 <= k <= n: a [rows, k], b [k, columns].  The product is W_k; column i of a and row

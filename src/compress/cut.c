@@ -117,7 +117,8 @@ static void take_back(struct laser_whitened_cut *cut, double *other, const struc
 }
 
 int laser_cut_make(double *w, int64_t rows, int64_t columns, const struct laser_root *inputs,
-                   const struct laser_root *gradients, struct laser_whitened_cut *cut, struct laser_error *err)
+                   const struct laser_root *gradients, struct laser_whitened_cut *cut,
+                   struct laser_error *err)
 {
     int64_t n = rows < columns ? rows : columns;
     int code = check(w, rows, columns, inputs, gradients, err);

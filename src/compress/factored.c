@@ -267,7 +267,7 @@ int laser_factored_file(const struct laser_factored *w, int i, struct laser_erro
 {
     const struct laser_writer_file *f = &w->writer->files[i];
     const void *text = text_of(w, f);
-    struct laser_io_output out;
+    struct laser_output out;
     char *path;
     int code;
 
@@ -276,17 +276,17 @@ int laser_factored_file(const struct laser_factored *w, int i, struct laser_erro
     path = laser_io_join(w->writer->dir, f->name);
     if (path == NULL)
         return laser_error_set(err, LASER_ENOMEM, f->name, "no memory for a path");
-    code = laser_io_output_begin(path, &out, err);
+    code = laser_output_begin(path, &out, err);
     if (code == LASER_OK) {
         if (text != NULL)
-            code = laser_io_output_write(&out, text, f->size_bytes, err);
+            code = laser_output_write(&out, text, f->size_bytes, err);
         else
             code = w->form == LASER_FORM_DENSE ? laser_factored_put_dense_shard(w, f, &out, err)
                                                : laser_factored_put_shard(w, f, &out, err);
         if (code == LASER_OK)
-            code = laser_io_output_commit(&out, err);
+            code = laser_output_commit(&out, err);
         else
-            laser_io_output_abort(&out);
+            laser_output_abort(&out);
     }
     free(path);
     return code;

@@ -25,8 +25,8 @@ int laser_factored_header(const struct laser_factored *w, int shard, json_t *wei
                           char **text, int64_t *header_bytes, int64_t *data_bytes, struct laser_error *err);
 
 int laser_factored_put_shard(const struct laser_factored *w, const struct laser_writer_file *f,
-                             struct laser_io_output *out, struct laser_error *err);
+                             struct laser_output *out, struct laser_error *err);
 int laser_factored_put_dense_shard(const struct laser_factored *w, const struct laser_writer_file *f,
-                                   struct laser_io_output *out, struct laser_error *err);
+                                   struct laser_output *out, struct laser_error *err);
 
 #endif

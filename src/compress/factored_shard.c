@@ -224,7 +224,7 @@ static int read_factor(const struct factor_file *f, const struct laser_tensor *t
     return code;
 }
 
-static int put_factor(const struct entry *e, unsigned char *piece, struct laser_io_output *out,
+static int put_factor(const struct entry *e, unsigned char *piece, struct laser_output *out,
                       struct laser_error *err)
 {
     int64_t step = PIECE_BYTES / 3 / 8 / 8 * 8, size = (int64_t)laser_dtype_size(e->dtype);
@@ -242,14 +242,14 @@ static int put_factor(const struct entry *e, unsigned char *piece, struct laser_
             code = laser_error_set(err, LASER_EINTERNAL, e->name, "factors of type %s",
                                    laser_dtype_name(e->dtype));
         if (code == LASER_OK)
-            code = laser_io_output_write(out, rounded, n * size, err);
+            code = laser_output_write(out, rounded, n * size, err);
     }
     close_factors(&f);
     return code;
 }
 
 static int put_copy(const struct laser_factored *w, const struct laser_tensor *t, unsigned char *piece,
-                    struct laser_io_output *out, struct laser_error *err)
+                    struct laser_output *out, struct laser_error *err)
 {
     int code = LASER_OK;
 
@@ -257,13 +257,13 @@ static int put_copy(const struct laser_factored *w, const struct laser_tensor *t
         int64_t n = t->size_bytes - at < PIECE_BYTES ? t->size_bytes - at : PIECE_BYTES;
         code = laser_checkpoint_read(w->writer->c, t, at, n, piece, err);
         if (code == LASER_OK)
-            code = laser_io_output_write(out, piece, n, err);
+            code = laser_output_write(out, piece, n, err);
     }
     return code;
 }
 
 int laser_factored_put_shard(const struct laser_factored *w, const struct laser_writer_file *f,
-                             struct laser_io_output *out, struct laser_error *err)
+                             struct laser_output *out, struct laser_error *err)
 {
     unsigned char *piece = aligned_alloc(64, PIECE_BYTES);
     int64_t n, header_bytes, data_bytes;
@@ -274,7 +274,7 @@ int laser_factored_put_shard(const struct laser_factored *w, const struct laser_
                    : make_header(w, list, n, f->name, NULL, &text, &header_bytes, &data_bytes, err);
 
     if (code == LASER_OK)
-        code = laser_io_output_write(out, text, header_bytes, err);
+        code = laser_output_write(out, text, header_bytes, err);
     for (int64_t i = 0; code == LASER_OK && i < n; ++i)
         code = list[i].which != 0 ? put_factor(&list[i], piece, out, err)
                                   : put_copy(w, list[i].from, piece, out, err);
@@ -300,7 +300,7 @@ static void multiply(const struct laser_factor_pair *pair, int64_t rows, int64_t
 
 /* The product of a pair over the bytes of its weight, which stand at `position`. */
 static int put_product(const struct laser_factor_pair *pair, const struct laser_tensor *t, int64_t position,
-                       struct laser_io_output *out, struct laser_error *err)
+                       struct laser_output *out, struct laser_error *err)
 {
     int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed], k = pair->rank;
     int64_t width = t->shape[1], size = (int64_t)laser_dtype_size(t->dtype),
@@ -324,8 +324,8 @@ static int put_product(const struct laser_factor_pair *pair, const struct laser_
             int64_t count = t->shape[0] - row < step ? t->shape[0] - row : step;
             multiply(pair, rows, columns, row, count, a, b, c);
             laser_dtype_from_f64(t->dtype, c, count * width, rounded);
-            code = laser_io_output_write_at(out, position + row * width * size, rounded, count * width * size,
-                                            err);
+            code =
+                laser_output_write_at(out, position + row * width * size, rounded, count * width * size, err);
         }
         close_factors(&f);
     }
@@ -338,7 +338,7 @@ static int put_product(const struct laser_factor_pair *pair, const struct laser_
 }
 
 int laser_factored_put_dense_shard(const struct laser_factored *w, const struct laser_writer_file *f,
-                                   struct laser_io_output *out, struct laser_error *err)
+                                   struct laser_output *out, struct laser_error *err)
 {
     const struct laser_checkpoint *c = w->writer->c;
     char *header = NULL;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/kind.h"
 #include "corpus/reader.h"
 #include "corpus/source.h"
 
@@ -94,31 +94,11 @@ static int read_whole(struct laser_reader *reader, struct laser_documents *docum
     return result;
 }
 
-static int refuse_parquet(const struct laser_text_source *source, struct laser_error *err)
-{
-    return laser_error_set(err, LASER_EINPUT, source->path,
-                           "Parquet is not read; convert it once: python3 -c \"import pandas; "
-                           "pandas.read_parquet('%s').to_json('%s.jsonl', orient='records', lines=True, "
-                           "force_ascii=False)\"",
-                           source->path, source->name);
-}
-
-static bool is_parquet(const struct laser_text_source *source)
-{
-    char magic[4] = "";
-    FILE *file = laser_file_refuse_special(source->path, NULL) == LASER_OK ? fopen(source->path, "rb") : NULL;
-    if (!file)
-        return false;
-    size_t got = fread(magic, 1, sizeof magic, file);
-    fclose(file);
-    return got == sizeof magic && memcmp(magic, "PAR1", sizeof magic) == 0;
-}
-
 static int refuse_format(const struct laser_text_source *source, enum laser_text_format format,
                          struct laser_error *err)
 {
-    if (format == LASER_FORMAT_PARQUET || is_parquet(source))
-        return refuse_parquet(source, err);
+    if (format == LASER_FORMAT_PARQUET) /* by its name */
+        return laser_kind_refuse(source->path, "PAR1", 4, err);
     if (format == LASER_FORMAT_IDS || format == LASER_FORMAT_HDF5)
         return laser_error_set(err, LASER_EINPUT, source->path, "holds token ids, where text is needed");
     return LASER_OK;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_read.h"
 #include "corpus/reader.h"
 
 static int report_field(const json_t *record, const char *field, const char *where, struct laser_error *err)
@@ -39,7 +40,8 @@ static int add_record(const json_t *record, const char *field, const char *where
 static json_t *parse(const char *text, size_t n, const char *where, struct laser_error *err)
 {
     json_error_t problem;
-    json_t *value = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
+    json_t *value =
+        laser_json_read(text, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, LASER_JSON_WORDS_NULL, &problem);
     if (!value)
         laser_error_set(err, LASER_EINPUT, where, "not JSON: %s (column %d)", problem.text, problem.column);
     return value;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kind.h"
+
 enum { CHUNK = 1 << 16 };
 
 static int report_missing(const struct laser_text_source *source, struct laser_error *err)
@@ -16,26 +18,6 @@ static int report_missing(const struct laser_text_source *source, struct laser_e
                                known->file);
     return laser_error_set(err, LASER_EINPUT, source->path, "cannot open the text of data set %s: %s",
                            source->name, strerror(errno));
-}
-
-int laser_reader_open(struct laser_reader *reader, const struct laser_text_source *source,
-                      struct laser_error *err)
-{
-    memset(reader, 0, sizeof *reader);
-    reader->path = source->path;
-    if (stat(source->path, &reader->before) != 0)
-        return report_missing(source, err);
-    if (!S_ISREG(reader->before.st_mode))
-        return laser_error_set(err, LASER_EINPUT, source->path, "is %s; data set %s wants one file",
-                               S_ISDIR(reader->before.st_mode) ? "a directory" : "not a regular file",
-                               source->name);
-    errno = 0;
-    reader->file = gzopen(source->path, "rb");
-    if (!reader->file)
-        return errno ? report_missing(source, err)
-                     : laser_error_set(err, LASER_ENOMEM, source->path, "no memory to open the file");
-    gzbuffer(reader->file, CHUNK);
-    return LASER_OK;
 }
 
 static int report_read(struct laser_reader *reader, struct laser_error *err)
@@ -86,6 +68,32 @@ static int read_chunk(struct laser_reader *reader, struct laser_error *err)
     }
     reader->end += (size_t)got;
     return LASER_OK;
+}
+
+int laser_reader_open(struct laser_reader *reader, const struct laser_text_source *source,
+                      struct laser_error *err)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->path = source->path;
+    if (stat(source->path, &reader->before) != 0)
+        return report_missing(source, err);
+    if (!S_ISREG(reader->before.st_mode))
+        return laser_error_set(err, LASER_EINPUT, source->path, "is %s; data set %s wants one file",
+                               S_ISDIR(reader->before.st_mode) ? "a directory" : "not a regular file",
+                               source->name);
+    errno = 0;
+    reader->file = gzopen(source->path, "rb");
+    if (!reader->file)
+        return errno ? report_missing(source, err)
+                     : laser_error_set(err, LASER_ENOMEM, source->path, "no memory to open the file");
+    gzbuffer(reader->file, CHUNK);
+    /* The first bytes, out of gzip, tell a file that is no text. */
+    int code = read_chunk(reader, err);
+    if (code == LASER_OK)
+        code = laser_kind_refuse(source->path, reader->buffer, reader->end, err);
+    if (code != LASER_OK)
+        laser_reader_close(reader);
+    return code;
 }
 
 int laser_reader_line(struct laser_reader *reader, const char **line, size_t *n, struct laser_error *err)

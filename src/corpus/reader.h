@@ -22,7 +22,8 @@ struct laser_reader {
     bool line_complete; /* it ended with '\n', which stands at line[n] */
 };
 
-/* LASER_EINPUT where the file is missing or a directory; the text says where a known data set is to be had.
+/* LASER_EINPUT where the file is missing, a directory, or no text by its first bytes (base/kind.h); the text
+ * says where a known data set is to be had.
  */
 int laser_reader_open(struct laser_reader *reader, const struct laser_text_source *source,
                       struct laser_error *err);

@@ -10,12 +10,13 @@
  * The layouts are those of the reference programs:
  *   laserrmt    disjoint windows of seqlen, the tail dropped, the first seqlen - 1 positions scored
  *   hf-strided  windows of seqlen that begin every stride tokens, the last one cut at the end of the text;
- * each scores the tokens that no earlier window scored (Hugging Face, "Perplexity of fixed-length models")
+ *               each scores the tokens that no earlier window scored (Hugging Face, "Perplexity of fixed-length
+ *               models")
  *   llama.cpp   disjoint windows of seqlen, the tail dropped, the first token replaced by BOS where the model
- * adds one, positions seqlen/2 .. seqlen-2 scored; at least 2 seqlen tokens (llama-perplexity) lm-eval per
- * document: the prefix token and seqlen - 1 tokens, then seqlen new tokens a window with one token of context
- * (the last window: as much context as fits); every token scored once (lm_eval get_rolling_token_windows with
- * context_len = 1)
+ *               adds one, positions seqlen/2 .. seqlen-2 scored; at least 2 seqlen tokens (llama-perplexity)
+ *   lm-eval     per document: the prefix token and seqlen - 1 tokens, then seqlen new tokens a window with one
+ *               token of context (the last window: as much context as fits); every token scored once (lm_eval
+ *               get_rolling_token_windows with context_len = 1)
  */
 #ifndef LASER_CORPUS_WINDOW_H
 #define LASER_CORPUS_WINDOW_H

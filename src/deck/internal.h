@@ -44,7 +44,7 @@ int laser_texts_split(struct laser_texts *list, const char *text);
 /* 1 when word is one of "a|b|c". */
 int laser_words_have(const char *words, const char *word);
 
-/* ---- value.c ---- */
+/* ---- print.c ---- */
 
 /* Parses count items as the key wants them into *value (kind and origin untouched).  dir: directory that
  * relative paths are relative to; NULL leaves them.  LASER_EUSAGE, LASER_ENOMEM. */
@@ -83,10 +83,7 @@ void laser_nearest_try_words(struct laser_nearest *nearest, const char *words, c
 /* ", did you mean X?" into hint, or "" when nothing is near enough.  Returns hint. */
 const char *laser_nearest_hint(const struct laser_nearest *nearest, char *hint, size_t size);
 
-/* Insertions, deletions, replacements and swaps of neighbours from a to b. */
-size_t laser_edit_distance(const char *a, const char *b);
-
-/* ---- yaml_text.c ---- */
+/* ---- value.c ---- */
 struct laser_text;
 void laser_yaml_scalar(struct laser_text *out, const char *text); /* quoted where YAML needs it */
 

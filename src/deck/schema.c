@@ -62,12 +62,15 @@ static const struct laser_deck_key keys[] = {
      "gram is fast and exact down to 1e-8 of the largest value, gesvd exact throughout, auto picks per "
      "matrix"},
     {"scan.split_fused", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, NULL, NULL, 0,
-     "scan the parts of fused tensors (query, key and value; gate and up) one by one"},
+     "scan the parts of fused tensors (query, key and value; gate and up) one by one, where their layout is "
+     "known "
+     "for the model_type; others are left whole, and a line says so"},
     {"scan.top_percent", LASER_TYPE_INT, "50", NULL, 0, 100, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
      "top-percent", "P", 0,
      "share of the best matrices per type in the file of unfrozen parameters (0 = no file) and in exports"},
-    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | EXPORTS,
-     "model-id", "ID", 0, "name of the model in file names; default: org/name or the model directory's name"},
+    {"scan.model_id", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_SCAN | LASER_IN_REDUCE | EXPORTS, "model-id", "ID", 0,
+     "name of the model in file names; default: org/name or the model directory's name"},
 
     {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
      "group-size", "N", 'g', "ranks that work on one matrix together; 0 = from memory and cost"},
@@ -152,7 +155,10 @@ static const struct laser_deck_key keys[] = {
      "noise"},
     {"reduce.accept", LASER_TYPE_ENUM, "paired", "paired|laserrmt", NO_RANGE, NULL, "laserrmt", 1, REDUCES,
      NULL, NULL, 0,
-     "when an edit is kept: paired = better by more than its standard error, laserrmt = not worse"},
+     "when an edit is kept: paired = better by more than z standard errors of the difference in pairs (a "
+     "share: "
+     "by McNemar's test), where z grows with the edits that are tried, from 2 (doc/laser.md); laserrmt = not "
+     "worse"},
     {"reduce.tolerance", LASER_TYPE_REAL, "0", NULL, 0, 10, NULL, "0", 1, REDUCES, NULL, NULL, 0,
      "what budget puts up with: 0.01 is a rise of perplexity by 1 %, of a loss by 0.01, a fall of a share by "
      "a point"},
@@ -247,7 +253,9 @@ static const struct laser_deck_key keys[] = {
     {"task.map", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_TASK, "map", "FIELD=KEY,...", 0,
      "keys or columns that fields of the data set are read from, a.b for b inside of a (doc/tasks.md)"},
     {"task.template", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_TASK, "template", "TEXT",
-     0, "the prompt, with {prompt} where the question goes; default: the data set's own"},
+     0,
+     "the prompt, with {prompt} where the question goes and \\n for a line feed; default: the data set's "
+     "own"},
 
     {"generate.prompt", LASER_TYPE_TEXTS, "", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_GENERATE, "prompt",
      "TEXT", 'p', "a text to go on from, may be repeated"},
@@ -271,8 +279,13 @@ static const struct laser_deck_key keys[] = {
      "a rank that gives no result for so long, and for 20 times as long as expected, is taken for lost and "
      "the "
      "job ended, resumable; 0 = wait for ever"},
+    {"run.copy_other_weights", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_REDUCE | LASER_IN_APPLY | LASER_IN_EXPORT, "copy-other-weights", NULL, 0,
+     "copy weights that lie beside the model's own (other formats, a second set of shards, an adapter) into "
+     "the "
+     "written model, unedited; they are left out otherwise"},
     {"run.force", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "force", NULL, 'f',
-     "start afresh in an output directory that holds another run"},
+     "start afresh in an output directory that holds another run; task: write over a file that is there"},
 
     {"log.format", LASER_TYPE_ENUM, "text", "text|json", NO_RANGE, NULL, NULL, 0, ALL, "log", "FORMAT", 0,
      "what the log is for: text = people, json = one object per line"},

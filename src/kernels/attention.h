@@ -7,6 +7,7 @@
  *   s < lengths[b]                                      (lengths given)
  *   s <= query_offset + t                               (causal)
  *   query_offset + t - s < window                       (window > 0; not causal: the distance either way)
+ *
  * Score = soft_cap(scale * q.k), soft_cap(z) = cap tanh(z / cap) for cap > 0.  A query that sees nothing
  * gives 0.
  */

@@ -51,8 +51,10 @@ int laser_filter_apply(const struct laser_basis *basis, const double *filter, co
 
 /* The edited matrix in factors, W_new = A B with A rows x k and B k x columns, row-major, k = number of
  * values that s_new keeps, which must be 0 ... k - 1 and among the vectors.  The factor of the short side
- * does not see W: rows >= columns: A = W V_k diag(f) (slab by slab: `count` rows), B = V_k^T rows <  columns:
- * A = U_k diag(f), B = U_k^T W (slab by slab: `count` columns, k x count)                     */
+ * does not see W:
+ *   rows >= columns  A = W V_k diag(f) (slab by slab: `count` rows), B = V_k^T
+ *   rows <  columns  A = U_k diag(f), B = U_k^T W (slab by slab: `count` columns, k x count)
+ */
 int laser_basis_short_factor(const struct laser_basis *basis, const double *s_new, int64_t k, double *factor,
                              struct laser_error *err);
 int laser_basis_long_factor(const struct laser_basis *basis, const double *s_new, int64_t k,

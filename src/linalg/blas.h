@@ -8,9 +8,22 @@
 #ifndef LASER_LINALG_BLAS_H
 #define LASER_LINALG_BLAS_H
 
+#include "base/error.h"
+
 /* What the library says about itself ("OpenBLAS 0.3.21 ..."), or "BLAS" where it says nothing.  Static text.
  */
 const char *laser_blas_description(void);
+
+/* Sets the number of BLAS threads and makes the library take the memory that it works in, once and for all.
+ * OpenBLAS has no way to say that it got none: it tries again for ever where a thread lacks its work space,
+ * and raises SIGINT in its own process where it cannot make a thread.  So both are tried out here first.
+ *
+ * LASER_ENOMEM: what is needed, what is left, and the limit that says so.  Call it before the first other use
+ * of BLAS, with no other thread at work. */
+int laser_blas_prepare(int threads, struct laser_error *err);
+
+/* The memory alone, for that many threads: what may be asked before anything else of the program is there. */
+int laser_blas_check_memory(int threads, struct laser_error *err);
 
 /* The value of OPENBLAS_CORETYPE with which this program would run several times faster on this machine
  * ("SkylakeX", "Haswell"), or NULL where the library has chosen well, is not OpenBLAS, or the variable is

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json_read.h"
+#include "checkpoint/json.h"
 #include "checkpoint/state.h"
 #include "model/arch.h"
 
@@ -21,7 +23,7 @@ struct list {
     struct laser_tensor *tensors;
     int64_t n, capacity, offset;
     enum laser_dtype dtype;
-    char layer[128]; /* prefix of the tensors of the layer */
+    char layer[1024]; /* prefix of the tensors of the layer */
     bool failed;
 };
 
@@ -85,7 +87,18 @@ static void add(struct list *l, const char *prefix, const char *name, const char
 static void add_linear(struct list *l, const char *name, int64_t out, int64_t in, bool bias)
 {
     bool turned = l->a->transposed;
+    char module[256];
+    int64_t rank;
 
+    snprintf(module, sizeof module, "%.120s%.120s", l->layer, name != NULL ? name : "");
+    rank = laser_arch_low_rank(l->a, module);
+    if (rank > 0) {
+        add(l, module, ".ALinear", ".weight", out, rank);
+        add(l, module, ".BLinear", ".weight", rank, in);
+        if (bias)
+            add(l, module, ".ALinear", ".bias", 0, out);
+        return;
+    }
     add(l, l->layer, name, ".weight", turned ? in : out, turned ? out : in);
     if (bias)
         add(l, l->layer, name, ".bias", 0, out);
@@ -103,12 +116,12 @@ static void add_experts(struct list *l)
     const struct laser_arch *a = l->a;
     const struct laser_names *names = a->names;
     int64_t columns = a->moe.intermediate;
-    char before[128];
+    char before[512];
 
     add_linear(l, names->router, a->moe.experts, a->hidden, false);
-    snprintf(before, sizeof before, "%s", l->layer);
+    snprintf(before, sizeof before, "%.511s", l->layer);
     for (int64_t e = 0; e < a->moe.experts && names->expert != NULL; ++e) {
-        snprintf(l->layer, sizeof l->layer, "%.80s%.20s%" PRId64 ".", before, names->expert, e);
+        snprintf(l->layer, sizeof l->layer, "%s%.400s%" PRId64 ".", before, names->expert, e);
         add_linear(l, names->expert_gate, columns, a->hidden, false);
         add_linear(l, names->expert_up, columns, a->hidden, false);
         add_linear(l, names->expert_down, a->hidden, columns, false);
@@ -183,13 +196,12 @@ static enum laser_dtype stored_as(const struct laser_arch *a)
 /* Does the shard index speak of the same model? */
 static int compare_index(const char *path, const struct laser_checkpoint *c, struct laser_error *err)
 {
-    json_error_t where;
-    json_t *index = json_load_file(path, 0, &where), *map, *total, *value;
+    json_t *index, *map, *total, *value;
     const char *name;
-    int code = LASER_OK;
+    int code = laser_json_load(path, 0, &index, err);
 
-    if (index == NULL)
-        return laser_error_set(err, LASER_EINPUT, path, "line %d: %s", where.line, where.text);
+    if (code != LASER_OK)
+        return code;
     map = json_object_get(index, "weight_map");
     total = json_object_get(json_object_get(index, "metadata"), "total_size");
     json_object_foreach(map, name, value)
@@ -238,7 +250,7 @@ static int describe(const char *config, const char *text, size_t size, struct la
                     struct laser_error *err)
 {
     json_error_t where;
-    json_t *json = json_loadb(text, size, 0, &where);
+    json_t *json = laser_json_read(text, size, 0, LASER_JSON_WORDS_STRING, &where);
     struct laser_arch arch;
     struct list l = {.a = &arch};
     int code;
@@ -247,6 +259,12 @@ static int describe(const char *config, const char *text, size_t size, struct la
         return laser_error_set(err, LASER_EINPUT, config, "line %d: %s", where.line, where.text);
     code = laser_arch_read(json, config, &arch, err);
     json_decref(json);
+    if (code == LASER_OK && arch.quantized) {
+        code = laser_error_set(err, LASER_EINPUT, config,
+                               "quantization_config: quantised models can be scanned, not evaluated or "
+                               "reduced; how their matrices are stored, their weights alone say");
+        laser_arch_free(&arch);
+    }
     if (code != LASER_OK)
         return code;
     l.dtype = stored_as(&arch);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/config_policy.h"
 #include "model/config_reader.h"
 #include "model/family.h"
 #include "model/rope.h"
@@ -56,8 +57,8 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
     arch->intermediate = laser_config_integer(config, keys->intermediate,
                                               gpt ? 4 * arch->hidden : LASER_CONFIG_REQUIRED, 1, MOST);
-    arch->max_positions = laser_config_integer(config, keys->positions, gpt ? LASER_CONFIG_REQUIRED : 2048, 1,
-                                               INT64_C(1) << 40);
+    arch->max_positions =
+        laser_config_integer(config, keys->positions, family->positions, 1, INT64_C(1) << 40);
     arch->kv_heads = arch->heads;
     if (keys->kv_heads) {
         bool stated =
@@ -71,6 +72,10 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     arch->head_size = family->head_size ? family->head_size : arch->hidden / arch->heads;
     if (keys->head_size)
         arch->head_size = laser_config_integer(config, keys->head_size, arch->head_size, 1, 1 << 16);
+    if (family->head_size_fixed &&
+        laser_config_integer(config, "head_dim", arch->head_size, 1, 1 << 16) != arch->head_size)
+        laser_config_refuse(config, "head_dim", "expected hidden_size / num_attention_heads, %lld",
+                            (long long)arch->head_size);
     if (arch->head_size < 1 || (!keys->head_size && arch->hidden % arch->heads != 0))
         laser_config_refuse(config, keys->heads, "%lld heads do not divide the hidden size %lld",
                             (long long)arch->heads, (long long)arch->hidden);
@@ -137,12 +142,12 @@ static int64_t ruled_window(const struct laser_family *family, int64_t layer, in
     return 0;
 }
 
-/* layer_types: must be known words; honoured where the family honours them, otherwise they must agree. */
+/* layer_types must be known words; families that do not honour them do not read them. */
 static void read_layer_types(struct laser_config *config, const struct laser_family *family, int64_t window,
                              struct laser_arch *arch)
 {
-    json_t *types = laser_config_value(config, "layer_types");
-    bool honoured = family->window_rule >= LASER_WINDOW_UPPER;
+    json_t *types =
+        family->window_rule >= LASER_WINDOW_UPPER ? laser_config_value(config, "layer_types") : NULL;
 
     if (!types)
         return;
@@ -160,12 +165,8 @@ static void read_layer_types(struct laser_config *config, const struct laser_fam
         else if (sliding && window == 0)
             laser_config_refuse(config, "layer_types", "layer %lld slides, but there is no window",
                                 (long long)i);
-        else if (honoured)
+        else
             arch->window[i] = sliding ? window : 0;
-        else if (sliding != (arch->window[i] != 0))
-            laser_config_refuse(config, "layer_types",
-                                "layer %lld: %s is not supported for models of type %s", (long long)i, type,
-                                family->model_type);
     }
 }
 
@@ -226,8 +227,7 @@ static void read_moe(struct laser_config *config, const struct laser_family *fam
         for (int64_t i = 0; i < arch->layers; i++)
             arch->sparse[i] = true;
     } else {
-        const char *key =
-            json_object_get(config->object, "num_local_experts") ? "num_local_experts" : "num_experts";
+        const char *key = family->aliases ? "num_local_experts" : "num_experts";
         moe->experts = laser_config_integer(config, key, LASER_CONFIG_REQUIRED, 1, 1 << 16);
         moe->intermediate =
             laser_config_integer(config, "moe_intermediate_size", LASER_CONFIG_REQUIRED, 1, 1 << 30);
@@ -340,7 +340,24 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     read_moe(config, family, arch);
     dtype = laser_config_text(config, "dtype", laser_config_text(config, "torch_dtype", ""));
     snprintf(arch->stored_dtype, sizeof arch->stored_dtype, "%s", dtype);
-    laser_config_refuse_unknown(config, laser_family_harmless, family->harmless, family->model_type);
+    arch->quantized = json_object_size(laser_config_value(config, "quantization_config")) > 0;
+    laser_config_judge(config, family->guards, laser_config_bookkeeping, family->model_type);
+    snprintf(arch->ignored, sizeof arch->ignored, "%s", config->ignored);
+}
+
+/* A copy of the file in which every key has the one name that is asked for; NULL: no memory. */
+static json_t *without_aliases(json_t *object, const struct laser_config_alias *aliases)
+{
+    json_t *copy = json_copy(object);
+
+    for (; copy && aliases && aliases->alias; aliases++) {
+        json_t *value = json_object_get(copy, aliases->alias);
+        if (!value)
+            continue;
+        json_object_set(copy, aliases->key, value);
+        json_object_del(copy, aliases->alias);
+    }
+    return copy;
 }
 
 static void refuse_type(struct laser_config *config, const char *type)
@@ -377,7 +394,12 @@ int laser_arch_read(json_t *object, const char *where, struct laser_arch *arch, 
     family = laser_family_find(type);
     if (family) {
         snprintf(arch->model_type, sizeof arch->model_type, "%s", type);
-        read_all(&config, family, arch);
+        config.object = without_aliases(object, family->aliases);
+        if (config.object)
+            read_all(&config, family, arch);
+        else
+            config.result = laser_error_set(err, LASER_ENOMEM, where, "no memory");
+        json_decref(config.object);
     } else if (config.result == LASER_OK) {
         refuse_type(&config, type);
     }

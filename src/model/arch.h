@@ -112,11 +112,14 @@ struct laser_arch {
     bool *sparse;    /* [L] whether the layer has experts.  Owned. */
     struct laser_moe moe;
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
+    bool quantized;        /* config.json has a quantization_config; what the weights are, their types say */
+    char ignored[512];     /* keys of config.json that transformers does not read either, "a, b"; or "" */
     json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
                               NULL: none.  A reference of its own. */
 };
 
 /* Reads a parsed config.json into *arch; where names it in errors.
+ * What transformers reads and ignores is read and ignored (config_policy.h).
  * LASER_EINPUT: a family or an option that is not supported (named), a value out of range; LASER_ENOMEM.
  * *arch needs laser_arch_free only after LASER_OK. */
 int laser_arch_read(json_t *config, const char *where, struct laser_arch *arch, struct laser_error *err);

@@ -50,7 +50,7 @@ static void back_run(const struct laser_backward *b, const struct laser_layer *l
                                                       .dk_stride = stride,
                                                       .dv_stride = stride};
 
-    attention.softmax = ws->softmax + 2 * run->row * m->heads.count;
+    attention.softmax = b->gradient->inside.softmax + 2 * run->row * m->heads.count;
     laser_attention_backward(&attention, &gradient, &b->gradient->turning.scratch);
     laser_model_fill_tables(m, ws, 0, run->length);
     if (a->rope.kind != LASER_ROPE_NONE)

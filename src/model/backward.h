@@ -4,26 +4,37 @@
 
 #include "model/internal.h"
 
+/* What the forward of a layer leaves for its backward. */
+struct laser_inside {
+    float *qkv;      /* [N, (heads + 2 kv_heads) D], queries and keys turned */
+    float *context;  /* [N, heads D] the output of the attention */
+    float *softmax;  /* [N, heads, 2] */
+    float *unnormed; /* [N, (heads + kv_heads) D] queries and keys before their norm, where they have one */
+    float *middle;   /* [N, H] hidden states between attention and MLP; not where they are parallel */
+    float *attention, *mlp; /* [N, H] what goes into a norm behind a block, where there is one */
+    float *up;              /* [N, columns or 2 columns] before the activation, then the gradient there */
+};
+
 struct laser_model_gradient {
     const struct laser_model *model;
-    int64_t max_tokens, bytes;
+    int64_t max_tokens, bytes, kept; /* kept: of so many layers, the last ones, the insides stay */
     void *memory;
-    float *states;  /* [L + 1, N, H] before each layer, and after the last */
-    float *delta;   /* [N, H] the gradient at the hidden states, the same on every shard */
-    float *middle;  /* [N, H] hidden states between attention and MLP */
-    float *block;   /* [N, H] what a post norm normed, or the gradient there */
-    float *normed;  /* [N, H] the gradient at the input of a block; where there are experts, behind the n rows
-                       of the batch the gradients at the routing weights [n, per token] and at the gate of the
-                       shared expert [n]: all of it goes through one sum */
-    float *heads;   /* [N, heads D] the gradient at the output of the attention */
-    float *softmax; /* [N, heads, 2] */
-    float *unnormed;  /* [N, (heads + kv_heads) D], where these have a norm */
-    float *up;        /* [N, columns or 2 columns] before the activation, then the gradient there */
-    float *activated; /* [N, columns], then the gradient there */
-    float *largest;   /* [N] logit of this shard */
-    int64_t *rows;    /* [N] of the batch: those with a target, those of an expert */
+    float *states; /* [L + 1, N, H] before each layer, and after the last */
+    float *delta;  /* [N, H] the gradient at the hidden states, the same on every shard */
+    float *normed; /* [N, H] the gradient at the input of a block; where there are experts, behind the n rows
+                      of the batch the gradients at the routing weights [n, per token] and at the gate of the
+                      shared expert [n]: all of it goes through one sum */
+    float *heads;  /* [N, heads D] the gradient at the output of the attention */
+    float *activated;                 /* [N, columns], then the gradient there */
+    float *block;                     /* [N, H] the gradient at the output of a block, and other short uses */
+    float *largest;                   /* [N] logit of this shard */
+    int64_t *rows;                    /* [N] of the batch: those with a target, those of an expert */
     float *gathered, *gathered_delta; /* [N, H], of an expert */
     struct laser_turning turning;
+    struct laser_inside inside; /* of the current layer */
+    struct laser_inside
+        shared; /* of all layers whose insides do not stay; its qkv and context are the workspace's */
+    struct laser_inside *insides; /* [kept] */
 };
 
 /* One pass. */
@@ -54,23 +65,30 @@ void laser_backward_project(const struct laser_backward *b, const struct laser_p
 void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
                          const float *x, const float *dy, float *dx, bool add);
 
-/* layer_backward.c: gradient->delta after a layer becomes that before it. */
-int laser_backward_layer(const struct laser_backward *b, int64_t layer);
+/* layer_backward.c: the forward of a layer into gradient->inside, and, if next is not NULL, the hidden states
+ * after it. */
+int laser_backward_forward(const struct laser_backward *b, const struct laser_layer *layer,
+                           const float *hidden, float *next);
 
-/* attention_backward.c: after laser_model_heads; dx = the shard's part of the gradient at x, the input of the
+/* gradient->delta after a layer becomes that before it, from gradient->inside. */
+int laser_backward_layer(const struct laser_backward *b, const struct laser_layer *layer,
+                         const float *hidden);
+
+/* attention_backward.c: from gradient->inside; dx = the shard's part of the gradient at x, the input of the
  * block, from delta at its output. */
 int laser_backward_attention(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
                              const float *delta, float *dx);
 
-/* mlp_backward.c: fills gradient->up and gradient->activated from n rows. */
+/* mlp_backward.c: fills gradient->inside.up from n rows; gradient->activated from that. */
 void laser_backward_mlp_up(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n,
                            const float *x);
+void laser_backward_activate(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n);
 
 /* The gradient at the output of the activation, in gradient->activated, becomes that before it, in
- * gradient->up. */
+ * gradient->inside.up. */
 void laser_backward_activation(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n);
 
-/* The MLP after laser_backward_mlp_up, as laser_backward_attention. */
+/* The MLP after both, as laser_backward_attention. */
 int laser_backward_mlp(const struct laser_backward *b, const struct laser_mlp *mlp, const float *x,
                        const float *delta, float *dx);
 

@@ -230,13 +230,8 @@ static void refuse_unused(struct laser_binder *b)
 
     for (int64_t i = 0; i < m->checkpoint->n_tensors; i++) {
         const char *name = m->checkpoint->tensors[i].name;
-        bool ignored = m->tensor_layer[i] != -2;
 
-        for (int k = 0; !ignored && k < 4 && m->arch.names->ignored[k]; k++) {
-            size_t n = strlen(name), tail = strlen(m->arch.names->ignored[k]);
-            ignored = n >= tail && strcmp(name + n - tail, m->arch.names->ignored[k]) == 0;
-        }
-        if (!ignored)
+        if (m->tensor_layer[i] == -2 && !laser_arch_ignores(&m->arch, name))
             laser_bind_fail(
                 b, LASER_EINPUT, name,
                 "the checkpoint holds this weight, but a %s model as config.json describes it has no place "

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/packing.h"
+
 void laser_bind_fail(struct laser_binder *b, int code, const char *where, const char *fmt, ...)
 {
-    char text[512];
+    char text[1000];
     va_list args;
 
     if (b->result == LASER_OK) {
@@ -74,6 +76,37 @@ static bool has_shape(const struct laser_tensor *t, int64_t stack, int64_t rows,
     return t->n_dims == 3 && shape[0] == stack && shape[1] == rows && shape[2] == cols;
 }
 
+/* The checkpoint has no tensor of that name: why?  Training tools leave a prefix behind (PEFT
+ * `base_model.model.`, torch.compile `_orig_mod.`, DDP and DeepSpeed `module.`), quantisers other tensors. */
+static void fail_missing(struct laser_binder *b, const char *name)
+{
+    const struct laser_checkpoint *c = b->model->checkpoint;
+    const size_t n = strlen(name);
+    char text[500];
+    int64_t same = 0;
+
+    for (int64_t i = 0; i < c->n_tensors; i++) {
+        const char *found = c->tensors[i].name;
+        const size_t m = strlen(found), prefix = m - n;
+
+        if (m <= n || found[prefix - 1] != '.' || strcmp(found + prefix, name) != 0)
+            continue;
+        for (int64_t k = 0; k < c->n_tensors; k++)
+            same += strncmp(c->tensors[k].name, found, prefix) == 0;
+        laser_bind_fail(
+            b, LASER_EINPUT, name,
+            "the checkpoint has this weight as %.200s: %lld of its %lld names begin with \"%.*s\", which a "
+            "training tool has left there; take the prefix off all names",
+            found, (long long)same, (long long)c->n_tensors, (int)prefix, found);
+        return;
+    }
+    if (laser_packing_describe(c->tensors, c->n_tensors, text, sizeof text))
+        laser_bind_fail(b, LASER_EINPUT, name, "the checkpoint lacks this weight: %s", text);
+    else
+        laser_bind_fail(b, LASER_EINPUT, name,
+                        "the checkpoint lacks this weight, which config.json asks for");
+}
+
 int64_t laser_bind_find(struct laser_binder *b, const char *name, int64_t stack, int64_t rows, int64_t cols,
                         enum laser_storage *storage)
 {
@@ -84,8 +117,7 @@ int64_t laser_bind_find(struct laser_binder *b, const char *name, int64_t stack,
     if (b->result != LASER_OK)
         return -1;
     if (index < 0) {
-        laser_bind_fail(b, LASER_EINPUT, name,
-                        "the checkpoint lacks this weight, which config.json asks for");
+        fail_missing(b, name);
         return -1;
     }
     tensor = &b->model->checkpoint->tensors[index];

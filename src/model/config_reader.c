@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/config_policy.h"
+
 void laser_config_refuse(struct laser_config *config, const char *key, const char *fmt, ...)
 {
     char text[512];
@@ -132,29 +134,60 @@ static bool is_nothing(const json_t *value)
            (json_is_object(value) && json_object_size(value) == 0);
 }
 
-void laser_config_refuse_unknown(struct laser_config *config, const char *const *harmless,
-                                 const char *const *harmless_here, const char *model_type)
+/* Whether a value is the guard's, written as JSON. */
+static bool is_neutral(const json_t *value, const char *neutral)
+{
+    json_t *expected = json_loads(neutral, JSON_DECODE_ANY, NULL);
+    bool same = is_nothing(value) ? is_nothing(expected) : json_equal(value, expected);
+
+    json_decref(expected);
+    return same;
+}
+
+void laser_config_ignore(struct laser_config *config, const char *keys)
+{
+    static const char rest[] = ", ...";
+    size_t n = strlen(config->ignored), room = sizeof config->ignored - n;
+
+    if (n >= sizeof rest && strcmp(config->ignored + n + 1 - sizeof rest, rest) == 0)
+        return;
+    if (strlen(keys) + 2 * sizeof rest < room)
+        snprintf(config->ignored + n, room, "%s%s", n > 0 ? ", " : "", keys);
+    else
+        snprintf(config->ignored + n, room, "%s", rest);
+}
+
+static const struct laser_config_guard *guard_of(const struct laser_config_guard *guards, const char *key)
+{
+    for (; guards && guards->key; guards++)
+        if (strcmp(guards->key, key) == 0)
+            return guards;
+    return NULL;
+}
+
+void laser_config_judge(struct laser_config *config, const struct laser_config_guard *guards,
+                        const char *const *bookkeeping, const char *model_type)
 {
     const char *key;
     json_t *value;
 
     json_object_foreach(config->object, key, value)
     {
-        char *found;
+        const struct laser_config_guard *guard = guard_of(guards, key);
 
-        if (was_asked(config, key) || is_listed(harmless, key) || is_listed(harmless_here, key) ||
-            is_nothing(value))
+        if (was_asked(config, key) || json_is_null(value))
             continue;
-        found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        if (strcmp(key, "quantization_config") == 0)
+        if (guard && !is_neutral(value, guard->neutral)) {
+            char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
             laser_config_refuse(config, key,
-                                "quantised models can be scanned, not evaluated or reduced (found %.100s)",
-                                found ? found : "something");
-        else
-            laser_config_refuse(config, key,
-                                "the option is not supported for models of type %s (found %.100s)",
-                                model_type, found ? found : "something");
-        free(found);
-        return;
+                                "found %.100s, expected %s: other values are not supported for models of "
+                                "type %s",
+                                found ? found : "something", guard->neutral, model_type);
+            free(found);
+        } else if (!guard && !is_listed(bookkeeping, key) && !is_nothing(value)) {
+            char name[128];
+            snprintf(name, sizeof name, "%s%.90s", config->prefix, key);
+            laser_config_ignore(config, name);
+        }
     }
 }

@@ -1,5 +1,6 @@
 /* config.json with a memory: every key that is asked for is marked, so that what nobody asked for can be
- * refused. Errors are sticky: the first one stays in *err, later calls return defaults. */
+ * judged by a policy (model/config_policy.h). Errors are sticky: the first one stays in *err, later calls
+ * return defaults. */
 #ifndef LASER_MODEL_CONFIG_READER_H
 #define LASER_MODEL_CONFIG_READER_H
 
@@ -9,7 +10,9 @@
 
 #include "base/error.h"
 
-enum { LASER_CONFIG_KEYS = 96 };
+struct laser_config_guard;
+
+enum { LASER_CONFIG_KEYS = 96, LASER_CONFIG_IGNORED_BYTES = 512 };
 
 struct laser_config {
     json_t *object;
@@ -17,7 +20,9 @@ struct laser_config {
     const char *prefix; /* "" or "rope_scaling.": for messages */
     const char *asked[LASER_CONFIG_KEYS];
     int asked_count;
-    int result; /* LASER_OK or the code of the first error */
+    char ignored[LASER_CONFIG_IGNORED_BYTES]; /* keys without influence that are not mere bookkeeping, "a, b"
+                                               */
+    int result;                               /* LASER_OK or the code of the first error */
     struct laser_error *err;
 };
 
@@ -38,9 +43,13 @@ const char *laser_config_text(struct laser_config *config, const char *key, cons
 void laser_config_refuse(struct laser_config *config, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Refuses the first key that was not asked for, is not in a NULL-terminated list of harmless ones, and whose
- * value is not null, false, 0 or empty. */
-void laser_config_refuse_unknown(struct laser_config *config, const char *const *harmless,
-                                 const char *const *harmless_here, const char *model_type);
+/* Judges the keys that nobody asked for.  One that a guard names is refused by name where its value is not
+ * the guard's.  Any other is one that transformers does not read either: it is added to `ignored` unless it
+ * is bookkeeping (a NULL-terminated list; "x*": all that begin with x) or null, false, 0 or empty. */
+void laser_config_judge(struct laser_config *config, const struct laser_config_guard *guards,
+                        const char *const *bookkeeping, const char *model_type);
+
+/* Adds the ignored keys of a part of the file (rope_parameters) to those of the whole. */
+void laser_config_ignore(struct laser_config *config, const char *keys);
 
 #endif

@@ -43,16 +43,16 @@ struct laser_family {
         *partial_key; /* outside of rope_parameters; NULL: rope_theta, partial_rotary_factor */
     double eps;       /* defaults */
     int64_t kv_heads, head_size, window; /* defaults; 0: as many as heads, hidden / heads, none */
+    int64_t positions;                   /* default */
     const char *activation;              /* default */
     enum laser_window_rule window_rule;
     enum laser_moe_rule moe;
-    const char *harmless[8]; /* further keys without influence */
+    bool head_size_fixed; /* head_dim is no key of the family, but where it is stated it must agree */
+    const struct laser_config_guard *guards;  /* config_policy.h */
+    const struct laser_config_alias *aliases; /* NULL: none */
 };
 
 /* NULL if unknown. */
 const struct laser_family *laser_family_find(const char *model_type);
-
-/* Keys of config.json that do not change what a forward pass computes, for every family. */
-extern const char *const laser_family_harmless[];
 
 #endif

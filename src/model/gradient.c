@@ -95,24 +95,62 @@ static struct sizes measure(const struct laser_model *m, int64_t max_tokens)
     return s;
 }
 
-static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned char *base)
+static bool has_norm(const struct laser_norm *norm)
+{
+    return laser_part_present(&norm->weight);
+}
+
+/* Queries, keys, values and context of layers that are computed again are those of the workspace. */
+static void cut_inside(const struct laser_model_gradient *g, const struct laser_layer *layer, bool stays,
+                       int64_t up, struct laser_inside *inside, unsigned char *base, int64_t *used)
 {
     const struct laser_model *m = g->model;
     const struct laser_arch *a = &m->arch;
-    int64_t n = g->max_tokens, h = a->hidden, d = a->head_size, used = 0;
+    int64_t n = g->max_tokens, q = m->heads.count * a->head_size, kv = m->kv_heads.count * a->head_size;
+    bool post = a->residual == LASER_RESIDUAL_POST;
+
+    if (stays) {
+        inside->qkv = take(base, used, n * (q + 2 * kv), sizeof(float));
+        inside->context = take(base, used, n * q, sizeof(float));
+    }
+    inside->softmax = take(base, used, n * m->heads.count * 2, sizeof(float));
+    if (a->qk_norm)
+        inside->unnormed = take(base, used, n * (q + kv), sizeof(float));
+    if (a->residual == LASER_RESIDUAL_SERIAL || post)
+        inside->middle = take(base, used, n * a->hidden, sizeof(float));
+    if (has_norm(&layer->post_attention_norm))
+        inside->attention = take(base, used, n * a->hidden, sizeof(float));
+    if (has_norm(&layer->post_mlp_norm))
+        inside->mlp = take(base, used, n * a->hidden, sizeof(float));
+    inside->up = take(base, used, n * up, sizeof(float));
+}
+
+/* The insides that stay; those of experts are computed again. */
+static void cut_kept(struct laser_model_gradient *g, unsigned char *base, int64_t *used)
+{
+    const struct laser_model *m = g->model;
+
+    for (int64_t i = 0; i < g->kept; i++) {
+        const struct laser_layer *layer = &m->layers[m->arch.layers - g->kept + i];
+        struct laser_inside ignored = {0};
+
+        cut_inside(g, layer, true, layer->experts ? 0 : layer->mlp.up.out,
+                   g->insides ? &g->insides[i] : &ignored, base, used);
+    }
+}
+
+static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned char *base)
+{
+    const struct laser_arch *a = &g->model->arch;
+    int64_t n = g->max_tokens, h = a->hidden, used = 0;
     bool sparse = a->moe.experts > 0;
 
     g->states = take(base, &used, (a->layers + 1) * n * h, sizeof(float));
     g->delta = take(base, &used, n * h, sizeof(float));
-    g->middle = take(base, &used, n * h, sizeof(float));
-    g->block = take(base, &used, n * h, sizeof(float));
     g->normed = take(base, &used, n * (h + (sparse ? a->moe.per_token + 1 : 0)), sizeof(float));
-    g->heads = take(base, &used, n * m->heads.count * d, sizeof(float));
-    g->softmax = take(base, &used, n * m->heads.count * 2, sizeof(float));
-    if (a->qk_norm)
-        g->unnormed = take(base, &used, n * (m->heads.count + m->kv_heads.count) * d, sizeof(float));
-    g->up = take(base, &used, n * s->up, sizeof(float));
+    g->heads = take(base, &used, n * g->model->heads.count * a->head_size, sizeof(float));
     g->activated = take(base, &used, n * s->columns, sizeof(float));
+    g->block = take(base, &used, n * h, sizeof(float));
     g->largest = take(base, &used, n, sizeof(float));
     g->rows = take(base, &used, n, sizeof(int64_t));
     if (sparse) {
@@ -121,20 +159,45 @@ static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned 
     }
     g->turning.packed_bytes = s->packed;
     g->turning.packed = take(base, &used, s->packed, 1);
+    cut_inside(g, &g->model->layers[0], false, s->up, &g->shared, base, &used);
+    cut_kept(g, base, &used);
     g->bytes = used;
 }
 
-int64_t laser_model_gradient_bytes(const struct laser_model *model, int64_t max_tokens)
+/* Measures with as many kept layers as fit into `limit` bytes; returns the bytes. */
+static int64_t fit(struct laser_model_gradient *g, const struct sizes *s, int64_t limit)
+{
+    int64_t layers = g->model->arch.layers;
+
+    for (g->kept = 0;; g->kept++) {
+        cut(g, s, NULL);
+        if (g->bytes + s->scratch > limit && g->kept > 0)
+            break;
+        if (g->kept == layers || g->bytes + s->scratch > limit)
+            return g->bytes + s->scratch;
+    }
+    g->kept--;
+    cut(g, s, NULL);
+    return g->bytes + s->scratch;
+}
+
+int64_t laser_model_gradient_bytes_within(const struct laser_model *model, int64_t max_tokens,
+                                          int64_t limit_bytes)
 {
     struct laser_model_gradient g = {.model = model, .max_tokens = max_tokens};
     struct sizes s = measure(model, max_tokens);
 
-    cut(&g, &s, NULL);
-    return g.bytes + s.scratch;
+    return fit(&g, &s, limit_bytes);
 }
 
-int laser_model_gradient_create(const struct laser_model *model, int64_t max_tokens,
-                                struct laser_model_gradient **gradient, struct laser_error *err)
+int64_t laser_model_gradient_bytes(const struct laser_model *model, int64_t max_tokens)
+{
+    return laser_model_gradient_bytes_within(model, max_tokens, 0);
+}
+
+int laser_model_gradient_create_within(const struct laser_model *model, int64_t max_tokens,
+                                       int64_t limit_bytes, struct laser_model_gradient **gradient,
+                                       struct laser_error *err)
 {
     struct laser_model_gradient *g;
     struct sizes s;
@@ -144,19 +207,22 @@ int laser_model_gradient_create(const struct laser_model *model, int64_t max_tok
     if (max_tokens < 1 || max_tokens > INT64_C(1) << 26)
         return laser_error_set(err, LASER_EUSAGE, NULL, "a batch of %lld tokens", (long long)max_tokens);
     if (model->splits)
-        return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
-                               "its weights are stored as products of two; gradients are taken of dense weights only");
+        return laser_error_set(
+            err, LASER_EINPUT, model->checkpoint->model,
+            "its weights are stored as products of two; gradients are taken of dense weights only");
     g = calloc(1, sizeof *g);
     if (!g)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");
     g->model = model;
     g->max_tokens = max_tokens;
     s = measure(model, max_tokens);
-    cut(g, &s, NULL);
+    fit(g, &s, limit_bytes);
     g->memory = aligned_alloc(64, (size_t)g->bytes);
-    result = g->memory ? laser_scratch_reserve(&g->turning.scratch, s.scratch, err)
-                       : laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %.1f MB of hidden states",
-                                         (double)g->bytes / 1e6);
+    g->insides = calloc((size_t)g->kept + 1, sizeof *g->insides);
+    result = g->memory && g->insides
+                 ? laser_scratch_reserve(&g->turning.scratch, s.scratch, err)
+                 : laser_error_set(err, LASER_ENOMEM, NULL, "no memory for %.1f MB of hidden states",
+                                   (double)g->bytes / 1e6);
     if (result != LASER_OK) {
         laser_model_gradient_free(g);
         return result;
@@ -166,12 +232,19 @@ int laser_model_gradient_create(const struct laser_model *model, int64_t max_tok
     return LASER_OK;
 }
 
+int laser_model_gradient_create(const struct laser_model *model, int64_t max_tokens,
+                                struct laser_model_gradient **gradient, struct laser_error *err)
+{
+    return laser_model_gradient_create_within(model, max_tokens, 0, gradient, err);
+}
+
 void laser_model_gradient_free(struct laser_model_gradient *g)
 {
     if (!g)
         return;
     laser_scratch_free(&g->turning.scratch);
     free(g->memory);
+    free(g->insides);
     free(g);
 }
 
@@ -241,6 +314,20 @@ static bool is_finite(const float *x, int64_t n)
     return sum == 0;
 }
 
+/* Where a layer leaves its inside; false where it does not stay. */
+static bool enter(const struct laser_backward *b, int64_t layer)
+{
+    struct laser_model_gradient *g = b->gradient;
+    int64_t kept = layer - (b->model->arch.layers - g->kept);
+
+    g->inside = kept < 0 ? g->shared : g->insides[kept];
+    b->ws->qkv = g->inside.qkv;
+    b->ws->context = g->inside.context;
+    b->ws->softmax = g->inside.softmax;
+    b->ws->unnormed = g->inside.unnormed;
+    return kept >= 0;
+}
+
 /* The hidden states before each layer, and after the last. */
 static int run_forward(const struct laser_backward *b, const int32_t *tokens)
 {
@@ -249,29 +336,49 @@ static int run_forward(const struct laser_backward *b, const int32_t *tokens)
     float *states = b->gradient->states;
     int result = laser_model_embed(m, b->ws, tokens, b->batch, states, b->err);
 
-    for (int64_t i = 0; i < m->arch.layers && result == LASER_OK; i++, states += size) {
-        memcpy(states + size, states, (size_t)size * sizeof *states);
-        result = laser_model_layers(m, b->ws, i, i + 1, b->batch, states + size, b->err);
-    }
+    for (int64_t i = 0; i < m->arch.layers && result == LASER_OK; i++, states += size)
+        if (enter(b, i)) {
+            result = laser_backward_forward(b, &m->layers[i], states, states + size);
+        } else {
+            memcpy(states + size, states, (size_t)size * sizeof *states);
+            result = laser_model_layers(m, b->ws, i, i + 1, b->batch, states + size, b->err);
+        }
     return result;
 }
 
 static int run_backward(const struct laser_backward *b)
 {
     const struct laser_model *m = b->model;
+    int64_t size = b->n * m->arch.hidden;
     int result = LASER_OK;
 
-    b->ws->softmax = b->gradient->softmax;
-    b->ws->unnormed = b->gradient->unnormed;
     for (int64_t i = m->arch.layers - 1; i >= 0 && result == LASER_OK; i--) {
-        result = laser_backward_layer(b, i);
-        if (result == LASER_OK && !is_finite(b->gradient->delta, b->n * m->arch.hidden))
+        const float *hidden = b->gradient->states + i * size;
+
+        if (!enter(b, i))
+            result = laser_backward_forward(b, &m->layers[i], hidden, NULL);
+        if (result == LASER_OK)
+            result = laser_backward_layer(b, &m->layers[i], hidden);
+        if (result == LASER_OK && !is_finite(b->gradient->delta, size))
             result = laser_error_set(b->err, LASER_ENUMERIC, m->checkpoint->model,
                                      "the gradient before layer %lld is not finite", (long long)i);
     }
-    b->ws->softmax = NULL;
-    b->ws->unnormed = NULL;
     return result;
+}
+
+static int run(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
+               const float *weights, double *nll)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t size = b->n * a->hidden;
+    int result = run_forward(b, tokens);
+
+    if (result == LASER_OK)
+        result = laser_backward_head(b, b->gradient->states + a->layers * size, targets, weights, nll);
+    if (result == LASER_OK && !is_finite(b->gradient->delta, size))
+        result = laser_error_set(b->err, LASER_ENUMERIC, b->model->checkpoint->model,
+                                 "the gradient after layer %lld is not finite", (long long)a->layers - 1);
+    return result == LASER_OK ? run_backward(b) : result;
 }
 
 int laser_model_gradient_run(const struct laser_model *model, struct laser_model_workspace *workspace,
@@ -282,19 +389,19 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
 {
     const struct laser_backward b = {model, workspace, gradient, batch, laser_model_batch_tokens(batch),
                                      sink,  err};
+    float *qkv = workspace->qkv, *context = workspace->context;
     int result;
 
     if (batch->cache || batch->parents || b.n > gradient->max_tokens)
         return laser_error_set(err, LASER_EINTERNAL, NULL,
                                "a gradient of %lld tokens, prepared for %lld without cache and parents",
                                (long long)b.n, (long long)gradient->max_tokens);
-    result = run_forward(&b, tokens);
-    if (result == LASER_OK)
-        result = laser_backward_head(&b, gradient->states + model->arch.layers * b.n * model->arch.hidden,
-                                     targets, weights, nll);
-    if (result == LASER_OK && !is_finite(gradient->delta, b.n * model->arch.hidden))
-        result =
-            laser_error_set(err, LASER_ENUMERIC, model->checkpoint->model,
-                            "the gradient after layer %lld is not finite", (long long)model->arch.layers - 1);
-    return result == LASER_OK ? run_backward(&b) : result;
+    gradient->shared.qkv = qkv;
+    gradient->shared.context = context;
+    result = run(&b, tokens, targets, weights, nll);
+    workspace->qkv = qkv;
+    workspace->context = context;
+    workspace->softmax = NULL;
+    workspace->unnormed = NULL;
+    return result;
 }

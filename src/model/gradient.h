@@ -5,7 +5,8 @@
  * The weights of the model get no gradient: only delta, the gradient at each linear layer's output, is formed
  * and handed, with the layer's input x, to a sink.  (The gradient of the layer's weight would be delta^T x.)
  * The hidden states before each layer are kept, the inside of a layer is computed again: the forward of one
- * layer at a time, with the forward's sums over the shards.
+ * layer at a time, with the forward's sums over the shards.  Besides these the backward of a layer has two
+ * sums (one where attention and MLP are parallel), and the head one.
  *
  * Letters: N tokens of the batch, H hidden size, L layers; n rows of one call of the sink.
  */
@@ -65,9 +66,20 @@ int laser_model_gradient_create(const struct laser_model *model, int64_t max_tok
                                 struct laser_model_gradient **gradient, struct laser_error *err);
 void laser_model_gradient_free(struct laser_model_gradient *gradient); /* NULL is fine */
 
-/* Exactly what laser_model_gradient_create will allocate on this shard, the workspace and the weights not
- * included; the model need only be described. */
+/* What laser_model_gradient_create will allocate on this shard, but for a few hundred bytes; the workspace
+ * and the weights not included; the model need only be described. */
 int64_t laser_model_gradient_bytes(const struct laser_model *model, int64_t max_tokens);
+
+/* The same with more memory, up to limit_bytes: what is inside of as many layers as fit stays after the
+ * forward and need not be computed again.  That saves up to a quarter of the time; the gradient is the same.
+ */
+int laser_model_gradient_create_within(const struct laser_model *model, int64_t max_tokens,
+                                       int64_t limit_bytes, struct laser_model_gradient **gradient,
+                                       struct laser_error *err);
+
+/* What that will allocate: at most limit_bytes, or laser_model_gradient_bytes where that is more. */
+int64_t laser_model_gradient_bytes_within(const struct laser_model *model, int64_t max_tokens,
+                                          int64_t limit_bytes);
 
 /* Forward and backward over one batch without cache and parents.  nll[N] (out) as of laser_model_nll: 0 where
  * targets[i] < 0.  weights[N], which may be negative, counts where targets[i] >= 0; NULL: 1 for all of these.

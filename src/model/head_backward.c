@@ -27,7 +27,7 @@ static int64_t gather(const struct laser_backward *b, const float *hidden, const
     return count;
 }
 
-/* This shard's part of the gradient at the normed states, in gradient->middle; *scale: of the loss. */
+/* This shard's part of the gradient at the normed states, in gradient->normed; *scale: of the loss. */
 static void weigh(const struct laser_backward *b, int64_t count, const float *weights)
 {
     const struct laser_model *m = b->model;
@@ -40,7 +40,7 @@ static void weigh(const struct laser_backward *b, int64_t count, const float *we
         double weight = weights ? (double)weights[b->gradient->rows[i]] : 1;
         double own = (double)b->gradient->largest[i], cap = m->arch.final_softcap;
         float factor = (float)(isinf(own) ? 0 : weight * exp(own - (double)token->largest) / token->sum);
-        float *sums = b->gradient->middle + i * h;
+        float *sums = b->gradient->normed + i * h;
 
         for (int64_t j = 0; j < h; j++)
             sums[j] *= factor;
@@ -71,7 +71,7 @@ static int losses(const struct laser_backward *b, int64_t count, double *nll)
     return LASER_OK;
 }
 
-/* gradient->middle, at the input of the head, becomes that at the hidden states ws->sum. */
+/* gradient->normed, at the input of the head, becomes that at the hidden states ws->sum. */
 static void back_finish(const struct laser_backward *b, int64_t count)
 {
     const struct laser_model *m = b->model;
@@ -80,16 +80,16 @@ static void back_finish(const struct laser_backward *b, int64_t count)
     int64_t h = m->arch.hidden;
 
     if (!laser_part_present(&m->head_dense)) {
-        laser_backward_norm(b, &m->final_norm, count, b->ws->sum, g->middle, g->middle, false);
+        laser_backward_norm(b, &m->final_norm, count, b->ws->sum, g->normed, g->normed, false);
         return;
     }
     laser_linear_apply(&m->head_dense.linear, count, b->ws->sum, h, g->block, h, LASER_STORE,
                        &g->turning.scratch);
     memcpy(normed, g->block, (size_t)(count * h) * sizeof *normed);
     laser_activation_apply(LASER_ACT_GELU, count, h, normed, h);
-    laser_backward_norm(b, &m->head_norm, count, normed, g->middle, g->middle, false);
-    laser_activation_backward(LASER_ACT_GELU, count, h, g->block, h, g->middle, h);
-    laser_part_apply_backward(&m->head_dense, count, g->block, h, g->middle, h, LASER_STORE, &g->turning);
+    laser_backward_norm(b, &m->head_norm, count, normed, g->normed, g->normed, false);
+    laser_activation_backward(LASER_ACT_GELU, count, h, g->block, h, g->normed, h);
+    laser_part_apply_backward(&m->head_dense, count, g->block, h, g->normed, h, LASER_STORE, &g->turning);
 }
 
 int laser_backward_head(const struct laser_backward *b, const float *hidden, const int32_t *targets,
@@ -108,10 +108,10 @@ int laser_backward_head(const struct laser_backward *b, const float *hidden, con
         return LASER_OK;
     laser_model_finish(m, b->ws, count, b->ws->sum);
     if (m->vocabulary.count > 0)
-        laser_head_backward(&head, count, b->ws->normed, h, b->ws->targets, b->ws->tokens, g->middle, h,
+        laser_head_backward(&head, count, b->ws->normed, h, b->ws->targets, b->ws->tokens, g->normed, h,
                             &g->turning.scratch);
     else
-        memset(g->middle, 0, (size_t)(count * h) * sizeof *g->middle);
+        memset(g->normed, 0, (size_t)(count * h) * sizeof *g->normed);
     for (int64_t i = 0; i < count; i++) {
         if (m->vocabulary.count == 0)
             b->ws->tokens[i] = (struct laser_head_token){
@@ -124,11 +124,11 @@ int laser_backward_head(const struct laser_backward *b, const float *hidden, con
     if (result != LASER_OK)
         return result;
     weigh(b, count, weights);
-    result = laser_model_group_sum(m, g->middle, count * h, b->err);
+    result = laser_model_group_sum(m, g->normed, count * h, b->err);
     if (result != LASER_OK)
         return result;
     back_finish(b, count);
     for (int64_t i = 0; i < count; i++)
-        memcpy(g->delta + g->rows[i] * h, g->middle + i * h, (size_t)h * sizeof *g->delta);
+        memcpy(g->delta + g->rows[i] * h, g->normed + i * h, (size_t)h * sizeof *g->delta);
     return LASER_OK;
 }

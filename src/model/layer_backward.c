@@ -1,4 +1,4 @@
-/* One layer: its inside is computed again, then followed back. */
+/* One layer: the forward that leaves its inside, and the way back through it. */
 #include <string.h>
 
 #include "model/backward.h"
@@ -9,27 +9,148 @@ static void add(float *x, const float *y, int64_t n)
         x[i] += y[i];
 }
 
-/* ws->sum = the output of the attention block that read x. */
-static int attention_output(const struct laser_backward *b, const struct laser_layer *layer, const float *x)
+static bool has_norm(const struct laser_norm *norm)
 {
-    const struct laser_model *m = b->model;
-
-    laser_model_attention(m, b->ws, layer, b->batch, x, b->ws->sum, LASER_STORE);
-    return laser_model_group_sum(m, b->ws->sum, b->n * m->arch.hidden, b->err);
+    return laser_part_present(&norm->weight);
 }
 
-/* ws->sum = the output of the MLP after its up projection of x. */
-static int mlp_output(const struct laser_backward *b, const struct laser_layer *layer, const float *x)
+/* The output of the MLP that read x is stored in or added to `to`: the shard's part. */
+static void mlp_output(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                       float *to, enum laser_output output)
 {
-    const struct laser_model *m = b->model;
     const struct laser_mlp *mlp = &layer->mlp;
 
-    if (layer->experts)
-        laser_model_mlp(m, b->ws, layer, b->n, x, b->ws->sum, LASER_STORE);
+    if (layer->experts) {
+        laser_model_mlp(b->model, b->ws, layer, b->n, x, to, output);
+        return;
+    }
+    laser_backward_activate(b, mlp, b->n);
+    laser_model_project(&mlp->down, &mlp->down_bias, b->n, b->gradient->activated, mlp->columns,
+                        b->model->arch.hidden, to, output, &b->gradient->turning.scratch);
+}
+
+/* A block gave its part in ws->sum: to = x + [norm](the sum over the shards), which stays in kept where it is
+ * normed. */
+static int close_block(const struct laser_backward *b, const struct laser_norm *norm, const float *x,
+                       float *kept, float *to)
+{
+    int64_t size = b->n * b->model->arch.hidden;
+    float *sum = b->ws->sum;
+    int result = laser_model_group_sum(b->model, sum, size, b->err);
+
+    if (result == LASER_OK && has_norm(norm)) {
+        memcpy(kept, sum, (size_t)size * sizeof *kept);
+        laser_model_norm(&b->model->arch, norm, b->n, sum, sum);
+    }
+    memcpy(to, x, (size_t)size * sizeof *to);
+    add(to, sum, size);
+    return result;
+}
+
+/* Sums as in the forward pass, so that the bits are the same. */
+static bool is_direct(const struct laser_backward *b, const struct laser_norm *norm)
+{
+    return b->model->group.count == 1 && !has_norm(norm);
+}
+
+static int forward_serial(const struct laser_backward *b, const struct laser_layer *layer,
+                          const float *hidden, float *next)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_inside *inside = &b->gradient->inside;
+    size_t bytes = (size_t)(b->n * m->arch.hidden) * sizeof(float);
+    float *normed = b->ws->normed;
+    bool direct = is_direct(b, &layer->post_attention_norm);
+    int result = LASER_OK;
+
+    laser_model_norm(&m->arch, &layer->attention_norm, b->n, hidden, normed);
+    if (direct)
+        memcpy(inside->middle, hidden, bytes);
+    laser_model_attention(m, b->ws, layer, b->batch, normed, direct ? inside->middle : b->ws->sum,
+                          direct ? LASER_ADD : LASER_STORE);
+    if (!direct)
+        result = close_block(b, &layer->post_attention_norm, hidden, inside->attention, inside->middle);
+    if (result != LASER_OK)
+        return result;
+    laser_model_norm(&m->arch, &layer->mlp_norm, b->n, inside->middle, normed);
+    if (!layer->experts)
+        laser_backward_mlp_up(b, &layer->mlp, b->n, normed);
+    if (!next && !has_norm(&layer->post_mlp_norm))
+        return LASER_OK;
+    direct = is_direct(b, &layer->post_mlp_norm);
+    if (direct)
+        memcpy(next, inside->middle, bytes);
+    mlp_output(b, layer, normed, direct ? next : b->ws->sum, direct ? LASER_ADD : LASER_STORE);
+    if (direct)
+        return LASER_OK;
+    return close_block(b, &layer->post_mlp_norm, inside->middle, inside->mlp,
+                       next ? next : b->gradient->block);
+}
+
+static int forward_parallel(const struct laser_backward *b, const struct laser_layer *layer,
+                            const float *hidden, float *next)
+{
+    static const struct laser_norm none;
+    const struct laser_model *m = b->model;
+    float *normed = b->ws->normed;
+
+    laser_model_norm(&m->arch, &layer->attention_norm, b->n, hidden, normed);
+    if (next)
+        laser_model_attention(m, b->ws, layer, b->batch, normed, b->ws->sum, LASER_STORE);
     else
-        laser_model_project(&mlp->down, &mlp->down_bias, b->n, b->gradient->activated, mlp->columns,
-                            m->arch.hidden, b->ws->sum, LASER_STORE, &b->gradient->turning.scratch);
-    return laser_model_group_sum(m, b->ws->sum, b->n * m->arch.hidden, b->err);
+        laser_model_heads(m, b->ws, layer, b->batch, normed);
+    if (m->arch.residual == LASER_RESIDUAL_PARALLEL)
+        laser_model_norm(&m->arch, &layer->mlp_norm, b->n, hidden, normed);
+    laser_backward_mlp_up(b, &layer->mlp, b->n, normed);
+    if (!next)
+        return LASER_OK;
+    mlp_output(b, layer, normed, b->ws->sum, LASER_ADD);
+    return close_block(b, &none, hidden, NULL, next);
+}
+
+/* to = what a block read plus what it gave. */
+static int forward_post_block(const struct laser_backward *b, const struct laser_norm *norm, const float *x,
+                              float *kept, float *to)
+{
+    static const struct laser_norm none;
+    int result = b->model->group.count == 1 ? LASER_OK : close_block(b, &none, x, NULL, kept);
+
+    if (to)
+        laser_model_norm(&b->model->arch, norm, b->n, kept, to);
+    return result;
+}
+
+static int forward_post(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden,
+                        float *next)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_inside *inside = &b->gradient->inside;
+    size_t bytes = (size_t)(b->n * m->arch.hidden) * sizeof(float);
+    bool direct = m->group.count == 1;
+    enum laser_output output = direct ? LASER_ADD : LASER_STORE;
+    int result;
+
+    memcpy(inside->attention, hidden, bytes);
+    laser_model_attention(m, b->ws, layer, b->batch, hidden, direct ? inside->attention : b->ws->sum, output);
+    result = forward_post_block(b, &layer->post_attention_norm, hidden, inside->attention, inside->middle);
+    if (result != LASER_OK)
+        return result;
+    laser_backward_mlp_up(b, &layer->mlp, b->n, inside->middle);
+    memcpy(inside->mlp, inside->middle, bytes);
+    mlp_output(b, layer, inside->middle, direct ? inside->mlp : b->ws->sum, output);
+    return forward_post_block(b, &layer->post_mlp_norm, inside->middle, inside->mlp, next);
+}
+
+int laser_backward_forward(const struct laser_backward *b, const struct laser_layer *layer,
+                           const float *hidden, float *next)
+{
+    if (b->model->arch.residual == LASER_RESIDUAL_SERIAL)
+        return forward_serial(b, layer, hidden, next);
+    if (layer->experts)
+        return laser_error_set(b->err, LASER_EINTERNAL, NULL,
+                               "no gradient of experts whose residual is not serial");
+    return b->model->arch.residual == LASER_RESIDUAL_POST ? forward_post(b, layer, hidden, next)
+                                                          : forward_parallel(b, layer, hidden, next);
 }
 
 /* gradient->normed, the shard's part, becomes the whole. */
@@ -39,13 +160,14 @@ static int sum_normed(const struct laser_backward *b)
 }
 
 /* gradient->normed = the gradient at x, the input of the MLP, from delta at its output. */
-static int mlp_backward(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
-                        const float *delta)
+static int back_mlp(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                    const float *delta)
 {
     const struct laser_arch *a = &b->model->arch;
     int result;
 
     if (!layer->experts) {
+        laser_backward_activate(b, &layer->mlp, b->n);
         result = laser_backward_mlp(b, &layer->mlp, x, delta, b->gradient->normed);
         return result == LASER_OK ? sum_normed(b) : result;
     }
@@ -56,66 +178,32 @@ static int mlp_backward(const struct laser_backward *b, const struct laser_layer
     return result == LASER_OK ? laser_backward_routers(b, layer, x) : result;
 }
 
-/* gradient->middle = the states between attention and MLP; the output of the attention stays in
- * gradient->block where it has a norm. */
-static int serial_forward(const struct laser_backward *b, const struct laser_layer *layer,
-                          const float *hidden)
+/* The gradient at the output of a block: gradient->delta, or, behind a norm of x, in gradient->block. */
+static const float *block_delta(const struct laser_backward *b, const struct laser_norm *norm, const float *x)
+{
+    struct laser_model_gradient *g = b->gradient;
+
+    if (!has_norm(norm))
+        return g->delta;
+    laser_backward_norm(b, norm, b->n, x, g->delta, g->block, false);
+    return g->block;
+}
+
+static int back_serial(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
 {
     const struct laser_arch *a = &b->model->arch;
     struct laser_model_gradient *g = b->gradient;
-    int64_t size = b->n * a->hidden;
+    float *normed = b->ws->normed;
     int result;
 
-    laser_model_norm(a, &layer->attention_norm, b->n, hidden, b->ws->normed);
-    result = attention_output(b, layer, b->ws->normed);
-    if (laser_part_present(&layer->post_attention_norm.weight)) {
-        memcpy(g->block, b->ws->sum, (size_t)size * sizeof(float));
-        laser_model_norm(a, &layer->post_attention_norm, b->n, b->ws->sum, b->ws->sum);
-    }
-    memcpy(g->middle, hidden, (size_t)size * sizeof(float));
-    add(g->middle, b->ws->sum, size);
-    return result;
-}
-
-static int serial_mlp(const struct laser_backward *b, const struct laser_layer *layer)
-{
-    const struct laser_arch *a = &b->model->arch;
-    struct laser_model_gradient *g = b->gradient;
-    const float *delta = g->delta;
-    int result = LASER_OK;
-
-    laser_model_norm(a, &layer->mlp_norm, b->n, g->middle, b->ws->normed);
-    if (!layer->experts)
-        laser_backward_mlp_up(b, &layer->mlp, b->n, b->ws->normed);
-    if (laser_part_present(&layer->post_mlp_norm.weight)) {
-        result = mlp_output(b, layer, b->ws->normed);
-        laser_backward_norm(b, &layer->post_mlp_norm, b->n, b->ws->sum, g->delta, b->ws->sum, false);
-        delta = b->ws->sum;
-    }
-    if (result == LASER_OK)
-        result = mlp_backward(b, layer, b->ws->normed, delta);
-    if (result == LASER_OK)
-        laser_backward_norm(b, &layer->mlp_norm, b->n, g->middle, g->normed, g->delta, true);
-    return result;
-}
-
-static int run_serial(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
-{
-    const struct laser_arch *a = &b->model->arch;
-    struct laser_model_gradient *g = b->gradient;
-    const float *delta = g->delta;
-    int result = serial_forward(b, layer, hidden);
-
-    if (result == LASER_OK)
-        result = serial_mlp(b, layer);
+    laser_model_norm(a, &layer->mlp_norm, b->n, g->inside.middle, normed);
+    result = back_mlp(b, layer, normed, block_delta(b, &layer->post_mlp_norm, g->inside.mlp));
     if (result != LASER_OK)
         return result;
-    if (laser_part_present(&layer->post_attention_norm.weight)) {
-        laser_backward_norm(b, &layer->post_attention_norm, b->n, g->block, g->delta, g->block, false);
-        delta = g->block;
-    }
-    laser_model_norm(a, &layer->attention_norm, b->n, hidden, b->ws->normed);
-    result = laser_backward_attention(b, layer, b->ws->normed, delta, g->normed);
+    laser_backward_norm(b, &layer->mlp_norm, b->n, g->inside.middle, g->normed, g->delta, true);
+    laser_model_norm(a, &layer->attention_norm, b->n, hidden, normed);
+    result = laser_backward_attention(
+        b, layer, normed, block_delta(b, &layer->post_attention_norm, g->inside.attention), g->normed);
     if (result == LASER_OK)
         result = sum_normed(b);
     if (result == LASER_OK)
@@ -124,55 +212,45 @@ static int run_serial(const struct laser_backward *b, const struct laser_layer *
 }
 
 /* Both blocks read the same hidden states: one sum for the two, of what passed their norms. */
-static int run_parallel(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
+static int back_parallel(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
 {
-    const struct laser_model *m = b->model;
-    const struct laser_arch *a = &m->arch;
+    const struct laser_arch *a = &b->model->arch;
     struct laser_model_gradient *g = b->gradient;
     bool shared = a->residual == LASER_RESIDUAL_PARALLEL_SHARED;
     const struct laser_norm *mlp_norm = shared ? &layer->attention_norm : &layer->mlp_norm;
     int64_t size = b->n * a->hidden;
+    float *normed = b->ws->normed;
     int result;
 
-    laser_model_norm(a, mlp_norm, b->n, hidden, g->middle);
-    laser_backward_mlp_up(b, &layer->mlp, b->n, g->middle);
-    result = laser_backward_mlp(b, &layer->mlp, g->middle, g->delta, g->normed);
+    laser_model_norm(a, mlp_norm, b->n, hidden, normed);
+    laser_backward_activate(b, &layer->mlp, b->n);
+    result = laser_backward_mlp(b, &layer->mlp, normed, g->delta, g->normed);
     if (result != LASER_OK)
         return result;
     laser_backward_norm(b, mlp_norm, b->n, hidden, g->normed, g->block, false);
-    laser_model_norm(a, &layer->attention_norm, b->n, hidden, b->ws->normed);
-    laser_model_heads(m, b->ws, layer, b->batch, b->ws->normed);
-    result = laser_backward_attention(b, layer, b->ws->normed, g->delta, g->normed);
+    laser_model_norm(a, &layer->attention_norm, b->n, hidden, normed);
+    result = laser_backward_attention(b, layer, normed, g->delta, g->normed);
     if (result != LASER_OK)
         return result;
     laser_backward_norm(b, &layer->attention_norm, b->n, hidden, g->normed, g->block, true);
-    result = laser_model_group_sum(m, g->block, size, b->err);
+    result = laser_model_group_sum(b->model, g->block, size, b->err);
     add(g->delta, g->block, size);
     return result;
 }
 
 /* The norms come after the sums with what the blocks read. */
-static int run_post(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
+static int back_post(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
 {
-    const struct laser_arch *a = &b->model->arch;
     struct laser_model_gradient *g = b->gradient;
-    int64_t size = b->n * a->hidden;
-    int result = attention_output(b, layer, hidden);
+    int64_t size = b->n * b->model->arch.hidden;
+    int result;
 
-    memcpy(g->block, hidden, (size_t)size * sizeof(float));
-    add(g->block, b->ws->sum, size);
-    laser_model_norm(a, &layer->post_attention_norm, b->n, g->block, g->middle);
-    laser_backward_mlp_up(b, &layer->mlp, b->n, g->middle);
-    if (result == LASER_OK)
-        result = mlp_output(b, layer, g->middle);
-    add(b->ws->sum, g->middle, size);
-    laser_backward_norm(b, &layer->post_mlp_norm, b->n, b->ws->sum, g->delta, g->delta, false);
-    if (result == LASER_OK)
-        result = mlp_backward(b, layer, g->middle, g->delta);
+    laser_backward_norm(b, &layer->post_mlp_norm, b->n, g->inside.mlp, g->delta, g->delta, false);
+    result = back_mlp(b, layer, g->inside.middle, g->delta);
     if (result != LASER_OK)
         return result;
     add(g->delta, g->normed, size);
-    laser_backward_norm(b, &layer->post_attention_norm, b->n, g->block, g->delta, g->delta, false);
+    laser_backward_norm(b, &layer->post_attention_norm, b->n, g->inside.attention, g->delta, g->delta, false);
     result = laser_backward_attention(b, layer, hidden, g->delta, g->normed);
     if (result == LASER_OK)
         result = sum_normed(b);
@@ -180,17 +258,10 @@ static int run_post(const struct laser_backward *b, const struct laser_layer *la
     return result;
 }
 
-int laser_backward_layer(const struct laser_backward *b, int64_t index)
+int laser_backward_layer(const struct laser_backward *b, const struct laser_layer *layer, const float *hidden)
 {
-    const struct laser_model *m = b->model;
-    const struct laser_layer *layer = &m->layers[index];
-    const float *hidden = b->gradient->states + index * b->n * m->arch.hidden;
-
-    if (m->arch.residual == LASER_RESIDUAL_SERIAL)
-        return run_serial(b, layer, hidden);
-    if (layer->experts)
-        return laser_error_set(b->err, LASER_EINTERNAL, NULL,
-                               "no gradient of experts whose residual is not serial");
-    return m->arch.residual == LASER_RESIDUAL_POST ? run_post(b, layer, hidden)
-                                                   : run_parallel(b, layer, hidden);
+    if (b->model->arch.residual == LASER_RESIDUAL_SERIAL)
+        return back_serial(b, layer, hidden);
+    return b->model->arch.residual == LASER_RESIDUAL_POST ? back_post(b, layer, hidden)
+                                                          : back_parallel(b, layer, hidden);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/beside.h"
 #include "model/internal.h"
 #include "model/rope.h"
 
@@ -47,6 +48,33 @@ static int make_room(struct laser_model *m, struct laser_error *err)
     return LASER_OK;
 }
 
+bool laser_arch_ignores(const struct laser_arch *arch, const char *tensor)
+{
+    size_t n = strlen(tensor);
+
+    for (int i = 0; i < 4 && arch->names->ignored[i]; i++) {
+        size_t tail = strlen(arch->names->ignored[i]);
+        if (n >= tail && strcmp(tensor + n - tail, arch->names->ignored[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+int laser_model_check_types(const struct laser_checkpoint *c, const struct laser_arch *arch,
+                            struct laser_error *err)
+{
+    for (int64_t i = 0; arch->quantized && i < c->n_tensors; i++) {
+        const struct laser_tensor *t = &c->tensors[i];
+        if (t->dtype != LASER_F64 && t->dtype != LASER_F32 && t->dtype != LASER_F16 &&
+            t->dtype != LASER_BF16 && !laser_arch_ignores(arch, t->name))
+            return laser_error_set(err, LASER_EINPUT, t->name,
+                                   "quantization_config in config.json, and the type is %s: quantised models "
+                                   "can be scanned, not evaluated or reduced",
+                                   laser_dtype_name(t->dtype));
+    }
+    return LASER_OK;
+}
+
 int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
                          enum laser_precision precision, struct laser_model **model, struct laser_error *err)
 {
@@ -62,6 +90,10 @@ int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct
     m->group = group ? *group : (struct laser_model_group){.index = 0, .count = 1};
     snprintf(where, sizeof where, "%s/config.json", checkpoint->dir);
     result = laser_arch_read(checkpoint->config, where, &m->arch, err);
+    if (result == LASER_OK)
+        result = laser_beside_check(checkpoint, err);
+    if (result == LASER_OK)
+        result = laser_model_check_types(checkpoint, &m->arch, err);
     if (result == LASER_OK)
         result = split(m, err);
     if (result == LASER_OK)

@@ -63,6 +63,11 @@ int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t 
  * not where the rotary positions depend on the whole length. */
 bool laser_arch_continues(const struct laser_arch *arch);
 
+/* A model whose config.json has a quantization_config is read as it is where every weight is of a floating
+ * type, as transformers does (the key is left over); LASER_EINPUT, with a tensor that is not. */
+int laser_model_check_types(const struct laser_checkpoint *checkpoint, const struct laser_arch *arch,
+                            struct laser_error *err);
+
 /* Describes the model without reading a weight: every tensor that the forward pass needs is found and its
  * shape checked, and a tensor that has no place in it is an error.  Local. checkpoint and *group (may be
  * NULL: one process; copied) must outlive the model. LASER_EINPUT: not supported (named), missing or wrongly
@@ -117,7 +122,8 @@ bool laser_model_takes_thin(const struct laser_model *model, const char *tensor)
 
 /* From now on the tensor counts as left[rows, k] right[k, columns] (rows and columns as stored, row-major,
  * float32, whole, copied), whatever its data are; left NULL: as its data again.  Local.  Only one workspace
- * at a time may then use the model.  LASER_EINPUT: a tensor that takes none. LASER_ENOMEM: as before. */
+ * at a time may then use the model.  LASER_EINPUT: a tensor that takes none, k above its smaller side.
+ * LASER_ENOMEM: as before. */
 int laser_model_thin(struct laser_model *model, const char *tensor, int64_t k, const float *left,
                      const float *right, struct laser_error *err);
 
@@ -132,8 +138,9 @@ int64_t laser_model_workspace_bytes(const struct laser_model_workspace *workspac
  * see each other.  Each call of laser_model_layers writes those of the batch behind them, where they count
  * only after laser_model_cache_extend; with several sequences what stands there is of no use.
  *
- *   prompt:      batch {1, n, .cache}, all layers, extend by n         generation: {1, 1, .cache}, ...,
- * extend by 1 alternatives after a common start: batch {B, .lengths, .cache}, all layers, no extend
+ *   a prompt                           batch {1, n, .cache}, all layers, extend by n
+ *   generation                         batch {1, 1, .cache}, all layers, extend by 1
+ *   alternatives after a common start  batch {B, .lengths, .cache}, all layers, no extend
  *
  * positions: tokens that it has room for, those of the longest sequence of a batch included.  Local.
  * LASER_EINPUT: a masked model, whose tokens see those that follow.  LASER_ENOMEM. */

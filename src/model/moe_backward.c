@@ -82,6 +82,7 @@ static int back_expert(const struct laser_backward *b, const struct laser_mlp *m
 
     gather(b, count, slots, x, delta);
     laser_backward_mlp_up(b, mlp, count, g->gathered);
+    laser_backward_activate(b, mlp, count);
     result = laser_backward_report(b, &mlp->down, LASER_SPLIT_INPUTS, count, g->activated, mlp->columns,
                                    g->gathered_delta, h, g->rows);
     if (result != LASER_OK)
@@ -89,11 +90,11 @@ static int back_expert(const struct laser_backward *b, const struct laser_mlp *m
     if (mlp->columns && count)
         back_down(b, mlp, count, slots, delta);
     laser_backward_activation(b, mlp, count);
-    result = laser_backward_report(b, &mlp->up, LASER_SPLIT_OUTPUTS, count, g->gathered, h, g->up,
+    result = laser_backward_report(b, &mlp->up, LASER_SPLIT_OUTPUTS, count, g->gathered, h, g->inside.up,
                                    mlp->up.out, g->rows);
     if (mlp->columns == 0 || count == 0)
         return result;
-    laser_backward_project(b, &mlp->up, count, g->up, mlp->up.out, h, g->gathered_delta, LASER_STORE);
+    laser_backward_project(b, &mlp->up, count, g->inside.up, mlp->up.out, h, g->gathered_delta, LASER_STORE);
     for (int64_t i = 0; i < count; i++)
         for (int64_t j = 0; j < h; j++)
             g->normed[g->rows[i] * h + j] += g->gathered_delta[i * h + j];
@@ -121,6 +122,7 @@ static int back_shared(const struct laser_backward *b, const struct laser_layer 
     int result;
 
     laser_backward_mlp_up(b, mlp, b->n, x);
+    laser_backward_activate(b, mlp, b->n);
     shared_gates(b, layer, x);
     memcpy(g->gathered_delta, delta, (size_t)(b->n * h) * sizeof *delta);
     for (int64_t i = 0; i < b->n; i++)
@@ -138,8 +140,9 @@ static int back_shared(const struct laser_backward *b, const struct laser_layer 
                                            b->ws->router[done + i], columns);
     }
     laser_backward_activation(b, mlp, b->n);
-    result = laser_backward_report(b, &mlp->up, LASER_SPLIT_OUTPUTS, b->n, x, h, g->up, mlp->up.out, NULL);
-    laser_backward_project(b, &mlp->up, b->n, g->up, mlp->up.out, h, g->normed, LASER_ADD);
+    result =
+        laser_backward_report(b, &mlp->up, LASER_SPLIT_OUTPUTS, b->n, x, h, g->inside.up, mlp->up.out, NULL);
+    laser_backward_project(b, &mlp->up, b->n, g->inside.up, mlp->up.out, h, g->normed, LASER_ADD);
     return result;
 }
 
@@ -151,6 +154,7 @@ int laser_backward_experts(const struct laser_backward *b, const struct laser_la
     struct laser_model_workspace *ws = b->ws;
     int result = LASER_OK;
 
+    b->gradient->inside.up = b->gradient->shared.up; /* that of each expert in turn */
     memset(b->gradient->normed, 0, (size_t)(b->n * (m->arch.hidden + moe->per_token + 1)) * sizeof(float));
     laser_model_route(m, ws, layer, b->n, x);
     for (int64_t e = 0; e < moe->experts && result == LASER_OK; e++)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/config_policy.h"
 #include "model/family.h"
 
 static enum laser_rope_kind read_kind(struct laser_config *config, const struct laser_arch *arch)
@@ -100,13 +101,17 @@ static void read_scaling(struct laser_config *config, struct laser_rope *rope)
 static void read_object(struct laser_config *scaling, const struct laser_family *family, double partial,
                         int64_t original, struct laser_arch *arch)
 {
-    static const char *const harmless[] = {"finetuned", NULL};
     struct laser_rope *rope = &arch->rope;
     double rotated;
 
     rope->kind = read_kind(scaling, arch);
     rope->theta = laser_config_real(scaling, "rope_theta", rope->theta, 1e-3, 1e15);
-    partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
+    if (family->partial_rope || rope->kind != LASER_ROPE_DEFAULT) { /* else transformers does not read it */
+        partial = laser_config_real(scaling, "partial_rotary_factor", partial, 0, 1);
+    } else if (partial != 1) {
+        laser_config_ignore(scaling, "partial_rotary_factor");
+        partial = 1;
+    }
     if (!family->partial_rope && partial != 1)
         laser_config_refuse(scaling, "partial_rotary_factor", "%g is not supported for models of type %s",
                             partial, family->model_type);
@@ -127,7 +132,7 @@ static void read_object(struct laser_config *scaling, const struct laser_family 
     rope->factor = 1;
     if (rope->kind != LASER_ROPE_DEFAULT && scaling->result == LASER_OK)
         read_scaling(scaling, rope);
-    laser_config_refuse_unknown(scaling, harmless, NULL, family->model_type);
+    laser_config_judge(scaling, laser_config_guards_rope, laser_config_bookkeeping_rope, family->model_type);
 }
 
 void laser_rope_read(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
@@ -145,10 +150,11 @@ void laser_rope_read(struct laser_config *config, const struct laser_family *fam
     rope->max_positions = arch->max_positions;
     rope->theta = laser_config_real(config, theta_key, family->theta, 1e-3, 1e15);
     partial = laser_config_real(config, partial_key, family->partial, 0, 1);
+    /* Saved beside the family's own names, which alone are read. */
     if (family->theta_key && laser_config_real(config, "rope_theta", rope->theta, 1e-3, 1e15) != rope->theta)
-        laser_config_refuse(config, "rope_theta", "differs from %s", theta_key);
+        laser_config_ignore(config, "rope_theta");
     if (family->partial_key && laser_config_real(config, "partial_rotary_factor", partial, 0, 1) != partial)
-        laser_config_refuse(config, "partial_rotary_factor", "differs from %s", partial_key);
+        laser_config_ignore(config, "partial_rotary_factor");
     inner.prefix = scaling ? "rope_scaling." : "rope_parameters.";
     inner.object = scaling && json_object_size(scaling) > 0 ? scaling : parameters;
     if (inner.object && !json_is_object(inner.object)) {
@@ -161,6 +167,8 @@ void laser_rope_read(struct laser_config *config, const struct laser_family *fam
                 arch);
     if (config->result == LASER_OK)
         config->result = inner.result;
+    if (inner.ignored[0] != '\0')
+        laser_config_ignore(config, inner.ignored);
 }
 
 bool laser_rope_depends_on_length(const struct laser_rope *rope)

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "report/fit.h"
 
-enum { EDIT = 16, RANK = 13, PPL = 13, CHANGE = 21, NARROWEST = 60, NAME = 20, REASON = 14 };
+enum { EDIT = 16, RANK = 13, PPL = 13, CHANGE = 21, NARROWEST = 60, NAME = 20, REASON = 16 };
 
 static const char *text_of(const json_t *decision, const char *key)
 {
@@ -31,12 +32,20 @@ static int is_measured(const json_t *d)
     return strcmp(text_of(d, "reason"), "measured") == 0;
 }
 
-static void put_number(struct laser_text *out, const char *format, double value, int width)
+static void put_number(struct laser_text *out, const char *text, double value, int width)
 {
-    char text[40];
-
-    snprintf(text, sizeof text, format, value);
     laser_text_printf(out, " %*s", width - 1, isnan(value) ? "-" : text);
+}
+
+/* "within error", or of one that was left early "early, 28/120". */
+static void put_reason(struct laser_text *out, const json_t *d, int early)
+{
+    json_int_t seen = json_integer_value(json_object_get(d, "windows"));
+    json_int_t of = json_integer_value(json_object_get(d, "of_windows"));
+    char text[64];
+
+    snprintf(text, sizeof text, "early, %lld/%lld", (long long)seen, (long long)of);
+    laser_text_fit(out, early && of > 0 ? text : text_of(d, "reason"), REASON, "..", 0);
 }
 
 /* Bytes that all names begin with, up to a dot: "model.layers." tells nothing. */
@@ -77,7 +86,8 @@ static void put_tensor(struct laser_text *out, const char *name, size_t begin, s
     laser_text_free(&shorter);
 }
 
-static void put_decision(struct laser_text *out, const json_t *d, size_t begin, size_t width, int colours)
+static void put_decision(struct laser_text *out, const json_t *d, int rises, size_t begin, size_t width,
+                         int colours)
 {
     int kept = json_is_true(json_object_get(d, "kept")),
         early = strstr(text_of(d, "reason"), "early") != NULL;
@@ -86,7 +96,8 @@ static void put_decision(struct laser_text *out, const json_t *d, size_t begin, 
     int with_change = with_rank && width >= used + CHANGE + NAME;
     int with_reason = with_change && width >= used + CHANGE + NAME + REASON + 2;
     size_t name = width - used - (with_change ? CHANGE : 0) - (with_reason ? 2 + REASON : 0);
-    char text[64];
+    char text[64], number[LASER_NUMBER_SIZE];
+    double value;
 
     name = name < 48 ? name : 48;
     if (colours)
@@ -101,21 +112,22 @@ static void put_decision(struct laser_text *out, const json_t *d, size_t begin, 
              (long long)json_integer_value(json_object_get(d, "of")));
     if (with_rank)
         laser_text_printf(out, " %*s", RANK - 1, text);
-    put_number(out, "%.6f",
-               early ? (double)NAN : real_of(d, json_object_get(d, "ppl") != NULL ? "ppl" : "value"), PPL);
+    value = early ? (double)NAN : real_of(d, json_object_get(d, "ppl") != NULL ? "ppl" : "value");
+    put_number(out, laser_number_fixed(value, rises ? 4 : 6, number), value, PPL);
     if (with_change) {
-        put_number(out, "%+.2e", real_of(d, "difference"), 10);
+        value = real_of(d, "difference") * (rises ? -1 : 1);
+        put_number(out, laser_number_change_power(value, 2, number), value, 10);
         snprintf(text, sizeof text, "+- %.1e", real_of(d, "difference_stderr"));
         laser_text_printf(out, " %*s", CHANGE - 11, isnan(real_of(d, "difference_stderr")) ? "" : text);
     }
     if (with_reason) {
         laser_text_puts(out, "  ");
-        laser_text_fit(out, text_of(d, "reason"), REASON, "..", 0);
+        put_reason(out, d, early);
     }
     laser_text_fill(out, '\n', 1);
 }
 
-void laser_decision_list(struct laser_text *out, const json_t *decisions,
+void laser_decision_list(struct laser_text *out, const json_t *decisions, int rises,
                          const struct laser_heat_style *style)
 {
     size_t n = json_array_size(decisions), kept = 0, measured = 0, begin = common_begin(decisions);
@@ -131,5 +143,5 @@ void laser_decision_list(struct laser_text *out, const json_t *decisions,
     else
         laser_text_printf(out, "%zu decisions: %zu kept, %zu reverted\n", n, kept, n - kept);
     for (size_t i = 0; i < n; i++)
-        put_decision(out, json_array_get(decisions, i), begin, width, style->colours);
+        put_decision(out, json_array_get(decisions, i), rises, begin, width, style->colours);
 }

@@ -108,7 +108,9 @@ static void read_goal(const json_t *results, struct goal *goal)
 
     *goal = (struct goal){"perplexity", "windows", exp(real_of(base, "nll")), 0};
     if (json_object_get(base, "value") != NULL)
-        *goal = (struct goal){name != NULL ? name : "objective", "questions", real_of(base, "value"),
+        *goal = (struct goal){name != NULL ? name : "objective",
+                              name != NULL && strstr(name, "perplexity") != NULL ? "items" : "questions",
+                              real_of(base, "value"),
                               json_is_true(json_object_get(results, "objective_rises")) ? -1 : 1};
 }
 

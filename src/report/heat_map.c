@@ -26,7 +26,11 @@ static void put_cell(struct laser_text *out, const struct laser_layer_grid *m,
     char text[32];
 
     if (cell->n == 0) {
-        laser_text_printf(out, "%*s", CELL, cell->failed > 0 ? "failed" : cell->nans > 0 ? "nan" : ".");
+        laser_text_printf(out, "%*s", CELL,
+                          cell->failed > 0  ? "failed"
+                          : cell->zeros > 0 ? "zero"
+                          : cell->nans > 0  ? "nan"
+                                            : ".");
         return;
     }
     snprintf(text, sizeof text, isinf(cell->sum) ? "inf" : "%.3g", cell->sum / cell->n);
@@ -64,6 +68,13 @@ static void put_block(struct laser_text *out, const struct laser_layer_grid *m, 
     }
 }
 
+static int same_tower(const char *x, const char *y)
+{
+    size_t n = laser_type_tower(x);
+
+    return n == laser_type_tower(y) && memcmp(x, y, n) == 0;
+}
+
 void laser_heat_map(struct laser_text *out, const struct laser_scan_row *rows, size_t count,
                     const struct laser_heat_style *style)
 {
@@ -72,10 +83,16 @@ void laser_heat_map(struct laser_text *out, const struct laser_scan_row *rows, s
 
     if (!laser_layer_grid_make(&m, rows, count, 0))
         out->failed = 1;
-    for (size_t first = 0; !out->failed && first < m.n_types; first += fit) {
+    for (size_t first = 0, end; !out->failed && first < m.n_types; first = end) {
+        size_t n = laser_type_tower(m.types[first]);
+
+        for (end = first; end < m.n_types && end < first + fit && same_tower(m.types[end], m.types[first]);)
+            ++end;
         if (first > 0)
             laser_text_puts(out, "\n");
-        put_block(out, &m, first, first + fit < m.n_types ? first + fit : m.n_types, style);
+        if (n > 0)
+            laser_text_printf(out, "%.*s\n", (int)n, m.types[first]);
+        put_block(out, &m, first, end, style);
     }
     laser_layer_grid_free(&m);
 }

@@ -59,11 +59,28 @@ static int type_place(const char *type)
     return group * (NAMES + 1) + place;
 }
 
+size_t laser_type_tower(const char *type)
+{
+    const char *colon = strchr(type, ':');
+
+    return colon != NULL ? (size_t)(colon - type) : 0;
+}
+
+static int compare_towers(const char *x, const char *y)
+{
+    size_t n = laser_type_tower(x), m = laser_type_tower(y);
+    int order = memcmp(x, y, n < m ? n : m);
+
+    return order != 0 ? order : (n > m) - (n < m);
+}
+
 int laser_type_compare(const void *a, const void *b)
 {
     const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    int difference = type_place(x) - type_place(y);
+    int difference = compare_towers(x, y);
 
+    if (difference == 0)
+        difference = type_place(x) - type_place(y);
     return difference != 0 ? difference : strcmp(x, y);
 }
 
@@ -85,6 +102,17 @@ static size_t layer_index(const struct laser_layer_grid *g, int64_t layer)
     return i;
 }
 
+/* Types of one tower stand together, else as they were found. */
+static void gather_towers(struct laser_layer_grid *g)
+{
+    for (size_t i = 1; i < g->n_types; ++i)
+        for (size_t k = i; k > 0 && compare_towers(g->types[k], g->types[k - 1]) < 0; --k) {
+            char *type = g->types[k];
+            g->types[k] = g->types[k - 1];
+            g->types[k - 1] = type;
+        }
+}
+
 static int find_axes(struct laser_layer_grid *g, const struct laser_scan_row *rows, char *const *types,
                      size_t count, int customary)
 {
@@ -103,6 +131,8 @@ static int find_axes(struct laser_layer_grid *g, const struct laser_scan_row *ro
     qsort(g->layers, g->n_layers, sizeof *g->layers, by_layer);
     if (customary)
         qsort(g->types, g->n_types, sizeof *g->types, laser_type_compare);
+    else
+        gather_towers(g);
     return 1;
 }
 
@@ -124,6 +154,7 @@ static int fill_cells(struct laser_layer_grid *g, const struct laser_scan_row *r
             ++cell->failed;
         } else if (isnan(rows[i].score)) {
             ++cell->nans;
+            cell->zeros += rows[i].is_zero;
         } else {
             cell->sum += rows[i].score;
             ++cell->n;

@@ -11,6 +11,7 @@ struct laser_grid_cell {
     double sum; /* of the n scores that are numbers */
     int n;
     int nans;   /* matrices whose score is not a number */
+    int zeros;  /* of these, those whose entries are all 0 */
     int failed; /* matrices that have none */
 };
 
@@ -36,5 +37,9 @@ char *laser_type_display(const char *type);
 
 /* The place of a type in the customary order, for qsort of char *. */
 int laser_type_compare(const void *a, const void *b);
+
+/* Length of the tower that a type begins with ("vision_tower.encoder.layers:self_attn.q_proj"), 0 where it
+ * has none. */
+size_t laser_type_tower(const char *type);
 
 #endif

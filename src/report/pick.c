@@ -63,7 +63,7 @@ static int mark_overall(struct laser_pick *pick, const struct laser_scan_row *ro
     int good = order != NULL;
 
     for (size_t i = 0; good && i < count; i++)
-        if (rows[i].status == LASER_SCAN_SCANNED)
+        if (rows[i].status == LASER_SCAN_SCANNED && !rows[i].is_zero)
             order[n++] = i;
     good = good && laser_rows_sort(rows, order, n);
     if (good)
@@ -79,7 +79,7 @@ static int group(struct laser_pick *pick, const struct laser_scan_row *rows, siz
     int good = keys != NULL;
 
     for (size_t i = 0; good && i < count; i++)
-        keys[i] = rows[i].status == LASER_SCAN_SCANNED ? rows[i].type : NULL;
+        keys[i] = rows[i].status == LASER_SCAN_SCANNED && !rows[i].is_zero ? rows[i].type : NULL;
     good = good && laser_row_groups_make(&groups, keys, count);
     pick->types = calloc(groups.count + 1, sizeof *pick->types);
     pick->picked = calloc(count + 1, 1);

@@ -1,5 +1,7 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json_text.h"
@@ -80,7 +82,7 @@ void laser_scan_json_flat(struct laser_text *out, const struct laser_scan_row *r
 
     laser_text_fill(out, '{', 1);
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].status != LASER_SCAN_SCANNED)
+        if (rows[i].status != LASER_SCAN_SCANNED || rows[i].is_zero)
             continue;
         laser_text_printf(out, "%s\n    ", separator);
         quote_layer(out, rows[i].name);
@@ -165,6 +167,33 @@ static void put_unfrozen_ending(struct laser_text *out, const struct laser_pick_
     laser_text_printf(out, "_unfrozenparameters_%s%dpercent%s%s%s.yaml", rule->bottom ? "bottom" : "",
                       rule->percent, rule->overall ? "_overall" : "", rule->metric != NULL ? "_" : "",
                       rule->metric != NULL ? rule->metric : "");
+}
+
+int laser_scan_check_names(const char *dir, const char *model_id, int top_percent, struct laser_error *err)
+{
+    struct laser_pick_rule rule = {.percent = top_percent};
+    struct laser_text name = {0};
+    long most = pathconf(dir, _PC_NAME_MAX);
+    int code = LASER_OK;
+
+    if (most <= 0) /* such as a directory that is to be made */
+        most = NAME_MAX;
+    laser_text_puts(&name, "snr_results_");
+    laser_scan_slug(&name, model_id);
+    if (top_percent > 0)
+        put_unfrozen_ending(&name, &rule);
+    else
+        laser_text_puts(&name, "_sorted.json");
+    if (name.failed)
+        code = laser_error_set(err, LASER_ENOMEM, dir, "no memory for a file name");
+    else if (name.size > (size_t)most)
+        code = laser_error_set(
+            err, LASER_EUSAGE, "scan.model_id",
+            "the model's name is too long for a file: %.60s... would have %zu bytes, at most %ld are "
+            "possible; give a shorter one with --model-id",
+            name.data, name.size, most);
+    laser_text_free(&name);
+    return code;
 }
 
 /* One text under dir/name, where name is snr_results_<slug><ending>. */

@@ -32,12 +32,13 @@ struct laser_scan_row {
     const char *dtype; /* as safetensors names it: BF16 */
     enum laser_scan_status status;
     const char *reason; /* of skipped and failed */
+    int is_zero;        /* scanned, and every entry is 0: no score; out of means, rankings and lists */
 
     /* Of a scanned matrix; the others leave them zero. */
     const char *solver;
     double threshold; /* NaN where the rule has none */
     int64_t rank;     /* singular values kept, of min(rows, columns) */
-    double snr;       /* Infinity when nothing is noise */
+    double snr;       /* Infinity when nothing is noise, NaN of a zero matrix */
     double score;     /* what matrices are ranked by */
     double s_max, s_min;
     const struct laser_scan_number
@@ -75,8 +76,8 @@ void laser_scan_slug(struct laser_text *out, const char *model_id);
 
 /* ---- files of the scanners (reference: Spectrum, laserRMT's laser_scanner.py) ----
  *
- * Only scanned matrices; names without ".weight"; numbers as Python writes them, bare Infinity and NaN; "snr"
- * is the row's score.  The bytes equal json.dump(..., indent=4). */
+ * Only scanned matrices that are not zero; names without ".weight"; numbers as Python writes them, bare
+ * Infinity and NaN; "snr" is the row's score.  The bytes equal json.dump(..., indent=4). */
 void laser_scan_json_flat(struct laser_text *out, const struct laser_scan_row *rows, size_t count);
 
 /* Per type in order of appearance, best score first, equals in the order of the rows, NaN last. */
@@ -96,6 +97,9 @@ json_t *laser_scan_results(const struct laser_scan_meta *meta, const struct lase
 
 /* dir/results.json, atomically.  LASER_EIO, LASER_ENOMEM. */
 int laser_results_write(const char *dir, const json_t *results, struct laser_error *err);
+
+/* Will the names of the scan files be short enough for dir?  To be asked before the work.  LASER_EUSAGE, LASER_ENOMEM. */
+int laser_scan_check_names(const char *dir, const char *model_id, int top_percent, struct laser_error *err);
 
 /* The three (two when top_percent is 0) scan files in dir, each atomically.  LASER_EIO, LASER_ENOMEM. */
 int laser_scan_write_files(const char *dir, const struct laser_scan_meta *meta,

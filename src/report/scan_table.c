@@ -282,7 +282,32 @@ static void put_head(const struct pen *pen, const struct laser_scan_meta *meta, 
     laser_text_free(&line);
 }
 
-/* The display types and the ranking of the scanned rows; 0 without memory. */
+/* "zero 2 (no score): ...": 0/0 says nothing about a matrix. */
+static void put_zeros(const struct pen *pen, const struct laser_scan_row *rows, size_t count)
+{
+    struct laser_text line = {0};
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        n += rows[i].is_zero != 0;
+    if (n == 0)
+        return;
+    laser_text_printf(&line, "zero %zu: all entries are 0, so there is no score:", n);
+    n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].is_zero && n++ < MOST_REASONS)
+            laser_text_printf(&line, "%s %s", n > 1 ? "," : "", rows[i].name);
+    if (n > MOST_REASONS)
+        laser_text_printf(&line, ", %zu more", n - MOST_REASONS);
+    if (line.failed)
+        pen->out->failed = 1;
+    else
+        laser_text_wrap(pen->out, line.data, 4, 0, pen->width);
+    laser_text_fill(pen->out, '\n', 1);
+    laser_text_free(&line);
+}
+
+/* The display types and the ranking of the scanned rows that have a score; 0 without memory. */
 static int prepare(const struct laser_scan_row *rows, size_t count, char ***types, size_t **order, size_t *n,
                    struct laser_row_groups *groups)
 {
@@ -292,7 +317,7 @@ static int prepare(const struct laser_scan_row *rows, size_t count, char ***type
     if (*types == NULL || *order == NULL)
         return 0;
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].status != LASER_SCAN_SCANNED)
+        if (rows[i].status != LASER_SCAN_SCANNED || rows[i].is_zero)
             continue;
         (*types)[i] = laser_type_display(rows[i].type);
         if ((*types)[i] == NULL)
@@ -325,8 +350,9 @@ void laser_scan_table(struct laser_text *out, const struct laser_scan_meta *meta
         if (n > SHOWN)
             put_ranked(&pen, "highest score (mostly signal)", rows, order, n, 0);
     }
-    if (counts[LASER_SCAN_SKIPPED] + counts[LASER_SCAN_FAILED] > 0)
+    if (counts[LASER_SCAN_SKIPPED] + counts[LASER_SCAN_FAILED] > 0 || counts[LASER_SCAN_SCANNED] > n)
         laser_text_fill(out, '\n', 1);
+    put_zeros(&pen, rows, count);
     put_skipped(&pen, rows, count);
     put_failed(&pen, rows, count, counts[LASER_SCAN_FAILED]);
     for (size_t i = 0; types != NULL && i < count; i++)

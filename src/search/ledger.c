@@ -9,6 +9,8 @@
 
 #include <xxhash.h>
 
+#include "base/output.h"
+
 #define CHECKSUM_CHARS 10 /* " *" and eight digits */
 
 struct laser_ledger {
@@ -304,6 +306,8 @@ int laser_ledger_open(const char *path, laser_ledger_visit *visit, void *context
         rc = io_error(ledger, "cannot cut off the torn last line", err);
     if (rc == LASER_OK && good == 0)
         rc = append_version(ledger, err);
+    if (rc == LASER_OK && good == 0)
+        rc = laser_directory_sync_of(path, err);
     free(text);
     if (torn_bytes != NULL)
         *torn_bytes = (int64_t)(length - good);

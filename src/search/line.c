@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MORE_ROUNDS = 3 };
+enum { MORE_ROUNDS = LASER_LINE_MOST - 3 };
 
 static void ask(struct laser_line *line, double length)
 {

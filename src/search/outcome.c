@@ -22,7 +22,7 @@ const struct laser_metric_field laser_metric_fields[] = {
     INT("rank", cut.k, "singular values kept"),
     REAL("signal", cut.signal, "sum of the kept singular values"),
     REAL("noise", cut.noise, "sum of the others"),
-    REAL("snr", cut.snr, "signal / noise; Infinity where nothing is noise"),
+    REAL("snr", cut.snr, "signal / noise; Infinity where nothing is noise, NaN of a zero matrix"),
     REAL("snr_normalized", cut.snr_normalized, "snr / largest singular value"),
     REAL("s_max", s_max, "largest singular value"),
     REAL("s_min", s_min, "smallest singular value"),

@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "base/mcnemar.h"
 #include "search/search.h"
 
 const char *laser_search_reason_name(enum laser_search_reason reason)
@@ -24,5 +25,20 @@ void laser_search_paired(const double *a, const double *b, const double *weights
         double d = weights[i] * (a[i] - b[i] - *mean);
         spread += d * d;
     }
-    *se = n > 1 ? sqrt(spread * n / (n - 1)) / weight : 0;
+    *se = n > 1 ? sqrt(spread * n / (n - 1)) / weight : NAN;
+}
+
+double laser_search_z(int n)
+{
+    double low = 2, high = 40;
+
+    /* The tail falls with z: bisection. */
+    for (int i = 0; i < 80; ++i) {
+        double z = (low + high) / 2;
+        if (laser_normal_tail(z) > 0.05 / (n > 0 ? n : 1))
+            low = z;
+        else
+            high = z;
+    }
+    return high;
 }

@@ -86,7 +86,8 @@ static bool ends_with(const char *type, size_t n, const char *end)
 {
     size_t m = strlen(end);
 
-    return n >= m && memcmp(type + n - m, end, m) == 0 && (n == m || type[n - m - 1] == '.');
+    return n >= m && memcmp(type + n - m, end, m) == 0 &&
+           (n == m || type[n - m - 1] == '.' || type[n - m - 1] == ':');
 }
 
 /* The length of a type without what stands in brackets at its end: an expert's number, the part of a fused

@@ -60,9 +60,15 @@ static int check_before_making(const char *path, const char *model_dir, struct l
 {
     char part[PATH_MAX], real[PATH_MAX];
 
-    snprintf(part, sizeof part, "%s", path);
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+        return laser_error_set(err, LASER_EUSAGE, path, "the path is too long");
     while (realpath(part, real) == NULL) {
+        int cause = errno;
         char *slash = strrchr(part, '/');
+        if (strcmp(part, ".") == 0 || strcmp(part, "/") == 0)
+            return laser_error_set(err, LASER_EIO, path, "the %s directory cannot be resolved: %s%s",
+                                   *part == '.' ? "current" : "root", strerror(cause),
+                                   cause == ENOENT ? " (was it removed?)" : "");
         if (slash == NULL)
             snprintf(part, sizeof part, ".");
         else if (slash == part)
@@ -84,12 +90,14 @@ static void describe_holder(int fd, char *text, size_t size)
 static int write_holder(int fd)
 {
     char text[512], host[256] = "";
-    const char *job = getenv("SLURM_JOB_ID");
+    const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
     int n;
 
     gethostname(host, sizeof host - 1);
-    n = snprintf(text, sizeof text, "host %s process %ld%s%.64s\n", host, (long)getpid(),
-                 job != NULL ? " job " : "", job != NULL ? job : "");
+    n = snprintf(text, sizeof text, "host %s process %ld%s%.64s%s%.20s\n", host, (long)getpid(),
+                 job != NULL ? " job " : "", job != NULL ? job : "",
+                 job != NULL && restart != NULL ? " start " : "",
+                 job != NULL && restart != NULL ? restart : "");
     return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n ? 0 : -1;
 }
 
@@ -106,14 +114,16 @@ static int held(const char *path, const char *holder, struct laser_error *err)
 static bool left_behind(const char *holder)
 {
     char host[256] = "", theirs[256] = "", job[65] = "";
-    const char *mine = getenv("SLURM_JOB_ID");
-    long process = 0;
-    int n = sscanf(holder, "host %255s process %ld job %64s", theirs, &process, job);
+    const char *mine = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
+    long process = 0, start = 0;
+    int n = sscanf(holder, "host %255s process %ld job %64s start %ld", theirs, &process, job, &start);
 
     gethostname(host, sizeof host - 1);
     if (n >= 2 && strcmp(host, theirs) == 0) /* its number may be ours now */
         return process == getpid() || (kill((pid_t)process, 0) != 0 && errno == ESRCH);
-    return n == 3 && mine != NULL && strcmp(job, mine) == 0;
+    /* The same start of the same job may have two programs at work: `srun` without PMI. */
+    return n >= 3 && mine != NULL && strcmp(job, mine) == 0 && restart != NULL &&
+           strtol(restart, NULL, 10) > start;
 }
 
 /* A file system without locks: the file itself is the lock. */

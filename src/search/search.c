@@ -299,16 +299,14 @@ static void advance(const struct laser_search *s, struct evaluation *e)
     }
 }
 
-/* The chance of as many better windows among those that changed, were the trial as good as the base. */
-static double mcnemar(const struct laser_search *s, const struct evaluation *e, int n)
+static void count_changes(const struct laser_search *s, const struct evaluation *e,
+                          struct laser_search_decision *d)
 {
-    int64_t better = 0, worse = 0;
-
-    for (int i = 0; i < n; ++i) {
-        better += e->nll[i] < s->base.nll[i];
-        worse += e->nll[i] > s->base.nll[i];
+    d->n_better = d->n_worse = 0;
+    for (int i = 0; i < d->n_windows; ++i) {
+        d->n_better += e->nll[i] < s->base.nll[i];
+        d->n_worse += e->nll[i] > s->base.nll[i];
     }
-    return laser_mcnemar_p(better, worse);
 }
 
 /* Judges one evaluated trial against the base. */
@@ -323,6 +321,7 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
     d->nll = weighted_mean(s, e->nll, d->n_windows);
     laser_search_paired(e->nll, s->base.nll, s->plan.window_weights, d->n_windows, &d->difference,
                         &d->difference_se);
+    count_changes(s, e, d);
     d->kept = false;
     if (!isfinite(d->nll)) {
         d->reason = LASER_REASON_NOT_FINITE;
@@ -346,7 +345,9 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
             d->reason = LASER_REASON_WITHIN_ERROR;
         break;
     case LASER_ACCEPT_MCNEMAR:
-        accepted = d->difference < 0 && mcnemar(s, e, d->n_windows) < laser_normal_tail(s->plan.z);
+        /* The chance of as many better ones among those that changed, were the trial as good as the base. */
+        accepted =
+            d->difference < 0 && laser_mcnemar_p(d->n_better, d->n_worse) < laser_normal_tail(s->plan.z);
         if (!accepted && d->difference < 0)
             d->reason = LASER_REASON_WITHIN_ERROR;
         break;

@@ -26,7 +26,7 @@
 enum laser_search_accept {
     LASER_ACCEPT_NOT_WORSE, /* mean <= best (laserRMT rmt_laser_snr.py) */
     LASER_ACCEPT_BETTER,    /* mean <  best (laserRMT rmt_laser.py) */
-    LASER_ACCEPT_PAIRED,    /* mean paired difference < -z * its standard error */
+    LASER_ACCEPT_PAIRED,    /* mean paired difference < -z * its standard error; never with one window */
     LASER_ACCEPT_MCNEMAR, /* of windows that are right or wrong (a question's accuracy): mean < best, and the
                              exact one-sided McNemar test of those that changed gives less than the normal
                              tail beyond z */
@@ -108,8 +108,9 @@ struct laser_search_decision {
     enum laser_search_reason reason;
     double nll;            /* mean nats of the trial, over n_windows */
     double difference;     /* to the best state before, mean over the same windows; negative is better */
-    double difference_se;  /* its standard error (0 with one window) */
+    double difference_se;  /* its standard error (NaN with one window) */
     int n_windows;         /* evaluated: all of them unless given up early */
+    int n_better, n_worse; /* of these, against the best state before */
     const double *windows; /* the trial's nats of each of them; during laser_search_decided only */
 };
 
@@ -170,8 +171,12 @@ const int32_t *laser_search_kept(const struct laser_search *search, int *n);
 void laser_search_progress(const struct laser_search *search, int64_t *done, int64_t *total);
 
 /* Weighted mean of a - b over the first n windows and its standard error, from the spread of the windows:
- * sqrt(sum w^2 (x - mean)^2) / sum w * sqrt(n / (n - 1)). */
+ * sqrt(sum w^2 (x - mean)^2) / sum w * sqrt(n / (n - 1)); NaN for one window. */
 void laser_search_paired(const double *a, const double *b, const double *weights, int n, double *mean,
                          double *se);
+
+/* How many standard errors better than the state before an edit must be that is one of n that were tried:
+ * where a normal variable has 5 % / n above it (Bonferroni).  At least 2. */
+double laser_search_z(int n);
 
 #endif

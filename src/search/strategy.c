@@ -1,11 +1,11 @@
 #include "search/strategy.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/match.h"
 #include "search/sweep.h"
 
 static const char *const names[] = {"snr",     "backward", "all",    "sweep",
@@ -77,7 +77,7 @@ static void add_candidate(struct laser_strategy_plan *plan, int n_trials)
 static bool type_taken(const struct laser_strategy_options *o, const char *type)
 {
     for (int i = 0; i < o->n_types; ++i)
-        if (fnmatch(o->types[i], type, 0) == 0)
+        if (laser_glob_match(o->types[i], type))
             return true;
     return o->n_types == 0;
 }
@@ -117,7 +117,7 @@ static int type_place(const struct laser_strategy_options *o, const char *type)
 {
     int i = 0;
 
-    while (i < o->n_types && fnmatch(o->types[i], type, 0) != 0)
+    while (i < o->n_types && !laser_glob_match(o->types[i], type))
         ++i;
     return i;
 }
@@ -141,7 +141,8 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
     for (int i = 0; i < n_matrices; ++i) {
         if (!m[i].usable || !type_taken(o, m[i].type) || !layer_taken(o, m[i].layer, last))
             continue;
-        if ((hard_cut && is_no_op(&m[i])) || (by_score && isinf(m[i].score))) {
+        if ((hard_cut && is_no_op(&m[i])) || (by_score && !isfinite(m[i].score)) ||
+            (isnan(m[i].score) && o->strategy != LASER_STRATEGY_BACKWARD)) { /* a zero matrix has no score */
             ++*n_no_op;
             continue;
         }

@@ -1,11 +1,11 @@
 #include "search/sweep.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/match.h"
 #include "search/paper.h"
 
 #define MAX_EDITS 1000000
@@ -163,7 +163,7 @@ static int add_types(struct building *b, const char *glob, struct laser_error *e
     int code = LASER_OK;
 
     for (int i = 0; code == LASER_OK && i < b->n_matrices; ++i)
-        if (b->matrices[i].usable && (glob == NULL || fnmatch(glob, b->matrices[i].type, 0) == 0))
+        if (b->matrices[i].usable && (glob == NULL || laser_glob_match(glob, b->matrices[i].type)))
             code = add_column(b, b->matrices[i].type, 0, err);
     return code;
 }

@@ -45,12 +45,19 @@ int laser_sweep_build(const struct laser_strategy_options *options,
                       struct laser_strategy_plan *plan, struct laser_sweep *sweep, struct laser_error *err);
 void laser_sweep_free(struct laser_sweep *sweep);
 
-/* The trial of a cell with the lowest mean, -1 if none is known (NaN).  trial_means: of each trial of the
- * plan. */
+/* One order everywhere, in cells, ranking, winner and composition: the lowest mean first; of equals, what
+ * cuts deeper; then as the plan has them.  trial_means: of each trial of the plan, NaN where unknown.
+ *
+ * The best trial of a cell, -1 if none is known. */
 int laser_sweep_best(const struct laser_sweep *sweep, const double *trial_means, int row, int column);
 
-/* The trial with the lowest mean of all; of equals, the one that cuts deeper.  -1 if none is known. */
-int laser_sweep_winner(const struct laser_sweep *sweep, const double *trial_means);
+/* All trials that are known, best first, into order (room for n_places).  Returns how many; -1 without
+ * memory.
+ */
+int laser_sweep_rank(const struct laser_sweep *sweep, const double *trial_means, int *order);
+
+/* The best of all, if it is better than the base; else -1. */
+int laser_sweep_winner(const struct laser_sweep *sweep, const double *trial_means, double base_mean);
 
 /* The greedy composition: the best trial of each cell if it is below the base, best first; a cell that shares
  * a matrix with a better one is left out.  edit_numbers of the new plan are those of the sweep's plan, its
@@ -61,9 +68,5 @@ int laser_sweep_compose(const struct laser_sweep *sweep, const struct laser_stra
 
 /* "layer 3", "all layers", "no layer". */
 void laser_sweep_row_name(const struct laser_sweep *sweep, int row, char name[24]);
-
-/* How many standard errors better than the base an edit must be that was picked among n: the upper 5 % of a
- * normal variable, shared among all (Bonferroni).  At least 2. */
-double laser_sweep_z(int n);
 
 #endif

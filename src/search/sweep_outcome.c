@@ -6,36 +6,15 @@
 
 #include "search/sweep.h"
 
-int laser_sweep_best(const struct laser_sweep *s, const double *means, int row, int column)
-{
-    int best = -1;
-
-    for (int t = 0; t < s->n_places; ++t)
-        if (s->places[t].row == row && s->places[t].column == column && !isnan(means[t]) &&
-            (best < 0 || means[t] < means[best]))
-            best = t;
-    return best;
-}
-
-int laser_sweep_winner(const struct laser_sweep *s, const double *means)
-{
-    int best = -1;
-
-    for (int t = 0; t < s->n_places; ++t) {
-        double mine = s->fractions[s->places[t].fraction];
-        if (isnan(means[t]))
-            continue;
-        if (best < 0 || means[t] < means[best] ||
-            (means[t] == means[best] && mine < s->fractions[s->places[best].fraction]))
-            best = t;
-    }
-    return best;
-}
-
 struct key {
-    double mean;
+    double mean, fraction;
     int trial;
 };
+
+static struct key key_of(const struct laser_sweep *s, const double *means, int trial)
+{
+    return (struct key){means[trial], s->fractions[s->places[trial].fraction], trial};
+}
 
 static int by_mean(const void *a, const void *b)
 {
@@ -43,7 +22,57 @@ static int by_mean(const void *a, const void *b)
 
     if (x->mean != y->mean)
         return x->mean < y->mean ? -1 : 1;
-    return x->trial < y->trial ? -1 : 1;
+    if (x->fraction != y->fraction)
+        return x->fraction < y->fraction ? -1 : 1;
+    return x->trial < y->trial ? -1 : x->trial > y->trial;
+}
+
+/* The better one of a known trial and the best so far (-1: none yet). */
+static int better(const struct laser_sweep *s, const double *means, int trial, int best)
+{
+    struct key mine, other;
+
+    if (isnan(means[trial]) || best < 0)
+        return isnan(means[trial]) ? best : trial;
+    mine = key_of(s, means, trial);
+    other = key_of(s, means, best);
+    return by_mean(&mine, &other) < 0 ? trial : best;
+}
+
+int laser_sweep_best(const struct laser_sweep *s, const double *means, int row, int column)
+{
+    int best = -1;
+
+    for (int t = 0; t < s->n_places; ++t)
+        if (s->places[t].row == row && s->places[t].column == column)
+            best = better(s, means, t, best);
+    return best;
+}
+
+int laser_sweep_rank(const struct laser_sweep *s, const double *means, int *order)
+{
+    struct key *keys = malloc(((size_t)s->n_places + 1) * sizeof *keys);
+    int n = 0;
+
+    if (keys == NULL)
+        return -1;
+    for (int t = 0; t < s->n_places; ++t)
+        if (!isnan(means[t]))
+            keys[n++] = key_of(s, means, t);
+    qsort(keys, (size_t)n, sizeof *keys, by_mean);
+    for (int i = 0; i < n; ++i)
+        order[i] = keys[i].trial;
+    free(keys);
+    return n;
+}
+
+int laser_sweep_winner(const struct laser_sweep *s, const double *means, double base_mean)
+{
+    int best = -1;
+
+    for (int t = 0; t < s->n_places; ++t)
+        best = better(s, means, t, best);
+    return best >= 0 && means[best] < base_mean ? best : -1;
 }
 
 static bool shares_a_matrix(const struct laser_strategy_plan *plan,
@@ -79,7 +108,7 @@ int laser_sweep_compose(const struct laser_sweep *s, const struct laser_strategy
         for (int column = 0; column < s->n_columns; ++column) {
             int t = laser_sweep_best(s, means, row, column);
             if (t >= 0 && means[t] < base_mean)
-                keys[n++] = (struct key){.mean = means[t], .trial = t};
+                keys[n++] = key_of(s, means, t);
         }
     qsort(keys, (size_t)n, sizeof *keys, by_mean);
     for (int i = 0; i < n; ++i) {
@@ -106,19 +135,4 @@ void laser_sweep_row_name(const struct laser_sweep *s, int row, char name[24])
         snprintf(name, 24, "no layer");
     else
         snprintf(name, 24, "layer %d", s->layers[row]);
-}
-
-double laser_sweep_z(int n)
-{
-    double low = 2, high = 40;
-
-    /* The tail falls with z: bisection. */
-    for (int i = 0; i < 80; ++i) {
-        double z = (low + high) / 2;
-        if (0.5 * erfc(z / sqrt(2)) > 0.05 / (n > 0 ? n : 1))
-            low = z;
-        else
-            high = z;
-    }
-    return high;
 }

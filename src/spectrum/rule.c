@@ -125,8 +125,8 @@ void laser_cut_at(const double *s, int64_t n, int64_t k, struct laser_cut *cut)
     for (int64_t i = k - 1; i >= 0; i--)
         signal += s[i];
     *cut = (struct laser_cut){.threshold = NAN, .k = k, .signal = signal, .noise = noise};
-    cut->snr = noise > 0 ? signal / noise : INFINITY;
-    cut->snr_normalized = noise > 0 ? cut->snr / s[0] : INFINITY;
+    cut->snr = noise > 0 ? signal / noise : signal > 0 ? (double)INFINITY : (double)NAN;
+    cut->snr_normalized = noise > 0 ? cut->snr / s[0] : cut->snr;
 }
 
 void laser_rule_apply(const struct laser_rule *rule, const double *s, int64_t rows, int64_t columns,

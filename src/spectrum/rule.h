@@ -6,9 +6,9 @@
  *
  *   laserrmt          t = (q75 - q25) / 1.349 * (1 + sqrt(beta))         (laserRMT's own estimate)
  *   marchenko-pastur  t = (1 + sqrt(beta)) * median / sqrt(mu_beta)      (the true edge of the noise bulk)
- *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise
- * level) rank:RHO          k = floor(RHO n), 0 <= RHO <= 1 energy:E          smallest k with sum_{i<=k} S_i^2
- * >= E sum S^2, 0 <= E <= 1
+ *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise level)
+ *   rank:RHO          k = floor(RHO n), 0 <= RHO <= 1
+ *   energy:E          smallest k with sum_{i<=k} S_i^2 >= E sum S^2, 0 <= E <= 1
  */
 #ifndef LASER_SPECTRUM_RULE_H
 #define LASER_SPECTRUM_RULE_H
@@ -46,8 +46,8 @@ struct laser_cut {
     int64_t k;             /* values kept: S > threshold, or the rule's own count */
     double signal;         /* sum of the kept values */
     double noise;          /* sum of the others */
-    double snr;            /* signal / noise, Infinity when noise = 0 */
-    double snr_normalized; /* snr / S[0], Infinity when noise = 0 */
+    double snr;            /* signal / noise, Infinity when noise = 0, NaN of a zero matrix */
+    double snr_normalized; /* snr / S[0], Infinity and NaN likewise */
 };
 
 void laser_rule_apply(const struct laser_rule *rule, const double *s, int64_t rows, int64_t columns,

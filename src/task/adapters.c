@@ -1,6 +1,7 @@
 #include "task/adapters.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,44 @@ static json_t *find(const json_t *o, const char *key)
     return find(json_object_get(o, first), dot + 1);
 }
 
-static json_t *field_of(const struct laser_adapting *a, const char *field)
+/* Did the user say where a field is? */
+static bool is_mapped(const struct laser_adapting *a, const char *field)
 {
-    return find(a->record, key_of(a, field));
+    for (int i = 0; i < LASER_ADAPTER_FIELDS && a->fields[i].field != NULL; ++i)
+        if (strcmp(a->fields[i].field, field) == 0)
+            return a->fields[i].key != a->adapter->fields[i].key;
+    return false;
 }
 
+static json_t *field_of(const struct laser_adapting *a, const char *field)
+{
+    json_t *value = find(a->record, key_of(a, field));
+
+    for (int i = 0; value == NULL && i < LASER_ADAPTER_OTHERS && a->adapter->others[i].field != NULL; ++i)
+        if (strcmp(a->adapter->others[i].field, field) == 0 && !is_mapped(a, field))
+            value = find(a->record, a->adapter->others[i].key);
+    return value;
+}
+
+/* A field is not there, or is something else: with the keys that are there, and how to say which is meant. */
 static int lacks(const struct laser_adapting *a, const char *field, const char *expected,
                  struct laser_error *err)
 {
-    return laser_error_set(err, LASER_EINPUT, a->where, "field \"%s\" (%s): %s was expected",
-                           key_of(a, field), field, expected);
+    struct laser_text keys = {0};
+    const char *key;
+    json_t *value;
+    int n = 0, code;
+
+    json_object_foreach((json_t *)(uintptr_t)a->record, key, value) if (n++ < 12)
+        laser_text_printf(&keys, "%s%.40s", n > 1 ? ", " : "", key);
+    code =
+        laser_error_set(err, LASER_EINPUT, a->where,
+                        "field \"%s\" (%s): %s was expected; the record has %s%s; --map %s=KEY reads it from "
+                        "another",
+                        key_of(a, field), field, expected, keys.data != NULL ? keys.data : "no keys",
+                        n > 12 ? " ..." : "", field);
+    laser_text_free(&keys);
+    return code;
 }
 
 static int text_of(const struct laser_adapting *a, const char *field, const char **text,
@@ -138,7 +167,7 @@ static int completion(const struct laser_adapting *a, const char *prompt, json_t
 
 /* ---- TruthfulQA.csv: the best answer against the incorrect ones (MC1) ---- */
 
-static int truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *question, *best, *incorrect;
     json_t *options;
@@ -148,6 +177,8 @@ static int truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error
         code = text_of(a, "incorrect", &incorrect, err);
     if (code != LASER_OK)
         return code;
+    if (best[strspn(best, " \t\r\n")] == '\0')
+        return lacks(a, "answer", "a text that is not empty", err);
     options = json_array();
     add_option(options, best);
     while (*incorrect != '\0') { /* parted by semicolons */
@@ -168,19 +199,19 @@ static int truthfulqa(struct laser_adapting *a, json_t **out, struct laser_error
 
 /* ---- counterfact.json of ROME ---- */
 
-static int counterfact(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_counterfact(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
-    const char *prompt, *subject, *target, *mark;
+    const char *prompt, *subject = NULL, *target, *mark;
     struct laser_text text = {0};
     int code = text_of(a, "prompt", &prompt, err);
 
     if (code == LASER_OK)
-        code = text_of(a, "subject", &subject, err);
-    if (code == LASER_OK)
         code = text_of(a, "answer", &target, err);
+    mark = code == LASER_OK ? strstr(prompt, "{}") : NULL;
+    if (mark != NULL)
+        code = text_of(a, "subject", &subject, err);
     if (code != LASER_OK)
         return code;
-    mark = strstr(prompt, "{}");
     if (mark == NULL) {
         laser_text_puts(&text, prompt);
     } else {
@@ -222,7 +253,7 @@ static int bigbench_choice(struct laser_adapting *a, const char *prompt, json_t 
                            struct laser_error *err)
 {
     json_t *options = json_array(), *value;
-    double highest = -1e300;
+    double highest = -1e300, lowest = 1e300;
     int answer = 0, index = 0;
     const char *key;
 
@@ -232,6 +263,7 @@ static int bigbench_choice(struct laser_adapting *a, const char *prompt, json_t 
             highest = json_number_value(value);
             answer = index;
         }
+        lowest = fmin(lowest, json_number_value(value));
         add_option(options, key);
         ++index;
     }
@@ -240,10 +272,14 @@ static int bigbench_choice(struct laser_adapting *a, const char *prompt, json_t 
         *out = NULL;
         return LASER_OK;
     }
+    if (!(lowest < highest)) {
+        json_decref(options);
+        return lacks(a, "choices", "a score that is above another", err);
+    }
     return choice(a, prompt, options, answer, out, err);
 }
 
-static int bigbench(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_bigbench(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     json_t *scores = field_of(a, "choices"), *target = field_of(a, "answer"), *answers, *item;
     const char *input;
@@ -274,7 +310,7 @@ static int bigbench(struct laser_adapting *a, json_t **out, struct laser_error *
 
 /* ---- FEVER ---- */
 
-static int fever(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_fever(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *claim, *label;
     int code = prompt_and_answer(a, &claim, &label, err);
@@ -292,7 +328,7 @@ static int fever(struct laser_adapting *a, json_t **out, struct laser_error *err
 
 /* ---- HotpotQA and GSM8K ---- */
 
-static int hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *question, *answer;
     char *clean;
@@ -309,7 +345,7 @@ static int hotpotqa(struct laser_adapting *a, json_t **out, struct laser_error *
 }
 
 /* The number behind "####". */
-static int gsm8k(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_gsm8k(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *question, *answer, *mark;
     int code = prompt_and_answer(a, &question, &answer, err);
@@ -348,7 +384,7 @@ static int add_names(json_t *options, const char *names, const char *wanted)
     return place;
 }
 
-static int bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     bool gender = strstr(key_of(a, "answer"), "gender") != NULL;
     const json_t *value = field_of(a, "answer");
@@ -374,52 +410,69 @@ static int bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
 
 /* ---- pairs for DPO ---- */
 
-/* A text, or the last message of a conversation. */
+/* What a message says: {"role", "content"}, or ShareGPT's {"from", "value"}. */
+static const char *said(const json_t *message)
+{
+    const json_t *content = json_object_get(message, "content");
+
+    return json_string_value(content != NULL ? content : json_object_get(message, "value"));
+}
+
+/* A text, a message, or the last message of a conversation. */
 static const char *reply(const json_t *value)
 {
     if (json_is_array(value))
-        value = json_object_get(json_array_get(value, json_array_size(value) - 1), "content");
-    return json_string_value(value);
+        value = json_array_get(value, json_array_size(value) - 1);
+    return json_is_object(value) ? said(value) : json_string_value(value);
 }
 
-/* "prompt", or "question"; of conversations without either, all but the last message. */
+/* The first n messages of a conversation, a line each. */
+static void add_messages(struct laser_text *text, const json_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; ++i) {
+        const char *message = said(json_array_get(list, i));
+        laser_text_printf(text, "%s%s", i > 0 ? "\n" : "", message != NULL ? message : "");
+    }
+}
+
+/* A text or a conversation; of a record without either, all but the last message of the chosen one. */
 static char *dpo_prompt(const struct laser_adapting *a)
 {
-    const char *prompt = json_string_value(field_of(a, "prompt")),
-               *system = json_string_value(field_of(a, "system"));
-    const json_t *chosen = field_of(a, "chosen");
+    const json_t *prompt = field_of(a, "prompt"), *chosen = field_of(a, "chosen");
+    const char *system = json_string_value(field_of(a, "system")),
+               *input = json_string_value(json_object_get(a->record, "input"));
     struct laser_text text = {0};
 
-    if (prompt == NULL)
-        prompt = json_string_value(json_object_get(a->record, "question"));
+    if (!json_is_string(prompt) && json_array_size(prompt) == 0 && json_array_size(chosen) < 2)
+        return NULL;
     if (system != NULL && *system != '\0')
         laser_text_printf(&text, "%s\n\n", system);
-    if (prompt != NULL)
-        laser_text_puts(&text, prompt);
-    for (size_t i = 0; prompt == NULL && i + 1 < json_array_size(chosen); ++i) {
-        const char *said = json_string_value(json_object_get(json_array_get(chosen, i), "content"));
-        laser_text_printf(&text, "%s%s", i > 0 ? "\n" : "", said != NULL ? said : "");
-    }
-    if (prompt == NULL && json_array_size(chosen) < 2) {
-        laser_text_free(&text);
-        return NULL;
+    if (json_is_string(prompt)) {
+        laser_text_puts(&text, json_string_value(prompt));
+        if (input != NULL && *input != '\0' && prompt == json_object_get(a->record, "instruction"))
+            laser_text_printf(&text, "\n%s", input);
+    } else if (json_array_size(prompt) > 0) {
+        add_messages(&text, prompt, json_array_size(prompt));
+    } else {
+        add_messages(&text, chosen, json_array_size(chosen) - 1);
     }
     if (text.data == NULL)
         laser_text_puts(&text, "");
     return laser_text_take(&text);
 }
 
-static int dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
+int laser_adapter_dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
     const char *chosen = reply(field_of(a, "chosen")), *rejected = reply(field_of(a, "rejected"));
     char *prompt;
     int code;
 
     if (chosen == NULL || rejected == NULL)
-        return lacks(a, chosen == NULL ? "chosen" : "rejected", "a text or a list of messages", err);
+        return lacks(a, chosen == NULL ? "chosen" : "rejected", "a text, a message or a list of messages",
+                     err);
     prompt = dpo_prompt(a);
     if (prompt == NULL)
-        return lacks(a, "prompt", "a text", err);
+        return lacks(a, "prompt", "a text or a list of messages", err);
     *out = NULL;
     code = LASER_OK;
     if (strcmp(chosen, rejected) != 0 && *chosen != '\0' && *rejected != '\0')
@@ -429,65 +482,3 @@ static int dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
     free(prompt);
     return code;
 }
-
-const struct laser_adapter laser_adapters[] = {
-    {"truthfulqa-csv",
-     LASER_READ_CSV,
-     NULL,
-     "Q: {prompt}\nA:",
-     {{"prompt", "Question"}, {"answer", "Best Answer"}, {"incorrect", "Incorrect Answers"}},
-     "without an incorrect answer",
-     truthfulqa},
-    {"counterfact-json",
-     LASER_READ_JSON,
-     NULL,
-     "{prompt}",
-     {{"prompt", "requested_rewrite.prompt"},
-      {"subject", "requested_rewrite.subject"},
-      {"answer", "requested_rewrite.target_true.str"}},
-     "",
-     counterfact},
-    {"bigbench-json",
-     LASER_READ_JSON,
-     "examples",
-     "{prompt}",
-     {{"prompt", "input"}, {"choices", "target_scores"}, {"answer", "target"}},
-     "with fewer than two choices, or choices that differ in white space alone",
-     bigbench},
-    {"fever-jsonl",
-     LASER_READ_JSON,
-     NULL,
-     "Is the following statement true or false: {prompt} This is",
-     {{"prompt", "claim"}, {"answer", "label"}},
-     "not decided (NOT ENOUGH INFO) or there before",
-     fever},
-    {"hotpotqa-json",
-     LASER_READ_JSON,
-     NULL,
-     "Question: {prompt}\nAnswer:",
-     {{"prompt", "question"}, {"answer", "answer"}},
-     "",
-     hotpotqa},
-    {"bios",
-     LASER_READ_JSON,
-     NULL,
-     "{prompt} What is the person's profession? They work as a",
-     {{"prompt", "hard_text"}, {"answer", "profession"}},
-     "",
-     bios},
-    {"gsm8k-jsonl",
-     LASER_READ_JSON,
-     NULL,
-     "Question: {prompt}\nAnswer: The answer is",
-     {{"prompt", "question"}, {"answer", "answer"}},
-     "",
-     gsm8k},
-    {"dpo-jsonl",
-     LASER_READ_JSON,
-     NULL,
-     "{prompt}\n",
-     {{"prompt", "prompt"}, {"chosen", "chosen"}, {"rejected", "rejected"}, {"system", "system"}},
-     "whose two answers are the same or empty",
-     dpo},
-};
-const int laser_n_adapters = (int)(sizeof laser_adapters / sizeof *laser_adapters);

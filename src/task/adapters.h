@@ -7,9 +7,11 @@
 #include "task/convert.h"
 
 #define LASER_ADAPTER_FIELDS 6
+#define LASER_ADAPTER_OTHERS 8
 
 /* Where an adapter is: the record and what the user said. */
 struct laser_adapting {
+    const struct laser_adapter *adapter;
     const json_t *record;
     const char *where;
     const char *prompt;                                   /* template */
@@ -25,9 +27,21 @@ struct laser_adapter {
     const char *prompt;
     struct laser_task_field fields[LASER_ADAPTER_FIELDS];
     const char *reason; /* of skipped records */
-    /* *question: a new object, NULL for a record that is to be skipped. */
+    /* Where a field is in other layouts of the data set, tried in order unless the user maps it. */
+    struct laser_task_field others[LASER_ADAPTER_OTHERS];
+    /* *question: a new object, NULL for a record that is to be skipped.  LASER_EINPUT: it is odd. */
     int (*make)(struct laser_adapting *a, json_t **question, struct laser_error *err);
 };
+
+/* What each makes of a record (the member make). */
+int laser_adapter_truthfulqa(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_counterfact(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_bigbench(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_fever(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_hotpotqa(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_gsm8k(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_bios(struct laser_adapting *a, json_t **question, struct laser_error *err);
+int laser_adapter_dpo(struct laser_adapting *a, json_t **question, struct laser_error *err);
 
 extern const struct laser_adapter laser_adapters[];
 extern const int laser_n_adapters;

@@ -1,12 +1,15 @@
 #include "task/convert.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/json_read.h"
 #include "base/json_text.h"
+#include "base/kind.h"
 #include "task/adapters.h"
 #include "task/task.h"
 
@@ -20,6 +23,8 @@ struct conversion {
     struct laser_task_converted *converted;
     const char *path;
     enum laser_task_kind kind;
+    char *prompt;          /* the template without escapes */
+    char first_where[512]; /* of the first record that was left out */
 };
 
 static const struct laser_adapter *find_adapter(const char *name, struct laser_error *err)
@@ -54,6 +59,21 @@ static int map_field(struct conversion *c, const char *item, struct laser_error 
     return code;
 }
 
+/* A shell passes \n on as two characters. */
+static char *without_escapes(const char *text)
+{
+    char *out = malloc(strlen(text) + 1), *end = out;
+
+    for (; out != NULL && *text != '\0'; ++text) {
+        bool escape = *text == '\\' && text[1] != '\0' && strchr("nt\\", text[1]) != NULL;
+        *end++ = !escape ? *text : text[1] == 'n' ? '\n' : text[1] == 't' ? '\t' : '\\';
+        text += escape;
+    }
+    if (out != NULL)
+        *end = '\0';
+    return out;
+}
+
 static int begin(struct conversion *c, const char *adapter, const struct laser_task_mapping *mapping,
                  struct laser_error *err)
 {
@@ -63,7 +83,13 @@ static int begin(struct conversion *c, const char *adapter, const struct laser_t
     if (c->adapter == NULL)
         return LASER_EUSAGE;
     memcpy(c->at.fields, c->adapter->fields, sizeof c->at.fields);
-    c->at.prompt = mapping->prompt != NULL && *mapping->prompt != '\0' ? mapping->prompt : c->adapter->prompt;
+    c->at.adapter = c->adapter;
+    c->at.prompt = c->adapter->prompt;
+    if (mapping->prompt != NULL && *mapping->prompt != '\0') {
+        c->at.prompt = c->prompt = without_escapes(mapping->prompt);
+        if (c->prompt == NULL)
+            return laser_error_set(err, LASER_ENOMEM, "--template", "no memory");
+    }
     if (strstr(c->at.prompt, "{prompt}") == NULL)
         return laser_error_set(err, LASER_EUSAGE, "--template", "\"%s\" lacks {prompt}", c->at.prompt);
     for (int i = 0; code == LASER_OK && i < mapping->n_fields; ++i)
@@ -73,6 +99,22 @@ static int begin(struct conversion *c, const char *adapter, const struct laser_t
         code = laser_error_set(err, LASER_ENOMEM, c->path, "no memory");
     c->converted->reason = c->adapter->reason;
     return code;
+}
+
+/* A record, and where it stands. */
+struct place {
+    const char *where; /* path:line or path: record N */
+    int64_t number;
+};
+
+static int leave_out(struct conversion *c, const struct place *place, const char *reason,
+                     struct laser_error *err)
+{
+    if (c->converted->n_left_out == 0)
+        snprintf(c->first_where, sizeof c->first_where, "%s", place->where);
+    return laser_task_leave_out(&c->converted->left_out, &c->converted->n_left_out, place->number, reason)
+               ? LASER_OK
+               : laser_error_set(err, LASER_ENOMEM, c->path, "no memory");
 }
 
 /* What comes out must be what a task file may hold. */
@@ -96,24 +138,28 @@ static int put(struct conversion *c, const json_t *question, struct laser_error 
     return c->out->failed ? laser_error_set(err, LASER_ENOMEM, c->path, "no memory") : LASER_OK;
 }
 
-static int convert_record(struct conversion *c, const json_t *record, const char *where,
-                          struct laser_error *err)
+/* odd: why the reader could not make it a record, or NULL. */
+static int convert_record(struct conversion *c, const json_t *record, const struct place *place,
+                          const char *odd, struct laser_error *err)
 {
+    struct laser_error problem = {0};
     json_t *question = NULL;
     int code;
 
-    if (!json_is_object(record))
-        return laser_error_set(err, LASER_EINPUT, where, "a record is no JSON object");
-    c->at.record = record;
-    c->at.where = where;
     ++c->converted->records;
-    code = c->adapter->make(&c->at, &question, err);
+    if (odd != NULL || !json_is_object(record))
+        return leave_out(c, place, odd != NULL ? odd : "a record is no JSON object", err);
+    c->at.record = record;
+    c->at.where = place->where;
+    code = c->adapter->make(&c->at, &question, &problem);
     if (code == LASER_OK && question == NULL)
         ++c->converted->skipped;
     else if (code == LASER_OK)
-        code = put(c, question, err);
+        code = put(c, question, &problem);
     json_decref(question);
-    return code;
+    if (code == LASER_EINPUT)
+        return leave_out(c, place, problem.text, err);
+    return code == LASER_OK ? LASER_OK : laser_error_set(err, code, problem.where, "%s", problem.text);
 }
 
 static int convert_list(struct conversion *c, const json_t *list, struct laser_error *err)
@@ -123,10 +169,12 @@ static int convert_list(struct conversion *c, const json_t *list, struct laser_e
     size_t i;
     int code = LASER_OK;
 
+    c->converted->by_record = true;
     json_array_foreach(list, i, record)
     {
+        struct place place = {where, (int64_t)i + 1};
         snprintf(where, sizeof where, "%.450s: record %zu", c->path, i + 1);
-        code = convert_record(c, record, where, err);
+        code = convert_record(c, record, &place, NULL, err);
         if (code != LASER_OK)
             break;
     }
@@ -144,16 +192,16 @@ static int convert_lines(struct conversion *c, const char *text, size_t size, st
         size_t n = stop != NULL ? (size_t)(stop - text) : (size_t)(end - text), blank = 0;
         json_error_t problem;
         char where[512];
+        struct place place = {where, ++number};
         json_t *record;
-        ++number;
         while (blank < n && strchr(" \t\r", text[blank]) != NULL)
             ++blank;
         if (blank < n) {
             snprintf(where, sizeof where, "%.450s:%lld", c->path, (long long)number);
-            record = json_loadb(text, n, JSON_DECODE_ANY, &problem);
+            record = laser_json_read(text, n, JSON_DECODE_ANY, LASER_JSON_WORDS_NULL, &problem);
             code = record == NULL ? laser_error_set(err, LASER_EINPUT, where, "not JSON: %s (column %d)",
                                                     problem.text, problem.column)
-                                  : convert_record(c, record, where, err);
+                                  : convert_record(c, record, &place, NULL, err);
             json_decref(record);
         }
         text += n + 1;
@@ -172,7 +220,7 @@ static int convert_json(struct conversion *c, const char *text, size_t size, str
         text += 3;
         size -= 3;
     }
-    whole = json_loadb(text, size, 0, &problem);
+    whole = laser_json_read(text, size, 0, LASER_JSON_WORDS_NULL, &problem);
     list = c->adapter->list != NULL ? json_object_get(whole, c->adapter->list) : NULL;
     if (json_is_array(whole)) {
         code = convert_list(c, whole, err);
@@ -189,13 +237,15 @@ static int convert_json(struct conversion *c, const char *text, size_t size, str
     return code;
 }
 
-/* The fields of one record, by the names of the header (or as names, where there is none yet). */
-static int read_record(struct laser_csv *csv, const json_t *names, json_t *record, struct laser_error *err)
+/* The fields of one record, by the names of the header (or as names, where there is none yet).  *odd: why it
+ * is no record, else NULL. */
+static int read_record(struct laser_csv *csv, const json_t *names, json_t *record, const char **odd,
+                       struct laser_error *err)
 {
     struct laser_csv_field field = {0};
-    int64_t line = csv->line;
     size_t i = 0;
 
+    *odd = NULL;
     do {
         int code = laser_csv_next(csv, &field, err);
         json_t *value;
@@ -203,8 +253,8 @@ static int read_record(struct laser_csv *csv, const json_t *names, json_t *recor
             return code;
         value = json_stringn(field.text, field.n);
         if (value == NULL)
-            return laser_csv_fail(csv, line, "a field is not UTF-8", err);
-        if (names == NULL)
+            *odd = "a field is not UTF-8";
+        else if (names == NULL)
             json_array_append_new(record, value);
         else if (i < json_array_size(names))
             json_object_set_new(record, json_string_value(json_array_get(names, i)), value);
@@ -212,27 +262,31 @@ static int read_record(struct laser_csv *csv, const json_t *names, json_t *recor
             json_decref(value);
         ++i;
     } while (!field.last);
-    return names == NULL || i == json_array_size(names)
-               ? LASER_OK
-               : laser_csv_fail(csv, line, "another number of fields than in the header line", err);
+    if (names != NULL && i != json_array_size(names) && *odd == NULL)
+        *odd = "another number of fields than in the header line";
+    return LASER_OK;
 }
 
 static int convert_csv(struct conversion *c, char *text, size_t size, struct laser_error *err)
 {
     struct laser_csv csv;
     json_t *names = json_array();
+    const char *odd = NULL;
     int code;
 
     laser_csv_begin(&csv, c->path, text, size);
-    code = laser_csv_more(&csv) ? read_record(&csv, NULL, names, err)
+    code = laser_csv_more(&csv) ? read_record(&csv, NULL, names, &odd, err)
                                 : laser_error_set(err, LASER_EINPUT, c->path, "the file is empty");
+    if (code == LASER_OK && odd != NULL)
+        code = laser_csv_fail(&csv, 1, odd, err);
     while (code == LASER_OK && laser_csv_more(&csv)) {
         json_t *record = json_object();
         char where[512];
+        struct place place = {where, csv.line};
         snprintf(where, sizeof where, "%.450s:%lld", c->path, (long long)csv.line);
-        code = read_record(&csv, names, record, err);
+        code = read_record(&csv, names, record, &odd, err);
         if (code == LASER_OK)
-            code = convert_record(c, record, where, err);
+            code = convert_record(c, record, &place, odd, err);
         json_decref(record);
     }
     json_decref(names);
@@ -260,13 +314,28 @@ int laser_task_convert(const char *adapter, const char *path, const struct laser
     if (code == LASER_OK)
         code = laser_file_read(path, (size_t)MOST_BYTES, &text, &size, err);
     if (code == LASER_OK)
+        code = laser_kind_refuse(path, text, size, err);
+    if (code == LASER_OK)
         code = c.adapter->format == LASER_READ_CSV || is_csv(path) ? convert_csv(&c, text, size, err)
                                                                    : convert_json(&c, text, size, err);
-    if (code == LASER_OK && converted->questions == 0)
+    if (code == LASER_OK && converted->questions == 0 && converted->n_left_out > 0)
+        code = laser_error_set(err, LASER_EINPUT, c.first_where,
+                               "%s; there is no question in the file (%lld records, %lld left out)",
+                               converted->left_out[0].reason, (long long)converted->records,
+                               (long long)converted->n_left_out);
+    else if (code == LASER_OK && converted->questions == 0)
         code =
             laser_error_set(err, LASER_EINPUT, path, "there is no question in it (%lld records, %lld %s)",
                             (long long)converted->records, (long long)converted->skipped, converted->reason);
     json_decref(c.at.seen);
+    free(c.prompt);
     free(text);
     return code;
+}
+
+void laser_task_converted_free(struct laser_task_converted *converted)
+{
+    free(converted->left_out);
+    converted->left_out = NULL;
+    converted->n_left_out = 0;
 }

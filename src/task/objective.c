@@ -234,7 +234,7 @@ double laser_objective_shown(const struct laser_objective *o, double mean)
 
     if (term == LASER_TERM_PERPLEXITY)
         return exp(mean);
-    return term < 0 || !laser_metric_rises(term) ? mean : laser_metric_is_share(term) ? 1 - mean : -mean;
+    return term < 0 || !laser_metric_rises(term) ? mean : laser_metric_is_share(term) ? 1 - mean : 0 - mean;
 }
 
 double laser_objective_shown_difference(const struct laser_objective *o, double difference)

@@ -182,5 +182,8 @@ struct laser_task_pair laser_task_pair(const struct laser_task_score *a, const s
     p.stderr_ = p.n > 1 ? sqrt(spread / (double)(p.n - 1) / (double)p.n) : NAN;
     if (metrics[metric].share)
         p.p_better = laser_mcnemar_p(p.better, p.worse);
+    p.verdict = metrics[metric].share
+                    ? laser_verdict_counts(p.better, p.worse)
+                    : laser_verdict_paired(metrics[metric].rises ? -p.difference : p.difference, p.stderr_);
     return p;
 }

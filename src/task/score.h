@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/mcnemar.h"
 #include "task/task.h"
 
 enum laser_metric {
@@ -77,6 +78,8 @@ struct laser_task_pair {
     double p_better;          /* exact McNemar test, one-sided, of a metric that is 0 or 1: the chance of so
                                  many better ones among those that differ, were both models equally good; NaN
                                  for another metric */
+    enum laser_verdict
+        verdict; /* of b: beyond two standard errors, or by McNemar's test where it is 0 or 1 */
 };
 
 struct laser_task_pair laser_task_pair(const struct laser_task_score *a, const struct laser_task_score *b,

@@ -14,6 +14,7 @@ void laser_set_free(struct laser_set *set)
     free(set->tokens);
     free(set->targets);
     free(set->variants);
+    free(set->left_out);
     memset(set, 0, sizeof *set);
 }
 
@@ -206,25 +207,44 @@ static int add_option(struct laser_set *set, const struct laser_task *task,
     return code;
 }
 
+/* Takes back what was added since. */
+static void go_back(struct laser_set *set, const struct laser_set *before)
+{
+    set->n_options = before->n_options;
+    set->n_tokens = before->n_tokens;
+    set->n_targets = before->n_targets;
+    set->n_variants = before->n_variants;
+}
+
+static int leave_out(struct laser_set *set, int64_t line, const char *reason, struct laser_error *err)
+{
+    ++set->tasks[set->n_tasks - 1].n_left_out;
+    return laser_task_leave_out(&set->left_out, &set->n_left_out, line, reason)
+               ? LASER_OK
+               : laser_error_set(err, LASER_ENOMEM, "tasks", "no memory");
+}
+
 static int add_question(struct laser_set *set, const struct laser_task *task, int64_t index,
                         const struct laser_set_encoder *e, struct laser_error *err)
 {
     const struct laser_task_question *q = &task->questions[index];
     const struct laser_set before = *set;
+    struct laser_error odd = {0};
     char where[512];
     bool fits = true;
     int code = LASER_OK;
 
     snprintf(where, sizeof where, "%.480s:%lld", task->path, (long long)q->line);
     for (int i = 0; code == LASER_OK && fits && i < q->n_options; ++i)
-        code = add_option(set, task, q, i, e, where, &fits, err);
-    if (code != LASER_OK)
-        return code;
+        code = add_option(set, task, q, i, e, where, &fits, &odd);
+    if (code != LASER_OK && code != LASER_EINPUT)
+        return laser_error_set(err, code, odd.where, "%s", odd.text);
+    if (code == LASER_EINPUT) {
+        go_back(set, &before);
+        return leave_out(set, q->line, odd.text, err);
+    }
     if (!fits) {
-        set->n_options = before.n_options;
-        set->n_tokens = before.n_tokens;
-        set->n_targets = before.n_targets;
-        set->n_variants = before.n_variants;
+        go_back(set, &before);
         ++set->tasks[set->n_tasks - 1].n_too_long;
         return LASER_OK;
     }
@@ -240,10 +260,29 @@ static int add_question(struct laser_set *set, const struct laser_task *task, in
     return LASER_OK;
 }
 
+/* No question of the task was added: why the rows are not asked. */
+static int none_left(const struct laser_set *set, int64_t first_left_out, const struct laser_task *task,
+                     const struct laser_set_encoder *e, struct laser_error *err)
+{
+    const struct laser_set_task *t = &set->tasks[set->n_tasks - 1];
+
+    if (t->n_left_out == 0)
+        return laser_error_set(err, LASER_EINPUT, task->path,
+                               "no question can be answered: all %lld are longer than the model's context "
+                               "of %lld tokens",
+                               (long long)t->n_too_long, (long long)e->max_tokens);
+    return laser_error_set(
+        err, LASER_EINPUT, task->path,
+        "no question can be answered: %lld rows are left out, line %lld: %s; %lld are longer "
+        "than the model's context",
+        (long long)t->n_left_out, (long long)set->left_out[first_left_out].line,
+        set->left_out[first_left_out].reason, (long long)t->n_too_long);
+}
+
 int laser_set_add(struct laser_set *set, const struct laser_task *task, const struct laser_set_encoder *e,
                   struct laser_error *err)
 {
-    int64_t first = set->n_questions;
+    int64_t first = set->n_questions, first_left_out = set->n_left_out;
     struct laser_set_task *t;
     int code = grow(&set->tasks, sizeof *set->tasks, set->n_tasks, 1, err);
 
@@ -254,14 +293,13 @@ int laser_set_add(struct laser_set *set, const struct laser_task *task, const st
     snprintf(t->name, sizeof t->name, "%s", task->name);
     snprintf(t->path, sizeof t->path, "%s", task->path);
     t->kind = (int32_t)task->kind;
-    t->n_read = task->n_questions;
+    t->n_read = task->n_questions + task->n_left_out;
     t->hash = task->hash;
+    for (int64_t i = 0; code == LASER_OK && i < task->n_left_out; ++i)
+        code = leave_out(set, task->left_out[i].line, task->left_out[i].reason, err);
     for (int64_t i = 0; code == LASER_OK && i < task->n_questions; ++i)
         code = add_question(set, task, i, e, err);
     if (code == LASER_OK && set->n_questions == first)
-        code = laser_error_set(err, LASER_EINPUT, task->path,
-                               "no question can be answered: all %lld are longer than the model's context "
-                               "of %lld tokens",
-                               (long long)task->n_questions, (long long)e->max_tokens);
+        code = none_left(set, first_left_out, task, e, err);
     return code;
 }

@@ -29,8 +29,9 @@ struct laser_set_task {
     char name[256], path[1024];
     int32_t kind;
     int32_t unused;
-    int64_t n_read;     /* questions of the file */
+    int64_t n_read;     /* rows of the file */
     int64_t n_too_long; /* of these: longer than the context, left out */
+    int64_t n_left_out; /* of these: no question, or one that the tokenizer or the model cannot be asked */
     uint64_t hash;
 };
 
@@ -40,6 +41,10 @@ struct laser_set {
     struct laser_set_option *options;
     int32_t *tokens, *targets, *variants;
     int64_t n_tasks, n_questions, n_options, n_tokens, n_targets, n_variants;
+
+    /* Of the process that has read the files: rows that are left out, those of each task together. */
+    struct laser_task_left_out *left_out;
+    int64_t n_left_out;
 };
 
 /* How texts become tokens. */
@@ -59,9 +64,9 @@ struct laser_set_encoder {
 /* Adds a task's questions to a set (all zero at first).  Blanks at the end of a prompt go to the options, as
  * a tokenizer joins them to the word that follows; the option's tokens are those of prompt + option beyond
  * the tokens that are the prompt's too.  A question with an option that does not fit into the context is left
- * out and counted.  LASER_EINPUT (where = path:line): a text that cannot be encoded, an option without a
- * token of its own, a masked model's prompt without one mask; where = path: no question fits; LASER_ENOMEM.
- */
+ * out and counted; so is one, with the reason, that cannot be asked: a text that cannot be encoded, an option
+ * without a token of its own, a masked model's prompt without one mask.  LASER_EINPUT (where = path): no
+ * question is left; LASER_ENOMEM. */
 int laser_set_add(struct laser_set *set, const struct laser_task *task,
                   const struct laser_set_encoder *encoder, struct laser_error *err);
 

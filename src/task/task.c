@@ -7,6 +7,7 @@
 
 #include <xxhash.h>
 
+#include "base/json_read.h"
 #include "corpus/reader.h"
 
 const char *laser_task_kind_name(enum laser_task_kind kind)
@@ -30,6 +31,7 @@ void laser_task_free(struct laser_task *task)
     for (int64_t i = 0; i < task->n_questions; ++i)
         laser_task_question_free(&task->questions[i]);
     free(task->questions);
+    free(task->left_out);
     free(task->name);
     free(task->path);
     memset(task, 0, sizeof *task);
@@ -244,24 +246,45 @@ static int add_question(struct laser_task *task, int64_t *room, const struct las
     return LASER_OK;
 }
 
+int laser_task_leave_out(struct laser_task_left_out **list, int64_t *n, int64_t line, const char *reason)
+{
+    /* Room in powers of two. */
+    if ((*n & (*n - 1)) == 0) {
+        struct laser_task_left_out *grown = realloc(*list, (size_t)(*n > 0 ? 2 * *n : 1) * sizeof *grown);
+        if (grown == NULL)
+            return 0;
+        *list = grown;
+    }
+    (*list)[*n].line = line;
+    snprintf((*list)[*n].reason, sizeof(*list)[*n].reason, "%.399s", reason);
+    ++*n;
+    return 1;
+}
+
 static int read_line(struct laser_task *task, int64_t *room, const char *line, size_t n, int64_t number,
                      struct laser_error *err)
 {
     struct laser_task_question q;
+    struct laser_error odd = {0};
     enum laser_task_kind kind;
     json_error_t problem;
     char where[512];
-    json_t *object = json_loadb(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &problem);
+    json_t *object = laser_json_read(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
+                                     LASER_JSON_WORDS_NULL, &problem);
     int code;
 
     snprintf(where, sizeof where, "%.480s:%lld", task->path, (long long)number);
     if (object == NULL)
         return laser_error_set(err, LASER_EINPUT, where, "not JSON: %s (column %d)", problem.text,
                                problem.column);
-    code = laser_task_parse(object, where, &kind, &q, err);
+    code = laser_task_parse(object, where, &kind, &q, &odd);
     json_decref(object);
+    if (code == LASER_EINPUT)
+        return laser_task_leave_out(&task->left_out, &task->n_left_out, number, odd.text)
+                   ? LASER_OK
+                   : laser_error_set(err, LASER_ENOMEM, where, "no memory");
     if (code != LASER_OK)
-        return code;
+        return laser_error_set(err, code, odd.where, "%s", odd.text);
     q.line = number;
     code = add_question(task, room, &q, kind, where, err);
     if (code != LASER_OK)
@@ -295,7 +318,12 @@ static int read_lines(struct laser_task *task, struct laser_reader *reader, stru
     }
     if (code == LASER_OK)
         code = laser_reader_unchanged(reader, err);
-    if (code == LASER_OK && task->n_questions == 0)
+    if (code == LASER_OK && task->n_questions == 0 && task->n_left_out > 0)
+        code = laser_error_set(err, LASER_EINPUT, task->path,
+                               "there is no question in the file; line %lld, the first of %lld: %s",
+                               (long long)task->left_out[0].line, (long long)task->n_left_out,
+                               task->left_out[0].reason);
+    else if (code == LASER_OK && task->n_questions == 0)
         code = laser_error_set(err, LASER_EINPUT, task->path, "there is no question in the file");
     return code;
 }

@@ -30,23 +30,35 @@ struct laser_task_question {
     int answer; /* of a choice: index of the right one; else 0 */
 };
 
+/* A row of a file that is no question, and why. */
+struct laser_task_left_out {
+    int64_t line;
+    char reason[400];
+};
+
 struct laser_task {
     char *name, *path;
     enum laser_task_kind kind;
     struct laser_task_question *questions;
     int64_t n_questions;
+    struct laser_task_left_out *left_out;
+    int64_t n_left_out;
     uint64_t hash; /* XXH3 of all that is asked, in order */
 };
 
-/* Reads a task file.  LASER_EINPUT (where = path:line): malformed JSON, a missing field or one of another
- * type (named), an answer index out of range, fewer than two choices, empty or repeated options, several
- * kinds in a file, no question at all, a file that is not there; LASER_EIO, LASER_ENOMEM.  Free with
- * laser_task_free also after an error. */
+/* Reads a task file.  A row that is no question is left out, with its line and the reason: a missing field or
+ * one of another type (named), an answer index out of range, fewer than two choices, empty or repeated
+ * options.  LASER_EINPUT (where = path:line): malformed JSON, several kinds in a file, no question at all
+ * (the first reason is told), a file that is not there; LASER_EIO, LASER_ENOMEM.  Free with laser_task_free
+ * also after an error. */
 int laser_task_read(const char *name, const char *path, struct laser_task *task, struct laser_error *err);
 
 void laser_task_free(struct laser_task *task);
 
-/* One question from its JSON object; *kind is set.  where: as in errors.  As laser_task_read. */
+/* Adds to a list that grows; false without memory. */
+int laser_task_leave_out(struct laser_task_left_out **list, int64_t *n, int64_t line, const char *reason);
+
+/* One question from its JSON object; *kind is set.  where: as in errors.  LASER_EINPUT: it is none. */
 int laser_task_parse(const json_t *object, const char *where, enum laser_task_kind *kind,
                      struct laser_task_question *question, struct laser_error *err);
 void laser_task_question_free(struct laser_task_question *question);

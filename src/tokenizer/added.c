@@ -207,7 +207,7 @@ static int make_trie(struct laser_added *a, bool normalized, struct laser_error 
     for (size_t i = 0; i < a->n; i++) {
         const struct laser_added_token *k = &a->at[i];
         size_t len = 0;
-        if (k->normalized != normalized)
+        if (k->normalized != normalized || (k->special && a->split_special))
             continue;
         if (longest_at(t, k->match, k->n_match, &len) >= 0 && len == k->n_match)
             return laser_error_set(err, LASER_EINPUT, NULL, "two added tokens are found by \"%.100s\"",

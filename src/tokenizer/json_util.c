@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_read.h"
 
 char *laser_strndup(const char *s, size_t n)
 {
@@ -59,7 +60,7 @@ int laser_json_pattern(const json_t *obj, struct laser_pattern **out, struct las
 json_t *laser_tokenizer_json(const char *text, size_t n, const char *name, struct laser_error *err)
 {
     json_error_t e;
-    json_t *j = json_loadb(text, n, JSON_ALLOW_NUL, &e);
+    json_t *j = laser_json_read(text, n, JSON_ALLOW_NUL, LASER_JSON_WORDS_NULL, &e);
     if (!j)
         laser_error_set(err, json_error_code(&e) == json_error_out_of_memory ? LASER_ENOMEM : LASER_EINPUT,
                         name, "not valid JSON: line %d, column %d: %s", e.line, e.column, e.text);

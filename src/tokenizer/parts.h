@@ -105,6 +105,7 @@ struct laser_added {
     struct laser_added_token *at;
     size_t n;
     struct laser_trie plain, normalized; /* leaf: index into at */
+    bool split_special;                  /* special tokens are not looked for: their text is text */
 };
 
 /* Finds the tokens of one trie in a piece of the pieces in, adds them and what is between to out (whose text
@@ -128,6 +129,26 @@ void laser_trie_free(struct laser_trie *t);
 struct laser_postprocessor {
     struct laser_ids before, after;
 };
+
+/* What the files beside tokenizer.json (tokenizer_config.json, special_tokens_map.json, added_tokens.json;
+ * config.json for the model type) change in it, as transformers 5 does where they say so: add_prefix_space
+ * with legacy, the cases of Bert, and tokens that tokenizer.json lacks are written into the parsed
+ * tokenizer.json. */
+struct laser_side {
+    bool split_special; /* split_special_tokens */
+    char *first,
+        *last; /* tokens that the post-processor is to put around a text instead of its own; or NULL */
+};
+
+int laser_side_follow(json_t *tokenizer, const char *dir, struct laser_side *side, struct laser_error *err);
+void laser_side_free(struct laser_side *side);
+
+/* The tokenizer.json of a directory: the newest of fast_tokenizer_files that is not newer than the
+ * transformers whose ways are followed ("tokenizer.4.0.0.json"), else "tokenizer.json".  name: n bytes. */
+void laser_side_tokenizer(const char *dir, char *name, size_t n);
+
+/* JSON of a file in a directory; NULL if it is not there or cannot be read as JSON. */
+json_t *laser_side_file(const char *dir, const char *name);
 
 int laser_postprocessor_load(const json_t *j, struct laser_postprocessor *out, struct laser_error *err);
 void laser_postprocessor_free(struct laser_postprocessor *p);

@@ -61,8 +61,33 @@ static int load_parts(const json_t *j, struct laser_tokenizer *t, struct laser_e
     return rc;
 }
 
-int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char *name,
-                                struct laser_tokenizer **out, struct laser_error *err)
+static void put_around(struct laser_ids *ids, const struct laser_tokenizer *t, const char *token)
+{
+    int32_t id = token ? laser_tokenizer_token_to_id(t, token, strlen(token)) : -1;
+
+    if (ids->n == 1 && id >= 0)
+        ids->at[0] = id;
+}
+
+/* dir: where the files beside it are, or NULL: none. */
+static int load_with(json_t *j, const char *dir, struct laser_tokenizer *t, struct laser_error *err)
+{
+    struct laser_side side = {0};
+    int rc = dir && json_is_object(j) ? laser_side_follow(j, dir, &side, err) : LASER_OK;
+
+    t->added.split_special = side.split_special;
+    if (rc == LASER_OK)
+        rc = load_parts(j, t, err);
+    if (rc == LASER_OK) {
+        put_around(&t->post.before, t, side.first);
+        put_around(&t->post.after, t, side.last);
+    }
+    laser_side_free(&side);
+    return rc;
+}
+
+static int load_text(const char *json, size_t size_bytes, const char *name, const char *dir,
+                     struct laser_tokenizer **out, struct laser_error *err)
 {
     struct laser_error local, *e = err ? err : &local;
     *out = NULL;
@@ -78,7 +103,7 @@ int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char 
     for (int i = 0; t && i < LASER_TOKEN_ROLES; i++)
         t->role[i] = -1;
     if (rc == LASER_OK)
-        rc = load_parts(j, t, e);
+        rc = load_with(j, dir, t, e);
     json_decref(j);
     if (rc != LASER_OK) {
         if (name && e->where[0] == '\0')
@@ -88,6 +113,12 @@ int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char 
     }
     *out = t;
     return LASER_OK;
+}
+
+int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char *name,
+                                struct laser_tokenizer **out, struct laser_error *err)
+{
+    return load_text(json, size_bytes, name, NULL, out, err);
 }
 
 void laser_tokenizer_free(struct laser_tokenizer *t)
@@ -105,24 +136,6 @@ void laser_tokenizer_free(struct laser_tokenizer *t)
     laser_postprocessor_free(&t->post);
     laser_decoder_free(&t->decoder);
     free(t);
-}
-
-/* JSON of a file beside tokenizer.json; NULL if it is not there or not readable as JSON: it is only asked for
- * roles. */
-static json_t *side_file(const char *dir, const char *name)
-{
-    struct laser_error ignored;
-    size_t size = strlen(dir) + strlen(name) + 2, n;
-    char *path = malloc(size), *text = NULL;
-    json_t *j = NULL;
-    if (path) {
-        snprintf(path, size, "%s/%s", dir, name);
-        if (laser_tokenizer_file(path, &text, &n, &ignored) == LASER_OK)
-            j = laser_tokenizer_json(text, n, path, &ignored);
-    }
-    free(text);
-    free(path);
-    return j;
 }
 
 static int32_t common_mask(const struct laser_tokenizer *t)
@@ -143,7 +156,7 @@ static void find_roles(struct laser_tokenizer *t, const char *dir)
     static const char *const tokens[] = {"bos_token", "eos_token", "unk_token", "pad_token", "mask_token"};
     static const char *const ids[] = {"bos_token_id", "eos_token_id", NULL, "pad_token_id", NULL};
     for (int f = 0; f < 3; f++) {
-        json_t *j = side_file(dir, files[f]);
+        json_t *j = laser_side_file(dir, files[f]);
         for (int r = 0; r < LASER_TOKEN_ROLES; r++) {
             const json_t *v = json_object_get(j, tokens[r]), *id = ids[r] ? json_object_get(j, ids[r]) : NULL;
             const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
@@ -164,16 +177,19 @@ static void find_roles(struct laser_tokenizer *t, const char *dir)
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err)
 {
     struct stat st;
-    size_t size = strlen(path) + sizeof("/tokenizer.json"), n;
+    char name[128] = "";
+    size_t size = strlen(path) + sizeof name + 1, n;
     char *file = malloc(size), *text = NULL;
     bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     *out = NULL;
     if (!file)
         return no_memory(err);
-    snprintf(file, size, "%s%s", path, dir ? "/tokenizer.json" : "");
+    if (dir)
+        laser_side_tokenizer(path, name, sizeof name);
+    snprintf(file, size, "%s%s%s", path, dir ? "/" : "", name);
     int rc = laser_tokenizer_file(file, &text, &n, err);
     if (rc == LASER_OK)
-        rc = laser_tokenizer_load_buffer(text, n, file, out, err);
+        rc = load_text(text, n, file, dir ? path : NULL, out, err);
     if (rc == LASER_OK && dir)
         find_roles(*out, path);
     free(text);

@@ -2,8 +2,8 @@
  *
  * Reads the models BPE (byte-level, and SentencePiece-style with byte fallback), Unigram, WordPiece and
  * WordLevel with their normalizers, pre-tokenizers, added tokens and post-processors.  What cannot be done
- * exactly as the library does it is refused by name with LASER_EINPUT when the file is loaded (docs of the
- * parts: src/tokenizer/README.md).
+ * exactly as the library does it is refused by name with LASER_EINPUT when the file is loaded (the
+ * parts: src/tokenizer/parts.h).
  *
  * A tokenizer is immutable once loaded: any number of threads may use one at the same time.
  */
@@ -21,10 +21,11 @@ struct laser_tokenizer;
 /* Reads tokenizer.json; path is that file or the model directory that holds it.  The tokenizer is what the
  * file says: its truncation and padding sections are ignored (transformers switches both off for a plain
  * call).  A UTF-8 BOM and CRLF line ends are accepted.  From a directory, special_tokens_map.json,
- * tokenizer_config.json and config.json say which tokens are bos, eos, unk, pad and mask; they change no ids
- * that encode() gives. *out is owned by the caller, laser_tokenizer_free() gives it back; it is NULL after an
- * error. Errors: LASER_EIO (cannot be read), LASER_EINPUT (not there, malformed, or a feature that is
- * refused, named), LASER_ENOMEM. */
+ * tokenizer_config.json and config.json say which tokens are bos, eos, unk, pad and mask, and what they state
+ * of add_prefix_space, split_special_tokens, cases and further tokens is followed as by the class that
+ * transformers 5 takes (side_files.c). *out is owned by the caller, laser_tokenizer_free() gives it back; it
+ * is NULL after an error. Errors: LASER_EIO (cannot be read), LASER_EINPUT (not there, malformed, or a
+ * feature that is refused, named), LASER_ENOMEM. */
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err);
 
 /* As laser_tokenizer_load(), from the text of a tokenizer.json in memory; name is used in errors only. */

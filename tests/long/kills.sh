@@ -29,7 +29,7 @@ random() { # number of the draw, upper limit
     awk -v d="$1" -v s="$seed" -v n="$2" 'BEGIN { srand(s * 104729 + d * 7919); rand(); print int(rand() * n) }'
 }
 same() { # kind dir
-    same_results "$out/$1" "$2" && { [ "$1" = scan ] || same_model "$out/$1" "$2"; } && ! find "$2" -name '*.tmp*' | grep .
+    same_results "$out/$1" "$2" && { [ "$1" = scan ] || same_model "$out/$1" "$2"; } && ! find "$2" -name '*.tmp*' -o -name '*.partial' | grep .
 }
 
 for kind in scan reduce; do

@@ -81,20 +81,27 @@ def log_loss_and_brier(p, a):
     return {"log_loss": loss, "brier": sum((others if i == a else x) ** 2 for i, x in enumerate(w)) / sum(w) ** 2}
 
 
-def metrics(model, tokenizer, q):
+def options(model, tokenizer, q):
+    """The scores of a question's options, and what questions.jsonl tells of them."""
+    texts = q.get("choices") or q.get("answers") or [q["chosen"], q["rejected"]]
+    o = [score(model, tokenizer, q["prompt"], text) for text in texts]
+    p = [x["p"] for x in o]
+    told = {"log_probabilities": p, "tokens": [x["n"] for x in o], "best": p.index(max(p))}
+    return o, {**told, "answer": q["answer"]} if "choices" in q else told
+
+
+def metrics(o, q):
     if "choices" in q:
-        o = [score(model, tokenizer, q["prompt"], c) for c in q["choices"]]
         a, p = q["answer"], [x["p"] for x in o]
         norm = [x["p"] / x["n"] for x in o]
         return {"accuracy": float(all(p[a] > p[i] for i in range(len(p)) if i != a)),
                 "accuracy_norm": float(all(norm[a] > norm[i] for i in range(len(p)) if i != a)),
                 **log_loss_and_brier(p, a)}
     if "chosen" in q:
-        c, r = (score(model, tokenizer, q["prompt"], q[k]) for k in ("chosen", "rejected"))
+        c, r = o
         margin, norm = c["p"] - r["p"], c["p"] / c["n"] - r["p"] / r["n"]
         return {"preference": float(margin > 0), "preference_norm": float(norm > 0), "margin": margin,
                 "margin_norm": norm}
-    o = [score(model, tokenizer, q["prompt"], a) for a in q["answers"]]
     best, rank = max(o, key=lambda x: x["p"]), min(x["rank"] for x in o)
     return {"accuracy": float(any(x["greedy"] for x in o)), "log_loss": -best["p"] / best["n"],
             "log_loss_sum": -best["p"], "top_1": float(rank < 1), "top_5": float(rank < 5), "top_10": float(rank < 10)}
@@ -114,7 +121,9 @@ def main():
     for path in files:
         task = path.split("/")[-1].split(".")[0]
         for number, line in enumerate(open(path, encoding="utf-8"), 1):
-            rows.append({"task": task, "line": number, "metrics": metrics(model, tokenizer, json.loads(line))})
+            q = json.loads(line)
+            o, told = options(model, tokenizer, q)
+            rows.append({"task": task, "line": number, "metrics": metrics(o, q), **told})
     with open(out, "w", encoding="utf-8") as f:
         versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
         f.write('{"made_by": ' + json.dumps(versions) + ', "questions": [\n')

@@ -52,8 +52,9 @@ function number(x) {
     return minus(x.toPrecision(4));
 }
 
+/* With a true minus, and none before a zero. */
 function minus(text) {
-    return text.replace("-", "−");
+    return text.replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 }
 
 function signed(x, text) {

@@ -1,5 +1,7 @@
 /* The page: which parts there are, in which order. */
 
+const tileValue = (goal, state) => goal.digits ? goalText(goal, goal.shown(state)) : Number(goal.shown(state).toPrecision(5));
+
 function tiles(page) {
     const list = [];
     for (const run of page.runs) {
@@ -15,9 +17,9 @@ function tiles(page) {
         }
         const final = r.final && (r.final.report || r.final.selection), base = r.baseline && (r.baseline.report || r.baseline.selection);
         if (base && r.strategy === "sweep")
-            list.push([run.goal.name, Number(run.goal.shown(base).toPrecision(5)), "the model is unchanged", who]);
+            list.push([run.goal.name, tileValue(run.goal, base), "the model is unchanged", who]);
         else if (final && base)
-            list.push([`${run.goal.name} after`, Number(run.goal.shown(final).toPrecision(5)), `before ${Number(run.goal.shown(base).toPrecision(5))}, `
+            list.push([`${run.goal.name} after`, tileValue(run.goal, final), `before ${tileValue(run.goal, base)}, `
                 + (r.final.report ? "report " : "selection ") + run.goal.items, who]);
         if (run.measured.length)
             list.push(["edits measured", number(run.measured.length), "each alone", who]);

@@ -105,6 +105,12 @@ function readRun(raw, curves) {
     return run;
 }
 
+/* A value of it: shares have four digits after the point. */
+const goalText = (goal, x, digits) => Number.isFinite(x) ? goal.digits ? minus(x.toFixed(goal.digits)) : minus(x.toPrecision(digits || 7)) : "–";
+
+/* "28 of 120" of one that was given up early. */
+const seenText = d => number(d.windows) + (d.early && d.of_windows > 0 ? " of " + number(d.of_windows) : "");
+
 /* What a search improves, as people read it: perplexity, which is multiplied by e^change, or a figure of tasks, to which
  * the change is added (taken from it where the figure rises).  Changes are those of what is minimised. */
 function readGoal(results) {
@@ -113,8 +119,8 @@ function readGoal(results) {
         return {name: "perplexity", items: "windows", change: "change, nats", level: nll => Math.exp(nll),
                 moved: (level, change) => level * Math.exp(change), delta: change => change,
                 relative: change => percent(Math.expm1(change), 2), shown: state => value(state.ppl), error: state => value(state.ppl_stderr)};
-    const sign = results.objective_rises ? -1 : 1;
-    return {name: results.objective || "objective", items: "questions", change: "change",
+    const sign = results.objective_rises ? -1 : 1, name = results.objective || "objective";
+    return {name, items: /perplexity/.test(name) ? "items" : "questions", change: "change", digits: isShare(name) && !/[+*]/.test(name) ? 4 : undefined,
             level: nll => value(base.value) + sign * (nll - value(base.nll)), moved: (level, change) => level + sign * change,
             delta: change => 0 + sign * change, relative: null, shown: state => value(state.value), error: state => value(state.stderr)};
 }

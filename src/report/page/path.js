@@ -85,9 +85,9 @@ function pathMark(d, x, y, r, colour, top, bottom, dense) {
 
 function pathTip(node, shown, x, run) {
     const show = (d, px, py) => tip.show(d.tensor, [["edit", d.edit], ["rank", `${number(d.rank)} of ${number(d.of)}`],
-        [run.goal.name, Number(d.level.toPrecision(7)).toString()],
+        d.early ? null : [run.goal.name, goalText(run.goal, d.level)],
         ["change", `${signed(run.goal.delta(d.difference), number(run.goal.delta(d.difference)))} ± ${number(d.error)}${run.goal.relative ? " nats" : ""}`],
-        [run.goal.items, number(d.windows)], [d.kept ? "kept" : "reverted", d.kept ? "" : d.reason || ""]], px, py);
+        [run.goal.items, seenText(d)], [d.kept ? "kept" : "reverted", d.kept ? "" : d.reason || ""]].filter(Boolean), px, py);
     let k = -1;
     const line = g("line", {y1: 16, y2: node.viewBox.baseVal.height - 40, stroke: "var(--faint)", "stroke-width": 1, visibility: "hidden"});
     const stand = (next, py) => {
@@ -126,14 +126,16 @@ function gainsFigure(page, run, id) {
     const cell = (r, c) => {
         const x = value((map.gain[c] || [])[r]);
         return Number.isNaN(x) ? null : {x, title: `layer ${layers[c]}, ${map.types[r]}`, pairs: () => [["best kept share", number(value(map.fraction[c][r]))],
-            ...edits(r, c).map(d => [d.edit, `${signed(-d.difference, number(-d.difference))} ± ${number(d.error)}`])]};
+            ...edits(r, c).map(d => [d.edit, `${signed(-d.difference, number(0 - d.difference))} ± ${number(d.error)}`])]};
     };
     const draw = (plot, width) => {
         const scale = colourScale(map.gain.flat().map(value), "linear", true);
         const winner = run.results.sweep_winner, seen = winner && winner.report;
         if (winner)
-            plot.append(h("p", {class: "fine"}, `Best single edit: ${winner.edit} on ${winner.tensor}, gain ${number(-value(winner.difference))} ± ${number(value(winner.difference_stderr))}`,
-                seen ? `; on the report windows, which chose nothing, ${number(-value(seen.difference))} ± ${number(value(seen.difference_stderr))}: ${seen.verdict}` : "", "."));
+            plot.append(h("p", {class: "fine"}, `Best single edit: ${winner.edit} on ${winner.tensor}, gain ${number(0 - value(winner.difference))} ± ${number(value(winner.difference_stderr))}`,
+                seen ? `; on the report ${run.goal.items}, which chose nothing, ${number(0 - value(seen.difference))} ± ${number(value(seen.difference_stderr))}: ${seen.verdict}` : "", "."));
+        else
+            plot.append(h("p", {class: "fine"}, "No single edit is better on the selection than the model as it is."));
         plot.append(legend([scale.empty ? null : colourBar(scale, "gains")]));
         heatMap(plot, width, {rows: map.types, columns: layers, rowTitle: "type", columnTitle: "layer", label: "gains of a sweep, layers by types", cell}, scale,
                 x => minus(x.toPrecision(2)), page.state);
@@ -141,7 +143,7 @@ function gainsFigure(page, run, id) {
     return figure(id, page.runs.length > 1 ? `Gains of the sweep: ${run.label}` : "Gains of the sweep",
         `The best gain over the kept shares that were tried, of each edit alone on the unchanged model, in ${unit}; above 0 the edit makes the model better.`, {draw,
         numbers: () => ({head: ["tensor", "layer", "type", "edit", "rank", "of", "gain", "standard_error"],
-            rows: run.measured.map(d => [d.tensor, d.layer, d.type, d.edit, d.rank, d.of, plain(-d.difference), plain(d.error)])})});
+            rows: run.measured.map(d => [d.tensor, d.layer, d.type, d.edit, d.rank, d.of, plain(0 - d.difference), plain(d.error)])})});
 }
 
 /* ---- losses of the windows of an evaluation ---- */

@@ -123,6 +123,18 @@ const withError = (ppl, error) => Number.isFinite(error) ? `${trimmed6(ppl)} ± 
 const short2 = x => x >= 0.001 && x < 100 ? x.toPrecision(2) : number(x);
 const trimmed6 = x => Number.isFinite(x) ? x.toPrecision(7) : "–";
 
+const goalError = (goal, state) => goalText(goal, goal.shown(state)) + (Number.isFinite(goal.error(state)) ? " ± " + short2(goal.error(state)) : "");
+
+/* By which rule edits were kept. */
+function ruleText(run) {
+    const rule = run.results.keep_rule;
+    if (!rule)
+        return null;
+    const tried = `${number(rule.edits_tried)} edit${rule.edits_tried === 1 ? " was" : "s were"} tried on ${number(rule.selecting)} ${run.goal.items}`;
+    return `${tried}: one is kept if ` + (rule.test === "mcnemar" ? `the exact McNemar test of the questions that it changes is below ${number(rule.chance)} (z ${rule.z.toFixed(2)}).`
+        : `it is better by more than z = ${rule.z.toFixed(2)} standard errors (by chance: ${number(rule.chance)}).`);
+}
+
 function beforeAfter(page) {
     const rows = [], tasks = page.runs.some(r => !r.goal.relative);
     for (const run of page.runs) {
@@ -134,20 +146,21 @@ function beforeAfter(page) {
             if (!a || !b)
                 continue;
             const goal = run.goal, change = value(b.nll) - value(a.nll), error = key === "report" && pair ? value(pair.stderr) : NaN;
-            rows.push([...(page.runs.length > 1 ? [run.label] : []), ...(tasks ? [goal.name] : []), what, withError(goal.shown(a), goal.error(a)),
-                       withError(goal.shown(b), goal.error(b)),
+            rows.push([...(page.runs.length > 1 ? [run.label] : []), ...(tasks ? [goal.name] : []), what, goalError(goal, a), goalError(goal, b),
                        signed(goal.delta(change), number(goal.delta(change))) + (Number.isFinite(error) ? " ± " + number(error) : ""),
                        goal.relative ? signed(change, goal.relative(change)) : "–"]);
         }
     }
     if (rows.length === 0)
         return null;
-    const saved = page.runs.map(r => r.results.saved).filter(Boolean), verdicts = page.runs.map(r => r.results.verdict).filter(x => typeof x === "string");
+    const saved = page.runs.map(r => r.results.saved).filter(Boolean), verdicts = page.runs.filter(r => typeof r.results.verdict === "string").map(r => [r, r.results.verdict]);
+    const who = r => page.runs.length > 1 ? r.label + ": on" : "On";
     return section("result", "Before and after", (tasks ? "What the search was to improve," : "Perplexity of the model")
         + " as it was and with the kept edits, ± one standard error over the " + (tasks ? "questions or windows." : "windows."),
         table([...(page.runs.length > 1 ? [["run", true]] : []), ...(tasks ? [["figure", true]] : []), [tasks ? "part" : "windows", true], ["before"], ["after"],
                [tasks ? "change" : "change, nats"], [tasks ? "change, share" : "change"]], rows, "before and after"),
-        verdicts.map(text => h("p", {class: "fine", style: "margin-top:10px"}, "On the report windows: " + text + ".")),
+        page.runs.map(ruleText).filter(Boolean).map(text => h("p", {class: "fine", style: "margin-top:10px"}, text)),
+        verdicts.map(([r, text]) => h("p", {class: "fine", style: "margin-top:10px"}, `${who(r)} the report ${r.goal.items}: ${text}.`)),
         saved.map(s => h("p", {class: "fine", style: "margin-top:10px"}, s.matrices > 0
             ? `As two thin matrices ${number(s.matrices)} of the edited ones have ${number(s.parameters)} parameters less and take ${number(s.flops_per_token)} flops less a token.`
             : "No parameters are saved: none of the edited matrices is smaller as two thin ones.")));
@@ -159,7 +172,7 @@ function perplexities(page) {
         return null;
     const rows = [], row = (run, name, p) => [...(page.runs.length > 1 ? [run.label] : []), name, withError(value(p.ppl), value(p.ppl_stderr)),
         value(p.nll).toFixed(6) + (Number.isFinite(value(p.stderr)) ? " ± " + short2(value(p.stderr)) : ""), number(p.tokens), number(p.windows),
-        number(Math.round(p.tokens_per_second))];
+        p.tokens_per_second === null ? "–" : number(Math.round(p.tokens_per_second))];
     for (const run of runs) {
         const sets = Object.entries(run.results.perplexity.datasets || {});
         for (const [name, p] of sets)
@@ -173,16 +186,20 @@ function perplexities(page) {
                ["tokens/s"]], rows, "perplexity"));
 }
 
+/* What was kept stands open, all of the decisions fold away. */
 function decisionTable(page, run) {
     const row = (d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : "reverted", d.tensor, d.edit,
-        `${number(d.rank)} of ${number(d.of)}`, Number.isFinite(d.level) ? d.level.toPrecision(7) : "–",
-        signed(run.goal.delta(d.difference), number(run.goal.delta(d.difference))) + " ± " + number(d.error), d.reason || ""];
+        `${number(d.rank)} of ${number(d.of)}`, d.early ? "–" : goalText(run.goal, d.level),
+        signed(run.goal.delta(d.difference), number(run.goal.delta(d.difference))) + " ± " + number(d.error), seenText(d), d.reason || ""];
+    const head = [["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"], [run.goal.name], [run.goal.change], [run.goal.items], ["reason", true]];
+    const rows = run.decisions.map((d, k) => [d, row(d, k)]), kept = rows.filter(([d]) => d.kept).map(r => r[1]);
     const text = page.runs.length > 1 ? "Decisions of " + run.label : "Decisions", details = h("details", {class: "noprint"},
         h("summary", {}, `${text}: all ${run.decisions.length} in a table`));
     /* Only when it is wanted. */
-    details.addEventListener("toggle", () => details.append(table([["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"],
-        [run.goal.name], [run.goal.change], ["reason", true]], run.decisions.map(row), text)), {once: true});
-    return details;
+    details.addEventListener("toggle", () => details.append(table(head, run.decisions.map(row), text)), {once: true});
+    return [section(run === page.runs[0] ? "kept" : "kept-2", page.runs.length > 1 ? `Kept edits of ${run.label}` : "Kept edits", null,
+                    kept.length ? table(head.filter((_, k) => k !== 1 && k !== 8), kept.map(cells => cells.filter((_, k) => k !== 1 && k !== 8)), "kept edits")
+                        : h("p", {}, "No edit was kept: the model is as it was."), details)];
 }
 
 /* The largest differences between two runs. */

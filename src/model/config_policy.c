@@ -1,0 +1,125 @@
+#include "model/config_policy.h"
+
+#include <stddef.h>
+
+#define OF_EVERY_MODEL                                                                                       \
+    {                                                                                                        \
+        "per_layer_config", "{}"                                                                             \
+    }
+
+const struct laser_config_guard laser_config_guards_causal[] = {
+    {"is_causal", "true"}, OF_EVERY_MODEL, {NULL, NULL}};
+const struct laser_config_guard laser_config_guards_gpt2[] = {
+    {"is_causal", "true"}, {"add_cross_attention", "false"}, OF_EVERY_MODEL, {NULL, NULL}};
+const struct laser_config_guard laser_config_guards_masked[] = {
+    {"is_decoder", "false"}, {"add_cross_attention", "false"}, OF_EVERY_MODEL, {NULL, NULL}};
+/* Frequencies for each kind of layer. */
+const struct laser_config_guard laser_config_guards_rope[] = {
+    {"full_attention", "{}"}, {"sliding_attention", "{}"}, {NULL, NULL}};
+
+const struct laser_config_alias laser_config_aliases_gpt[] = {{"hidden_size", "n_embd"},
+                                                              {"num_hidden_layers", "n_layer"},
+                                                              {"num_attention_heads", "n_head"},
+                                                              {"max_position_embeddings", "n_positions"},
+                                                              {NULL, NULL}};
+const struct laser_config_alias laser_config_aliases_experts[] = {{"num_experts", "num_local_experts"},
+                                                                  {NULL, NULL}};
+
+/* Training, generation, tokens, dropout, what tools note for themselves. */
+const char *const laser_config_bookkeeping[] = {"_*",
+                                                "add_prefix_space",
+                                                "architectures",
+                                                "attention_dropout",
+                                                "attention_probs_dropout_prob",
+                                                "attn_pdrop",
+                                                "auto_map",
+                                                "bad_words_ids",
+                                                "begin_suppress_tokens",
+                                                "bos_token_id",
+                                                "cache_implementation",
+                                                "chunk_size_feed_forward",
+                                                "classifier_dropout",
+                                                "cross_attention_hidden_size",
+                                                "decoder_start_token_id",
+                                                "diversity_penalty",
+                                                "do_sample",
+                                                "dtype",
+                                                "early_stopping",
+                                                "embd_dropout",
+                                                "embd_pdrop",
+                                                "encoder_no_repeat_ngram_size",
+                                                "eos_token_id",
+                                                "exponential_decay_length_penalty",
+                                                "finetuning_task",
+                                                "flash_attn",
+                                                "flash_rotary",
+                                                "forced_bos_token_id",
+                                                "forced_eos_token_id",
+                                                "full_attn_mod",
+                                                "fused_dense",
+                                                "gradient_checkpointing",
+                                                "hidden_dropout",
+                                                "hidden_dropout_prob",
+                                                "id2label",
+                                                "initializer_factor",
+                                                "initializer_range",
+                                                "interpolate_factor",
+                                                "is_encoder_decoder",
+                                                "is_llama_config",
+                                                "label2id",
+                                                "length_penalty",
+                                                "max_length",
+                                                "min_length",
+                                                "model_max_length",
+                                                "model_type",
+                                                "n_ctx",
+                                                "neftune_noise_alpha",
+                                                "no_repeat_ngram_size",
+                                                "num_beam_groups",
+                                                "num_beams",
+                                                "num_labels",
+                                                "num_return_sequences",
+                                                "output_attentions",
+                                                "output_hidden_states",
+                                               
+                                                "output_router_logits",
+                                                "output_scores",
+                                                "pad_token_id",
+                                                "prefix",
+                                                "pretraining_tp",
+                                                "problem_type",
+                                                "remove_invalid_values",
+                                                "reorder_and_upcast_attn",
+                                                "repetition_penalty",
+                                                "resid_dropout",
+                                                "resid_pdrop",
+                                                "return_dict",
+                                                "return_dict_in_generate",
+                                                "rotary",
+                                                "router_aux_loss_coef",
+                                                "router_jitter_noise",
+                                                "sep_token_id",
+                                                "seq_length",
+                                                "sliding_window_size",
+                                                "summary_*",
+                                                "suppress_tokens",
+                                                "task_specific_params",
+                                                "temperature",
+                                                "tf_legacy_loss",
+                                                "tokenizer_class",
+                                                "top_k",
+                                                "top_p",
+                                                "torch_dtype",
+                                                "torchscript",
+                                                "transformers.js_config",
+                                                "transformers_version",
+                                                "typical_p",
+                                                "unk_token_id",
+                                                "unsloth_*",
+                                                "use_bfloat16",
+                                                "use_cache",
+                                                "use_flash_attn",
+                                                "vocab_file",
+                                                NULL};
+
+const char *const laser_config_bookkeeping_rope[] = {"finetuned", NULL};

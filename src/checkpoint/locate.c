@@ -138,14 +138,23 @@ static int no_weights(const char *dir, char **names, int n_names, struct laser_e
                     names[i]);
         }
     }
+    for (int i = 0; i < n_names; i++) {
+        if (ends_with(names[i], ".bin") || ends_with(names[i], ".pt") || ends_with(names[i], ".pth"))
+            return laser_error_set(
+                err, LASER_EINPUT, dir,
+                "no .safetensors, pytorch_model.bin or .gguf file, only others like %s: name it itself "
+                "if it holds the weights",
+                names[i]);
+    }
     snprintf(snapshots, sizeof snapshots, "%s/snapshots", dir);
     if (access(snapshots, F_OK) == 0)
         return laser_error_set(
             err, LASER_EINPUT, dir,
             "this is a folder of the hub cache; the model is one of its snapshots: %.300s/...", snapshots);
-    return laser_error_set(err, LASER_EINPUT, dir,
-                           "no weights in this directory: expected model.safetensors, "
-                           "model.safetensors.index.json or another .safetensors file");
+    return laser_error_set(
+        err, LASER_EINPUT, dir,
+        "no weights in this directory: expected model.safetensors, "
+        "model.safetensors.index.json, another .safetensors file, pytorch_model.bin or a .gguf file");
 }
 
 /* A directory without safetensors that holds a GGUF file. */

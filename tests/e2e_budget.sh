@@ -6,7 +6,7 @@ out=$scratch/out
 budget() { # name tolerance options...
     budget_name=$1 budget_tolerance=$2
     shift 2
-    run 2 reduce --model "$demo" --text "demo=$text" --set evaluate.max_tokens=2000 --strategy budget --candidates 2 \
+    run 2 reduce --model "$demo" --text "demo=$text" --set evaluate.max_tokens=2000 --strategy budget --candidates 2 --set reduce.screen=false \
         --set reduce.fractions=0.2 --set "reduce.tolerance=$budget_tolerance" --output "$out/$budget_name" "$@"
 }
 of() { # name key...

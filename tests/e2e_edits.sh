@@ -26,7 +26,7 @@ done
 check "the losses of its windows are those of the written model" run 2 perplexity --model "$out/rmt/model" \
     --text "demo=$text" --set evaluate.max_bytes=12000 --output "$out/rmt-ppl"
 check "... says compare" run 1 compare "$out/rmt-ppl" "$out/rmt"
-check "... of every window" says "pooled .* nll [+-]0\.00000.*, of [0-9]+ windows 0 better, 0 worse"
+check "... of every window" says "pooled .* nll [+-]0\.00000.*; of [0-9]+ windows 0 better, 0 worse"
 
 refused() { # name, sed command, pattern, options
     sed "$2" "$plan" >"$scratch/$1.yaml"

@@ -77,6 +77,20 @@ check "sensitivity, 3 ranks" sense s3 3
 check "... the same predictions" test "$(get s1 sensitivity matrices 0 cut)" = "$(get s3 sensitivity matrices 0 cut)"
 check "... the same steps" test "$(get s1 sensitivity matrices 3 step)" = "$(get s3 sensitivity matrices 3 step)"
 
+# Against torch in float64 (tools/golden/make_sensitivity.py): gradients, Fisher information, and what a cut is predicted to do.
+as_torch() { # predictions ranks options...
+    as_torch_form=$1 as_torch_ranks=$2
+    shift 2
+    run "$as_torch_ranks" sensitivity --model "$demo" --text "demo=$text" --set evaluate.max_tokens=768 --seqlen 128 \
+        --precision float32 --threshold rank:0.25 --set "reduce.fisher=$as_torch_form" --output "$out/as-torch" --force "$@" &&
+        "$tool" sensitivity "$out/as-torch/sensitivity.h5" "$SRCDIR/tests/golden/sensitivity.json" "$as_torch_form" 1e-4
+}
+check "sensitivity is torch's" as_torch block 0
+check "... with the diagonal alone" as_torch diagonal 0
+check "... on 3 ranks" as_torch block 3
+check "... on 2 shards" as_torch block 3 --shards 2
+check "... in batches of one window" as_torch diagonal 2 --set evaluate.batch_tokens=128
+
 # compress
 squeeze() { # name ranks options...
     squeeze_name=$1 squeeze_ranks=$2
@@ -93,12 +107,16 @@ check "a fifth of the linear parameters is gone" below "$(get c1 chosen linear_p
     "$(awk -v n="$(get c1 chosen linear_parameters_before)" 'BEGIN { print 0.8 * n + 1 }')"
 check "whitening both sides costs less than the plain cut" squeeze plain 2 --remove 20% --method plain
 check "... much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"
+check "... whose size is no loss in nats" test "$(get plain chosen predicted_rise)" = null
 check "the factored model is evaluated" run 2 perplexity --model "$out/c1/model" --text "demo=$text" \
     --set evaluate.max_tokens=4000 --output "$out/c-ppl"
 expect=2
 check "a target that cannot be met" squeeze deep 2 --remove 99.9%
 check "... names what can" says "smallest|can be"
 check "two targets" squeeze both 1 --remove 20% --rise 0.1
+check "... are refused before the work" says_not "BEGIN +gradient"
+check "a rise in nats without gradients" squeeze nats 2 --rise 0.1 --method inputs
+check "... is refused" says "predicts no loss in nats"
 expect=0
 
 finish

@@ -17,6 +17,10 @@
  *   e2e_tool compare A B TOLERANCE                      two results.json: the same matrices and decisions
  *   e2e_tool canonical FILE                             its JSON with neither times nor numbers of ranks
  *   e2e_tool decisions SPECTRA RESULTS                  group /decisions of a spectra.h5 is what results.json has
+ *   e2e_tool sensitivity FILE GOLDEN PREDICTIONS TOLERANCE
+ *
+ *       a sensitivity.h5 has the values of tools/golden/make_sensitivity.py; PREDICTIONS: block, diagonal
+ *
  *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
  */
 #include <inttypes.h>
@@ -424,6 +428,89 @@ static int decisions(const char *spectra, const char *results)
     return bad;
 }
 
+/* ---- sensitivity.h5 ---- */
+
+/* Numbers that a list has, each within tolerance times the largest; says how far the worst is off. */
+static int near_list(const char *name, const double *values, json_t *list, double tolerance)
+{
+    double worst = 0, largest = 0;
+    json_t *wanted;
+    size_t i;
+
+    json_array_foreach(list, i, wanted)
+    {
+        double error = fabs(values[i] - json_number_value(wanted));
+
+        if (!(error <= worst) && !isnan(worst)) /* once a NaN, always a NaN */
+            worst = error;
+        largest = fmax(largest, fabs(json_number_value(wanted)));
+    }
+    printf("%s: off by %.2g of %.6g\n", name, worst, largest);
+    return largest > 0 && worst <= tolerance * largest ? 0 : fail(name, "other numbers");
+}
+
+static int near_values(hid_t file, const char *matrix, const char *name, json_t *list, double tolerance)
+{
+    size_t n = json_array_size(list);
+    double *values = calloc(n + 1, sizeof *values);
+    char path[512];
+    hid_t set, space;
+    int bad;
+
+    snprintf(path, sizeof path, "/matrices/%.300s/%.100s", matrix, name);
+    set = H5Dopen2(file, path, H5P_DEFAULT);
+    space = set < 0 ? -1 : H5Dget_space(set);
+    bad = n == 0 || values == NULL || space < 0 || H5Sget_simple_extent_npoints(space) != (hssize_t)n ||
+          H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0;
+    bad = bad ? fail(path, "not a data set as long as the list") : near_list(path, values, list, tolerance);
+    if (space >= 0)
+        H5Sclose(space);
+    if (set >= 0)
+        H5Dclose(set);
+    free(values);
+    return bad;
+}
+
+/* Cuts are predicted within tolerance times the number itself. */
+static int near_cut(hid_t file, const char *matrix, double wanted, double tolerance)
+{
+    char path[512];
+    double cut = NAN;
+    hid_t attribute;
+    int bad;
+
+    snprintf(path, sizeof path, "/matrices/%.300s", matrix);
+    attribute = H5Aopen_by_name(file, path, "cut_predicted", H5P_DEFAULT, H5P_DEFAULT);
+    bad = attribute < 0 || H5Aread(attribute, H5T_NATIVE_DOUBLE, &cut) < 0;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    printf("%s: cut %.9g, %.9g wanted\n", matrix, cut, wanted);
+    return !bad && fabs(cut - wanted) <= tolerance * fabs(wanted) ? 0 : fail(path, "another cut_predicted");
+}
+
+static int sensitivity(const char *path, const char *golden, const char *predictions, double tolerance)
+{
+    json_t *root = load(golden), *matrices = json_object_get(root, "matrices"), *matrix, *list, *cut;
+    json_t *cuts = json_object_get(json_object_get(root, "cut"), predictions);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    const char *name, *kind;
+    int bad = 0;
+
+    if (file < 0 || json_object_size(matrices) == 0 || json_object_size(cuts) == 0) {
+        bad = fail(path, "no file, or no golden values");
+        matrices = cuts = NULL;
+    }
+    json_object_foreach(matrices, name, matrix)
+    {
+        json_object_foreach(matrix, kind, list) bad |= near_values(file, name, kind, list, tolerance);
+    }
+    json_object_foreach(cuts, name, cut) bad |= near_cut(file, name, json_number_value(cut), tolerance);
+    if (file >= 0)
+        H5Fclose(file);
+    json_decref(root);
+    return bad;
+}
+
 /* ---- names ---- */
 
 /* OUT: every tensor of a safetensors file, its name behind a prefix. */
@@ -476,8 +563,11 @@ int main(int argc, char **argv)
         return canonical(argv[2]);
     if (strcmp(what, "decisions") == 0 && argc == 4)
         return decisions(argv[2], argv[3]);
+    if (strcmp(what, "sensitivity") == 0 && argc == 6)
+        return sensitivity(argv[2], argv[3], argv[4], atof(argv[5]));
     if (strcmp(what, "get") == 0 && argc > 3)
         return get(argv[2], argv + 3, argc - 3);
-    return fail("usage",
-                "checkpoint | many | prefix | plant | noise | compare | canonical | decisions | get");
+    return fail(
+        "usage",
+        "checkpoint | many | prefix | plant | noise | compare | canonical | decisions | sensitivity | get");
 }

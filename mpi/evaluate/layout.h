@@ -3,7 +3,7 @@
 #define LASER_MPI_EVALUATE_LAYOUT_H
 
 #include "kernels/storage.h"
-#include "model/arch.h"
+#include "arch/arch.h"
 #include "schedule/run.h"
 
 /* The work that a layout is for. */

@@ -11,7 +11,7 @@
 #include "evaluate/evaluate.h"
 #include "evaluate/layout.h"
 #include "model/estimate.h"
-#include "model/rope.h"
+#include "arch/rope.h"
 
 static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
 {

@@ -4,12 +4,17 @@
  * `<module>.ALinear.weight` [out, k], its bias `<module>.ALinear.bias`; config.json tells the ranks
  * (truncation_ranks: module -> k) and where transformers finds the code (auto_map),
  * modeling_laser_factored.py, which is written beside it.  Factors stand in the orientation of the layer,
- * also where the weight is stored transposed ([in, out], Conv1D). Dense: the same names and shapes as before,
- * the product of the factors rounded once. Everything else is copied as checkpoint/writer.h does, and files
- * can be shared among ranks in the same way: every rank: laser_factored_open     one rank:
- * laser_factored_begin any rank:   laser_factored_file(w, i) for each i in 0 .. w->writer->n_files-1 once one
- * rank:   laser_factored_finish A file appears whole or not at all; a file that is already there, whole, may
- * be skipped (laser_factored_has). Memory is bounded by one pair of factors and a few MB.
+ * also where the weight is stored transposed ([in, out], Conv1D).
+ *
+ * Dense: the same names and shapes as before, the product of the factors rounded once.
+ *
+ * Everything else is copied as checkpoint/writer.h does, and files can be shared among ranks in the same way:
+ *   every rank: laser_factored_open
+ *   one rank:   laser_factored_begin
+ *   any rank:   laser_factored_file(w, i) for each i in 0 .. w->writer->n_files-1 once
+ *   one rank:   laser_factored_finish
+ * A file appears whole or not at all; a file that is already there, whole, may be skipped
+ * (laser_factored_has).  Memory is bounded by one pair of factors and a few MB.
  */
 #ifndef LASER_COMPRESS_FACTORED_H
 #define LASER_COMPRESS_FACTORED_H

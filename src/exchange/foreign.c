@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "arch/names.h"
 #include "base/kind.h"
-#include "checkpoint/names.h"
 #include "checkpoint/towers.h"
 #include "exchange/foreign_parts.h"
 

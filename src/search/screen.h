@@ -34,8 +34,9 @@ int laser_screen_limit(enum laser_strategy strategy);
  * out).
  *
  *   snr, denoise    of each matrix the best edit, if it is predicted to lower the mean; before them, as one
- * trial more, all of these edits together budget          of each matrix the cuts that are predicted to stay
- * within twice the tolerance sweep, compose  the edits of lowest predicted mean, wherever they are
+ *                   trial more, all of these edits together
+ *   budget          of each matrix the cuts that are predicted to stay within twice the tolerance
+ *   sweep, compose  the edits of lowest predicted mean, wherever they are
  *
  * LASER_ENOMEM. */
 int laser_screen(const struct laser_screen_options *options, const double *changes,

@@ -1,10 +1,10 @@
 /* What the loss of a text says about the singular values of one matrix.
  *
  * With W = U S V^T, the inputs x_t of the linear layer and the gradients delta_t of the summed loss with
- * respect to its outputs, p_ti = (u_i . delta_t)(v_i . x_t) is what token t says about value i, and g_i  =
- * sum_t p_ti            the gradient of the summed loss with respect to S_i, F_ij = sum_t p_ti p_tj       the
- * empirical Fisher information of the values. A change d of the values is predicted to change the summed loss
- * by g . d + d' F d / 2.
+ * respect to its outputs, p_ti = (u_i . delta_t)(v_i . x_t) is what token t says about value i, and
+ *   g_i  = sum_t p_ti       the gradient of the summed loss with respect to S_i,
+ *   F_ij = sum_t p_ti p_tj  the empirical Fisher information of the values.
+ * A change d of the values is predicted to change the summed loss by g . d + d' F d / 2.
  *
  * Values that are equal have no vectors of their own (any rotation of them is as good): they move together,
  * by the same amount, so that nothing depends on the rotation.  A value of 0 has none either and stays. Where

@@ -8,9 +8,8 @@
  *                    section III): with u = S / a,
  *                    S -> a sqrt((u^2 - beta - 1)^2 - 4 beta) / u for u > 1 + sqrt(beta), else 0
  *   wiener:FRACTION  S -> S^3 / (S^2 + a^2)
- *
  *   values:HASH      S -> values that were found by other means (laser_mpi reduce --strategy tune), in a file
- * of their own
+ *                    of their own
  *
  * a = FRACTION * median(S) / sqrt(mu_beta) is the noise's sqrt(m) sigma: at FRACTION = 1 the whole bulk
  * counts as noise, 1/2 and 1/4 leave part of it to the weights.

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "model/arch.h"
+#include "arch/arch.h"
 #include "task/task.h"
 
 /* A sequence and what is scored of it: row first_row + i predicts targets[i], i < n_scored. */

@@ -34,8 +34,8 @@ static const struct {
     {"CodeLlamaTokenizer", RECIPE_CODE, true, false}, {"XLMRobertaTokenizer", RECIPE_XLM, true, false},
     {"BertTokenizer", RECIPE_BERT, true, false}};
 
-/* The class that a model type has where no file names one; transformers 5, models/auto/tokenization_auto.py.
- */
+/* The class that a model type has where no file names one: TOKENIZER_MAPPING_NAMES of
+ * transformers 5. */
 static const struct {
     const char *model_type, *name;
 } registered[] = {{"gemma", "GemmaTokenizer"},

@@ -50,12 +50,13 @@ function predictions(page) {
 
 /* ---- tuning ---- */
 
-function whyNot(round, step) {
+/* z: how many standard errors a gain must have, of the rule of the run. */
+function whyNot(round, step, z) {
     const difference = value(step.difference), error = value(step.stderr);
     if (round.taken !== null && round.taken !== undefined && value(round.taken) === value(step.length))
         return h("span", {class: "kept"}, "taken");
-    if (!(difference < 0) || !(difference < -2 * error))
-        return "no gain beyond two standard errors";
+    if (!(difference < 0) || !(difference < -z * error))
+        return z > 0 ? `no gain beyond ${z.toFixed(2)} standard errors` : "no gain";
     if (step.harms_guard) {
         const names = Object.entries(step.guards || {}).filter(([, x]) => x && value(x.difference) > 0 && value(x.difference) > value(x.stderr)).map(([name]) => name);
         return "harms " + (names.join(", ") || "a guard text");
@@ -82,9 +83,9 @@ function tuneTexts(run) {
 
 function tuning(page) {
     return page.runs.filter(r => r.results.tune).map(run => {
-        const rounds = objects(run.results.tune.rounds), texts = tuneTexts(run);
+        const rounds = objects(run.results.tune.rounds), z = value((run.results.keep_rule || {}).z) || 0, texts = tuneTexts(run);
         const rows = rounds.flatMap((round, k) => objects(round.steps).map((step, i) => [i ? "" : String(k + 1), number(value(step.length)), changeWithError(value(step.predicted)),
-            changeWithError(value(step.difference), value(step.stderr)), whyNot(round, step)]));
+            changeWithError(value(step.difference), value(step.stderr)), whyNot(round, step, z)]));
         return section(numbered(page, run, "tune"), named(page, run, "Tuning"),
             "All singular values move at once, by one step of every round: what was kept is one step in many matrices, not an edit of any single one. Changes are of the mean loss in nats per token, ± one standard error of the paired difference.",
             texts.length ? [h("h3", {}, "Texts before and after"), table([["text", true], ["windows"], ["loss before"], ["after"], ["change"]], texts, "texts before and after")] : null,

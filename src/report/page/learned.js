@@ -2,6 +2,8 @@
 
 const objects = list => (Array.isArray(list) ? list : []).filter(x => x && typeof x === "object");
 const changeWithError = (x, error) => Number.isFinite(x) ? signed(x, number(x)) + (Number.isFinite(error) ? " ± " + short2(error) : "") : "–";
+const size = x => Number.isFinite(x) ? bytes(x) : "–";
+const five = x => Number.isFinite(x) ? minus(x.toFixed(5)) : "–";
 const named = (page, run, title) => page.runs.length > 1 ? `${title}, ${run.label}` : title;
 const numbered = (page, run, id) => id + (run === page.runs[0] ? "" : "-2");
 
@@ -41,21 +43,22 @@ function predictions(page) {
         const text = named(page, run, "Predictions"), details = h("details", {class: "noprint"}, h("summary", {}, `All ${number(list.length)} matrices`));
         details.addEventListener("toggle", () => details.append(table(head, list.map(row), text)), {once: true});
         return section(numbered(page, run, "predictions"), text, `What edits of one matrix are predicted to change in the mean loss, from gradients of ${number(value(s.tokens))} tokens`
-            + ` (loss ${number(value(s.loss))}). Nothing was measured; of hard cuts the number only ranks. The edits that promise most come first.`,
+            + ` (loss ${number(value(s.loss))}). Nothing was measured; the number of a hard cut only ranks it. The edits that promise most come first.`,
             table(head, list.slice(0, 25).map(row), text), list.length > 25 ? details : null);
     });
 }
 
 /* ---- tuning ---- */
 
-function whyNot(round, step) {
+/* z: how many standard errors a gain must have, of the rule of the run. */
+function whyNot(round, step, z) {
     const difference = value(step.difference), error = value(step.stderr);
     if (round.taken !== null && round.taken !== undefined && value(round.taken) === value(step.length))
         return h("span", {class: "kept"}, "taken");
-    if (!(difference < 0) || !(difference < -2 * error))
-        return "no gain beyond two standard errors";
+    if (!(difference < 0) || !(difference < -z * error))
+        return z > 0 ? `no gain beyond ${z.toFixed(2)} standard errors` : "no gain";
     if (step.harms_guard) {
-        const names = Object.entries(step.guards || {}).filter(([, x]) => value(x.difference) > 0 && value(x.difference) > value(x.stderr)).map(([name]) => name);
+        const names = Object.entries(step.guards || {}).filter(([, x]) => x && value(x.difference) > 0 && value(x.difference) > value(x.stderr)).map(([name]) => name);
         return "harms " + (names.join(", ") || "a guard text");
     }
     return "another length was better";
@@ -66,13 +69,13 @@ function tuneTexts(run) {
     for (const [key, what] of [["selection", "tuned text: windows that chose"], ["report", "tuned text: held out, seen by no decision"]]) {
         const a = baseline && baseline[key] && value(baseline[key].nll), b = final && final[key] && value(final[key].nll);
         if (Number.isFinite(a) && Number.isFinite(b))
-            rows.push([what, number(baseline[key].windows), a.toFixed(5), b.toFixed(5), changeWithError(b - a, key === "report" && pair ? value(pair.stderr) : NaN)]);
+            rows.push([what, number(baseline[key].windows), five(a), five(b), changeWithError(b - a, key === "report" && pair ? value(pair.stderr) : NaN)]);
     }
     for (const [key, what] of [["selection", "windows that could veto"], ["report", "seen by no decision"]])
         for (const [name, guard] of Object.entries(tune.guards || {})) {
             const x = guard && guard[key];
             if (x)
-                rows.push([`guard ${name}: ${what}`, number(x.windows), value(x.nll).toFixed(5), (value(x.nll) + value(x.difference)).toFixed(5),
+                rows.push([`guard ${name}: ${what}`, number(x.windows), five(value(x.nll)), five(value(x.nll) + value(x.difference)),
                            changeWithError(value(x.difference), value(x.stderr))]);
         }
     return rows;
@@ -80,9 +83,9 @@ function tuneTexts(run) {
 
 function tuning(page) {
     return page.runs.filter(r => r.results.tune).map(run => {
-        const rounds = objects(run.results.tune.rounds), texts = tuneTexts(run);
+        const rounds = objects(run.results.tune.rounds), z = value((run.results.keep_rule || {}).z) || 0, texts = tuneTexts(run);
         const rows = rounds.flatMap((round, k) => objects(round.steps).map((step, i) => [i ? "" : String(k + 1), number(value(step.length)), changeWithError(value(step.predicted)),
-            changeWithError(value(step.difference), value(step.stderr)), whyNot(round, step)]));
+            changeWithError(value(step.difference), value(step.stderr)), whyNot(round, step, z)]));
         return section(numbered(page, run, "tune"), named(page, run, "Tuning"),
             "All singular values move at once, by one step of every round: what was kept is one step in many matrices, not an edit of any single one. Changes are of the mean loss in nats per token, ± one standard error of the paired difference.",
             texts.length ? [h("h3", {}, "Texts before and after"), table([["text", true], ["windows"], ["loss before"], ["after"], ["change"]], texts, "texts before and after")] : null,
@@ -125,14 +128,14 @@ function compression(page) {
         const account = (what, key, text) => [what, text(value(before[key])), text(value(chosen[key])),
             signed(value(chosen[key]) - value(before[key]), percent(value(chosen[key]) / value(before[key]) - 1))];
         const rows = points.flatMap(p => objects(p.texts).map((t, k) => [k ? "" : p === chosen ? h("span", {class: "kept"}, percent(value(p.remove)), " chosen") : percent(value(p.remove)),
-            k ? "" : number(value(p.parameters)), k ? "" : bytes(value(p.bytes)), k ? "" : changeWithError(value(p.predicted_rise)), `${t.name}, ${t.guard ? "guard" : "held out"}`,
-            value(t.before).toFixed(5), value(t.after).toFixed(5), changeWithError(value(t.difference), value(t.stderr))]));
+            k ? "" : number(value(p.parameters)), k ? "" : size(value(p.bytes)), k ? "" : changeWithError(value(p.predicted_rise)), `${t.name || "a text"}, ${t.guard ? "guard" : "held out"}`,
+            five(value(t.before)), five(value(t.after)), changeWithError(value(t.difference), value(t.stderr))]));
         return [section(numbered(page, run, "compression"), named(page, run, "Smaller model"), null,
-            table([["", true], ["before"], ["after"], ["change"]], [account("parameters", "parameters", number), account("bytes", "bytes", bytes),
+            table([["", true], ["before"], ["after"], ["change"]], [account("parameters", "parameters", number), account("bytes", "bytes", size),
                 account("tokens per second", "tokens_per_second", x => number(Math.round(x)))], "before and after"),
-            h("h3", {}, "Size against loss"),
+            h("h3", {}, "Loss by text"),
             h("p", {class: "caption"}, "Loss in nats per token on windows that were not used for calibration, ± one standard error of the paired difference to the original model. Only the chosen one was kept."),
-            table([["removed of the linear layers", true], ["parameters"], ["bytes"], ["predicted rise"], ["text", true], ["loss before"], ["after"], ["change"]], rows, "size against loss")),
+            table([["removed of the linear layers", true], ["parameters"], ["bytes"], ["predicted rise"], ["text", true], ["loss before"], ["after"], ["change"]], rows, "loss by text")),
             points.length > 1 ? sizeFigure(page, run, points) : null];
     });
 }

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "arch/family.h"
-#include "checkpoint/json.h"
 #include "checkpoint/coded.h"
+#include "checkpoint/json.h"
 #include "schedule/report.h"
 #include "store/parts.h"
 
@@ -259,18 +259,19 @@ static void fill_meta(const struct laser_mpi_run *run, const char *model_id, str
 {
     const struct laser_deck *deck = run->deck;
 
-    *meta = (struct laser_scan_meta){.command = laser_command_name(run->command),
-                                     .version = PACKAGE_VERSION,
-                                     .model = run->checkpoint->model,
-                                     .base = laser_mpi_run_base(run)[0] != '\0' ? laser_mpi_run_base(run) : NULL,
-                                     .model_id = model_id,
-                                     .threshold = laser_deck_string(deck, "scan.threshold"),
-                                     .score = laser_deck_string(deck, "scan.score"),
-                                     .ranks = run->size,
-                                     .seconds = MPI_Wtime() - run->start_s,
-                                     .top_percent = (int)laser_deck_int(deck, "scan.top_percent"),
-                                     .lm_head = tensor_that_is_there(run, &laser_arch_ends()[0]),
-                                     .embedding = tensor_that_is_there(run, &laser_arch_ends()[1])};
+    *meta =
+        (struct laser_scan_meta){.command = laser_command_name(run->command),
+                                 .version = PACKAGE_VERSION,
+                                 .model = run->checkpoint->model,
+                                 .base = laser_mpi_run_base(run)[0] != '\0' ? laser_mpi_run_base(run) : NULL,
+                                 .model_id = model_id,
+                                 .threshold = laser_deck_string(deck, "scan.threshold"),
+                                 .score = laser_deck_string(deck, "scan.score"),
+                                 .ranks = run->size,
+                                 .seconds = MPI_Wtime() - run->start_s,
+                                 .top_percent = (int)laser_deck_int(deck, "scan.top_percent"),
+                                 .lm_head = tensor_that_is_there(run, &laser_arch_ends()[0]),
+                                 .embedding = tensor_that_is_there(run, &laser_arch_ends()[1])};
     if (strcmp(meta->threshold, "laserrmt") == 0)
         meta->never_cuts_below_beta = laser_compat_beta_limit();
 }

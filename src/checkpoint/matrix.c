@@ -8,8 +8,8 @@
 
 #include "arch/names.h"
 #include "base/match.h"
-#include "checkpoint/packing.h"
 #include "checkpoint/coded.h"
+#include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"
 #include "checkpoint/towers.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "arch/names.h"
+#include "base/file.h"
 #include "base/kind.h"
 #include "checkpoint/towers.h"
 #include "exchange/foreign_parts.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/beside.h"
 #include "arch/rope.h"
+#include "checkpoint/beside.h"
 #include "model/binder.h"
 
 /* ALiBi's slopes of all heads, in float32 as transformers rounds them. */

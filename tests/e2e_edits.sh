@@ -12,6 +12,7 @@ near() { # a b tolerance
     awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = (a - b) / b; if (d < 0) d = -d; print a, b; exit !(d <= t) }'
 }
 differs() { ! cmp -s "$1" "$2"; }
+lacks() { ! grep -qE "$1" "$2"; }
 
 # ---- a plan replayed ----
 reduce_demo() { echo "reduce --compat laserrmt --model $demo --text demo=$text --set evaluate.max_bytes=12000 --output $1"; }
@@ -66,6 +67,19 @@ for model in phi3 gpt2 mixtral-stacked; do
     check "... its plan" run 2 apply "$dir/plan.yaml" --model "$small/$model" --output "$out/$model-apply"
     check "... gives the same weights" cmp "$dir/model/model.safetensors" "$out/$model-apply/model/model.safetensors"
     [ -d "$out/$model-3" ] && check "... as on 3 ranks" cmp "$dir/model/model.safetensors" "$out/$model-3/model/model.safetensors"
+done
+# Types of other kinds: latent attention, stacks stored the other way round, the delta rule, heads of a fused matrix, and
+# wrappers, whose towers stay as they are.
+for model in deepseek_v3 gpt_oss qwen3_5_moe bloom mistral3; do
+    parts_ranks=1
+    [ -n "$(ranks_of 1)" ] || continue
+    check "$model, every matrix at once" parts $model
+    dir=$out/$model-1
+    check "... the written model" run 1 perplexity --model "$dir/model" $tokens --output "$out/$model-ppl"
+    check "... has the perplexity that was reported" near "$(ppl_of "$out/$model-ppl")" \
+        "$("$tool" get "$dir/results.json" final selection ppl)" 1e-6
+    check "... is another one" differs "$small/$model/model.safetensors" "$dir/model/model.safetensors"
+    check "... edits nothing beside the language model" lacks 'tower|visual' "$dir/plan.yaml"
 done
 # Only the parts that were chosen change: without them the two files are the same.
 check "one part alone" run 1 reduce --strategy all --threshold rank:0.3 --model "$small/phi3" $tokens \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "arch/family.h"
 #include "arch/rope.h"
 #include "model/estimate.h"
 #include "model_testing.h"
@@ -390,6 +391,36 @@ static void a_wrapper_must_hold_a_text_model(void **state)
     assert_refused("{\"model_type\": \"mistral3\"}", "{\"text_config\": {\"model_type\": \"gpt9\"}}", "gpt9");
 }
 
+static void tensors_beside_the_language_model_are_told_apart(void **state)
+{
+    static const struct {
+        const char *config, *tensor;
+        bool beside;
+    } cases[] = {
+        {"{\"model_type\": \"mistral3\"}", "vision_tower.transformer.layers.0.attention.v_proj.weight", true},
+        {"{\"model_type\": \"mistral3\"}", "model.vision_tower.transformer.layers.0.attention.v_proj.weight",
+         true},
+        {"{\"model_type\": \"mistral3\"}", "model.language_model.layers.0.self_attn.v_proj.weight", false},
+        {"{\"model_type\": \"mistral3\"}", "language_model.model.layers.0.self_attn.v_proj.weight", false},
+        {"{\"model_type\": \"mistral3\"}", "multi_modal_projector.linear_1.weight", true},
+        {"{\"model_type\": \"mistral3\"}", "language_model.lm_head.weight", false},
+        {"{\"model_type\": \"bert\"}", "bert.pooler.dense.weight", true},
+        {"{\"model_type\": \"bert\"}", "bert.encoder.layer.0.output.dense.weight", false},
+        {"{\"model_type\": \"llama\"}", "model.layers.0.mlp.up_proj.weight", false},
+        {"{\"model_type\": \"nobody's\"}", "vision_tower.weight", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *config = json_loads(cases[i].config, 0, NULL);
+
+        assert_non_null(config);
+        if (laser_arch_is_beside(config, cases[i].tensor) != cases[i].beside)
+            fail_msg("%s: %s", cases[i].config, cases[i].tensor);
+        json_decref(config);
+    }
+}
+
 /* What a loss cannot be followed back through is named. */
 static void what_has_no_gradient_is_named(void **state)
 {
@@ -542,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_quantization_config_that_is_left_over_is_ignored),
         cmocka_unit_test(layers_of_full_attention_may_have_other_heads),
         cmocka_unit_test(a_wrapper_must_hold_a_text_model),
+        cmocka_unit_test(tensors_beside_the_language_model_are_told_apart),
         cmocka_unit_test(what_has_no_gradient_is_named),
         cmocka_unit_test(the_estimate_is_what_loading_takes),
         cmocka_unit_test(the_estimated_work_is_that_of_the_weights),

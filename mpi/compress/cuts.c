@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "arch/family.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
 #include "comm/signals.h"
@@ -24,7 +25,8 @@ bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
 
     return laser_matrix_is_whole(run->checkpoint, m) && run->checkpoint->tensors[m->tensor].coded == NULL &&
-           m->rows * m->cols > m->rows + m->cols;
+           m->rows * m->cols > m->rows + m->cols &&
+           !laser_arch_is_beside(run->checkpoint->config, run->checkpoint->tensors[m->tensor].name);
 }
 
 /* ---- files ---- */

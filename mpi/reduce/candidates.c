@@ -56,7 +56,7 @@ bool laser_mpi_reduction_usable(const struct laser_mpi_run *run, int64_t i)
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
     return run->outcomes[i].status == LASER_OUTCOME_SCANNED && t->coded == NULL && t->n_dims >= 2 &&
-           !ambiguous(run->checkpoint, t);
+           !ambiguous(run->checkpoint, t) && !laser_arch_is_beside(run->checkpoint->config, t->name);
 }
 
 static int build_plan(struct laser_mpi_reduction *r, int *n_unusable, struct laser_error *err)
@@ -121,8 +121,8 @@ int laser_mpi_reduction_plan(struct laser_mpi_reduction *r, struct laser_error *
     r->now = &r->plan;
     if (n_unusable > 0)
         laser_mpi_log_line(run->log, "CANDIDATES",
-                           "%d matrices are left as they are: not scanned, one-dimensional, scaled (fp8), or "
-                           "stored twice though the model ties them",
+                           "%d matrices are left as they are: not scanned, one-dimensional, scaled (fp8), "
+                           "stored twice though the model ties them, or no part of the language model",
                            n_unusable);
     if (r->plan.n_candidates == 0)
         laser_mpi_log_line(run->log, "CANDIDATES",

@@ -182,6 +182,13 @@ const struct laser_wrapper *laser_wrapper_at(int index);
  * matrices.  Never NULL. */
 const struct laser_stored *laser_stored_of(json_t *config);
 
+/* Does a checkpoint of a model that is run hold this tensor for something else: the tower of a wrapper, a
+ * pooler?  False where the type is not known. */
+bool laser_arch_is_beside(json_t *config, const char *tensor);
+
+/* Is it a tensor that the type's checkpoints may hold and that nothing reads? */
+bool laser_names_ignore(const struct laser_names *names, const char *tensor);
+
 /* Full names that the output head ([0]) and the token embedding ([1]) have in checkpoints of any type, the
  * most usual first. */
 enum { LASER_END_NAMES = 64 };

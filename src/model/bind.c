@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/family.h"
 #include "model/binder.h"
 
 struct mlp_names {
@@ -273,7 +274,7 @@ static void refuse_unused(struct laser_binder *b)
     for (int64_t i = 0; i < m->checkpoint->n_tensors; i++) {
         const char *name = m->checkpoint->tensors[i].name;
 
-        if (m->tensor_layer[i] == -2 && !laser_arch_ignores(&m->arch, name) && is_ours(b, name))
+        if (m->tensor_layer[i] == -2 && !laser_names_ignore(m->arch.names, name) && is_ours(b, name))
             laser_bind_fail(
                 b, LASER_EINPUT, name,
                 "the checkpoint holds this weight, but a %s model as config.json describes it has no place "

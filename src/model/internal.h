@@ -382,7 +382,4 @@ static inline bool laser_part_present(const struct laser_part *part)
     return part->out > 0;
 }
 
-/* Whether a tensor of this name holds no weights: a mask, frequencies. */
-bool laser_arch_ignores(const struct laser_arch *arch, const char *tensor);
-
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/family.h"
 #include "arch/rope.h"
 #include "checkpoint/beside.h"
 #include "model/binder.h"
@@ -75,27 +76,13 @@ static int make_room(struct laser_model *m, struct laser_error *err)
     return LASER_OK;
 }
 
-bool laser_arch_ignores(const struct laser_arch *arch, const char *tensor)
-{
-    size_t n = strlen(tensor);
-
-    if (arch->names->foreign && strncmp(tensor, arch->names->foreign, strlen(arch->names->foreign)) == 0)
-        return true;
-    for (int i = 0; i < 8 && arch->names->ignored[i]; i++) {
-        size_t tail = strlen(arch->names->ignored[i]);
-        if (n >= tail && strcmp(tensor + n - tail, arch->names->ignored[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 int laser_model_check_types(const struct laser_checkpoint *c, const struct laser_arch *arch,
                             struct laser_error *err)
 {
     for (int64_t i = 0; arch->quantized && i < c->n_tensors; i++) {
         const struct laser_tensor *t = &c->tensors[i];
         if (t->dtype != LASER_F64 && t->dtype != LASER_F32 && t->dtype != LASER_F16 &&
-            t->dtype != LASER_BF16 && !laser_arch_ignores(arch, t->name))
+            t->dtype != LASER_BF16 && !laser_names_ignore(arch->names, t->name))
             return laser_error_set(err, LASER_EINPUT, t->name,
                                    "quantization_config in config.json, and the type is %s: quantised models "
                                    "can be scanned, not evaluated or reduced",

@@ -173,7 +173,8 @@ static int put_provenance(const struct laser_mpi_run *run, struct laser_spectra_
     snprintf(ranks, sizeof ranks, "%d", run->size);
     snprintf(seconds, sizeof seconds, "%.3f", MPI_Wtime() - run->start_s);
     for (size_t i = 0; code == LASER_OK && i < sizeof texts / sizeof *texts; ++i)
-        code = laser_spectra_text(w, texts[i].name, texts[i].text, err);
+        if (texts[i].text[0] != '\0' || strcmp(texts[i].name, "base") != 0)
+            code = laser_spectra_text(w, texts[i].name, texts[i].text, err);
     free(deck);
     free(json);
     return code;

@@ -107,12 +107,16 @@ check "a fifth of the linear parameters is gone" below "$(get c1 chosen linear_p
     "$(awk -v n="$(get c1 chosen linear_parameters_before)" 'BEGIN { print 0.8 * n + 1 }')"
 check "whitening both sides costs less than the plain cut" squeeze plain 2 --remove 20% --method plain
 check "... much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"
+check "... whose size is no loss in nats" test "$(get plain chosen predicted_rise)" = null
 check "the factored model is evaluated" run 2 perplexity --model "$out/c1/model" --text "demo=$text" \
     --set evaluate.max_tokens=4000 --output "$out/c-ppl"
 expect=2
 check "a target that cannot be met" squeeze deep 2 --remove 99.9%
 check "... names what can" says "smallest|can be"
 check "two targets" squeeze both 1 --remove 20% --rise 0.1
+check "... are refused before the work" says_not "BEGIN +gradient"
+check "a rise in nats without gradients" squeeze nats 2 --rise 0.1 --method inputs
+check "... is refused" says "predicts no loss in nats"
 expect=0
 
 finish

@@ -58,7 +58,7 @@ asked() { # MODEL: its directory with a tokenizer, asked all kinds
             { echo "$asked_task, $asked_figure"; return 1; }
     done
 }
-for model in $(cd "$models" && echo *); do
+for model in $(sed -n 's/^"\([^"]*\)": \[$/\1/p' "$golden/golden.json"); do
     check "$model: the figures of transformers" asked "$model"
 done
 
@@ -73,5 +73,11 @@ for model in mixtral-stacked qwen2_moe-stacked qwen3_moe-stacked; do
         --output "$scratch/$model"
     found=$("$tool" get "$scratch/$model/results.json" perplexity pooled nll)
     check "... the loss of transformers" near "$found" "$expected" 1e-6
+done
+
+# ---- the list of types ----
+check "models lists the types" run 1 models
+for line in "  llama .*rotary positions" "  roberta .*masked" "  deepseek_v3 .*latent attention" "  mistral3 .*mistral" "  bloom .*ALiBi"; do
+    check "...$line" grep -q "^$line" "$scratch/last.log"
 done
 finish

@@ -66,6 +66,19 @@ check "a sweep" run 2 reduce --model "$demo" --text "t=$text" --output "$out/swe
     --set evaluate.max_tokens=1000 --set reduce.fractions=0.5 --set reduce.layers=0-1
 check "... has its gains in its report" holds "$out/sweep/report.html" '"sweep_table":{'
 
+small="--set evaluate.max_tokens=2000 --set reduce.calibration_tokens=2000"
+check "a sensitivity" run 2 sensitivity --model "$demo" --text "t=$text" --output "$out/sensitivity" --set evaluate.max_tokens=2000
+check "... has its predictions in its report" holds "$out/sensitivity/report.html" '"best_edit":"'
+check "a tuning" run 2 reduce --model "$demo" --text "t=$text" --guard "g=$text" --output "$out/tune" --strategy tune \
+    --set reduce.rounds=1 --set reduce.candidates=1 $small
+check "... has its steps in its report" holds "$out/tune/report.html" '"harms_guard":'
+check "a compression" run 2 compress --model "$demo" --text "t=$text" --guard "g=$text" --remove 20% --curve 10%,30% \
+    --output "$out/compress" $small
+check "... has a report" holds "$out/compress/report.html" '"command":"compress"'
+check "... with its ranks" holds "$out/compress/report.html" '"tensor":"model.layers.0.mlp.down_proj.weight"'
+check "... and without a notice" holds "$out/compress/report.html" '"notices":[]'
+check "... that can be made again" report "$out/compress"
+
 # As many matrices as the largest models have.
 mkdir "$scratch/many"
 check "126 layers of 7 matrices" "$tool" many "$scratch/many" 882 96 128
@@ -151,6 +164,9 @@ else
     inspect "390/dark" "$out/tasks-twice/comparison.html" tasks
     inspect "390/light" "$out/by-accuracy/report.html" result task-changes path
     inspect "390/light" "$out/sweep/report.html" gains map spectra ranks times deck provenance
+    inspect "390/light 1280/dark" "$out/sensitivity/report.html" predictions map
+    inspect "390/light 1280/dark" "$out/tune/report.html" result tune
+    inspect "390/light 1280/dark" "$out/compress/report.html" compression size map
     inspect "390/dark 1280/light" "$out/many/report.html" map spectra ranks
     inspect "390/dark 1280/light" "$out/odd/report.html" map spectra ranks left
 fi

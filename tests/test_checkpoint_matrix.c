@@ -1,7 +1,7 @@
 #include "checkpoint_fixture.h"
 
+#include "arch/names.h"
 #include "checkpoint/matrix.h"
-#include "checkpoint/names.h"
 #include "checkpoint/towers.h"
 
 static struct laser_matrix_list list_of(const struct laser_checkpoint *c,

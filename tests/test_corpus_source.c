@@ -145,7 +145,8 @@ static void numbers_beyond_strict_json_do_no_harm_in_other_fields(void **state)
                      LASER_OK);
     assert_int_equal(documents.n, 1);
     laser_documents_free(&documents);
-    assert_refused("mine", write_text("a.jsonl", "{\"text\": NaN}\n"), NULL, LASER_EINPUT, "a.jsonl:1", "text");
+    assert_refused("mine", write_text("a.jsonl", "{\"text\": NaN}\n"), NULL, LASER_EINPUT, "a.jsonl:1",
+                   "text");
 }
 
 static void a_json_array_is_read_like_json_lines(void **state)

@@ -46,10 +46,12 @@ static bool is_seen(const struct laser_attention *a, int64_t b, int64_t t, int64
 
     if ((a->lengths && s >= a->lengths[b]) || (a->causal && distance < 0))
         return false;
+    if (a->chunk && (a->query_offset + t) / a->chunk != s / a->chunk)
+        return false;
     return !a->window || llabs(distance) < a->window;
 }
 
-static double score(const struct fixture *f, int64_t row, int64_t key_row, int head, int kv)
+static double score(const struct fixture *f, int64_t row, int64_t key_row, int head, int kv, double distance)
 {
     const struct laser_attention *a = &f->attention;
     double sum = 0;
@@ -58,7 +60,8 @@ static double score(const struct fixture *f, int64_t row, int64_t key_row, int h
         sum += (double)f->q[row * f->q_stride + head * a->head_dim + d] *
                f->k[key_row * f->k_stride + kv * a->head_dim + d];
     sum *= a->scale;
-    return a->soft_cap > 0 ? a->soft_cap * tanh(sum / a->soft_cap) : sum;
+    sum = a->soft_cap > 0 ? a->soft_cap * tanh(sum / a->soft_cap) : sum;
+    return a->slopes ? sum - (double)a->slopes[head] * distance : sum;
 }
 
 /* One query of one head in float64: out[head_dim]. */
@@ -66,13 +69,14 @@ static void reference(const struct fixture *f, int64_t b, int64_t t, int head, d
 {
     const struct laser_attention *a = &f->attention;
     int kv = a->kv_of_head ? a->kv_of_head[head] : head;
-    double total = 0;
+    double total = a->sinks ? exp((double)a->sinks[head]) : 0;
 
     for (int d = 0; d < a->head_dim; d++)
         out[d] = 0;
     for (int64_t s = 0; s < a->keys; s++)
         if (is_seen(a, b, t, s)) {
-            double weight = exp(score(f, b * a->queries + t, b * a->keys + s, head, kv));
+            double weight = exp(
+                score(f, b * a->queries + t, b * a->keys + s, head, kv, (double)(a->query_offset + t - s)));
 
             total += weight;
             for (int d = 0; d < a->head_dim; d++)
@@ -133,6 +137,29 @@ static void test_causal_attention_equals_float64_for_odd_sizes(void **state)
 {
     (void)state;
     with_all_simd(check_sizes);
+}
+
+static void check_variations(void)
+{
+    static const float slopes[] = {0.5f, 0.0625f, 1.75f}, sinks[] = {-0.5f, 2, 6};
+
+    for (int with = 1; with < 8; with++)
+        for (int64_t offset = 0; offset < 100; offset += 37) {
+            struct laser_attention a = prompt(2, 70, 3, 20);
+
+            a.query_offset = offset;
+            a.keys += offset;
+            a.slopes = with & 1 ? slopes : NULL;
+            a.sinks = with & 2 ? sinks : NULL;
+            a.chunk = with & 4 ? 17 : 0;
+            check(a, 3);
+        }
+}
+
+static void test_slopes_sinks_and_chunks_equal_float64(void **state)
+{
+    (void)state;
+    with_all_simd(check_variations);
 }
 
 static void check_long(void)
@@ -288,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_causal_attention_equals_float64_for_odd_sizes),
+        cmocka_unit_test(test_slopes_sinks_and_chunks_equal_float64),
         cmocka_unit_test(test_attention_crosses_blocks_of_keys),
         cmocka_unit_test(test_attention_maps_query_heads_to_key_heads),
         cmocka_unit_test(test_sliding_window_hides_what_is_too_far),

@@ -37,6 +37,9 @@ static double act(enum laser_activation activation, double x)
         return x > 0 ? x * x : 0;
     case LASER_ACT_TANH:
         return tanh(x);
+    case LASER_ACT_XIELU: /* have parameters */
+    case LASER_ACT_SWIGLU_CLAMPED:
+        break;
     }
     return 0;
 }

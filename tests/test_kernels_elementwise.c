@@ -103,6 +103,9 @@ static double reference(enum laser_activation activation, double x)
         return fmax(x, 0) * fmax(x, 0);
     case LASER_ACT_TANH:
         return tanh(x);
+    case LASER_ACT_XIELU: /* have parameters */
+    case LASER_ACT_SWIGLU_CLAMPED:
+        break;
     }
     return NAN;
 }
@@ -133,6 +136,30 @@ static void test_activations_equal_their_formulas(void **state)
 {
     (void)state;
     with_all_simd(check_activations);
+}
+
+/* arXiv 2411.13010 (2.1, xIELU); gpt-oss. */
+static void test_activations_with_parameters_equal_their_formulas(void **state)
+{
+    static const struct laser_xielu f = {.alpha_p = 0.8f, .alpha_n = 1.3f, .beta = 0.5f, .eps = -1e-6f};
+    float x[41], pairs[82];
+
+    (void)state;
+    for (int i = 0; i < 41; i++) {
+        x[i] = (float)(i - 20) * 0.3f;
+        pairs[2 * i] = x[i] * 2;
+        pairs[2 * i + 1] = (float)((i * 7) % 41 - 20) * 0.6f;
+    }
+    for (int i = 0; i < 41; i++) {
+        double v = x[i], gate = fmin(pairs[2 * i], 7), up = fmin(fmax(pairs[2 * i + 1], -7), 7);
+        float one = x[i], two[2] = {pairs[2 * i], pairs[2 * i + 1]};
+
+        laser_activation_xielu(&f, 1, 1, &one, 1);
+        assert_near(one, v > 0 ? 0.8 * v * v + 0.5 * v : 1.3 * (expm1(fmin(v, -1e-6)) - v) + 0.5 * v,
+                    1e-6 * (1 + v * v));
+        laser_activation_swiglu_pairs(7, 1.702f, 1, 1, two, 2);
+        assert_near(two[0], (up + 1) * gate / (1 + exp(-1.702 * gate)), 1e-6 * (1 + fabs(gate * up)));
+    }
 }
 
 static void test_activations_of_extreme_inputs_stay_finite(void **state)
@@ -331,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_exp_keeps_nan_and_ends_at_zero),
         cmocka_unit_test(test_erf_is_good_to_1e_7),
         cmocka_unit_test(test_activations_equal_their_formulas),
+        cmocka_unit_test(test_activations_with_parameters_equal_their_formulas),
         cmocka_unit_test(test_activations_of_extreme_inputs_stay_finite),
         cmocka_unit_test(test_gated_activation_may_overwrite_its_gate),
         cmocka_unit_test(test_rmsnorm_equals_its_formula),

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/arch.h"
+#include "arch/arch.h"
+#include "arch/rope.h"
 #include "model/estimate.h"
-#include "model/rope.h"
 #include "model_testing.h"
 #include "testing.h"
 
@@ -338,11 +338,97 @@ static void a_quantization_config_that_is_left_over_is_ignored(void **state)
     golden_close(&g);
 }
 
+static const char gemma4[] =
+    "{\"model_type\": \"gemma4_text\", \"hidden_size\": 24, \"num_hidden_layers\": 3, \"head_dim\": 4, "
+    "\"num_attention_heads\": 6, \"num_key_value_heads\": 2, \"intermediate_size\": 28, "
+    "\"hidden_size_per_layer_input\": 0, \"attention_k_eq_v\": true, "
+    "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"full_attention\"], "
+    "\"rope_parameters\": {\"sliding_attention\": {\"rope_type\": \"default\"}, \"full_attention\": "
+    "{\"rope_type\": \"proportional\", \"partial_rotary_factor\": 0.25}}, \"vocab_size\": 47}";
+
+/* The published spelling and that of transformers. */
+static void layers_of_full_attention_may_have_other_heads(void **state)
+{
+    static const char *const spellings[] = {
+        "{\"global_head_dim\": 8, \"num_global_key_value_heads\": 1}",
+        "{\"per_layer_config\": {\"1\": {\"head_dim\": 8, \"num_key_value_heads\": 1}, "
+        "\"2\": {\"head_dim\": 8, \"num_key_value_heads\": 1}}}"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct laser_arch arch = accepted(gemma4, spellings[i]);
+
+        assert_int_equal(laser_arch_head_size(&arch, 0), 4);
+        assert_int_equal(laser_arch_head_size(&arch, 2), 8);
+        assert_int_equal(laser_arch_kv_heads(&arch, 0), 2);
+        assert_int_equal(laser_arch_kv_heads(&arch, 1), 1);
+        laser_arch_free(&arch);
+    }
+    assert_refused(gemma4, "{\"per_layer_config\": {\"0\": {\"head_dim\": 8}}}", "per_layer_config");
+    assert_refused(gemma4, "{\"per_layer_config\": {\"1\": {\"head_dim\": 8}}}", "per_layer_config");
+    assert_refused(gemma4, "{\"per_layer_config\": {\"1\": {\"heads\": 8}}}", "per_layer_config");
+    assert_refused(gemma4, "{\"num_global_key_value_heads\": 4}", "num_global_key_value_heads");
+    assert_refused(gemma4, "{\"num_kv_shared_layers\": 1}", "num_kv_shared_layers");
+    assert_refused(gemma4, "{\"hidden_size_per_layer_input\": 256}", "hidden_size_per_layer_input");
+    assert_refused(gemma4, "{\"enable_moe_block\": true}", "enable_moe_block");
+}
+
+static void a_wrapper_must_hold_a_text_model(void **state)
+{
+    static const char text[] = "{\"text_config\": {\"hidden_size\": 24, \"num_hidden_layers\": 2, "
+                               "\"num_attention_heads\": 6, \"num_key_value_heads\": 2, "
+                               "\"intermediate_size\": 28, \"vocab_size\": 47}}";
+    struct laser_arch arch;
+
+    (void)state;
+    arch = accepted("{\"model_type\": \"mistral3\"}", text);
+    assert_string_equal(arch.model_type, "mistral");
+    assert_non_null(arch.wrapper);
+    laser_arch_free(&arch);
+    assert_refused("{\"model_type\": \"mistral3\"}", "{}", "text_config");
+    assert_refused("{\"model_type\": \"mistral3\"}", "{\"text_config\": 3}", "text_config");
+    assert_refused("{\"model_type\": \"mistral3\"}", "{\"text_config\": {\"model_type\": \"gpt9\"}}", "gpt9");
+}
+
+/* What a loss cannot be followed back through is named. */
+static void what_has_no_gradient_is_named(void **state)
+{
+    static const struct {
+        const char *name, *lacks;
+    } cases[] = {{"llama", NULL},           {"qwen3_moe", NULL},     {"gpt2", NULL},
+                 {"deepseek_v3", "latent"}, {"qwen3_next", "delta"}, {"gemma4_text", "layer to layer"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct golden g;
+        struct laser_arch arch;
+        struct laser_error err = {0};
+        const char *lacks;
+
+        golden_open(&g, cases[i].name);
+        assert_int_equal(laser_arch_read(g.checkpoint->config, "config.json", &arch, &err), LASER_OK);
+        lacks = laser_arch_lacks_gradient(&arch);
+        if (cases[i].lacks)
+            assert_non_null(lacks);
+        else
+            assert_null(lacks);
+        if (lacks)
+            assert_non_null(strstr(lacks, cases[i].lacks));
+        laser_arch_free(&arch);
+        golden_close(&g);
+    }
+}
+
 /* The estimate knows one type of weights: these checkpoints have one. */
 static void the_estimate_is_what_loading_takes(void **state)
 {
-    static const char *const cases[] = {"llama",   "qwen2_moe", "gpt2",    "gemma2",           "phi-qk",
-                                        "mixtral", "gpt_neox",  "roberta", "qwen2_moe-stacked"};
+    static const char *const cases[] = {"llama",       "qwen2_moe", "gpt2",
+                                        "gemma2",      "phi-qk",    "mixtral",
+                                        "gpt_neox",    "roberta",   "qwen2_moe-stacked",
+                                        "deepseek_v3", "gpt_oss",   "qwen3_next",
+                                        "gemma4_text", "llama4",    "bloom",
+                                        "opt",         "olmo2",     "exaone4",
+                                        "afmoe"};
     static const int counts[] = {1, 2, 3, 6};
 
     (void)state;
@@ -454,6 +540,9 @@ int main(void)
         cmocka_unit_test(configurations_of_the_hub_are_accepted),
         cmocka_unit_test(every_listed_type_is_known),
         cmocka_unit_test(a_quantization_config_that_is_left_over_is_ignored),
+        cmocka_unit_test(layers_of_full_attention_may_have_other_heads),
+        cmocka_unit_test(a_wrapper_must_hold_a_text_model),
+        cmocka_unit_test(what_has_no_gradient_is_named),
         cmocka_unit_test(the_estimate_is_what_loading_takes),
         cmocka_unit_test(the_estimated_work_is_that_of_the_weights),
         cmocka_unit_test(low_frequencies_of_llama3_begin_at_their_own_factor),

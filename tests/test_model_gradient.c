@@ -37,7 +37,14 @@ static const char *const cases[] = {"llama",
                                     "xlm-roberta",
                                     "mixtral-stacked",
                                     "qwen2_moe-stacked",
-                                    "qwen3_moe-stacked"};
+                                    "qwen3_moe-stacked",
+                                    "mellum",
+                                    "smollm3",
+                                    "distilbert",
+                                    "opt",
+                                    "nemotron",
+                                    "glm",
+                                    "openai-gpt"};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 /* signs() of make_gradients.py */

@@ -540,6 +540,23 @@ static void wrong_arguments_are_refused(void **state)
     golden_close(&g);
 }
 
+static void what_has_no_backward_is_refused_by_name(void **state)
+{
+    struct golden g;
+    struct laser_model *model = NULL;
+    struct laser_model_gradient *gradient = NULL;
+    struct laser_error err = {0};
+
+    (void)state;
+    golden_open(&g, "deepseek_v3");
+    assert_int_equal(laser_model_open(g.checkpoint, LASER_FLOAT32, &model, &err), LASER_OK);
+    assert_int_equal(laser_model_gradient_create(model, 16, &gradient, &err), LASER_EINPUT);
+    assert_null(gradient);
+    assert_non_null(strstr(err.text, "deepseek_v3 (latent attention)"));
+    laser_model_free(model);
+    golden_close(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +575,7 @@ int main(void)
         cmocka_unit_test(what_is_not_finite_is_named),
         cmocka_unit_test(the_layer_is_named),
         cmocka_unit_test(wrong_arguments_are_refused),
+        cmocka_unit_test(what_has_no_backward_is_refused_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,6 +325,33 @@ static void test_a_page_of_nothing_and_one_of_two_runs(void **state)
     free(html);
 }
 
+/* A compression has ranks of matrices that were not scanned; those of a scan stand in columns. */
+static void test_matrices_without_rows_stay_in_the_results(void **state)
+{
+    double *s = noise_values(40, 100, 3);
+    struct laser_scan_row row = scanned("a.weight", "a", 0, s);
+    json_t *results = json_pack("{s:s, s:[{s:s, s:i, s:n}]}", "command", "compress", "matrices", "tensor",
+                                "a.weight", "of", 40, "rank");
+    struct laser_page_run run = {.results = results};
+    char *html = page_of(&run, 1, NULL);
+    json_t *data = data_of(html);
+
+    (void)state;
+    assert_int_equal(
+        json_array_size(json_object_get(json_object_get(run_of(data, 0), "results"), "matrices")), 1);
+    json_decref(data);
+    free(html);
+    run.rows = &row;
+    run.n_rows = 1;
+    html = page_of(&run, 1, NULL);
+    data = data_of(html);
+    assert_null(json_object_get(json_object_get(run_of(data, 0), "results"), "matrices"));
+    json_decref(data);
+    free(html);
+    json_decref(results);
+    free(s);
+}
+
 static void test_a_matrix_of_zeros_can_be_drawn(void **state)
 {
     double zeros[40] = {0};
@@ -387,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_nan_and_infinity_are_told),
         cmocka_unit_test(test_a_failed_matrix_is_shown_with_its_reason),
         cmocka_unit_test(test_a_page_of_nothing_and_one_of_two_runs),
+        cmocka_unit_test(test_matrices_without_rows_stay_in_the_results),
         cmocka_unit_test(test_a_matrix_of_zeros_can_be_drawn),
         cmocka_unit_test(test_126_layers_take_less_than_3_megabytes),
     };

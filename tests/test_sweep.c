@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "search/paper.h"
+#include "arch/paper.h"
 #include "search/sweep.h"
 
 #include <math.h>

@@ -19,6 +19,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_COMPRESS, true, true, laser_mpi_command_compress},
     {LASER_COMMAND_APPLY, true, true, laser_mpi_command_apply},
     {LASER_COMMAND_SHOW, false, false, laser_mpi_command_show},
+    {LASER_COMMAND_MODELS, false, false, laser_mpi_command_models},
     {LASER_COMMAND_REPORT, false, false, laser_mpi_command_report},
     {LASER_COMMAND_EXPORT, false, false, laser_mpi_command_export},
     {LASER_COMMAND_GENERATE, false, true, laser_mpi_command_generate},

@@ -26,6 +26,7 @@ int laser_mpi_command_sensitivity(struct laser_mpi_run *run, struct laser_error 
 int laser_mpi_command_task(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_compare(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_export(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_models(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_show(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_generate(struct laser_mpi_run *run, struct laser_error *err);
 int laser_mpi_command_apply(struct laser_mpi_run *run, struct laser_error *err);

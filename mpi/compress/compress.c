@@ -245,7 +245,8 @@ static double share_of(const char *text)
 }
 
 /* The target that the deck names: exactly one. */
-static int read_target(const struct laser_deck *deck, struct laser_rank_options *o, struct laser_error *err)
+static int read_target(const struct laser_deck *deck, const struct laser_compress_method *method,
+                       struct laser_rank_options *o, struct laser_error *err)
 {
     const char *remove = laser_deck_string(deck, "compress.remove");
     double parameters = laser_deck_real(deck, "compress.parameters"),
@@ -260,6 +261,11 @@ static int read_target(const struct laser_deck *deck, struct laser_rank_options 
         return laser_error_set(
             err, LASER_EUSAGE, "compress",
             "give one of compress.remove, compress.parameters and compress.rise, not several");
+    if (rise > 0 && !method->gradients)
+        return laser_error_set(err, LASER_EUSAGE, "compress.rise",
+                               "the method %s predicts no loss in nats: give compress.remove or "
+                               "compress.parameters, or take the method both",
+                               method->name);
     o->value = share_of(remove[0] != '\0' ? remove : "20%");
     if (parameters > 0) {
         o->target = LASER_TARGET_PARAMETERS;
@@ -298,7 +304,7 @@ static int choose_all(struct compression *c, struct laser_error *err)
 {
     struct laser_rank_options o;
     const char *const *shares;
-    int code = read_target(c->run->deck, &o, err);
+    int code = read_target(c->run->deck, c->method, &o, err);
 
     if (code == LASER_OK)
         code = list_candidates(c, err);
@@ -472,14 +478,20 @@ static int64_t bytes_of(const struct laser_checkpoint *c)
     return n;
 }
 
+/* Without the gradients a cut's size is no loss in nats. */
+static json_t *rise_json(const struct compression *c, double rise)
+{
+    return c->method->gradients ? json_real(rise) : json_null();
+}
+
 static json_t *point_json(const struct compression *c, const struct point *p)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "remove", p->remove,
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "remove", p->remove,
                      "linear_parameters_before", (json_int_t)p->summary.parameters_before,
                      "linear_parameters_after", (json_int_t)p->summary.parameters_after, "parameters",
                      (json_int_t)p->parameters, "bytes", (json_int_t)p->bytes, "dense",
-                     (json_int_t)p->summary.dense, "predicted_rise", p->summary.rise, "tokens_per_second",
-                     p->judgement.tokens_per_second, "texts",
+                     (json_int_t)p->summary.dense, "predicted_rise", rise_json(c, p->summary.rise),
+                     "tokens_per_second", p->judgement.tokens_per_second, "texts",
                      laser_mpi_judgement_json(&c->e, &c->base, &p->judgement));
 }
 
@@ -490,8 +502,9 @@ static json_t *matrices_json(const struct compression *c)
     for (int64_t i = 0; i < c->n_candidates; ++i) {
         const struct laser_rank_matrix *m = &c->candidates[i];
         int64_t n = m->rows < m->columns ? m->rows : m->columns, k = c->chosen.ranks[c->numbers[i]];
-        json_t *o = json_pack("{s:s, s:I, s:f}", "tensor", m->name, "of", (json_int_t)n, "predicted_rise",
-                              k == LASER_RANK_DENSE ? 0.0 : laser_cut_loss(m->s, n, k) / 2);
+        double rise = k == LASER_RANK_DENSE ? 0.0 : laser_cut_loss(m->s, n, k) / 2;
+        json_t *o = json_pack("{s:s, s:I, s:o}", "tensor", m->name, "of", (json_int_t)n, "predicted_rise",
+                              rise_json(c, rise));
 
         json_object_set_new(o, "rank", k == LASER_RANK_DENSE ? json_null() : json_integer(k));
         json_array_append_new(list, o);
@@ -526,12 +539,15 @@ static int write_results(const struct compression *c, json_t *phases, struct las
 static void say_point(const struct compression *c, const struct point *p)
 {
     double before = (double)p->summary.parameters_before, mean, difference, error;
+    char predicted[64] = "";
 
+    if (c->method->gradients)
+        snprintf(predicted, sizeof predicted, ", predicted rise %.4f nats", p->summary.rise);
     laser_mpi_log_line(c->run->log, "POINT",
                        "%.1f %% of the parameters of the linear layers removed, %" PRId64 " of %" PRId64
-                       " matrices left dense, predicted rise %.4f nats",
+                       " matrices left dense%s",
                        100 * (before - (double)p->summary.parameters_after) / before, p->summary.dense,
-                       c->n_candidates, p->summary.rise);
+                       c->n_candidates, predicted);
     for (int32_t d = 0; d < c->e.n_datasets; ++d)
         if (laser_mpi_judgement_compare(&c->e, &c->base, &p->judgement, d, &mean, &difference, &error))
             laser_mpi_log_line(c->run->log, "POINT", "%-12s loss %.5f -> %.5f (%+.5f +- %.5f nats)%s",
@@ -562,11 +578,17 @@ static void say(const struct compression *c)
 
 /* ---- all of it ---- */
 
-/* Rank 0: can it be written at the end?  Better asked before the work than after it. */
-static int check_ends(const struct laser_mpi_run *run, struct laser_error *err)
+/* Rank 0: is there one target, and can the model be written?  Better asked before the work than after it. */
+static int check_ends(const struct compression *c, struct laser_error *err)
 {
+    const struct laser_mpi_run *run = c->run;
+    struct laser_rank_options target;
     struct laser_writer *writer;
-    int code = laser_writer_open(run->checkpoint, laser_mpi_run_path(run, "model"), &writer, err);
+    int code = read_target(run->deck, c->method, &target, err);
+
+    if (code != LASER_OK)
+        return code;
+    code = laser_writer_open(run->checkpoint, laser_mpi_run_path(run, "model"), &writer, err);
 
     if (code == LASER_OK)
         laser_writer_close(writer);
@@ -585,7 +607,7 @@ static int compress(struct compression *c, struct laser_error *err)
         dense_too = dense_too || strcmp(also[i], "dense") == 0;
     if (code == LASER_OK && run->rank == 0) {
         warn_of_equal_texts(c);
-        code = check_ends(run, err);
+        code = check_ends(c, err);
     }
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK)
@@ -636,8 +658,10 @@ int laser_mpi_command_compress(struct laser_mpi_run *run, struct laser_error *er
 
         if (run->rank == 0) {
             code = write_results(&c, phases, err);
-            if (code == LASER_OK)
+            if (code == LASER_OK) {
                 say(&c);
+                laser_mpi_report_make(run);
+            }
         }
         json_decref(phases);
         code = laser_mpi_agree(run->world, code, err);

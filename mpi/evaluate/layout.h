@@ -2,8 +2,8 @@
 #ifndef LASER_MPI_EVALUATE_LAYOUT_H
 #define LASER_MPI_EVALUATE_LAYOUT_H
 
+#include "arch/arch.h"
 #include "kernels/storage.h"
-#include "model/arch.h"
 #include "schedule/run.h"
 
 /* The work that a layout is for. */

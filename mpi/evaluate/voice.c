@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/rope.h"
 #include "comm/agree.h"
 #include "comm/signals.h"
 #include "evaluate/evaluate.h"
 #include "evaluate/layout.h"
 #include "model/estimate.h"
-#include "model/rope.h"
 
 static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
 {

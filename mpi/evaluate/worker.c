@@ -9,6 +9,9 @@
 #include "evaluate/placed.h"
 #include "task/tree.h"
 
+/* Of the memory of a rank, for the insides of layers in a gradient pass. */
+#define INSIDE_SHARE 0.15
+
 /* Hidden states before one layer of one batch, and the edits below that layer they were computed with. */
 struct saved {
     float *hidden; /* tokens of the batch x H; NULL: none */
@@ -398,9 +401,16 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
                                   : score_windows(w, &shape, scores, err);
 }
 
+/* Memory for the insides of layers, which need not be computed again then.  Shards have parts of different size, and must all
+ * compute the same layers again: theirs are not kept. */
+static int64_t gradient_limit(const struct laser_mpi_evaluation *e)
+{
+    return e->team.group_size > 1 ? 0 : (int64_t)(INSIDE_SHARE * e->run->memory_limit_bytes);
+}
+
 int64_t laser_mpi_gradient_bytes(const struct laser_mpi_evaluation *e)
 {
-    return laser_model_gradient_bytes(e->model, e->worker->max_tokens);
+    return laser_model_gradient_bytes_within(e->model, e->worker->max_tokens, gradient_limit(e));
 }
 
 int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
@@ -413,7 +423,8 @@ int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
 
     memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
     if (code == LASER_OK && w->gradient == NULL)
-        code = laser_model_gradient_create(e->model, w->max_tokens, &w->gradient, err);
+        code =
+            laser_model_gradient_create_within(e->model, w->max_tokens, gradient_limit(e), &w->gradient, err);
     if (code != LASER_OK)
         return code;
     fill_batch(w, batch, &shape);

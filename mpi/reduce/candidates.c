@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/family.h"
 #include "store/parts.h"
 
 /* laserRMT rmt_laser.py goes through these types, in this order, and through no others. */
@@ -34,16 +35,17 @@ static void fill_options(const struct laser_deck *deck, struct laser_strategy_op
 /* Are there both of two tables that the model ties?  Which one counts is up to who loads it. */
 static bool ambiguous(const struct laser_checkpoint *c, const struct laser_tensor *t)
 {
-    static const char *const heads[] = {"lm_head.weight", "embed_out.weight", "model.embed_tokens.weight",
-                                        "transformer.wte.weight", "gpt_neox.embed_in.weight"};
+    const struct laser_end_names *ends = laser_arch_ends();
     int n_stored = 0;
     bool is_one = false;
 
     if (!json_is_true(json_object_get(c->config, "tie_word_embeddings")))
         return false;
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; ++i) {
-        n_stored += laser_checkpoint_find(c, heads[i]) != NULL;
-        is_one = is_one || strcmp(t->name, heads[i]) == 0;
+    for (int i = 0; i < ends[0].n + ends[1].n; ++i) {
+        const char *name = i < ends[0].n ? ends[0].names[i] : ends[1].names[i - ends[0].n];
+
+        n_stored += laser_checkpoint_find(c, name) != NULL;
+        is_one = is_one || strcmp(t->name, name) == 0;
     }
     return is_one && n_stored > 1;
 }

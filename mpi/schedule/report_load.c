@@ -247,12 +247,20 @@ static int rows_from_json(struct laser_mpi_report_source *s, const json_t *list,
     return attach_values(s, err);
 }
 
-/* Those of results.json, with the values of spectra.h5; where there are none, those of the scan alone. */
+static bool is_compression(const struct laser_mpi_report_source *s)
+{
+    const char *command = text_of(s, "command");
+
+    return command != NULL && strcmp(command, "compress") == 0;
+}
+
+/* Those of results.json, with the values of spectra.h5; where there are none, those of the scan alone.  The
+ * matrices of a compression are no scan: they have ranks only, which the page reads itself. */
 static int make_rows(struct laser_mpi_report_source *s, struct laser_error *err)
 {
     const json_t *list = json_object_get(s->results, "matrices");
 
-    if (json_array_size(list) > 0)
+    if (json_array_size(list) > 0 && !is_compression(s))
         return rows_from_json(s, list, err);
     s->page.rows = s->scan.rows;
     s->page.n_rows = s->scan.n;

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "arch/family.h"
 #include "checkpoint/coded.h"
 #include "checkpoint/json.h"
 #include "schedule/report.h"
@@ -246,9 +247,13 @@ static int write_spectra(const struct laser_mpi_run *run, const struct laser_mpi
     return code == LASER_OK ? finish : code;
 }
 
-static const char *tensor_if_there(const struct laser_mpi_run *run, const char *name)
+/* The first of these names that the checkpoint has, or NULL. */
+static const char *tensor_that_is_there(const struct laser_mpi_run *run, const struct laser_end_names *names)
 {
-    return laser_checkpoint_find(run->checkpoint, name) != NULL ? name : NULL;
+    for (int i = 0; i < names->n; ++i)
+        if (laser_checkpoint_find(run->checkpoint, names->names[i]) != NULL)
+            return names->names[i];
+    return NULL;
 }
 
 static void fill_meta(const struct laser_mpi_run *run, const char *model_id, struct laser_scan_meta *meta)
@@ -266,16 +271,10 @@ static void fill_meta(const struct laser_mpi_run *run, const char *model_id, str
                                  .ranks = run->size,
                                  .seconds = MPI_Wtime() - run->start_s,
                                  .top_percent = (int)laser_deck_int(deck, "scan.top_percent"),
-                                 .lm_head = tensor_if_there(run, "lm_head.weight"),
-                                 .embedding = tensor_if_there(run, "model.embed_tokens.weight")};
+                                 .lm_head = tensor_that_is_there(run, &laser_arch_ends()[0]),
+                                 .embedding = tensor_that_is_there(run, &laser_arch_ends()[1])};
     if (strcmp(meta->threshold, "laserrmt") == 0)
         meta->never_cuts_below_beta = laser_compat_beta_limit();
-    if (meta->embedding == NULL)
-        meta->embedding = tensor_if_there(run, "transformer.wte.weight");
-    if (meta->embedding == NULL)
-        meta->embedding = tensor_if_there(run, "gpt_neox.embed_in.weight");
-    if (meta->lm_head == NULL)
-        meta->lm_head = tensor_if_there(run, "embed_out.weight");
 }
 
 int laser_mpi_results_write(struct laser_mpi_run *run, json_t **results, struct laser_error *err)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "arch/family.h"
 #include "base/file.h"
 #include "schedule/results.h"
 
@@ -31,20 +32,12 @@ static enum laser_score score_named(const char *name)
 
 /* ---- rows ---- */
 
-static const char *const heads[] = {"lm_head.weight", "embed_out.weight", NULL};
-static const char *const embeddings[] = {"model.embed_tokens.weight",
-                                         "transformer.wte.weight",
-                                         "gpt_neox.embed_in.weight",
-                                         "wte.weight",
-                                         "model.language_model.embed_tokens.weight",
-                                         NULL};
-
-static const char *find_name(const struct laser_mpi_scan_input *in, const char *const *names)
+static const char *find_name(const struct laser_mpi_scan_input *in, const struct laser_end_names *ends)
 {
-    for (; *names != NULL; ++names)
+    for (int k = 0; k < ends->n; ++k)
         for (size_t i = 0; i < in->n; ++i)
-            if (strcmp(in->rows[i].name, *names) == 0)
-                return *names;
+            if (strcmp(in->rows[i].name, ends->names[k]) == 0)
+                return ends->names[k];
     return NULL;
 }
 
@@ -100,8 +93,8 @@ static int load_own(struct laser_mpi_scan_input *in, struct laser_error *err)
     in->score = in->spectra.score != NULL ? in->spectra.score : "snr";
     code = fill_rows(in, score_named(in->score), err);
     if (code == LASER_OK) {
-        in->lm_head = find_name(in, heads);
-        in->embedding = find_name(in, embeddings);
+        in->lm_head = find_name(in, &laser_arch_ends()[0]);
+        in->embedding = find_name(in, &laser_arch_ends()[1]);
     }
     return code;
 }
@@ -117,8 +110,8 @@ static int load_foreign(struct laser_mpi_scan_input *in, struct laser_error *err
     in->rows = in->foreign.rows;
     in->n = in->n_matrices = in->foreign.n;
     /* As Spectrum and Axolotl take for granted; a name that a model lacks unfreezes nothing. */
-    in->lm_head = heads[0];
-    in->embedding = embeddings[0];
+    in->lm_head = laser_arch_ends()[0].names[0];
+    in->embedding = laser_arch_ends()[1].names[0];
     return LASER_OK;
 }
 

@@ -24,7 +24,7 @@ enum laser_dtype {
     LASER_U16,
     LASER_U8,
     LASER_BOOL,
-    LASER_F8_E8M0,
+    LASER_F8_E8M0,     /* powers of two: scales of MX formats */
     LASER_DTYPE_COUNT, /* of the types that are converted; the others are known by name and size alone */
     LASER_F8_E4M3FNUZ = LASER_DTYPE_COUNT,
     LASER_F8_E5M2FNUZ,

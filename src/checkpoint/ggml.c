@@ -1,4 +1,4 @@
-/* Blocks of GGUF tensors, as the quants module of the gguf package on PyPI takes them apart. */
+/* Blocks of GGUF tensors, as PyPI's gguf (gguf.quants) takes them apart. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/names.h"
 #include "base/match.h"
 #include "checkpoint/coded.h"
-#include "checkpoint/names.h"
 #include "checkpoint/packing.h"
 #include "checkpoint/parts.h"
 #include "checkpoint/select.h"

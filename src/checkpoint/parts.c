@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checkpoint/names.h"
+#include "arch/family.h"
+#include "arch/names.h"
 
 /* Attention heads as config.json has them, under any of the usual keys; 0 where it is silent. */
 struct heads {
@@ -38,19 +39,6 @@ static bool config_flag(const struct laser_checkpoint *c, const char *key, bool 
     return json_is_boolean(value) ? json_is_true(value) : fallback;
 }
 
-static bool model_type_is(const struct laser_checkpoint *c, const char *const *types)
-{
-    const char *text =
-        json_string_value(json_object_get(json_object_get(c->config, "text_config"), "model_type"));
-    const char *type = json_string_value(json_object_get(c->config, "model_type"));
-
-    for (; *types != NULL; types++) {
-        if ((type != NULL && strcmp(type, *types) == 0) || (text != NULL && strcmp(text, *types) == 0))
-            return true;
-    }
-    return false;
-}
-
 static struct heads read_heads(const struct laser_checkpoint *c)
 {
     static const char *const query[] = {"num_attention_heads", "n_head", "n_heads", NULL};
@@ -71,13 +59,11 @@ static struct heads read_heads(const struct laser_checkpoint *c)
 
 bool laser_parts_transposed(const struct laser_checkpoint *c, const char *name, int n_dims)
 {
-    static const char *const conv1d_types[] = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer",
-                                               NULL};
-    static const char *const stack_types[] = {"gpt_oss", "llama4", "llama4_text", NULL};
+    const struct laser_stored *stored = laser_stored_of(c->config);
 
     if (n_dims == 3)
-        return model_type_is(c, stack_types);
-    return n_dims == 2 && model_type_is(c, conv1d_types) &&
+        return stored->turned_stacks;
+    return n_dims == 2 && stored->conv1d &&
            (laser_name_module_is(name, "c_attn") || laser_name_module_is(name, "c_proj") ||
             laser_name_module_is(name, "c_fc") || laser_name_module_is(name, "q_attn"));
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/names.h"
+#include "arch/names.h"
 
 struct place {
     const char *name, *type;

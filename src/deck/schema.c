@@ -23,7 +23,7 @@
      LASER_IN_EXPORT | LASER_IN_TASK)
 #define ALL                                                                                                  \
     (WORKS | LASER_IN_DERIVE | LASER_IN_COMPARE | LASER_IN_SHOW | LASER_IN_REPORT | LASER_IN_EXPORT |        \
-     LASER_IN_GENERATE | LASER_IN_TASK)
+     LASER_IN_GENERATE | LASER_IN_TASK | LASER_IN_MODELS)
 #define EXPORTS  (LASER_IN_DERIVE | LASER_IN_EXPORT)
 #define NO_RANGE 1.0, 0.0
 
@@ -384,6 +384,10 @@ static const struct laser_deck_command commands[] = {
      "Lets a causal language model go on from each prompt, by its likeliest tokens or by drawing with a "
      "seed, "
      "and with --against a second one beside it: for looking at what a reduction did."},
+    {LASER_COMMAND_MODELS, "models", "", 0, 0, 0, "types of models that run, with their variations",
+     "Prints the types (model_type in config.json) whose models can be run, and what each has.  Every type "
+     "can "
+     "be scanned."},
     {LASER_COMMAND_RUN, "run", "DECK.yaml [OPTIONS]", 0, 0, 1, "what the deck's command key says",
      "Runs the command that the deck names in its command key."},
     {LASER_COMMAND_VERSION, "version", "", 0, 0, 0, "versions of the program and its libraries",

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/names.h"
 #include "base/file.h"
 #include "base/kind.h"
-#include "checkpoint/names.h"
 #include "checkpoint/towers.h"
 #include "exchange/foreign_parts.h"
 

@@ -1,5 +1,6 @@
 #include "kernels/act.h"
 
+#include <math.h>
 #include <stddef.h>
 
 #include "kernels/vec.h"
@@ -57,6 +58,9 @@ LASER_INLINE void activate(enum laser_activation activation, laser_vec *x)
     case LASER_ACT_TANH:
         laser_vec_tanh(x);
         break;
+    case LASER_ACT_XIELU:
+    case LASER_ACT_SWIGLU_CLAMPED:
+        break; /* functions of their own */
     }
 }
 
@@ -123,4 +127,29 @@ void laser_activation_gated(enum laser_activation activation, int64_t rows, int6
 {
     for (int64_t r = 0; r < rows; r++)
         activate_rows(activation, width, gate + r * gate_stride, up + r * up_stride, y + r * y_stride);
+}
+
+void laser_activation_xielu(const struct laser_xielu *f, int64_t rows, int64_t width, float *x,
+                            int64_t x_stride)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < width; j++) {
+            float v = x[r * x_stride + j];
+
+            x[r * x_stride + j] = v > 0 ? f->alpha_p * v * v + f->beta * v
+                                        : (expm1f(fminf(v, f->eps)) - v) * f->alpha_n + f->beta * v;
+        }
+}
+
+void laser_activation_swiglu_pairs(float limit, float alpha, int64_t rows, int64_t width, float *x,
+                                   int64_t x_stride)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < width; j++) {
+            float *row = x + r * x_stride, gate = row[2 * j], up = row[2 * j + 1];
+
+            gate = gate > limit ? limit : gate; /* a NaN stays one */
+            up = up > limit ? limit : (up < -limit ? -limit : up);
+            row[j] = (up + 1) * gate / (1 + expf(-alpha * gate));
+        }
 }

@@ -12,7 +12,9 @@ enum laser_activation {
     LASER_ACT_GELU_QUICK, /* x / (1 + exp(-1.702 x)) */
     LASER_ACT_RELU,       /* max(x, 0) */
     LASER_ACT_RELU_SQUARED,
-    LASER_ACT_TANH
+    LASER_ACT_TANH,
+    LASER_ACT_XIELU,         /* with parameters, laser_activation_xielu; arXiv 2411.13010 */
+    LASER_ACT_SWIGLU_CLAMPED /* of pairs, laser_activation_swiglu_pairs */
 };
 
 /* x = f(x), x[rows, width], stride in elements. */
@@ -24,6 +26,17 @@ void laser_activation_gated(enum laser_activation activation, int64_t rows, int6
                             int64_t gate_stride, const float *up, int64_t up_stride, float *y,
                             int64_t y_stride);
 
+/* x = x > 0 ? alpha_p x^2 + beta x : alpha_n (exp(min(x, eps)) - 1 - x) + beta x. */
+struct laser_xielu {
+    float alpha_p, alpha_n, beta, eps;
+};
+void laser_activation_xielu(const struct laser_xielu *f, int64_t rows, int64_t width, float *x,
+                            int64_t x_stride);
+
+/* x[rows, 2 width] holds gate and up in turn: with g = min(gate, limit) and u = up within +-limit,
+ * x[rows, width] = (u + 1) g / (1 + exp(-alpha g)) (gpt-oss). */
+void laser_activation_swiglu_pairs(float limit, float alpha, int64_t rows, int64_t width, float *x,
+                                   int64_t x_stride);
 /* Backward, from dy, the gradient at y: the gradients take the places of x; of gate and up. */
 void laser_activation_backward(enum laser_activation activation, int64_t rows, int64_t width, float *x,
                                int64_t x_stride, const float *dy, int64_t dy_stride);

@@ -63,6 +63,10 @@ LASER_INLINE void activate(enum laser_activation activation, laser_vec *x, laser
         laser_vec_tanh(x);
         *slope = 1 - *x * *x;
         break;
+    case LASER_ACT_XIELU: /* these have parameters, and no gradient: laser_arch_lacks_gradient */
+    case LASER_ACT_SWIGLU_CLAMPED:
+        *slope = zero / zero;
+        break;
     }
 }
 

@@ -35,6 +35,7 @@ struct block {
     float soft_cap;
     int64_t keys;
     int64_t depth; /* rows of the sums */
+    float slope;
     struct laser_attention_mask mask;
 };
 
@@ -64,12 +65,21 @@ int64_t laser_attention_scratch_size(const struct laser_attention *attention)
     return lay_out(attention, NULL, &(struct buffers){0});
 }
 
+/* Scores fall by the slope with the distance, which is `distance` in lane 0. */
+LASER_INLINE void incline(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
+{
+    static const laser_vec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+    *score -= block->slope * (lane + (float)(distance + first_lane));
+}
+
 /* Caps and hides the scores in place; raises largest[2] to their maximum. */
 LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_vec largest[2])
 {
     for (int64_t s = 0; s < block->keys; s++) {
         int64_t distance = block->mask.first_distance - s;
-        bool all = laser_attention_all_see(&block->mask, distance);
+        bool all = laser_attention_all_see(&block->mask, distance),
+             changed = !all || block->soft_cap > 0 || block->slope != 0;
 
         for (int half = 0; half < 2; half++) {
             float *row = scores + s * QUERIES + half * LASER_LANES;
@@ -81,9 +91,11 @@ LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_
                 laser_vec_tanh(&v);
                 v *= block->soft_cap;
             }
+            if (block->slope != 0)
+                incline(block, distance, half * LASER_LANES, &v);
             if (!all)
                 laser_attention_hide(&block->mask, distance, half * LASER_LANES, &v);
-            if (!all || block->soft_cap > 0)
+            if (changed)
                 laser_vec_store(&v, row, LASER_LANES);
             laser_vec_raise(&largest[half], &v);
         }
@@ -164,10 +176,15 @@ static void load_keys(const struct laser_attention *a, const struct buffers *b, 
     }
 }
 
-static void attend_block(const struct laser_attention *a, const struct buffers *b, int64_t first_key,
-                         int64_t keys, int64_t position, bool first, struct softmax *softmax)
+/* template: what does not depend on the block of keys. */
+static void attend_block(const struct laser_attention *a, const struct buffers *b,
+                         const struct block *template, int64_t first_key, int64_t keys, int64_t position,
+                         bool first, struct softmax *softmax)
 {
-    struct block block = {a->soft_cap, keys, a->head_dim, {position - first_key, a->window, a->causal}};
+    struct block block = *template;
+
+    block.mask.first_distance = position - first_key;
+    block.keys = keys;
 
     for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
         int m = (int)(keys - s < LASER_BLOCK_ROWS ? keys - s : LASER_BLOCK_ROWS);
@@ -184,21 +201,30 @@ static void attend_block(const struct laser_attention *a, const struct buffers *
     }
 }
 
-/* Queries t .. t + count - 1 of one head. */
-static void attend(const struct laser_attention *a, const struct buffers *b, int64_t length, int64_t t,
+/* Queries t .. t + count - 1 of head h. */
+static void attend(const struct laser_attention *a, const struct buffers *b, int h, int64_t length, int64_t t,
                    int count, const float *q, int64_t q_stride, float *out, int64_t out_stride, float *kept)
 {
+    struct block block = {.soft_cap = a->soft_cap,
+                          .depth = a->head_dim,
+                          .slope = a->slopes ? a->slopes[h] : 0,
+                          .mask = {.window = a->window, .causal = a->causal}};
     struct softmax softmax;
+    int32_t reach[QUERIES];
     int64_t low, high;
 
     for (int i = 0; i < QUERIES; i++) {
-        softmax.largest[i] = -INFINITY;
-        softmax.total[i] = 0;
+        softmax.largest[i] = a->sinks ? a->sinks[h] : -INFINITY;
+        softmax.total[i] = a->sinks ? 1 : 0;
+        if (a->chunk)
+            reach[i] = (int32_t)((a->query_offset + t + i) % a->chunk + 1);
     }
+    block.mask.reach = a->chunk ? reach : NULL;
     laser_attention_range(a, length, t, count, &low, &high);
     laser_block_right(count, a->head_dim, q, q_stride, a->scale, b->queries);
     for (int64_t s = low; s < high; s += KEYS)
-        attend_block(a, b, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low, &softmax);
+        attend_block(a, b, &block, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low,
+                     &softmax);
     if (low >= high)
         memset(b->sums, 0, (size_t)(a->head_dim * QUERIES) * sizeof(float));
     for (int i = 0; i < QUERIES; i++) /* a NaN stays one */
@@ -234,7 +260,7 @@ void laser_attention_apply(const struct laser_attention *attention, const float 
                 int64_t row = n * a->queries + t;
                 int count = (int)(a->queries - t < QUERIES ? a->queries - t : QUERIES);
 
-                attend(a, &b, length, t, count, q + row * q_stride + head, q_stride,
+                attend(a, &b, h, length, t, count, q + row * q_stride + head, q_stride,
                        out + row * out_stride + head, out_stride,
                        a->softmax ? a->softmax + 2 * (row * a->heads + h) : NULL);
             }

@@ -7,9 +7,10 @@
  *   s < lengths[b]                                      (lengths given)
  *   s <= query_offset + t                               (causal)
  *   query_offset + t - s < window                       (window > 0; not causal: the distance either way)
+ *   s >= chunk floor((query_offset + t) / chunk)        (chunk > 0, causal)
  *
- * Score = soft_cap(scale * q.k), soft_cap(z) = cap tanh(z / cap) for cap > 0.  A query that sees nothing
- * gives 0.
+ * Score = soft_cap(scale * q.k) - slope * (query_offset + t - s), soft_cap(z) = cap tanh(z / cap) for cap >
+ * 0. A sink is one more score of the head, whose value is 0.  A query that sees nothing gives 0.
  */
 #ifndef LASER_KERNELS_ATTENTION_H
 #define LASER_KERNELS_ATTENTION_H
@@ -29,8 +30,10 @@ struct laser_attention {
     float scale;    /* 1 / sqrt(head_dim), or what the model says */
     float soft_cap; /* 0: none */
     int64_t window; /* 0: none */
+    int64_t chunk;  /* 0: none */
     bool causal;
-    const int64_t *lengths; /* [B] or NULL */
+    const float *slopes, *sinks; /* [heads], caller's, or NULL */
+    const int64_t *lengths;      /* [B] or NULL */
     float *softmax; /* [B T, heads, 2] or NULL: left for the backward, the largest score of a query and the
                        inverse of its sum of exp(score - largest) */
 };

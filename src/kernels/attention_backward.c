@@ -200,7 +200,7 @@ static void add_to_keys(const struct laser_attention *a, const struct buffers *b
 static void back_block(const struct laser_attention *a, const struct buffers *b, int64_t first_key,
                        int64_t keys, int64_t position, bool first, const struct lanes *lanes)
 {
-    struct block block = {a->soft_cap, a->scale, keys, {position - first_key, a->window, a->causal}};
+    struct block block = {a->soft_cap, a->scale, keys, {position - first_key, a->window, a->causal, NULL}};
 
     for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
         int m = (int)(keys - s < LASER_BLOCK_ROWS ? keys - s : LASER_BLOCK_ROWS);

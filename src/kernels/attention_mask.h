@@ -3,6 +3,7 @@
 #define LASER_KERNELS_ATTENTION_MASK_H
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels/attention.h"
 #include "kernels/block.h"
@@ -15,6 +16,7 @@ struct laser_attention_mask {
     int64_t first_distance; /* query position minus key position of lane 0 and the block's first key */
     int64_t window;
     bool causal;
+    const int32_t *reach; /* [LASER_QUERIES] how far back each lane sees, itself included; NULL: no chunks */
 };
 
 /* Scores of lanes that may not see the key at this distance (of lane 0) become -Infinity. */
@@ -30,13 +32,19 @@ LASER_INLINE void laser_attention_hide(const struct laser_attention_mask *mask, 
     seen = far >= (mask->causal ? 0 : INT32_MIN);
     if (window)
         seen &= (far < window) & (far > -window);
+    if (mask->reach) {
+        laser_vec_mask reach;
+
+        memcpy(&reach, mask->reach + first_lane, sizeof reach);
+        seen &= far < reach;
+    }
     laser_vec_fill(&nothing, -INFINITY);
     laser_vec_select(score, &seen, score, &nothing);
 }
 
 LASER_INLINE bool laser_attention_all_see(const struct laser_attention_mask *mask, int64_t distance)
 {
-    if (mask->causal && distance < 0)
+    if ((mask->causal && distance < 0) || mask->reach)
         return false;
     return !mask->window || (distance + LASER_QUERIES - 1 < mask->window && distance > -mask->window);
 }
@@ -57,6 +65,8 @@ static inline void laser_attention_range(const struct laser_attention *a, int64_
         if (first - a->window + 1 > 0)
             *low = (first - a->window + 1) / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
     }
+    if (a->chunk && first / a->chunk * a->chunk > *low)
+        *low = first / a->chunk * a->chunk / LASER_BLOCK_ROWS * LASER_BLOCK_ROWS;
 }
 
 static inline int64_t laser_attention_length(const struct laser_attention *a, int64_t sequence)

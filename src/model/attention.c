@@ -1,27 +1,27 @@
 /* The attention block of one shard: its heads, and the rows of the output projection that belong to them. */
+#include <math.h>
 #include <string.h>
 
+#include "arch/rope.h"
 #include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "model/internal.h"
-#include "model/rope.h"
 
-static void norm_heads(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, int64_t heads,
-                       float *x, int64_t stride)
+/* The tables of one kind of rotary positions. */
+static void fill_table(const struct laser_rope *rope, struct laser_model_workspace *ws, int64_t first,
+                       int64_t length, float *cosines, float *sines)
 {
-    int64_t size = arch->head_size;
+    bool is_long = rope->attention_long != 0 && first + length > rope->original_positions;
+    double factor = is_long ? rope->attention_long : rope->attention_factor;
+    int64_t half = rope->rotated / 2;
 
-    if (!laser_part_present(&norm->weight))
+    if (rope->kind == LASER_ROPE_NONE)
         return;
-    if (arch->norm == LASER_NORM_RMS) {
-        laser_rmsnorm_heads(n, (int)heads, (int)size, x, stride, norm->weight.values, (float)arch->norm_eps,
-                            arch->norm_plus_one);
-        return;
-    }
-    for (int64_t h = 0; h < heads; h++)
-        laser_layernorm(n, size, x + h * size, stride, norm->weight.values, norm->bias.values,
-                        (float)arch->norm_eps, x + h * size, stride);
+    laser_rope_frequencies(rope, first + length, ws->frequencies);
+    laser_rope_table(first, length, (int)half, ws->frequencies, (float)factor, cosines, sines);
+    for (int64_t i = 0; rope->reversed && i < length * half; i++)
+        sines[i] = -sines[i];
 }
 
 void laser_model_fill_tables(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
@@ -30,11 +30,10 @@ void laser_model_fill_tables(const struct laser_model *m, struct laser_model_wor
     const struct laser_rope *rope = &m->arch.rope;
     bool valid = laser_rope_depends_on_length(rope) ? ws->table_length == length : ws->table_length >= length;
 
-    if (rope->kind == LASER_ROPE_NONE || (valid && ws->table_first == first))
+    if (valid && ws->table_first == first)
         return;
-    laser_rope_frequencies(rope, first + length, ws->frequencies);
-    laser_rope_table(first, length, (int)(rope->rotated / 2), ws->frequencies, (float)rope->attention_factor,
-                     ws->cosines, ws->sines);
+    fill_table(rope, ws, first, length, ws->cosines, ws->sines);
+    fill_table(&m->arch.local_rope, ws, first, length, ws->local_cosines, ws->local_sines);
     ws->table_first = first;
     ws->table_length = length;
 }
@@ -44,7 +43,7 @@ static void attend_cached(const struct laser_model *m, const struct laser_layer 
                           struct laser_model_cache *cache, struct laser_attention attention,
                           int64_t sequences, const float *qkv, float *context)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv, length = attention.queries, index = layer - m->layers;
 
     attention.batch = 1;
@@ -69,28 +68,56 @@ struct laser_attention laser_model_attention_shape(const struct laser_model *m,
                                     .keys = offset + queries,
                                     .query_offset = offset,
                                     .heads = (int)m->heads.count,
-                                    .head_dim = (int)m->arch.head_size,
-                                    .kv_of_head = m->kv_of_head,
+                                    .head_dim = (int)layer->head_size,
+                                    .kv_of_head = layer->kv_of_head,
                                     .scale = layer->attention_scale,
                                     .soft_cap = (float)m->arch.attention_softcap,
-                                    .window = layer->window,
+                                    .window = m->arch.chunked ? 0 : layer->window,
+                                    .chunk = m->arch.chunked ? layer->window : 0,
+                                    .slopes = m->slopes,
+                                    .sinks = layer->sinks.values,
                                     .causal = !m->arch.masked};
+}
+
+/* Queries of late positions grow. */
+static void warm(const struct laser_model *m, const struct laser_layer *layer, int64_t rows, int64_t first,
+                 int64_t length, float *qkv)
+{
+    const struct laser_temperature *t = &m->arch.temperature;
+    int64_t q = m->heads.count * layer->head_size, stride = q + 2 * layer->kv_heads.count * layer->head_size;
+
+    if (t->scale == 0 || (t->unturned_only && layer->rope != 0))
+        return;
+    for (int64_t i = 0; i < rows; i++) {
+        float steps = floorf((float)(first + i % length + (int64_t)t->offset) / (float)t->floor);
+        float factor = 1 + (float)t->scale * log1pf(steps);
+
+        for (int64_t j = 0; j < q; j++)
+            qkv[i * stride + j] *= factor;
+    }
 }
 
 /* Queries and keys of consecutive rows, sequences of `length`; the first token stands at position
  * first + offset, where the tables begin at `first`. */
-static void rotate(const struct laser_model *m, struct laser_model_workspace *ws, int64_t rows, int64_t first,
-                   int64_t length, int64_t offset, float *qkv)
+static void rotate(const struct laser_model *m, struct laser_model_workspace *ws,
+                   const struct laser_layer *layer, int64_t rows, int64_t first, int64_t length,
+                   int64_t offset, float *qkv)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t half = a->rope.rotated / 2;
+    const struct laser_rope *rope = layer->rope == 2 ? &a->local_rope : &a->rope;
+    const float *cosines = layer->rope == 2 ? ws->local_cosines : ws->cosines;
+    const float *sines = layer->rope == 2 ? ws->local_sines : ws->sines;
+    int64_t half = rope->rotated / 2;
 
     laser_model_fill_tables(m, ws, first, offset + length);
-    if (a->rope.kind != LASER_ROPE_NONE)
-        laser_rope_apply(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, rows, length,
-                         (int)(m->heads.count + m->kv_heads.count), (int)a->head_size, (int)a->rope.rotated,
-                         ws->cosines + offset * half, ws->sines + offset * half, qkv,
-                         (m->heads.count + 2 * m->kv_heads.count) * a->head_size);
+    if (layer->rope != 0)
+        laser_rope_apply(rope->interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES, rows, length,
+                         (int)(m->heads.count + layer->kv_heads.count), (int)layer->head_size,
+                         (int)rope->rotated, cosines + offset * half, sines + offset * half, qkv,
+                         (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size);
+    if (a->qk_norm_late)
+        laser_model_norm_heads(m, layer, rows, qkv);
+    warm(m, layer, rows, first + offset, length, qkv);
 }
 
 /* Rotation and attention of a run of sequences. */
@@ -98,14 +125,14 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
                    const struct laser_layer *layer, const struct laser_model_batch *batch,
                    const struct laser_run *run)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv;
     float *qkv = ws->qkv + run->row * stride, *context = ws->context + run->row * q;
     struct laser_attention attention = laser_model_attention_shape(m, layer, run->count, run->length, 0);
 
     if (ws->softmax)
         attention.softmax = ws->softmax + 2 * run->row * m->heads.count;
-    rotate(m, ws, run->count * run->length, laser_model_batch_start(batch), run->length, 0, qkv);
+    rotate(m, ws, layer, run->count * run->length, laser_model_batch_start(batch), run->length, 0, qkv);
     if (batch->cache)
         attend_cached(m, layer, batch->cache, attention, run->count, qkv, context);
     else
@@ -128,12 +155,13 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
                          const struct laser_layer *layer, const struct laser_model_batch *batch,
                          int64_t sequence, int64_t row)
 {
-    int64_t size = m->arch.head_size, q = m->heads.count * size, kv = m->kv_heads.count * size,
+    int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv, offset = laser_model_batch_offset(batch, sequence), end;
     const struct laser_attention attention =
         laser_model_attention_shape(m, layer, 1, batch->lengths[sequence], offset);
 
-    rotate(m, ws, batch->lengths[sequence], 0, batch->lengths[sequence], offset, ws->qkv + row * stride);
+    rotate(m, ws, layer, batch->lengths[sequence], 0, batch->lengths[sequence], offset,
+           ws->qkv + row * stride);
     end = offset + batch->lengths[sequence];
     for (int64_t s = sequence; s >= 0; s = batch->parents[s]) {
         const float *from = ws->qkv + (s == sequence ? row : first_row(batch, s)) * stride + q;
@@ -165,33 +193,90 @@ bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_ru
     return true;
 }
 
-void laser_model_heads(const struct laser_model *m, struct laser_model_workspace *ws,
-                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x)
+static void clip(float limit, int64_t n, float *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] > limit ? limit : (x[i] < -limit ? -limit : x[i]);
+}
+
+static void norm_values(const struct laser_arch *a, const struct laser_layer *layer, int64_t n,
+                        int64_t stride, float *values)
+{
+    laser_rmsnorm_heads(n, (int)layer->kv_heads.count, (int)layer->head_size, values, stride, NULL,
+                        (float)a->norm_eps, false);
+}
+
+/* ws->qkv, up to the rotation. */
+static int project(const struct laser_model *m, struct laser_model_workspace *ws,
+                   const struct laser_layer *layer, int64_t n, const float *x, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t n = laser_model_batch_tokens(batch), size = a->head_size, q = m->heads.count * size;
-    int64_t normed = q + m->kv_heads.count * size, stride = normed + m->kv_heads.count * size;
-    struct laser_run run = {0};
+    int64_t normed = (m->heads.count + layer->kv_heads.count) * layer->head_size;
+    int64_t stride = normed + layer->kv_heads.count * layer->head_size;
+    int result = LASER_OK;
 
-    if (m->heads.count == 0)
-        return;
-    laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
+    if (m->heads.count > 0 && a->latent.kv_rank)
+        laser_model_latent(m, ws, layer, n, x);
+    else if (m->heads.count > 0)
+        laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
     for (int64_t i = 0; ws->unnormed && i < n; i++)
         memcpy(ws->unnormed + i * normed, ws->qkv + i * stride, (size_t)normed * sizeof(float));
-    norm_heads(a, &layer->q_norm, n, m->heads.count, ws->qkv, stride);
-    norm_heads(a, &layer->k_norm, n, m->kv_heads.count, ws->qkv + q, stride);
-    while (laser_model_next_run(batch, &run))
+    if (a->qk_norm == LASER_QK_NORM_WHOLE)
+        result = laser_model_norm_whole(m, ws, layer, n, err);
+    else if (m->heads.count > 0 && !a->qk_norm_late)
+        laser_model_norm_heads(m, layer, n, ws->qkv);
+    if (a->value_norm && m->heads.count > 0)
+        norm_values(a, layer, n, stride, ws->qkv + stride - layer->kv_heads.count * layer->head_size);
+    if (a->clip_qkv > 0)
+        clip((float)a->clip_qkv, n * stride, ws->qkv);
+    return result;
+}
+
+/* ws->context times the sigmoid of the gates. */
+static void apply_gate(struct laser_model_workspace *ws, const struct laser_layer *layer, int64_t n,
+                       const float *x, int64_t hidden)
+{
+    laser_part_apply(&layer->gate, n, x, hidden, ws->raised, layer->gate.out, LASER_STORE, &ws->scratch);
+    for (int64_t i = 0; i < n * layer->gate.out; i++)
+        ws->context[i] /= 1 + expf(-ws->raised[i]);
+}
+
+int laser_model_heads(const struct laser_model *m, struct laser_model_workspace *ws,
+                      const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                      struct laser_error *err)
+{
+    struct laser_run run = {0};
+    int result = project(m, ws, layer, laser_model_batch_tokens(batch), x, err);
+
+    while (result == LASER_OK && m->heads.count > 0 && laser_model_next_run(batch, &run))
         if (batch->parents && batch->parents[run.first] >= 0)
             attend_after(m, ws, layer, batch, run.first, run.row);
         else
             attend(m, ws, layer, batch, &run);
+    return result;
 }
 
-void laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
-                           const struct laser_layer *layer, const struct laser_model_batch *batch,
-                           const float *x, float *out, enum laser_output output)
+int laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, const struct laser_model_batch *batch,
+                          const float *x, float *out, enum laser_output output, struct laser_error *err)
 {
-    laser_model_heads(m, ws, layer, batch, x);
-    laser_model_project(&layer->o, &layer->o_bias, laser_model_batch_tokens(batch), ws->context,
-                        m->heads.count * m->arch.head_size, m->arch.hidden, out, output, &ws->scratch);
+    const struct laser_arch *a = &m->arch;
+    int64_t n = laser_model_batch_tokens(batch);
+    int64_t width = m->heads.count * (a->latent.kv_rank ? a->latent.value : layer->head_size);
+    int result;
+
+    if (laser_part_present(&layer->delta.norm)) {
+        laser_model_delta(m, ws, layer, batch, x, out, output);
+        return LASER_OK;
+    }
+    result = laser_model_heads(m, ws, layer, batch, x, err);
+    if (result != LASER_OK)
+        return result;
+    if (a->latent.kv_rank)
+        laser_model_latent_close(m, ws, n);
+    if (laser_part_present(&layer->gate))
+        apply_gate(ws, layer, n, x, a->hidden);
+    laser_model_project(&layer->o, &layer->o_bias, n, ws->context, width, a->hidden, out, output,
+                        &ws->scratch);
+    return LASER_OK;
 }

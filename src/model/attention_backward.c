@@ -30,6 +30,8 @@ static void back_run(const struct laser_backward *b, const struct laser_layer *l
     const struct laser_model *m = b->model;
     const struct laser_arch *a = &m->arch;
     struct laser_model_workspace *ws = b->ws;
+    bool local = layer->rope == 2;
+    const struct laser_rope *rope = local ? &a->local_rope : &a->rope;
     int64_t q = m->heads.count * a->head_size, kv = m->kv_heads.count * a->head_size, stride = q + 2 * kv;
     float *qkv = ws->qkv + run->row * stride;
     struct laser_attention attention = laser_model_attention_shape(m, layer, run->count, run->length, 0);
@@ -53,10 +55,11 @@ static void back_run(const struct laser_backward *b, const struct laser_layer *l
     attention.softmax = b->gradient->inside.softmax + 2 * run->row * m->heads.count;
     laser_attention_backward(&attention, &gradient, &b->gradient->turning.scratch);
     laser_model_fill_tables(m, ws, 0, run->length);
-    if (a->rope.kind != LASER_ROPE_NONE)
-        laser_rope_backward(a->rope.interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES,
+    if (layer->rope != 0)
+        laser_rope_backward(rope->interleaved ? LASER_ROPE_INTERLEAVED : LASER_ROPE_HALVES,
                             run->count * run->length, run->length, (int)(m->heads.count + m->kv_heads.count),
-                            (int)a->head_size, (int)a->rope.rotated, ws->cosines, ws->sines, qkv, stride);
+                            (int)a->head_size, (int)rope->rotated, local ? ws->local_cosines : ws->cosines,
+                            local ? ws->local_sines : ws->sines, qkv, stride);
 }
 
 int laser_backward_attention(const struct laser_backward *b, const struct laser_layer *layer, const float *x,

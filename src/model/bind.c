@@ -4,62 +4,29 @@
 
 #include "model/binder.h"
 
-static void bind_qkv(struct laser_binder *b, struct laser_layer *layer)
-{
-    const struct laser_model *m = b->model;
-    const struct laser_arch *a = &m->arch;
-    const struct laser_names *names = a->names;
-    int64_t size = a->head_size, q_rows = a->heads * size, kv_rows = a->kv_heads * size;
-    int64_t q_count = m->heads.count * size, kv_count = m->kv_heads.count * size;
-    int64_t stacked = q_rows + 2 * kv_rows, q_row = m->heads.first * size, kv_row = m->kv_heads.first * size;
-    struct laser_piece q = {q_rows, a->hidden, q_row, q_count, 0, a->hidden, 0};
-    struct laser_piece k = {kv_rows, a->hidden, kv_row, kv_count, 0, a->hidden, 0}, v = k;
-    struct laser_part *part = &layer->qkv, *bias = &layer->qkv_bias;
-
-    if (a->qkv_layout == LASER_QKV_SEPARATE) {
-        laser_bind_outputs(b, part, bias, 0, names->q, -1, q, a->q_bias);
-        laser_bind_outputs(b, part, bias, q_count, names->k, -1, k, a->q_bias);
-        laser_bind_outputs(b, part, bias, q_count + kv_count, names->v, -1, v, a->q_bias);
-        return;
-    }
-    q.rows = k.rows = v.rows = stacked;
-    if (a->qkv_layout == LASER_QKV_STACKED) {
-        k.row += q_rows;
-        v.row += q_rows + kv_rows;
-        laser_bind_outputs(b, part, bias, 0, names->qkv, -1, q, a->q_bias);
-        laser_bind_outputs(b, part, bias, q_count, names->qkv, -1, k, a->q_bias);
-        laser_bind_outputs(b, part, bias, q_count + kv_count, names->qkv, -1, v, a->q_bias);
-        return;
-    }
-    q.row_count = m->heads.count > 0 ? size : 0;
-    for (int third = 0; third < 3; third++)
-        for (int64_t h = 0; h < m->heads.count || h == 0; h++) {
-            q.row = (3 * (m->heads.first + h) + third) * size;
-            laser_bind_outputs(b, part, bias, (third * m->heads.count + h) * size, names->qkv, -1, q,
-                               a->q_bias);
-        }
-}
-
-static void bind_attention(struct laser_binder *b, struct laser_layer *layer)
-{
-    const struct laser_model *m = b->model;
-    const struct laser_arch *a = &m->arch;
-    int64_t size = a->head_size;
-    struct laser_piece o = {a->hidden, a->heads * size, 0, 0, m->heads.first * size, m->heads.count * size,
-                            0};
-
-    bind_qkv(b, layer);
-    laser_bind_inputs(b, &layer->o, &layer->o_bias, a->names->o, -1, o, a->o_bias);
-    if (a->qk_norm) {
-        laser_bind_norm(b, &layer->q_norm, a->names->q_norm, size);
-        laser_bind_norm(b, &layer->k_norm, a->names->k_norm, size);
-    }
-}
-
 struct mlp_names {
     const char *gate, *up, *gate_up, *down;
     int64_t stack; /* of experts in one tensor, 0: none */
 };
+
+/* Biases of experts lie in matrices [E, outputs].  That of the way down is added where the last columns are.
+ */
+static void bind_expert_bias(struct laser_binder *b, struct laser_mlp *mlp, int expert, int64_t columns,
+                             struct laser_share share)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t experts = a->moe.experts, up = 2 * columns, hidden = a->hidden;
+    int64_t pieces = a->mixed_gate_up ? 1 : 2, count = a->mixed_gate_up ? 2 * share.count : share.count;
+    bool adds = share.count > 0 && share.first + share.count == columns;
+    char buffer[LASER_NAME_BYTES];
+
+    laser_bind_name(b, buffer, a->names->stack_gate_up_bias, -1, "");
+    for (int64_t i = 0; i < pieces; i++)
+        laser_bind_flat(b, &mlp->up_bias, i * count, buffer, experts * up,
+                        expert * up + i * columns + (a->mixed_gate_up ? 2 : 1) * share.first, count);
+    laser_bind_flat(b, &mlp->down_bias, 0, laser_bind_name(b, buffer, a->names->stack_down_bias, -1, ""),
+                    experts * hidden, expert * hidden, adds ? hidden : 0);
+}
 
 static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct mlp_names *names, int expert,
                      int64_t columns, struct laser_share share, bool bias)
@@ -69,7 +36,11 @@ static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct
     struct laser_piece down = {a->hidden, columns, 0, 0, share.first, share.count, names->stack};
 
     mlp->columns = share.count;
-    if (names->gate_up) {
+    if (names->gate_up && names->stack && a->mixed_gate_up) {
+        up = (struct laser_piece){2 * columns, a->hidden, 2 * share.first, 2 * share.count,
+                                  0,           a->hidden, names->stack};
+        laser_bind_outputs(b, &mlp->up, &mlp->up_bias, 0, names->gate_up, expert, up, bias);
+    } else if (names->gate_up) {
         struct laser_piece gate = up;
 
         gate.rows = up.rows = 2 * columns;
@@ -87,7 +58,7 @@ static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct
 
 static bool has(const struct laser_binder *b, const char *name)
 {
-    return laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
+    return !b->sketch && laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
 }
 
 /* Each expert with tensors of its own, or stacks [E, 2 I, H] and [E, H, I] as transformers 5 has them in
@@ -95,9 +66,10 @@ static bool has(const struct laser_binder *b, const char *name)
 static bool is_stacked(const struct laser_binder *b)
 {
     char buffer[LASER_NAME_BYTES];
-    const char *stack = b->model->arch.names->stack_gate_up;
+    const struct laser_names *names = b->model->arch.names;
+    const char *stack = names->stack_gate_up;
 
-    return stack && has(b, laser_bind_name(b, buffer, stack, -1, ""));
+    return stack && (!names->expert || has(b, laser_bind_name(b, buffer, stack, -1, "")));
 }
 
 static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
@@ -108,13 +80,19 @@ static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
     const struct laser_moe *moe = &a->moe;
     const struct mlp_names own_names = {n->expert_gate, n->expert_up, NULL, n->expert_down, 0};
     const struct mlp_names stack_names = {NULL, NULL, n->stack_gate_up, n->stack_down, moe->experts};
-    const struct mlp_names shared_names = {n->shared_gate, n->shared_up, NULL, n->shared_down, 0};
+    const struct mlp_names shared_names = {n->shared_gate, n->shared_up, n->shared_gate_up, n->shared_down,
+                                           0};
     bool whole = laser_share_whole_experts(a, m->group.count), stacked = is_stacked(b);
     struct laser_share mine = laser_share_of(moe->experts, m->group.index, m->group.count, 1);
     struct laser_piece router = {moe->experts, a->hidden, 0, moe->experts, 0, a->hidden, 0};
     struct laser_piece shared_router = {1, a->hidden, 0, 1, 0, a->hidden, 0};
+    char buffer[LASER_NAME_BYTES];
 
-    laser_bind_outputs(b, &layer->router, NULL, 0, stacked ? n->stack_router : n->router, -1, router, false);
+    laser_bind_outputs(b, &layer->router, &layer->router_bias, 0, stacked ? n->stack_router : n->router, -1,
+                       router, moe->router_bias);
+    if (moe->corrected)
+        laser_bind_flat(b, &layer->correction, 0, laser_bind_name(b, buffer, n->correction, -1, ""),
+                        moe->experts, 0, moe->experts);
     for (int64_t e = 0; e < moe->experts; e++) {
         struct laser_share share = laser_share_columns(moe->intermediate, m->group.index, m->group.count);
 
@@ -123,12 +101,26 @@ static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
                                                                                            : 0};
         bind_mlp(b, &layer->experts[e], stacked ? &stack_names : &own_names, (int)e, moe->intermediate, share,
                  false);
+        if (moe->expert_bias)
+            bind_expert_bias(b, &layer->experts[e], (int)e, moe->intermediate, share);
     }
     if (moe->shared == 0)
         return;
     bind_mlp(b, &layer->shared, &shared_names, -1, moe->shared,
-             laser_share_columns(moe->shared, m->group.index, m->group.count), false);
-    laser_bind_outputs(b, &layer->shared_router, NULL, 0, n->shared_router, -1, shared_router, false);
+             laser_share_columns(moe->shared, m->group.index, m->group.count), a->mlp_bias);
+    if (moe->shared_gated)
+        laser_bind_outputs(b, &layer->shared_router, NULL, 0, n->shared_router, -1, shared_router, false);
+}
+
+static void bind_activation(struct laser_binder *b, struct laser_layer *layer)
+{
+    static const char *const parameters[] = {"alpha_p", "alpha_n", "beta", "eps"};
+    char buffer[LASER_NAME_BYTES];
+
+    for (int i = 0; i < 4; i++)
+        laser_bind_flat(b, &layer->activation, i,
+                        laser_bind_name(b, buffer, b->model->arch.names->activation, -1, parameters[i]), 1, 0,
+                        1);
 }
 
 static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
@@ -137,15 +129,33 @@ static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
     const struct laser_arch *a = &m->arch;
     const struct laser_names *n = a->names;
     const struct mlp_names dense = {n->gate, n->up, n->gate_up, n->down, 0};
+    char buffer[LASER_NAME_BYTES];
+    bool full;
 
     layer->window = a->window[b->layer];
+    layer->rope = a->rope_of[b->layer];
+    layer->head_size = laser_arch_head_size(a, b->layer);
+    full = a->full_kv_heads && a->window[b->layer] == 0;
+    layer->kv_heads = full ? m->full_kv_heads : m->kv_heads;
+    layer->kv_of_head = full ? m->full_kv_of_head : m->kv_of_head;
+    if (n->layer_scalar)
+        laser_bind_flat(b, &layer->scalar, 0, laser_bind_name(b, buffer, n->layer_scalar, -1, ""), 1, 0, 1);
     layer->attention_scale =
         (float)(a->attention_scale / (a->attention_scale_by_layer ? (double)(b->layer + 1) : 1.0));
-    laser_bind_norm(b, &layer->attention_norm, n->attention_norm, a->hidden);
-    laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
+    if (!a->first_plain || b->layer > 0)
+        laser_bind_norm(b, &layer->attention_norm, n->attention_norm, a->hidden);
+    if (a->residual != LASER_RESIDUAL_PARALLEL_SHARED)
+        laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
     laser_bind_norm(b, &layer->post_attention_norm, n->post_attention_norm, a->hidden);
     laser_bind_norm(b, &layer->post_mlp_norm, n->post_mlp_norm, a->hidden);
-    bind_attention(b, layer);
+    if (a->sparse[b->layer])
+        laser_bind_norm(b, &layer->post_mlp_norm, n->sparse_post_mlp_norm, a->hidden);
+    if (a->linear[b->layer])
+        laser_bind_delta(b, layer);
+    else
+        laser_bind_attention(b, layer);
+    if (a->activation == LASER_ACT_XIELU)
+        bind_activation(b, layer);
     if (a->sparse[b->layer])
         bind_experts(b, layer);
     else
@@ -158,7 +168,7 @@ static void bind_table(struct laser_binder *b, struct laser_part *part, const ch
                        struct laser_share share)
 {
     enum laser_storage storage = LASER_STORED_F32;
-    int64_t hidden = b->model->arch.hidden, tensor = laser_bind_find(b, name, 0, rows, hidden, &storage);
+    int64_t hidden = b->model->arch.embed_width, tensor = laser_bind_find(b, name, 0, rows, hidden, &storage);
 
     if (tensor < 0 || share.count == 0)
         return;
@@ -179,38 +189,56 @@ static void bind_head_dense(struct laser_binder *b)
     struct laser_model *m = b->model;
     const struct laser_names *n = m->arch.names;
     const char *prefix = b->prefix;
-    int64_t h = m->arch.hidden;
+    int64_t h = m->arch.hidden, width = m->arch.embed_width;
 
     b->prefix = "";
     laser_bind_outputs(b, &m->head_dense, &m->head_dense_bias, 0, n->head_dense, -1,
-                       (struct laser_piece){h, h, 0, h, 0, h, 0}, true);
-    laser_bind_norm(b, &m->head_norm, n->head_norm, h);
+                       (struct laser_piece){width, h, 0, width, 0, h, 0}, m->arch.head_dense_bias);
+    laser_bind_norm(b, &m->head_norm, n->head_norm, width);
     b->prefix = prefix;
 }
 
 /* Embedding and head.  A tied checkpoint may hold the one matrix under either name; if it holds both, each is
  * used for its own purpose, as transformers does when they differ. */
+static void name_head(const struct laser_binder *b, char *head, size_t size)
+{
+    const struct laser_wrapper *w = b->model->arch.wrapper;
+
+    snprintf(head, size, "%s.weight", b->model->arch.names->head);
+    for (int i = 0; w && w->heads[i]; i++) {
+        snprintf(head, size, "%s.weight", w->heads[i]);
+        if (has(b, head))
+            return;
+    }
+}
+
 static void bind_ends(struct laser_binder *b)
 {
     struct laser_model *m = b->model;
     const struct laser_arch *a = &m->arch;
     char embed[LASER_NAME_BYTES], head[LASER_NAME_BYTES], positions[LASER_NAME_BYTES];
+    bool tied;
 
     b->layer = -1;
     laser_bind_name(b, embed, a->names->embed, -1, ".weight");
-    snprintf(head, sizeof head, "%s.weight", a->names->head);
-    bind_table(b, &m->embed, a->tied && !has(b, embed) && has(b, head) ? head : embed, a->vocabulary,
+    name_head(b, head, sizeof head);
+    tied = a->tied || (a->wrapper && !b->sketch && !has(b, head));
+    bind_table(b, &m->embed, tied && !has(b, embed) && has(b, head) ? head : embed, a->vocabulary,
                m->vocabulary);
     if (a->names->positions)
         bind_table(b, &m->position_table, laser_bind_name(b, positions, a->names->positions, -1, ".weight"),
-                   a->max_positions, m->positions);
+                   a->max_positions + a->position_offset, m->positions);
     if (a->names->types)
         bind_table(b, &m->type_table, laser_bind_name(b, positions, a->names->types, -1, ".weight"),
                    a->token_types, (struct laser_share){0, m->group.index == 0});
-    laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->hidden);
+    laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->embed_width);
+    if (a->embed_width != a->hidden)
+        laser_bind_outputs(
+            b, &m->embed_project, &m->embed_project_bias, 0, a->names->embed_project, -1,
+            (struct laser_piece){a->hidden, a->embed_width, 0, a->hidden, 0, a->embed_width, 0}, true);
     b->layer = a->layers;
     m->output = &m->embed;
-    if (!a->tied || (has(b, embed) && has(b, head))) {
+    if (!tied || (has(b, embed) && has(b, head))) {
         bind_table(b, &m->head, head, a->vocabulary, m->vocabulary);
         m->output = &m->head;
     }
@@ -219,9 +247,23 @@ static void bind_ends(struct laser_binder *b)
         laser_bind_values(b, &m->head_bias, 0, a->names->head_bias ? a->names->head_bias : head,
                           a->vocabulary, m->vocabulary.first, m->vocabulary.count);
     }
-    laser_bind_norm(b, &m->final_norm, a->names->final_norm, a->hidden);
+    laser_bind_norm(b, &m->final_norm, a->norm_plain ? NULL : a->names->final_norm, a->hidden);
     if (a->names->head_dense)
         bind_head_dense(b);
+}
+
+/* A wrapper has tensors of other parts, which are left alone: those outside of the prefix and, where the
+ * prefix is that of the whole, those outside of the layers. */
+static bool is_ours(const struct laser_binder *b, const char *name)
+{
+    const struct laser_arch *a = &b->model->arch;
+    size_t n = strlen(b->prefix);
+
+    if (!a->wrapper)
+        return true;
+    return strncmp(name, b->prefix, n) == 0 &&
+           (strcmp(b->prefix, "model.") != 0 ||
+            strncmp(name + n, a->names->layer, strlen(a->names->layer)) == 0);
 }
 
 static void refuse_unused(struct laser_binder *b)
@@ -231,7 +273,7 @@ static void refuse_unused(struct laser_binder *b)
     for (int64_t i = 0; i < m->checkpoint->n_tensors; i++) {
         const char *name = m->checkpoint->tensors[i].name;
 
-        if (m->tensor_layer[i] == -2 && !laser_arch_ignores(&m->arch, name))
+        if (m->tensor_layer[i] == -2 && !laser_arch_ignores(&m->arch, name) && is_ours(b, name))
             laser_bind_fail(
                 b, LASER_EINPUT, name,
                 "the checkpoint holds this weight, but a %s model as config.json describes it has no place "
@@ -263,26 +305,63 @@ static void refuse_unused_ranks(struct laser_binder *b)
     }
 }
 
+static int bind_all(struct laser_binder *b)
+{
+    const struct laser_arch *a = &b->model->arch;
+
+    bind_ends(b);
+    for (b->layer = 0; b->layer < a->layers && b->result == LASER_OK; b->layer++)
+        bind_layer(b, &b->model->layers[b->layer]);
+    return b->result;
+}
+
+/* Does the checkpoint spell its tensors so?  Leaves the prefix set. */
+static bool is_spelled(struct laser_binder *b, const struct laser_names *names)
+{
+    const char *first = names->final_norm ? names->final_norm : names->embed_norm;
+    char buffer[LASER_NAME_BYTES];
+
+    const struct laser_wrapper *w = b->model->arch.wrapper;
+    const char *const *prefixes = w ? w->prefixes : names->prefix;
+
+    if (b->model->arch.norm_plain || !first)
+        first = names->embed;
+    for (int i = 0; w ? prefixes[i] != NULL : i < 2; i++) {
+        b->prefix = prefixes[i];
+        if (has(b, laser_bind_name(b, buffer, first, -1, ".weight")))
+            return true;
+    }
+    b->prefix = prefixes[0]; /* none: messages name the usual one */
+    return false;
+}
+
 int laser_model_bind(struct laser_model *model, struct laser_error *err)
 {
     struct laser_binder b = {.model = model, .layer = -1, .err = err};
-    const struct laser_arch *a = &model->arch;
-    const char *first = a->names->final_norm ? a->names->final_norm : a->names->embed_norm;
-    char buffer[LASER_NAME_BYTES];
+    const struct laser_names *names = model->arch.names;
 
-    for (int i = 0; i < 2; i++) {
-        b.prefix = a->names->prefix[i];
-        if (has(&b, laser_bind_name(&b, buffer, first, -1, ".weight")))
-            break;
-        if (i == 1)
-            b.prefix = a->names->prefix[0]; /* neither: the message names the usual one */
-    }
-    bind_ends(&b);
-    for (b.layer = 0; b.layer < a->layers && b.result == LASER_OK; b.layer++)
-        bind_layer(&b, &model->layers[b.layer]);
-    if (b.result == LASER_OK)
+    while (!is_spelled(&b, names) && names->also)
+        names = names->also;
+    if (is_spelled(&b, names))
+        model->arch.names = names;
+    else
+        is_spelled(&b, model->arch.names);
+    if (bind_all(&b) == LASER_OK)
         refuse_unused_ranks(&b);
     if (b.result == LASER_OK)
         refuse_unused(&b);
     return b.result;
+}
+
+int laser_model_bind_sketch(struct laser_model *model, const struct laser_sketch *sketch,
+                            struct laser_error *err)
+{
+    const struct laser_wrapper *w = model->arch.wrapper;
+    struct laser_binder b = {.model = model,
+                             .sketch = sketch,
+                             .layer = -1,
+                             .prefix = w ? w->prefixes[0] : model->arch.names->prefix[0],
+                             .err = err};
+
+    return bind_all(&b);
 }

@@ -107,15 +107,31 @@ static void fail_missing(struct laser_binder *b, const char *name)
                         "the checkpoint lacks this weight, which config.json asks for");
 }
 
+/* Of a tensor that is not there: one for each name (FNV-1a). */
+static int64_t number_of(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return (int64_t)(hash >> 1);
+}
+
 int64_t laser_bind_find(struct laser_binder *b, const char *name, int64_t stack, int64_t rows, int64_t cols,
                         enum laser_storage *storage)
 {
-    int64_t index = laser_checkpoint_find_index(b->model->checkpoint, name);
+    int64_t index = b->sketch ? 0 : laser_checkpoint_find_index(b->model->checkpoint, name);
     const struct laser_tensor *tensor;
     char shape[256], expected[128];
 
     if (b->result != LASER_OK)
         return -1;
+    if (b->sketch) {
+        *storage = b->sketch->stored;
+        if (b->sketch->note)
+            b->sketch->note(b->sketch->context, name, stack, rows, cols);
+        return number_of(name);
+    }
     if (index < 0) {
         fail_missing(b, name);
         return -1;
@@ -142,7 +158,7 @@ void laser_bind_add(struct laser_binder *b, struct laser_binding binding)
 {
     struct laser_model *model = b->model;
 
-    if (binding.count == 0 || b->result != LASER_OK)
+    if (binding.count == 0 || b->result != LASER_OK || b->sketch)
         return;
     if (model->binding_count == model->binding_room) {
         int64_t room = model->binding_room ? 2 * model->binding_room : 256;
@@ -173,6 +189,8 @@ static void note_piece(struct laser_binder *b, struct laser_part *part, struct l
 {
     struct laser_model *m = b->model;
 
+    if (b->sketch)
+        return;
     if (m->piece_count == m->piece_room) {
         int64_t room = m->piece_room ? 2 * m->piece_room : 256;
         struct laser_bound_piece *pieces = realloc(m->pieces, (size_t)room * sizeof *pieces);
@@ -194,6 +212,21 @@ static void note_piece(struct laser_binder *b, struct laser_part *part, struct l
     m->piece_rows[m->piece_count++] = rows;
 }
 
+/* In a sketch any of the prefixes may be that of config.json. */
+static int64_t rank_of(const struct laser_binder *b, const char *module)
+{
+    const struct laser_wrapper *w = b->model->arch.wrapper;
+    const char *const *prefixes = w ? w->prefixes : b->model->arch.names->prefix;
+    int64_t rank = laser_arch_low_rank(&b->model->arch, module);
+    char other[2 * LASER_NAME_BYTES];
+
+    for (int i = 0; b->sketch && rank == 0 && (w ? prefixes[i] != NULL : i < 2); i++) {
+        snprintf(other, sizeof other, "%s%s", prefixes[i] ? prefixes[i] : "", module + strlen(b->prefix));
+        rank = laser_arch_low_rank(&b->model->arch, other);
+    }
+    return rank;
+}
+
 /* The rank of a weight that is stored as two thin ones, 0 for any other; module: its name without ".weight".
  */
 static int64_t low_rank(const struct laser_binder *b, const char *name, const struct laser_piece *p,
@@ -205,7 +238,7 @@ static int64_t low_rank(const struct laser_binder *b, const char *name, const st
         b->layer < 0 || b->layer >= b->model->arch.layers)
         return 0;
     snprintf(module, LASER_NAME_BYTES, "%.*s", (int)(n - tail), name);
-    return laser_arch_low_rank(&b->model->arch, module);
+    return rank_of(b, module);
 }
 
 /* The outputs of the product of <module>.ALinear.weight [rows, rank] and <module>.BLinear.weight [rank,
@@ -253,7 +286,8 @@ static void bind_factors(struct laser_binder *b, struct laser_part *part, int64_
 static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
                        int64_t index, const struct laser_piece *p)
 {
-    bool transposed = b->model->arch.transposed && p->rows > 0;
+    const struct laser_arch *a = &b->model->arch;
+    bool transposed = (a->transposed || (p->stack && a->stacks_in_out)) && p->rows > 0;
     char module[LASER_NAME_BYTES];
     enum laser_storage storage = LASER_STORED_F32;
     int64_t rows = transposed ? p->cols : p->rows, cols = transposed ? p->rows : p->cols;
@@ -307,11 +341,48 @@ void laser_bind_values(struct laser_binder *b, struct laser_part *part, int64_t 
                .part = part, .tensor = tensor, .first = first, .count = count, .origin = from, .stride = 1});
 }
 
+static int64_t elements_of(const struct laser_tensor *tensor)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < tensor->n_dims; i++)
+        n *= tensor->shape[i];
+    return n;
+}
+
+void laser_bind_flat(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
+                     int64_t size, int64_t from, int64_t count)
+{
+    int64_t index = b->sketch ? -1 : laser_checkpoint_find_index(b->model->checkpoint, name);
+    const struct laser_tensor *tensor = index < 0 ? NULL : &b->model->checkpoint->tensors[index];
+    enum laser_storage storage;
+
+    if (!tensor || (tensor->n_dims == 1 && tensor->shape[0] == size) || elements_of(tensor) != size ||
+        !storage_of(tensor->dtype, &storage)) {
+        laser_bind_values(b, part, first, name, size, from, count);
+        return;
+    }
+    if (b->model->tensor_layer[index] == -2)
+        b->model->tensor_layer[index] = b->layer;
+    if (count == 0)
+        return;
+    part->in = 0;
+    if (part->out < first + count)
+        part->out = first + count;
+    laser_bind_add(
+        b, (struct laser_binding){
+               .part = part, .tensor = index, .first = first, .count = count, .origin = from, .stride = 1});
+}
+
 const char *laser_bind_name(const struct laser_binder *b, char *buffer, const char *name, int expert,
                             const char *suffix)
 {
     char layer[64] = "", inner[128] = "";
 
+    if (b->sketch && !b->sketch->note && !b->model->arch.low_ranks) { /* nobody reads it */
+        buffer[0] = '\0';
+        return buffer;
+    }
     if (b->layer >= 0 && b->layer < b->model->arch.layers)
         snprintf(layer, sizeof layer, "%s%d.", b->model->arch.names->layer, (int)b->layer);
     if (expert >= 0)
@@ -320,15 +391,29 @@ const char *laser_bind_name(const struct laser_binder *b, char *buffer, const ch
     return buffer;
 }
 
-void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t size)
+static bool find(const struct laser_binder *b, const char *name, const char *suffix)
 {
     char buffer[LASER_NAME_BYTES];
 
+    return laser_checkpoint_find_index(b->model->checkpoint, laser_bind_name(b, buffer, name, -1, suffix)) >=
+           0;
+}
+
+void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t size)
+{
+    char buffer[LASER_NAME_BYTES];
+    bool old;
+
     if (!name)
         return;
-    laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, ".weight"), size, 0, size);
-    if (b->model->arch.norm == LASER_NORM_LAYER)
-        laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, ".bias"), size, 0, size);
+    /* as BERT's first checkpoints have them */
+    old = !b->sketch && find(b, name, ".gamma") && !find(b, name, ".weight");
+    norm->weight.shift = b->model->arch.norm == LASER_NORM_LAYER && b->model->arch.norm_plus_one;
+    laser_bind_values(b, &norm->weight, 0, laser_bind_name(b, buffer, name, -1, old ? ".gamma" : ".weight"),
+                      size, 0, size);
+    if (b->model->arch.norm_bias)
+        laser_bind_values(b, &norm->bias, 0, laser_bind_name(b, buffer, name, -1, old ? ".beta" : ".bias"),
+                          size, 0, size);
 }
 
 /* The bias of a weight that is stored as two thin ones belongs to the second. */

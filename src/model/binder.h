@@ -7,8 +7,16 @@
 
 enum { LASER_NAME_BYTES = 512 };
 
+/* Where no checkpoint is looked at: laser_model_sketch. */
+struct laser_sketch {
+    enum laser_storage stored;
+    laser_sketch_note *note;
+    void *context;
+};
+
 struct laser_binder {
     struct laser_model *model;
+    const struct laser_sketch *sketch; /* NULL: a checkpoint is bound */
     const char *prefix;
     int64_t layer; /* being bound; -1 the embedding, L the head */
     int result;
@@ -21,6 +29,16 @@ struct laser_binder {
 struct laser_piece {
     int64_t rows, cols, row, row_count, col, col_count, stack;
 };
+
+/* bind.c: as laser_model_bind, without a checkpoint. */
+int laser_model_bind_sketch(struct laser_model *model, const struct laser_sketch *sketch,
+                            struct laser_error *err);
+
+/* bind_attention.c */
+void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer);
+
+/* bind_delta.c */
+void laser_bind_delta(struct laser_binder *b, struct laser_layer *layer);
 
 void laser_bind_fail(struct laser_binder *b, int code, const char *where, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -39,6 +57,10 @@ void laser_bind_add(struct laser_binder *b, struct laser_binding binding);
 /* count values of a vector of `size`, from `from` on. */
 void laser_bind_values(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
                        int64_t size, int64_t from, int64_t count);
+
+/* The same of a tensor of any shape with `size` elements; name is whole. */
+void laser_bind_flat(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
+                     int64_t size, int64_t from, int64_t count);
 
 /* name NULL: the family has none. */
 void laser_bind_norm(struct laser_binder *b, struct laser_norm *norm, const char *name, int64_t size);

@@ -2,14 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/rope.h"
 #include "kernels/attention.h"
 #include "model/internal.h"
-#include "model/rope.h"
 
 /* Floats of the keys of one layer. */
 static int64_t layer_size(const struct laser_model *m, int64_t positions)
 {
-    return m->kv_heads.count * m->arch.head_size * positions;
+    return laser_model_key_width(m) * positions;
 }
 
 int64_t laser_model_cache_bytes(const struct laser_model *m, int64_t positions)
@@ -19,13 +19,15 @@ int64_t laser_model_cache_bytes(const struct laser_model *m, int64_t positions)
 
 static int64_t scratch_size(const struct laser_model *m, int64_t positions)
 {
-    const struct laser_attention attention = {.batch = 1,
-                                              .queries = positions,
-                                              .keys = positions,
-                                              .heads = (int)m->heads.count,
-                                              .head_dim = (int)m->arch.head_size,
-                                              .kv_of_head = m->kv_of_head,
-                                              .causal = true};
+    const struct laser_attention attention = {
+        .batch = 1,
+        .queries = positions,
+        .keys = positions,
+        .heads = (int)m->heads.count,
+        .head_dim =
+            (int)(m->arch.head_size > m->arch.full_head_size ? m->arch.head_size : m->arch.full_head_size),
+        .kv_of_head = m->kv_of_head,
+        .causal = true};
 
     return laser_attention_scratch_size(&attention);
 }
@@ -94,6 +96,8 @@ bool laser_model_cache_serves(const struct laser_model *m, const struct laser_mo
 {
     const struct laser_rope *rope = &m->arch.rope;
 
+    if (cache->length > 0 && m->arch.delta.key_heads > 0)
+        return false; /* its states are not kept */
     if (cache->length == 0 || !laser_rope_depends_on_length(rope))
         return true;
     if (rope->kind == LASER_ROPE_DYNAMIC)

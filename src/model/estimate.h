@@ -2,9 +2,9 @@
 #ifndef LASER_MODEL_ESTIMATE_H
 #define LASER_MODEL_ESTIMATE_H
 
+#include "arch/arch.h"
 #include "kernels/dispatch.h"
 #include "kernels/storage.h"
-#include "model/arch.h"
 
 struct laser_model_estimate {
     int64_t weights_bytes;  /* of the shard that holds most: what laser_model_weights_bytes will say */

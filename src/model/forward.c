@@ -18,13 +18,25 @@ int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, 
     return result == 0 ? LASER_OK : laser_error_set(err, result, NULL, "the maximum over the shards failed");
 }
 
-static void add(float *x, const float *y, int64_t n)
+static void add(float *x, const float *y, int64_t n, float scale)
 {
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; scale == 1 && i < n; i++)
         x[i] += y[i];
+    for (int64_t i = 0; scale != 1 && i < n; i++)
+        x[i] += scale * y[i];
 }
 
-/* x += [norm](sum over the shards of ws->sum) */
+/* What a block reads: the normed states, or the states where there is no norm before it. */
+static const float *read_block(const struct laser_model *m, struct laser_model_workspace *ws,
+                               const struct laser_norm *norm, int64_t n, const float *hidden)
+{
+    if (!laser_norm_present(&m->arch, norm))
+        return hidden;
+    laser_model_norm(&m->arch, norm, n, hidden, ws->normed);
+    return ws->normed;
+}
+
+/* x += scale [norm](sum over the shards of ws->sum) */
 static int close_block(const struct laser_model *m, struct laser_model_workspace *ws,
                        const struct laser_norm *post, int64_t n, float *hidden, struct laser_error *err)
 {
@@ -35,14 +47,14 @@ static int close_block(const struct laser_model *m, struct laser_model_workspace
         return result;
     if (laser_part_present(&post->weight))
         laser_model_norm(&m->arch, post, n, ws->sum, ws->sum);
-    add(hidden, ws->sum, size);
+    add(hidden, ws->sum, size, (float)m->arch.residual_scale);
     return LASER_OK;
 }
 
 /* Whether a block may add to the hidden states directly. */
 static bool is_direct(const struct laser_model *m, const struct laser_norm *post)
 {
-    return m->group.count == 1 && !laser_part_present(&post->weight);
+    return m->group.count == 1 && !laser_part_present(&post->weight) && m->arch.residual_scale == 1;
 }
 
 static int run_serial(const struct laser_model *m, struct laser_model_workspace *ws,
@@ -50,18 +62,17 @@ static int run_serial(const struct laser_model *m, struct laser_model_workspace 
                       float *hidden, struct laser_error *err)
 {
     bool direct = is_direct(m, &layer->post_attention_norm);
-    int result = LASER_OK;
+    int result;
 
-    laser_model_norm(&m->arch, &layer->attention_norm, n, hidden, ws->normed);
-    laser_model_attention(m, ws, layer, batch, ws->normed, direct ? hidden : ws->sum,
-                          direct ? LASER_ADD : LASER_STORE);
-    if (!direct)
+    result = laser_model_attention(m, ws, layer, batch, read_block(m, ws, &layer->attention_norm, n, hidden),
+                                   direct ? hidden : ws->sum, direct ? LASER_ADD : LASER_STORE, err);
+    if (result == LASER_OK && !direct)
         result = close_block(m, ws, &layer->post_attention_norm, n, hidden, err);
     if (result != LASER_OK)
         return result;
     direct = is_direct(m, &layer->post_mlp_norm);
-    laser_model_norm(&m->arch, &layer->mlp_norm, n, hidden, ws->normed);
-    laser_model_mlp(m, ws, layer, n, ws->normed, direct ? hidden : ws->sum, direct ? LASER_ADD : LASER_STORE);
+    laser_model_mlp(m, ws, layer, n, read_block(m, ws, &layer->mlp_norm, n, hidden),
+                    direct ? hidden : ws->sum, direct ? LASER_ADD : LASER_STORE);
     return direct ? LASER_OK : close_block(m, ws, &layer->post_mlp_norm, n, hidden, err);
 }
 
@@ -71,9 +82,12 @@ static int run_parallel(const struct laser_model *m, struct laser_model_workspac
                         float *hidden, struct laser_error *err)
 {
     static const struct laser_norm none;
+    int result;
 
     laser_model_norm(&m->arch, &layer->attention_norm, n, hidden, ws->normed);
-    laser_model_attention(m, ws, layer, batch, ws->normed, ws->sum, LASER_STORE);
+    result = laser_model_attention(m, ws, layer, batch, ws->normed, ws->sum, LASER_STORE, err);
+    if (result != LASER_OK)
+        return result;
     if (m->arch.residual == LASER_RESIDUAL_PARALLEL)
         laser_model_norm(&m->arch, &layer->mlp_norm, n, hidden, ws->normed);
     laser_model_mlp(m, ws, layer, n, ws->normed, ws->sum, LASER_ADD);
@@ -101,8 +115,9 @@ static int run_post(const struct laser_model *m, struct laser_model_workspace *w
     enum laser_output output = direct ? LASER_ADD : LASER_STORE;
     int result;
 
-    laser_model_attention(m, ws, layer, batch, hidden, out, output);
-    result = close_post(m, ws, &layer->post_attention_norm, n, hidden, err);
+    result = laser_model_attention(m, ws, layer, batch, hidden, out, output, err);
+    if (result == LASER_OK)
+        result = close_post(m, ws, &layer->post_attention_norm, n, hidden, err);
     if (result != LASER_OK)
         return result;
     laser_model_mlp(m, ws, layer, n, hidden, out, output);
@@ -146,6 +161,12 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
     return LASER_OK;
 }
 
+static void scale(float *x, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
 int laser_model_layers(const struct laser_model *m, struct laser_model_workspace *ws, int64_t first,
                        int64_t last, const struct laser_model_batch *batch, float *hidden,
                        struct laser_error *err)
@@ -162,8 +183,11 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
     else if (m->arch.residual == LASER_RESIDUAL_POST)
         run = run_post;
     laser_model_fill_tables(m, ws, laser_model_batch_start(batch), longest);
-    for (int64_t i = first; i < last && result == LASER_OK; i++)
+    for (int64_t i = first; i < last && result == LASER_OK; i++) {
         result = run(m, ws, &m->layers[i], batch, n, hidden, err);
+        if (laser_part_present(&m->layers[i].scalar))
+            scale(hidden, n * m->arch.hidden, m->layers[i].scalar.values[0]);
+    }
     return result;
 }
 
@@ -182,8 +206,10 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
 {
     const struct laser_arch *a = &m->arch;
     const struct laser_share first_type = {0, m->type_table.out};
-    int64_t n = laser_model_batch_tokens(batch), h = a->hidden, longest, row = 0;
+    int64_t n = laser_model_batch_tokens(batch), h = a->embed_width, longest, row = 0;
     int64_t start = laser_model_batch_start(batch);
+    bool projects = laser_part_present(&m->embed_project);
+    float *sum = projects ? ws->sum : hidden;
     int result = check_batch(m, ws, batch, &longest, err);
 
     for (int64_t i = 0; result == LASER_OK && i < n; i++)
@@ -193,7 +219,7 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
                                      (long long)a->vocabulary);
     if (result != LASER_OK)
         return result;
-    memset(hidden, 0, (size_t)(n * h) * sizeof *hidden);
+    memset(sum, 0, (size_t)(n * h) * sizeof *sum);
     for (int64_t s = 0; s < batch->sequences; s++) {
         int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
         int64_t offset = laser_model_batch_offset(batch, s);
@@ -202,21 +228,25 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
             int64_t position = start + offset + t;
 
             add_row(&m->embed, m->vocabulary, tokens[row], (float)a->embed_scale, ws->normed, h,
-                    hidden + row * h);
+                    sum + row * h);
             if (a->masked) {
                 bool counts = tokens[row] != a->padding;
 
                 counted += counts;
                 position = a->padding + (counts ? counted : 0);
-                add_row(&m->type_table, first_type, 0, 1, ws->normed, h, hidden + row * h);
+                if (a->token_types > 0)
+                    add_row(&m->type_table, first_type, 0, 1, ws->normed, h, sum + row * h);
             }
             if (a->names->positions)
-                add_row(&m->position_table, m->positions, position, 1, ws->normed, h, hidden + row * h);
+                add_row(&m->position_table, m->positions, position + a->position_offset, 1, ws->normed, h,
+                        sum + row * h);
         }
     }
-    result = laser_model_group_sum(m, hidden, n * h, err);
-    if (result == LASER_OK && laser_part_present(&m->embed_norm.weight))
-        laser_model_norm(a, &m->embed_norm, n, hidden, hidden);
+    result = laser_model_group_sum(m, sum, n * h, err);
+    if (result == LASER_OK && (a->embed_norm_plain || laser_part_present(&m->embed_norm.weight)))
+        laser_model_norm_width(a, &m->embed_norm, n, h, sum, sum);
+    if (result == LASER_OK && projects)
+        laser_linear_apply(&m->embed_project.linear, n, sum, h, hidden, a->hidden, LASER_STORE, &ws->scratch);
     return result;
 }
 

@@ -206,6 +206,10 @@ int laser_model_gradient_create_within(const struct laser_model *model, int64_t 
     *gradient = NULL;
     if (max_tokens < 1 || max_tokens > INT64_C(1) << 26)
         return laser_error_set(err, LASER_EUSAGE, NULL, "a batch of %lld tokens", (long long)max_tokens);
+    if (laser_arch_lacks_gradient(&model->arch))
+        return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
+                               "a gradient through %s (%s) is not supported", model->arch.model_type,
+                               laser_arch_lacks_gradient(&model->arch));
     if (model->splits)
         return laser_error_set(
             err, LASER_EINPUT, model->checkpoint->model,

@@ -8,15 +8,23 @@
 void laser_model_finish(const struct laser_model *m, struct laser_model_workspace *ws, int64_t n,
                         const float *hidden)
 {
-    int64_t h = m->arch.hidden;
+    int64_t h = m->arch.hidden, width = m->arch.embed_width;
 
+    if (!laser_part_present(&m->head_dense) && !laser_norm_present(&m->arch, &m->final_norm)) {
+        memcpy(ws->normed, hidden, (size_t)(n * h) * sizeof *hidden);
+        return;
+    }
     if (!laser_part_present(&m->head_dense)) {
         laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->normed);
         return;
     }
-    laser_linear_apply(&m->head_dense.linear, n, hidden, h, ws->normed, h, LASER_STORE, &ws->scratch);
-    laser_activation_apply(LASER_ACT_GELU, n, h, ws->normed, h); /* whatever hidden_act says */
-    laser_model_norm(&m->arch, &m->head_norm, n, ws->normed, ws->normed);
+    if (laser_norm_present(&m->arch, &m->final_norm)) {
+        laser_model_norm(&m->arch, &m->final_norm, n, hidden, ws->sum);
+        hidden = ws->sum;
+    }
+    laser_linear_apply(&m->head_dense.linear, n, hidden, h, ws->normed, width, LASER_STORE, &ws->scratch);
+    laser_activation_apply(m->arch.head_activation, n, width, ws->normed, width);
+    laser_model_norm_width(&m->arch, &m->head_norm, n, width, ws->normed, ws->normed);
 }
 
 struct laser_head laser_model_head(const struct laser_model *m)
@@ -24,7 +32,7 @@ struct laser_head laser_model_head(const struct laser_model *m)
     return (struct laser_head){.linear = &m->output->linear,
                                .first = m->vocabulary.first,
                                .size = m->vocabulary.count,
-                               .scale = 1,
+                               .scale = (float)m->arch.logit_scale,
                                .soft_cap = (float)m->arch.final_softcap};
 }
 
@@ -35,7 +43,7 @@ static void scan(const struct laser_model *m, struct laser_model_workspace *ws, 
     struct laser_head head = laser_model_head(m);
 
     if (m->vocabulary.count > 0) {
-        laser_head_scan(&head, n, ws->normed, m->arch.hidden, ws->targets, reference, ws->tokens,
+        laser_head_scan(&head, n, ws->normed, m->arch.embed_width, ws->targets, reference, ws->tokens,
                         &ws->scratch);
         return;
     }

@@ -80,15 +80,16 @@ static void back_finish(const struct laser_backward *b, int64_t count)
     int64_t h = m->arch.hidden;
 
     if (!laser_part_present(&m->head_dense)) {
-        laser_backward_norm(b, &m->final_norm, count, b->ws->sum, g->normed, g->normed, false);
+        if (laser_norm_present(&m->arch, &m->final_norm))
+            laser_backward_norm(b, &m->final_norm, count, b->ws->sum, g->normed, g->normed, false);
         return;
     }
     laser_linear_apply(&m->head_dense.linear, count, b->ws->sum, h, g->block, h, LASER_STORE,
                        &g->turning.scratch);
     memcpy(normed, g->block, (size_t)(count * h) * sizeof *normed);
-    laser_activation_apply(LASER_ACT_GELU, count, h, normed, h);
+    laser_activation_apply(m->arch.head_activation, count, h, normed, h);
     laser_backward_norm(b, &m->head_norm, count, normed, g->normed, g->normed, false);
-    laser_activation_backward(LASER_ACT_GELU, count, h, g->block, h, g->normed, h);
+    laser_activation_backward(m->arch.head_activation, count, h, g->block, h, g->normed, h);
     laser_part_apply_backward(&m->head_dense, count, g->block, h, g->normed, h, LASER_STORE, &g->turning);
 }
 

@@ -16,12 +16,14 @@ struct laser_part {
     int64_t offset_bytes, size_bytes; /* in the arena */
     void *own;                        /* private copy that replaces the arena's */
     const struct laser_part *bias;    /* of a matrix, or NULL */
+    float shift;                      /* of a vector: added to what the checkpoint holds */
     struct laser_linear linear;       /* matrix, ready after loading */
     float *values;                    /* vector, ready after loading */
     struct laser_thin *thin;          /* what replaces some of its outputs, in their order (thin.c) */
     int64_t first_piece, pieces;      /* of a linear weight: in the model's list, also where it is absent */
     struct laser_split *split;        /* of a matrix: the pieces that it consists of, or NULL (split.c) */
     int64_t bias_first;               /* of a piece: its first output in the bias */
+    const struct laser_part *whole;   /* of a piece, or of what all thin pieces share: the part */
 };
 
 /* A piece of a linear weight of the checkpoint that a part has, or, where other shards have all of it, could
@@ -69,21 +71,43 @@ struct laser_norm {
     struct laser_part weight, bias;
 };
 
-struct laser_layer {
-    struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
-    struct laser_part qkv, qkv_bias, o, o_bias;
-    struct laser_mlp mlp; /* where the layer is dense */
-    struct laser_part router;
-    struct laser_mlp *experts; /* [E] or NULL */
-    struct laser_mlp shared;
-    struct laser_part shared_router;
-    int64_t window;
-    float attention_scale;
+/* The ways through latents, latent.c: down on every shard, up to its heads. */
+struct laser_latent_parts {
+    struct laser_part q_down, q_down_bias, q_up, q_up_bias, kv_down, kv_down_bias, kv_up;
+    struct laser_norm q_norm, kv_norm;
+};
+
+/* The gated delta rule, delta.c: `in` gives, for this shard's heads, queries, keys, values, gates, beta,
+ * decay. */
+struct laser_delta_parts {
+    struct laser_part in, conv, dt, decay, norm, out;
 };
 
 /* first .. first + count - 1 of something that is split among the shards. */
 struct laser_share {
     int64_t first, count;
+};
+
+struct laser_layer {
+    struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
+    struct laser_part qkv, qkv_bias, o, o_bias;
+    struct laser_latent_parts latent;
+    struct laser_part gate; /* of the attention's output */
+    struct laser_delta_parts delta;
+    struct laser_part sinks;
+    struct laser_part activation; /* 4 parameters */
+    struct laser_mlp mlp;         /* where the layer is dense */
+    struct laser_part router, router_bias, correction;
+    struct laser_mlp *experts; /* [E] or NULL */
+    struct laser_mlp shared;
+    struct laser_part shared_router;
+    int64_t window;
+    int64_t head_size;           /* D here */
+    struct laser_share kv_heads; /* of this shard here */
+    const int *kv_of_head;
+    struct laser_part scalar; /* of the states behind the layer */
+    float attention_scale;
+    int rope; /* 0: none, 1: arch.rope, 2: arch.local_rope */
 };
 
 struct laser_model {
@@ -92,10 +116,14 @@ struct laser_model {
     const struct laser_checkpoint *checkpoint;
     enum laser_precision precision;
     struct laser_share heads, kv_heads, vocabulary, positions;
-    int *kv_of_head; /* [heads.count] */
+    struct laser_share delta_heads;    /* key heads of the delta rule */
+    struct laser_share full_kv_heads;  /* in layers without a window */
+    int *kv_of_head, *full_kv_of_head; /* [heads.count] */
+    float *slopes;                     /* [heads.count] or NULL */
 
     struct laser_part embed, position_table, type_table, head, head_bias;
-    struct laser_part head_dense, head_dense_bias; /* masked: before the head, on every shard */
+    struct laser_part embed_project, embed_project_bias; /* on every shard */
+    struct laser_part head_dense, head_dense_bias;       /* masked: before the head, on every shard */
     struct laser_norm embed_norm, final_norm, head_norm;
     const struct laser_part *output; /* the head, or the embedding where they are tied */
     struct laser_layer *layers;
@@ -110,7 +138,7 @@ struct laser_model {
     struct laser_split *splits;
     int64_t arena_bytes;
     unsigned char *arena;
-    bool arena_is_ours, fills;
+    bool arena_is_ours, fills, arch_is_lent;
 };
 
 struct laser_model_cache {
@@ -123,13 +151,17 @@ struct laser_model_workspace {
     const struct laser_model *model;
     int64_t max_tokens, mlp_tokens, bytes;
     void *memory;
-    float *normed;  /* [N, H] */
-    float *sum;     /* [N, H] */
+    float *normed;  /* [N, H], or of the embedding's width where that is more */
+    float *sum;     /* as normed */
     float *qkv;     /* [N, (heads + 2 kv_heads) D] */
     float *context; /* [N, heads D] */
     float *chain;   /* [N, 2 kv_heads D]: keys and values of all that a sequence goes on from, and its own */
     float *up;      /* [mlp_tokens, 2 columns or columns] */
     float *cosines, *sines, *frequencies;
+    float *local_cosines, *local_sines; /* of arch.local_rope */
+    float *latent,
+        *raised;  /* latent.c: [N, longest latent], [N, widest way up]; or gates, or delta.c's inputs */
+    float *state; /* delta.c: one head's */
     int64_t table_first;             /* position of the first row of the tables */
     int64_t table_length;            /* rows that are valid */
     struct laser_head_token *tokens; /* [N] */
@@ -137,7 +169,7 @@ struct laser_model_workspace {
     int64_t *targets;                /* [N] */
     /* experts */
     float *gathered, *expert_out; /* [mlp_tokens, H] */
-    float *router;                /* [N, E] */
+    float *router, *choice;       /* [N, E], [E] */
     float *weights;               /* [N, per token] */
     int32_t *chosen;              /* [N, per token] */
     int64_t *slot_start;          /* [E + 1] */
@@ -156,7 +188,23 @@ struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain
 /* MLP columns and experts of a shard, see shard.c. */
 struct laser_share laser_share_columns(int64_t columns, int index, int count);
 bool laser_share_whole_experts(const struct laser_arch *arch, int count);
-struct laser_share laser_share_kv_heads(const struct laser_arch *arch, struct laser_share heads);
+struct laser_share laser_share_kv_heads(int64_t heads, int64_t kv_heads, struct laser_share mine);
+
+/* model.c: a model of this architecture whose tensors are not looked for: all parts have their sizes, as if
+ * everything were stored in one type.  note (may be NULL) is told of every tensor, some more than once: rows
+ * x cols, `stack` of them (0: not a stack), cols 0: a vector.  Free with laser_model_free. */
+typedef void laser_sketch_note(void *context, const char *name, int64_t stack, int64_t rows, int64_t cols);
+int laser_model_sketch(const struct laser_arch *arch, const struct laser_model_group *group,
+                       enum laser_precision precision, enum laser_storage stored, laser_sketch_note *note,
+                       void *context, struct laser_model **model, struct laser_error *err);
+
+/* load.c: every part that is there, in a fixed order, a bias before its matrix. */
+typedef void laser_part_visitor(struct laser_model *model, struct laser_part *part, struct laser_part *bias,
+                                enum laser_precision precision, void *context);
+void laser_model_visit(struct laser_model *model, laser_part_visitor *visit, void *context);
+
+/* workspace.c: bytes of the working arrays of batches of up to max_tokens. */
+int64_t laser_model_working_bytes(const struct laser_model *model, int64_t max_tokens);
 
 /* load.c: gives every part its place; bytes of all, or -1 if they overflow. */
 int64_t laser_model_place(struct laser_model *model);
@@ -166,10 +214,10 @@ int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, 
 int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, struct laser_error *err);
 
 /* attention.c: the heads of this shard, from the normed states x[N, H] into ws->context, with queries and
- * keys as turned in ws->qkv. */
-void laser_model_heads(const struct laser_model *model, struct laser_model_workspace *ws,
-                       const struct laser_layer *layer, const struct laser_model_batch *batch,
-                       const float *x);
+ * keys as turned in ws->qkv.  Collective where queries and keys are normed over all heads. */
+int laser_model_heads(const struct laser_model *model, struct laser_model_workspace *ws,
+                      const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                      struct laser_error *err);
 
 /* Sequences of one batch that are computed together: `count` of `length` tokens each in consecutive rows from
  * `row` on.  Starts from {0}; false after the last. */
@@ -182,10 +230,23 @@ struct laser_attention laser_model_attention_shape(const struct laser_model *mod
                                                    const struct laser_layer *layer, int64_t sequences,
                                                    int64_t queries, int64_t offset);
 
-/* attention.c: out (+)= the shard's part of the attention block of the normed states x[N, H]. */
-void laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
-                           const struct laser_layer *layer, const struct laser_model_batch *batch,
-                           const float *x, float *out, enum laser_output output);
+/* attention.c: out (+)= the shard's part of the attention block of the normed states x[N, H].  Collective
+ * where queries and keys are normed over all heads. */
+int laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, const struct laser_model_batch *batch,
+                          const float *x, float *out, enum laser_output output, struct laser_error *err);
+
+/* qk_norm.c: norms of queries and keys in place, n rows of qkv. */
+void laser_model_norm_heads(const struct laser_model *model, const struct laser_layer *layer, int64_t n,
+                            float *qkv);
+int laser_model_norm_whole(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, struct laser_error *err);
+
+/* latent.c: ws->qkv[n] from the normed states, each head with its turned elements first; and ws->context[n]
+ * down to the elements that values have. */
+void laser_model_latent(const struct laser_model *model, struct laser_model_workspace *ws,
+                        const struct laser_layer *layer, int64_t n, const float *x);
+void laser_model_latent_close(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n);
 
 /* The rotary tables for `length` tokens from position `first` on, unless they are there. */
 void laser_model_fill_tables(const struct laser_model *model, struct laser_model_workspace *ws, int64_t first,
@@ -247,6 +308,8 @@ void laser_split_free_all(struct laser_model *model);
 /* mlp.c: y = norm(x) for n rows of H; y may be x. */
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
                       float *y);
+void laser_model_norm_width(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n,
+                            int64_t width, const float *x, float *y);
 
 /* out[n, width] (+)= part(x), where the shard may have no part but still the bias to add. */
 void laser_model_project(const struct laser_part *part, const struct laser_part *bias, int64_t n,
@@ -260,7 +323,8 @@ void laser_model_mlp(const struct laser_model *model, struct laser_model_workspa
 
 /* The up projection and the activation of n <= mlp_tokens rows into ws->up; returns its stride. */
 int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_workspace *ws,
-                           const struct laser_mlp *mlp, int64_t n, const float *x);
+                           const struct laser_layer *layer, const struct laser_mlp *mlp, int64_t n,
+                           const float *x);
 
 /* head.c: ws->normed[n, H] from the last layer's states. */
 void laser_model_finish(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
@@ -283,6 +347,29 @@ void laser_model_route(const struct laser_model *model, struct laser_model_works
 void laser_model_moe(const struct laser_model *model, struct laser_model_workspace *ws,
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
+
+/* delta.c: as laser_model_attention, of a layer with the delta rule. */
+void laser_model_delta(const struct laser_model *model, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                       float *out, enum laser_output output);
+
+/* Values of the delta rule on this shard: heads x size. */
+static inline int64_t laser_delta_width(const struct laser_model *m)
+{
+    const struct laser_delta *d = &m->arch.delta;
+
+    return d->key_heads ? m->delta_heads.count * (d->value_heads / d->key_heads) * d->value_size : 0;
+}
+
+/* Largest of one layer on this shard: floats of a row of queries; of keys. */
+int64_t laser_model_query_width(const struct laser_model *model);
+int64_t laser_model_key_width(const struct laser_model *model);
+
+/* Is there a norm of this kind in the layer? */
+static inline bool laser_norm_present(const struct laser_arch *arch, const struct laser_norm *norm)
+{
+    return arch->norm_plain || norm->weight.out > 0;
+}
 
 /* Rows of an MLP at a time in batches of up to n tokens: enough for the products, little memory. */
 static inline int64_t laser_model_mlp_rows(int64_t n)

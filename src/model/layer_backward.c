@@ -66,9 +66,9 @@ static int forward_serial(const struct laser_backward *b, const struct laser_lay
     laser_model_norm(&m->arch, &layer->attention_norm, b->n, hidden, normed);
     if (direct)
         memcpy(inside->middle, hidden, bytes);
-    laser_model_attention(m, b->ws, layer, b->batch, normed, direct ? inside->middle : b->ws->sum,
-                          direct ? LASER_ADD : LASER_STORE);
-    if (!direct)
+    result = laser_model_attention(m, b->ws, layer, b->batch, normed, direct ? inside->middle : b->ws->sum,
+                                   direct ? LASER_ADD : LASER_STORE, b->err);
+    if (result == LASER_OK && !direct)
         result = close_block(b, &layer->post_attention_norm, hidden, inside->attention, inside->middle);
     if (result != LASER_OK)
         return result;
@@ -93,12 +93,13 @@ static int forward_parallel(const struct laser_backward *b, const struct laser_l
     static const struct laser_norm none;
     const struct laser_model *m = b->model;
     float *normed = b->ws->normed;
+    int result;
 
     laser_model_norm(&m->arch, &layer->attention_norm, b->n, hidden, normed);
-    if (next)
-        laser_model_attention(m, b->ws, layer, b->batch, normed, b->ws->sum, LASER_STORE);
-    else
-        laser_model_heads(m, b->ws, layer, b->batch, normed);
+    result = next ? laser_model_attention(m, b->ws, layer, b->batch, normed, b->ws->sum, LASER_STORE, b->err)
+                  : laser_model_heads(m, b->ws, layer, b->batch, normed, b->err);
+    if (result != LASER_OK)
+        return result;
     if (m->arch.residual == LASER_RESIDUAL_PARALLEL)
         laser_model_norm(&m->arch, &layer->mlp_norm, b->n, hidden, normed);
     laser_backward_mlp_up(b, &layer->mlp, b->n, normed);
@@ -131,7 +132,10 @@ static int forward_post(const struct laser_backward *b, const struct laser_layer
     int result;
 
     memcpy(inside->attention, hidden, bytes);
-    laser_model_attention(m, b->ws, layer, b->batch, hidden, direct ? inside->attention : b->ws->sum, output);
+    result = laser_model_attention(m, b->ws, layer, b->batch, hidden, direct ? inside->attention : b->ws->sum,
+                                   output, b->err);
+    if (result != LASER_OK)
+        return result;
     result = forward_post_block(b, &layer->post_attention_norm, hidden, inside->attention, inside->middle);
     if (result != LASER_OK)
         return result;

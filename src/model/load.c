@@ -7,79 +7,119 @@
 
 enum { STAGE_BYTES = 16 << 20 };
 
-typedef void (*part_visitor)(struct laser_model *model, struct laser_part *part, struct laser_part *bias,
-                             enum laser_precision precision);
+struct visit {
+    struct laser_model *model;
+    laser_part_visitor *visit;
+    void *context;
+};
 
-static void visit_norm(struct laser_model *m, struct laser_norm *norm, part_visitor visit)
+static void visit_one(const struct visit *v, struct laser_part *part, struct laser_part *bias,
+                      enum laser_precision precision)
 {
-    visit(m, &norm->weight, NULL, LASER_FLOAT32);
-    visit(m, &norm->bias, NULL, LASER_FLOAT32);
+    v->visit(v->model, part, bias, precision, v->context);
+}
+
+static void visit_norm(const struct visit *v, struct laser_norm *norm)
+{
+    visit_one(v, &norm->weight, NULL, LASER_FLOAT32);
+    visit_one(v, &norm->bias, NULL, LASER_FLOAT32);
 }
 
 /* A matrix, or the pieces of it. */
-static void visit_matrix(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
-                         enum laser_precision precision, part_visitor visit)
+static void visit_matrix(const struct visit *v, struct laser_part *part, struct laser_part *bias,
+                         enum laser_precision precision)
 {
     if (!part->split) {
-        visit(m, part, bias, precision);
+        visit_one(v, part, bias, precision);
         return;
     }
-    visit(m, &part->split->in, NULL, precision);
+    visit_one(v, &part->split->in, NULL, precision);
     for (struct laser_split_piece *p = part->split->pieces; p; p = p->next)
-        visit(m, &p->part, bias, precision);
+        visit_one(v, &p->part, bias, precision);
 }
 
-static void visit_linear(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
-                         part_visitor visit)
+static void visit_linear(const struct visit *v, struct laser_part *part, struct laser_part *bias)
 {
-    visit(m, bias, NULL, LASER_FLOAT32);
-    visit_matrix(m, part, bias, m->precision, visit);
+    visit_one(v, bias, NULL, LASER_FLOAT32);
+    visit_matrix(v, part, bias, v->model->precision);
 }
 
-static void visit_mlp(struct laser_model *m, struct laser_mlp *mlp, part_visitor visit)
+static void visit_mlp(const struct visit *v, struct laser_mlp *mlp)
 {
-    visit_linear(m, &mlp->up, &mlp->up_bias, visit);
-    visit_linear(m, &mlp->down, &mlp->down_bias, visit);
+    visit_linear(v, &mlp->up, &mlp->up_bias);
+    visit_linear(v, &mlp->down, &mlp->down_bias);
 }
 
-/* Every part in a fixed order, a bias before its matrix.  Routers and tables that are only looked up stay in
- * float32: a rounded router would choose other experts. */
-static void visit_parts(struct laser_model *m, part_visitor visit)
+static void visit_latent(const struct visit *v, struct laser_latent_parts *latent)
 {
-    const struct laser_arch *a = &m->arch;
+    visit_norm(v, &latent->q_norm);
+    visit_norm(v, &latent->kv_norm);
+    visit_linear(v, &latent->q_down, &latent->q_down_bias);
+    visit_linear(v, &latent->q_up, &latent->q_up_bias);
+    visit_linear(v, &latent->kv_down, &latent->kv_down_bias);
+    visit_matrix(v, &latent->kv_up, NULL, v->model->precision);
+}
 
-    visit(m, &m->head_bias, NULL, LASER_FLOAT32);
-    visit(m, &m->embed, &m->head_bias, m->output == &m->embed ? m->precision : LASER_FLOAT32);
-    visit(m, &m->position_table, NULL, LASER_FLOAT32);
-    visit(m, &m->type_table, NULL, LASER_FLOAT32);
-    visit_norm(m, &m->embed_norm, visit);
-    visit_norm(m, &m->final_norm, visit);
-    visit(m, &m->head, &m->head_bias, m->precision);
-    visit_linear(m, &m->head_dense, &m->head_dense_bias, visit);
-    visit_norm(m, &m->head_norm, visit);
-    for (int64_t i = 0; i < a->layers; i++) {
-        struct laser_layer *layer = &m->layers[i];
+static void visit_delta(const struct visit *v, struct laser_delta_parts *delta)
+{
+    visit_one(v, &delta->conv, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->dt, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->decay, NULL, LASER_FLOAT32);
+    visit_one(v, &delta->norm, NULL, LASER_FLOAT32);
+    visit_matrix(v, &delta->in, NULL, v->model->precision);
+    visit_matrix(v, &delta->out, NULL, v->model->precision);
+}
 
-        visit_norm(m, &layer->attention_norm, visit);
-        visit_norm(m, &layer->mlp_norm, visit);
-        visit_norm(m, &layer->post_attention_norm, visit);
-        visit_norm(m, &layer->post_mlp_norm, visit);
-        visit_norm(m, &layer->q_norm, visit);
-        visit_norm(m, &layer->k_norm, visit);
-        visit_linear(m, &layer->qkv, &layer->qkv_bias, visit);
-        visit_linear(m, &layer->o, &layer->o_bias, visit);
-        visit_mlp(m, &layer->mlp, visit);
-        visit_matrix(m, &layer->router, NULL, LASER_FLOAT32, visit);
-        visit_matrix(m, &layer->shared_router, NULL, LASER_FLOAT32, visit);
-        visit_mlp(m, &layer->shared, visit);
-        for (int64_t e = 0; layer->experts && e < a->moe.experts; e++)
-            visit_mlp(m, &layer->experts[e], visit);
-    }
+/* Routers stay in float32: a rounded router would choose other experts. */
+static void visit_layer(const struct visit *v, struct laser_layer *layer)
+{
+    visit_norm(v, &layer->attention_norm);
+    visit_norm(v, &layer->mlp_norm);
+    visit_norm(v, &layer->post_attention_norm);
+    visit_norm(v, &layer->post_mlp_norm);
+    visit_norm(v, &layer->q_norm);
+    visit_norm(v, &layer->k_norm);
+    visit_linear(v, &layer->qkv, &layer->qkv_bias);
+    visit_latent(v, &layer->latent);
+    visit_matrix(v, &layer->gate, NULL, v->model->precision);
+    visit_delta(v, &layer->delta);
+    visit_one(v, &layer->sinks, NULL, LASER_FLOAT32);
+    visit_one(v, &layer->scalar, NULL, LASER_FLOAT32);
+    visit_linear(v, &layer->o, &layer->o_bias);
+    visit_one(v, &layer->activation, NULL, LASER_FLOAT32);
+    visit_mlp(v, &layer->mlp);
+    visit_one(v, &layer->router_bias, NULL, LASER_FLOAT32);
+    visit_matrix(v, &layer->router, &layer->router_bias, LASER_FLOAT32);
+    visit_one(v, &layer->correction, NULL, LASER_FLOAT32);
+    visit_matrix(v, &layer->shared_router, NULL, LASER_FLOAT32);
+    visit_mlp(v, &layer->shared);
+    for (int64_t e = 0; layer->experts && e < v->model->arch.moe.experts; e++)
+        visit_mlp(v, &layer->experts[e]);
+}
+
+/* Tables that are only looked up stay in float32. */
+void laser_model_visit(struct laser_model *m, laser_part_visitor *visit, void *context)
+{
+    const struct visit v = {m, visit, context};
+
+    visit_one(&v, &m->head_bias, NULL, LASER_FLOAT32);
+    visit_one(&v, &m->embed, &m->head_bias, m->output == &m->embed ? m->precision : LASER_FLOAT32);
+    visit_one(&v, &m->position_table, NULL, LASER_FLOAT32);
+    visit_one(&v, &m->type_table, NULL, LASER_FLOAT32);
+    visit_norm(&v, &m->embed_norm);
+    visit_norm(&v, &m->final_norm);
+    visit_one(&v, &m->head, &m->head_bias, m->precision);
+    visit_linear(&v, &m->embed_project, &m->embed_project_bias);
+    visit_linear(&v, &m->head_dense, &m->head_dense_bias);
+    visit_norm(&v, &m->head_norm);
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        visit_layer(&v, &m->layers[i]);
 }
 
 static void place_part(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
-                       enum laser_precision precision)
+                       enum laser_precision precision, void *context)
 {
+    (void)context;
     if (!laser_part_present(part) || m->arena_bytes < 0)
         return;
     part->precision = precision;
@@ -106,20 +146,22 @@ static void point_part(struct laser_part *part, void *bytes)
 }
 
 static void connect_part(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
-                         enum laser_precision precision)
+                         enum laser_precision precision, void *context)
 {
     (void)bias;
     (void)precision;
+    (void)context;
     if (laser_part_present(part))
         point_part(part, m->arena + part->offset_bytes);
 }
 
 static void free_part(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
-                      enum laser_precision precision)
+                      enum laser_precision precision, void *context)
 {
     (void)m;
     (void)bias;
     (void)precision;
+    (void)context;
     free(part->own);
     part->own = NULL;
     laser_part_drop_thin(part);
@@ -128,7 +170,7 @@ static void free_part(struct laser_model *m, struct laser_part *part, struct las
 int64_t laser_model_place(struct laser_model *model)
 {
     model->arena_bytes = 0;
-    visit_parts(model, place_part);
+    laser_model_visit(model, place_part, NULL);
     return model->arena_bytes;
 }
 
@@ -208,6 +250,8 @@ static int fill_vector(const struct laser_checkpoint *c, const struct laser_bind
         if (result != LASER_OK)
             return result;
         laser_storage_widen(storage_of(tensor->dtype), n, stage, 1, b->part->values + b->first + done);
+        for (int64_t i = 0; b->part->shift != 0 && i < n; i++)
+            b->part->values[b->first + done + i] += b->part->shift;
     }
     return LASER_OK;
 }
@@ -255,7 +299,7 @@ int laser_model_load(struct laser_model *model, struct laser_error *err)
     if ((uintptr_t)model->arena % 64 != 0)
         result = laser_error_set(err, LASER_EINTERNAL, NULL, "memory for weights is not aligned to 64 bytes");
     if (result == LASER_OK) {
-        visit_parts(model, connect_part);
+        laser_model_visit(model, connect_part, NULL);
         if (model->fills)
             result = fill_all(model, err);
     }
@@ -287,10 +331,11 @@ static void drop_own(struct laser_model *m, struct laser_part *part)
 }
 
 static void reconnect(struct laser_model *m, struct laser_part *part, struct laser_part *bias,
-                      enum laser_precision precision)
+                      enum laser_precision precision, void *context)
 {
     (void)bias;
     (void)precision;
+    (void)context;
     if (laser_part_present(part))
         point_part(part, part->own ? part->own : (void *)(m->arena + part->offset_bytes));
 }
@@ -348,14 +393,14 @@ int laser_model_reload_part(struct laser_model *model, const char *name, int64_t
         return reload_here(model, &change, false, err);
     if (how == LASER_RELOAD_PRIVATE) {
         result = reload_here(model, &change, true, err);
-        visit_parts(model, reconnect);
+        laser_model_visit(model, reconnect, NULL);
         return result;
     }
     g->weights_ready(g->context); /* nobody computes with the shared weights any more */
     for (int64_t i = 0; i < model->binding_count; i++)
         if (touches(&model->bindings[i], &change))
             drop_own(model, model->bindings[i].part);
-    visit_parts(model, reconnect);
+    laser_model_visit(model, reconnect, NULL);
     if (model->fills)
         result = reload_here(model, &change, false, err);
     g->weights_ready(g->context);
@@ -367,11 +412,12 @@ void laser_model_free(struct laser_model *model)
     if (!model)
         return;
     if (model->layers)
-        visit_parts(model, free_part);
+        laser_model_visit(model, free_part, NULL);
     laser_split_free_all(model);
     if (model->arena_is_ours)
         free(model->arena);
-    laser_arch_free(&model->arch);
+    if (!model->arch_is_lent)
+        laser_arch_free(&model->arch);
     free(model->layers);
     free(model->experts);
     free(model->bindings);
@@ -379,5 +425,7 @@ void laser_model_free(struct laser_model *model)
     free(model->piece_rows);
     free(model->tensor_layer);
     free(model->kv_of_head);
+    free(model->full_kv_of_head);
+    free(model->slopes);
     free(model);
 }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "kernels/norm.h"
@@ -6,8 +7,12 @@
 void laser_model_norm(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n, const float *x,
                       float *y)
 {
-    int64_t h = arch->hidden;
+    laser_model_norm_width(arch, norm, n, arch->hidden, x, y);
+}
 
+void laser_model_norm_width(const struct laser_arch *arch, const struct laser_norm *norm, int64_t n,
+                            int64_t h, const float *x, float *y)
+{
     if (arch->norm == LASER_NORM_RMS)
         laser_rmsnorm(n, h, x, h, norm->weight.values, (float)arch->norm_eps, arch->norm_plus_one, y, h);
     else
@@ -29,14 +34,32 @@ void laser_model_project(const struct laser_part *part, const struct laser_part 
             out[i * width + j] += bias->values[j];
 }
 
+static float softplus(float x)
+{
+    return x > 20 ? x : log1pf(expf(x));
+}
+
+static void apply_xielu(const struct laser_layer *layer, int64_t n, int64_t columns, float *x, int64_t stride)
+{
+    const float *p = layer->activation.values;
+    const struct laser_xielu f = {softplus(p[0]), p[2] + softplus(p[1]), p[2], p[3]};
+
+    laser_activation_xielu(&f, n, columns, x, stride);
+}
+
 int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_workspace *ws,
-                           const struct laser_mlp *mlp, int64_t n, const float *x)
+                           const struct laser_layer *layer, const struct laser_mlp *mlp, int64_t n,
+                           const float *x)
 {
     const struct laser_arch *a = &m->arch;
     int64_t columns = mlp->columns, stride = mlp->up.out;
 
     laser_part_apply(&mlp->up, n, x, a->hidden, ws->up, stride, LASER_STORE, &ws->scratch);
-    if (a->gated)
+    if (a->activation == LASER_ACT_SWIGLU_CLAMPED)
+        laser_activation_swiglu_pairs((float)a->act_limit, (float)a->act_alpha, n, columns, ws->up, stride);
+    else if (a->activation == LASER_ACT_XIELU)
+        apply_xielu(layer, n, columns, ws->up, stride);
+    else if (a->gated)
         laser_activation_gated(a->activation, n, columns, ws->up, stride, ws->up + columns, stride, ws->up,
                                stride);
     else
@@ -57,7 +80,7 @@ void laser_model_mlp(const struct laser_model *m, struct laser_model_workspace *
     }
     for (int64_t done = 0; done < n; done += ws->mlp_tokens) {
         int64_t rows = n - done < ws->mlp_tokens ? n - done : ws->mlp_tokens;
-        int64_t stride = mlp->columns ? laser_model_mlp_up(m, ws, mlp, rows, x + done * h) : 0;
+        int64_t stride = mlp->columns ? laser_model_mlp_up(m, ws, layer, mlp, rows, x + done * h) : 0;
 
         laser_model_project(&mlp->down, &mlp->down_bias, rows, ws->up, stride, h, out + done * h, output,
                             &ws->scratch);

@@ -1,29 +1,56 @@
 #include "model/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/rope.h"
 #include "checkpoint/beside.h"
-#include "model/internal.h"
-#include "model/rope.h"
+#include "model/binder.h"
+
+/* ALiBi's slopes of all heads, in float32 as transformers rounds them. */
+static float slope_of(const struct laser_arch *a, int64_t head)
+{
+    double heads = (double)a->heads, below = exp2(floor(log2(heads))), above = exp2(ceil(log2(heads)));
+    double place = (double)head;
+
+    if (a->alibi == LASER_ALIBI_BLOOM) {
+        if (place < below)
+            return powf((float)exp2(-8 / below), (float)(place + 1));
+        return powf((float)exp2(-4 / below), (float)(2 * (place - below) + 1));
+    }
+    if (above != heads) /* every second one first, then the others */
+        place = place < above / 2 ? 2 * place + 1 : 2 * (place - above / 2);
+    return 1 / exp2f((float)(place + 1) * (float)(a->alibi_most / above));
+}
 
 static int split(struct laser_model *m, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t group = a->heads / a->kv_heads;
+    int64_t full = a->full_kv_heads ? a->full_kv_heads : a->kv_heads;
     int index = m->group.index, count = m->group.count;
 
     m->heads = laser_share_of(a->heads, index, count, 1);
-    m->kv_heads = laser_share_kv_heads(a, m->heads);
+    m->kv_heads = laser_share_kv_heads(a->heads, a->kv_heads, m->heads);
+    m->full_kv_heads = laser_share_kv_heads(a->heads, full, m->heads);
+    if (a->delta.key_heads > 0)
+        m->delta_heads = laser_share_of(a->delta.key_heads, index, count, 1);
     m->vocabulary = laser_share_of(a->vocabulary, index, count, 32);
-    m->positions =
-        a->names->positions ? laser_share_of(a->max_positions, index, count, 1) : (struct laser_share){0, 0};
+    m->positions = a->names->positions
+                       ? laser_share_of(a->max_positions + a->position_offset, index, count, 1)
+                       : (struct laser_share){0, 0};
     m->kv_of_head = calloc((size_t)m->heads.count + 1, sizeof *m->kv_of_head);
-    if (!m->kv_of_head)
+    m->full_kv_of_head = calloc((size_t)m->heads.count + 1, sizeof *m->kv_of_head);
+    m->slopes = a->alibi ? calloc((size_t)m->heads.count + 1, sizeof *m->slopes) : NULL;
+    if (!m->kv_of_head || !m->full_kv_of_head || (a->alibi && !m->slopes))
         return laser_error_set(err, LASER_ENOMEM, m->checkpoint->model, "no memory for the heads");
-    for (int64_t h = 0; h < m->heads.count; h++)
-        m->kv_of_head[h] = (int)((m->heads.first + h) / group - m->kv_heads.first);
+    for (int64_t h = 0; h < m->heads.count; h++) {
+        m->kv_of_head[h] = (int)((m->heads.first + h) / (a->heads / a->kv_heads) - m->kv_heads.first);
+        m->full_kv_of_head[h] = (int)((m->heads.first + h) / (a->heads / full) - m->full_kv_heads.first);
+        if (m->slopes)
+            m->slopes[h] = slope_of(a, m->heads.first + h);
+    }
     return LASER_OK;
 }
 
@@ -52,7 +79,9 @@ bool laser_arch_ignores(const struct laser_arch *arch, const char *tensor)
 {
     size_t n = strlen(tensor);
 
-    for (int i = 0; i < 4 && arch->names->ignored[i]; i++) {
+    if (arch->names->foreign && strncmp(tensor, arch->names->foreign, strlen(arch->names->foreign)) == 0)
+        return true;
+    for (int i = 0; i < 8 && arch->names->ignored[i]; i++) {
         size_t tail = strlen(arch->names->ignored[i]);
         if (n >= tail && strcmp(tensor + n - tail, arch->names->ignored[i]) == 0)
             return true;
@@ -75,19 +104,30 @@ int laser_model_check_types(const struct laser_checkpoint *c, const struct laser
     return LASER_OK;
 }
 
+/* Everything but the architecture and the tensors. */
+static struct laser_model *new_model(const struct laser_checkpoint *checkpoint,
+                                     const struct laser_model_group *group, enum laser_precision precision)
+{
+    struct laser_model *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return NULL;
+    m->checkpoint = checkpoint;
+    m->precision = precision;
+    m->group = group ? *group : (struct laser_model_group){.index = 0, .count = 1};
+    return m;
+}
+
 int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
                          enum laser_precision precision, struct laser_model **model, struct laser_error *err)
 {
-    struct laser_model *m = calloc(1, sizeof *m);
+    struct laser_model *m = new_model(checkpoint, group, precision);
     char where[512];
     int result;
 
     *model = NULL;
     if (!m)
         return laser_error_set(err, LASER_ENOMEM, checkpoint->model, "no memory for the model");
-    m->checkpoint = checkpoint;
-    m->precision = precision;
-    m->group = group ? *group : (struct laser_model_group){.index = 0, .count = 1};
     snprintf(where, sizeof where, "%s/config.json", checkpoint->dir);
     result = laser_arch_read(checkpoint->config, where, &m->arch, err);
     if (result == LASER_OK)
@@ -102,6 +142,37 @@ int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct
         result = laser_model_bind(m, err);
     if (result == LASER_OK && laser_model_place(m) < 0)
         result = laser_error_set(err, LASER_EINPUT, where, "the weights are larger than any memory");
+    if (result != LASER_OK) {
+        laser_model_free(m);
+        return result;
+    }
+    *model = m;
+    return LASER_OK;
+}
+
+int laser_model_sketch(const struct laser_arch *arch, const struct laser_model_group *group,
+                       enum laser_precision precision, enum laser_storage stored, laser_sketch_note *note,
+                       void *context, struct laser_model **model, struct laser_error *err)
+{
+    static char nowhere[] = "config.json";
+    static const struct laser_checkpoint empty = {.model = nowhere, .dir = nowhere};
+    const struct laser_sketch sketch = {stored, note, context};
+    struct laser_model *m = new_model(&empty, group, precision);
+    int result;
+
+    *model = NULL;
+    if (!m)
+        return laser_error_set(err, LASER_ENOMEM, arch->model_type, "no memory for the model");
+    m->arch = *arch;
+    m->arch_is_lent = true;
+    result = split(m, err);
+    if (result == LASER_OK)
+        result = make_room(m, err);
+    if (result == LASER_OK)
+        result = laser_model_bind_sketch(m, &sketch, err);
+    if (result == LASER_OK && laser_model_place(m) < 0)
+        result =
+            laser_error_set(err, LASER_EINPUT, arch->model_type, "the weights are larger than any memory");
     if (result != LASER_OK) {
         laser_model_free(m);
         return result;
@@ -157,7 +228,7 @@ int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t 
 
 bool laser_arch_continues(const struct laser_arch *arch)
 {
-    return !arch->masked && !laser_rope_depends_on_length(&arch->rope);
+    return !arch->masked && !laser_rope_depends_on_length(&arch->rope) && arch->delta.key_heads == 0;
 }
 
 int64_t laser_model_batch_tokens(const struct laser_model_batch *batch)

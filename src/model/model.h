@@ -17,10 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/arch.h"
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "kernels/dispatch.h"
-#include "model/arch.h"
 
 /* How the shards talk.  The functions return 0, or a code from enum laser_result, the same on every shard. */
 struct laser_model_group {

@@ -26,12 +26,30 @@ bool laser_share_whole_experts(const struct laser_arch *arch, int count)
 }
 
 /* Query heads are split evenly; a key-value head goes to every shard that has one of its query heads. */
-struct laser_share laser_share_kv_heads(const struct laser_arch *arch, struct laser_share heads)
+struct laser_share laser_share_kv_heads(int64_t heads, int64_t kv_heads, struct laser_share mine)
 {
-    int64_t group = arch->heads / arch->kv_heads;
-    int64_t first = heads.first / group;
+    int64_t group = heads / kv_heads;
+    int64_t first = mine.first / group;
 
-    if (heads.count == 0)
+    if (mine.count == 0)
         return (struct laser_share){0, 0};
-    return (struct laser_share){first, (heads.first + heads.count - 1) / group - first + 1};
+    return (struct laser_share){first, (mine.first + mine.count - 1) / group - first + 1};
+}
+
+int64_t laser_model_query_width(const struct laser_model *m)
+{
+    int64_t size = m->arch.head_size > m->arch.full_head_size ? m->arch.head_size : m->arch.full_head_size;
+
+    return m->heads.count * size;
+}
+
+int64_t laser_model_key_width(const struct laser_model *m)
+{
+    int64_t most = 0;
+
+    for (int64_t i = 0; i < m->arch.layers; i++) {
+        int64_t width = m->layers[i].kv_heads.count * m->layers[i].head_size;
+        most = width > most ? width : most;
+    }
+    return most;
 }

@@ -46,12 +46,14 @@ static bool begin(struct laser_model *m, struct laser_part *part)
         return false;
     split->next = m->splits;
     m->splits = part->split = split;
+    split->in.whole = part;
     if (!laser_part_present(part))
         return true;
     piece = add_piece(split, 0, 0, -1);
     if (!piece)
         return false;
     piece->count = piece->part.out = part->out;
+    piece->part.whole = part;
     piece->part.in = part->in;
     piece->part.stored = part->stored;
     for (int64_t i = 0; i < m->binding_count; i++)
@@ -78,6 +80,7 @@ struct laser_part *laser_split_extend(struct laser_model *m, struct laser_part *
         piece = add_piece(part->split, first, rank, tensor);
         if (!piece)
             return NULL;
+        piece->part.whole = part;
         if (rank > 0) {
             *in_first = piece->middle = part->split->in.out;
             part->split->in.out += rank;

@@ -34,24 +34,42 @@ static int64_t widest_up(const struct laser_model *m)
     return widest;
 }
 
+/* The longest latent and the widest way up from one. */
+static void latent_widths(const struct laser_model *m, int64_t *latent, int64_t *raised)
+{
+    const struct laser_latent *l = &m->arch.latent;
+
+    *latent = larger(l->q_rank, l->kv_rank + l->turned);
+    *raised = m->heads.count * (l->plain + larger(l->turned, l->value));
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        *raised = larger(*raised, larger(m->layers[i].gate.out, m->layers[i].delta.in.out));
+}
+
 static void cut(struct laser_model_workspace *ws, unsigned char *base)
 {
     const struct laser_model *m = ws->model;
     const struct laser_arch *a = &m->arch;
-    int64_t n = ws->max_tokens, h = a->hidden, d = a->head_size, half = a->rope.rotated / 2,
-            e = a->moe.experts;
-    int64_t k = a->moe.per_token, used = 0;
+    int64_t n = ws->max_tokens, h = a->hidden, half = a->rope.rotated / 2, e = a->moe.experts;
+    int64_t k = a->moe.per_token, used = 0, latent, raised, local = a->local_rope.rotated / 2;
 
-    ws->normed = take(base, &used, n * h, sizeof(float));
-    ws->sum = take(base, &used, n * h, sizeof(float));
-    ws->qkv = take(base, &used, n * (m->heads.count + 2 * m->kv_heads.count) * d, sizeof(float));
-    ws->context = take(base, &used, n * m->heads.count * d, sizeof(float));
+    ws->normed = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
+    ws->sum = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
+    ws->qkv =
+        take(base, &used, n * (laser_model_query_width(m) + 2 * laser_model_key_width(m)), sizeof(float));
+    ws->context =
+        take(base, &used, n * larger(laser_model_query_width(m), laser_delta_width(m)), sizeof(float));
     if (laser_arch_continues(a))
-        ws->chain = take(base, &used, n * 2 * m->kv_heads.count * d, sizeof(float));
+        ws->chain = take(base, &used, n * 2 * laser_model_key_width(m), sizeof(float));
     ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
     ws->cosines = take(base, &used, n * half, sizeof(float));
     ws->sines = take(base, &used, n * half, sizeof(float));
-    ws->frequencies = take(base, &used, half, sizeof(float));
+    ws->frequencies = take(base, &used, larger(half, local), sizeof(float));
+    ws->local_cosines = take(base, &used, n * local, sizeof(float));
+    ws->local_sines = take(base, &used, n * local, sizeof(float));
+    latent_widths(m, &latent, &raised);
+    ws->latent = take(base, &used, n * latent, sizeof(float));
+    ws->raised = take(base, &used, n * raised, sizeof(float));
+    ws->state = take(base, &used, (a->delta.key_size + 1) * a->delta.value_size, sizeof(float));
     ws->tokens = take(base, &used, n, sizeof *ws->tokens);
     ws->pairs = take(base, &used, 2 * n, sizeof(float));
     ws->targets = take(base, &used, n, sizeof(int64_t));
@@ -59,6 +77,7 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
         ws->gathered = take(base, &used, ws->mlp_tokens * h, sizeof(float));
         ws->expert_out = take(base, &used, ws->mlp_tokens * h, sizeof(float));
         ws->router = take(base, &used, n * e, sizeof(float));
+        ws->choice = take(base, &used, e, sizeof(float));
         ws->weights = take(base, &used, n * k, sizeof(float));
         ws->chosen = take(base, &used, n * k, sizeof(int32_t));
         ws->slot_start = take(base, &used, e + 1, sizeof(int64_t));
@@ -84,7 +103,12 @@ static int64_t layer_scratch(const struct laser_model *m, const struct laser_lay
 {
     int64_t bytes = larger(part_scratch(&layer->qkv, n), part_scratch(&layer->o, n));
 
-    bytes = larger(bytes, mlp_scratch(&layer->mlp, mlp_n));
+    bytes =
+        larger(bytes, larger(part_scratch(&layer->latent.q_down, n), part_scratch(&layer->latent.q_up, n)));
+    bytes =
+        larger(bytes, larger(part_scratch(&layer->latent.kv_down, n), part_scratch(&layer->latent.kv_up, n)));
+    bytes = larger(bytes, larger(part_scratch(&layer->delta.in, n), part_scratch(&layer->delta.out, n)));
+    bytes = larger(bytes, larger(part_scratch(&layer->gate, n), mlp_scratch(&layer->mlp, mlp_n)));
     bytes = larger(bytes, mlp_scratch(&layer->shared, mlp_n));
     bytes = larger(bytes, part_scratch(&layer->router, n));
     bytes = larger(bytes, part_scratch(&layer->shared_router, mlp_n));
@@ -101,7 +125,8 @@ static int64_t scratch_size(const struct laser_model_workspace *ws)
                                               .queries = ws->max_tokens,
                                               .keys = ws->max_tokens,
                                               .heads = (int)m->heads.count,
-                                              .head_dim = (int)m->arch.head_size,
+                                              .head_dim =
+                                                  (int)larger(m->arch.head_size, m->arch.full_head_size),
                                               .kv_of_head = m->kv_of_head,
                                               .causal = !m->arch.masked};
     int64_t bytes = larger(64, laser_attention_scratch_size(&attention));
@@ -109,6 +134,7 @@ static int64_t scratch_size(const struct laser_model_workspace *ws)
     if (m->vocabulary.count > 0)
         bytes = larger(bytes, laser_head_scratch_size(&head, ws->max_tokens));
     bytes = larger(bytes, part_scratch(&m->head_dense, ws->max_tokens));
+    bytes = larger(bytes, part_scratch(&m->embed_project, ws->max_tokens));
     for (int64_t i = 0; i < m->arch.layers; i++)
         bytes = larger(bytes, layer_scratch(m, &m->layers[i], ws->max_tokens, ws->mlp_tokens));
     return bytes;
@@ -145,6 +171,15 @@ int laser_model_workspace_create(const struct laser_model *model, int64_t max_to
     }
     *workspace = ws;
     return LASER_OK;
+}
+
+int64_t laser_model_working_bytes(const struct laser_model *model, int64_t max_tokens)
+{
+    struct laser_model_workspace ws = {
+        .model = model, .max_tokens = max_tokens, .mlp_tokens = laser_model_mlp_rows(max_tokens)};
+
+    cut(&ws, NULL);
+    return ws.bytes;
 }
 
 int64_t laser_model_workspace_bytes(const struct laser_model_workspace *ws)

@@ -198,17 +198,18 @@ static void put_windows(struct laser_text *out, const struct laser_page_run *run
     laser_text_fill(out, ']', 1);
 }
 
-/* results.json without what the columns hold. */
-static void put_results(struct laser_text *out, const json_t *results)
+/* results.json without what the columns hold; matrices that have no rows (of a compression) stay. */
+static void put_results(struct laser_text *out, const struct laser_page_run *run)
 {
-    json_t *copy = json_is_object(results) ? json_copy((json_t *)results) : json_object();
+    json_t *copy = json_is_object(run->results) ? json_copy((json_t *)run->results) : json_object();
 
     laser_text_puts(out, ",\n\"results\":");
     if (copy == NULL) {
         out->failed = 1;
         return;
     }
-    json_object_del(copy, "matrices");
+    if (run->n_rows > 0)
+        json_object_del(copy, "matrices");
     json_object_del(copy, "deck"); /* has its own place */
     laser_page_tree(out, copy);
     json_decref(copy);
@@ -253,7 +254,7 @@ static void put_run(struct laser_text *out, const struct laser_page_run *run)
     put_notes(out, "provenance", run->provenance, run->n_provenance);
     put_notes(out, "notices", run->notices, run->n_notices);
     put_windows(out, run);
-    put_results(out, run->results);
+    put_results(out, run);
     laser_text_fill(out, '}', 1);
     free(c.rows);
 }

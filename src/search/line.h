@@ -10,8 +10,9 @@
 
 #include <stdbool.h>
 
-#define LASER_LINE_MAX  12 /* room for lengths */
-#define LASER_LINE_MOST 6  /* lengths that one search measures at most: three, and one more in three rounds  \
+#define LASER_LINE_MAX 12 /* room for lengths */
+#define LASER_LINE_MOST                                                                                      \
+    6 /* lengths that one search measures at most: three, and one more in three rounds  \
                             */
 
 struct laser_line_step {

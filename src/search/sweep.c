@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/paper.h"
 #include "base/match.h"
-#include "search/paper.h"
 
 #define MAX_EDITS 1000000
 

@@ -2,7 +2,7 @@
  * and what follows from it: the table (layer, type) -> best gain, and the greedy composition.
  *
  * Pure.  A cell of the table is a row (a layer, or all layers at once) and a column (a type, or a name of the
- * paper, search/paper.h); an edit of a cell cuts each of its matrices to a fraction of its rank.
+ * paper, arch/paper.h); an edit of a cell cuts each of its matrices to a fraction of its rank.
  */
 #ifndef LASER_SEARCH_SWEEP_H
 #define LASER_SEARCH_SWEEP_H

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
+#include "arch/arch.h"
 #include "base/error.h"
-#include "model/arch.h"
 #include "task/task.h"
 
 /* A sequence and what is scored of it: row first_row + i predicts targets[i], i < n_scored. */

@@ -26,13 +26,20 @@ import transformers
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoModelForMaskedLM
 from transformers.generation import GenerationConfig
 
-from make_models import BERT, GPT, MASKED, SMALL
+from make_models import BERT, CASES, GPT, MASKED, SMALL
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
 TYPES = ("llama mistral qwen2 qwen3 mixtral qwen2_moe qwen3_moe phi phi3 gemma gemma2 gpt2 gptj gpt_neox roberta "
          "xlm-roberta").split()
+# The types that came later: their first small model of make_models.py; tried are the keys that the class defines and
+# those that the model reads.
+LATER = {}
+for case in CASES.values():
+    if case["model_type"] not in TYPES and "text_config" not in case["options"]:
+        LATER.setdefault(case["model_type"], {k: v for k, v in case["options"].items() if k not in (
+            "bos_token_id", "eos_token_id", "pad_token_id")})
 WINDOW = dict(use_sliding_window=True, sliding_window=5)
 CHANGES = {"gptj": dict(rotary_dim=4), "phi": dict(hidden_size=48),
            "gpt_neox": dict(num_attention_heads=3, rotary_pct=0.5),
@@ -79,6 +86,11 @@ PROBES = {
     "layer_norm_eps": 0.5, "rms_norm_eps": 0.5, "layer_norm_epsilon": 0.5, "architectures": None, "dtype": "float16",
     "transformers_version": "4.0.0", "intermediate_size": 20, "max_position_embeddings": 128, "n_positions": 128,
     "rotary_pct": 1.0,
+    "no_rope_layers": [0, 1], "layer_rope_theta": [20.0, 0.0], "moe_layers": [0], "mlp_layer_types": ["sparse", "dense"],
+    "attention_types": [[["local"], 2]], "activation": "relu", "topk_method": "greedy", "expansion_ratio": 2,
+    "attn_config": {"clip_qkv": 0.1, "alibi": True}, "n_group": 2, "topk_group": 1, "ffn_hidden_size": 20, "ffn_dim": 24,
+    "num_kv_heads": 1, "num_heads": 2, "num_layers": 1, "n_heads": 2, "n_layers": 1, "d_model": 72, "window_size": 3,
+    "rotary_dim": 2, "hidden_activation": "relu", "attention_chunk_size": 4, "floor_scale": 2, "swiglu_limit": 0.1,
 }
 # Nothing of the model; to_dict has it, or the library keeps it for itself.
 LEFT_OUT = {"model_type", "architectures", "transformers_version", "ignore_keys_at_rope_validation", "name_or_path", "dtype",
@@ -92,6 +104,8 @@ def plain(key):
 
 
 def small(model_type):
+    if model_type in LATER:
+        return {k: v for k, v in LATER[model_type].items() if v is not None or k == "q_lora_rank"} | {"pad_token_id": 0}
     base = BERT if model_type in MASKED else GPT if model_type in ("gpt2", "gptj") else SMALL
     config = {**base, **CHANGES.get(model_type, {})}
     config.pop("bos_token_id", None), config.pop("eos_token_id", None)
@@ -153,7 +167,7 @@ def probe_of(key, default):
 
 def main():
     names, read = {}, {}
-    for t in TYPES:
+    for t in [*TYPES, *LATER]:
         cls = CONFIG_MAPPING[t]
         watch = set()
         build(t, small(t), watch=watch)
@@ -166,18 +180,22 @@ def main():
     keys -= set(vars(GenerationConfig()))  # how text is drawn; transformers moves these to generation_config.json
     keys |= {"pad_token_id", "bos_token_id", "eos_token_id", "use_cache"}
     out = {"made_by": "tools/golden/make_config_keys.py", "transformers": transformers.__version__, "types": {}}
-    for t in TYPES:
+    for t in [*TYPES, *LATER]:
         config = {"model_type": t, **small(t)}
         model, _, logits = build(t, config)
         weights = model.state_dict()
         rows = {}
-        for key in sorted(keys):
+        for key in sorted((set(names[t]) | read[t]) - set(vars(GenerationConfig())) - LEFT_OUT if t in LATER else keys):
+            if (t, key) == ("gpt_oss", "per_layer_config"):
+                continue  # the probe is another activation, and its activation is fixed
             default = names[t].get(key, config.get(key))
             probe = probe_of(key, config.get(key, default))
             row = {"defined": key in names[t]}
             if row["defined"]:
                 row["default"] = names[t][key]
             row.update(probe=probe, effect=effect(t, {**config, key: probe}, weights, logits))
+            if t in LATER and key == "original_max_position_embeddings" and row["effect"] == "none" and t != "phimoe":
+                continue  # it counts, but its frequencies are too few to show it
             rows[key] = row
         out["types"][t] = {"config": config, "keys": rows}
     for kind, rope in ROPES.items():

@@ -24,10 +24,11 @@ import transformers
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
+from make_models import MASKED
+
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
-MASKED = ("roberta", "xlm-roberta")
 IN_LAYER = re.compile(r"(^|\.)(layers|layer|h)\.\d+\.")
 
 

@@ -20,7 +20,7 @@ import sys
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForMaskedLM
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
@@ -29,7 +29,8 @@ SMALL = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_lay
              num_key_value_heads=2, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 BERT = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
             max_position_embeddings=40, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1)
-MASKED = ("roberta", "xlm-roberta")
+MASKED = ("roberta", "xlm-roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xlm-roberta-xl", "bert", "ernie",
+          "megatron-bert", "distilbert", "modernbert", "electra")
 GPT = dict(vocab_size=47, n_embd=24, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)
 
 
@@ -164,11 +165,259 @@ CASES = {
                               stacked=True, norm_topk_prob=True, rope_parameters=rope("default")),
 }
 
+# Types that came later, each with the flags of its family's flagship.
+PLAIN = rope("default")
+LLAMA3 = rope("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
+EXPERTS = dict(num_attention_heads=4, hidden_size=16, moe_intermediate_size=6, rope_parameters=PLAIN)
+V3 = dict(EXPERTS, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2,
+          routed_scaling_factor=2.5, norm_topk_prob=True, first_k_dense_replace=1)
+LATENT = dict(num_attention_heads=4, num_key_value_heads=4, hidden_size=24, kv_lora_rank=10, q_lora_rank=12,
+              qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=5)
+FEW = dict(num_local_experts=4, num_experts_per_tok=2, intermediate_size=10, hidden_size=16, num_attention_heads=4,
+           rope_parameters=PLAIN)
+GRANITE = dict(embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.3, logits_scaling=2.0)
+OLD = dict(vocab_size=47, bos_token_id=1, eos_token_id=2)
+TWO = dict(sliding_attention=rope("default", theta=50.0), full_attention=rope("linear", theta=400.0, factor=2.0))
+CASES.update({
+    "arcee": case("arcee", rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)),
+    "cwm": case("cwm", num_hidden_layers=3, head_dim=6, sliding_window=7, rope_parameters=LLAMA3,
+                layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
+    "cohere": case("cohere", logit_scale=0.25, use_qk_norm=True, rope_parameters=PLAIN),
+    "cohere2": case("cohere2", num_hidden_layers=4, logit_scale=0.25, sliding_window=7, rope_parameters=PLAIN),
+    "ernie4_5": case("ernie4_5", head_dim=8, rope_parameters=PLAIN),
+    "exaone": case("exaone", rope_parameters=LLAMA3),
+    "exaone4": case("exaone4", num_hidden_layers=4, sliding_window=7, num_key_value_heads=2, rope_parameters=LLAMA3),
+    "glm": case("glm", head_dim=8, attention_bias=True,
+                rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "glm4": case("glm4", head_dim=8, rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "granite": case("granite", tie_word_embeddings=True, rope_parameters=PLAIN, **GRANITE),
+    "granite_swa": case("granite_swa", num_hidden_layers=4, sliding_window=7, rope_parameters=PLAIN,
+                        layer_rope_theta=[100.0, 30.0, 0, 30.0], **GRANITE),
+    "helium": case("helium", head_dim=4, rope_parameters=PLAIN),
+    "hunyuan_v1_dense": case("hunyuan_v1_dense", head_dim=8, rope_parameters=rope("dynamic", factor=1.0, alpha=50.0)),
+    "hyperclovax": case("hyperclovax", rope_parameters=PLAIN, **dict(GRANITE, attention_multiplier=0.4)),
+    "internlm3": case("internlm3", head_dim=6, rope_parameters=rope("dynamic", factor=6.0)),
+    "iquestcoder": case("iquestcoder", head_dim=6, rope_parameters=PLAIN),
+    "jais2": case("jais2", rope_parameters=PLAIN),
+    "ministral": case("ministral", head_dim=6, sliding_window=7, num_hidden_layers=3, rope_parameters=PLAIN,
+                      layer_types=["full_attention", "sliding_attention", "sliding_attention"]),
+    "ministral3": case("ministral3", head_dim=8, rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0,
+        llama_4_scaling_beta=0.3)),
+    "nanochat": case("nanochat", rope_parameters=PLAIN, final_logit_softcapping=3.0),
+    "nemotron": case("nemotron", head_dim=8, rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "olmo": case("olmo", clip_qkv=1.5, rope_parameters=PLAIN),
+    "olmo2": case("olmo2", rope_parameters=PLAIN),
+    "olmo3": case("olmo3", num_hidden_layers=4, sliding_window=7, rope_parameters=dict(
+        sliding_attention=rope("default"),
+        full_attention=rope("yarn", factor=4.0, original_max_position_embeddings=16, attention_factor=1.2))),
+    "persimmon": case("persimmon", num_key_value_heads=None, num_attention_heads=3,
+                      rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "seed_oss": case("seed_oss", head_dim=6, rope_parameters=PLAIN),
+    "smollm3": case("smollm3", num_hidden_layers=4, rope_parameters=PLAIN),
+    "stablelm": case("stablelm", num_attention_heads=3, num_key_value_heads=3, use_qkv_bias=True,
+                     rope_parameters=rope("default", partial_rotary_factor=0.25)),
+    "stablelm-12b": case("stablelm", num_attention_heads=3, num_key_value_heads=1, qk_layernorm=True,
+                         use_parallel_residual=True, rope_parameters=rope("default", partial_rotary_factor=0.25)),
+    "starcoder2": case("starcoder2", sliding_window=7, rope_parameters=PLAIN),
+    "vaultgemma": case("vaultgemma", num_attention_heads=4, num_key_value_heads=2, head_dim=8, sliding_window=6,
+                       query_pre_attn_scalar=5, hidden_size=20, rope_parameters=PLAIN),
+    "apertus": case("apertus", num_attention_heads=3, num_key_value_heads=1, dtype="float32", rope_parameters=LLAMA3),
+    # experts
+    "granitemoe": case("granitemoe", **FEW, **GRANITE),
+    "granitemoeshared": case("granitemoeshared", shared_intermediate_size=10, **FEW, **GRANITE),
+    "granitemoe_swa": case("granitemoe_swa", num_hidden_layers=3, shared_intermediate_size=10, sliding_window=7, **FEW,
+                           **GRANITE),
+    "olmoe": case("olmoe", num_experts=5, num_experts_per_tok=2, intermediate_size=8, hidden_size=16,
+                  num_attention_heads=4, rope_parameters=PLAIN),
+    "flex_olmo": case("flex_olmo", num_experts=5, num_experts_per_tok=2, intermediate_size=8, hidden_size=16,
+                      num_attention_heads=4, rope_parameters=PLAIN),
+    "dots1": case("dots1", **V3),
+    "ernie4_5_moe": case("ernie4_5_moe", moe_num_experts=5, moe_k=2, moe_num_shared_experts=2, num_hidden_layers=3,
+                         **EXPERTS),
+    "glm4_moe": case("glm4_moe", head_dim=8, use_qk_norm=True, attention_bias=True, **dict(
+        V3, rope_parameters=rope("default", partial_rotary_factor=0.5))),
+    "hunyuan_v1_moe": case("hunyuan_v1_moe", head_dim=8, num_experts=4, moe_topk=2, num_attention_heads=3,
+                           num_key_value_heads=1, intermediate_size=10, rope_parameters=PLAIN),
+    "minimax_m2": case("minimax_m2", head_dim=8, num_local_experts=5, num_experts_per_tok=2, intermediate_size=8,
+                       hidden_size=16, num_attention_heads=4, rotary_dim=4,
+                       rope_parameters=rope("default", partial_rotary_factor=0.5)),
+    "phimoe": case("phimoe", num_local_experts=5, num_experts_per_tok=2, intermediate_size=8, attention_bias=True,
+                   lm_head_bias=True, router_jitter_noise=0.2, sliding_window=9, original_max_position_embeddings=16,
+                   rope_parameters=rope("longrope", short_factor=[1.1, 1.3], long_factor=[1.5, 4.0],
+                                        short_mscale=1.1, long_mscale=1.3, original_max_position_embeddings=16)),
+    "solar_open": case("solar_open", head_dim=6, **{k: v for k, v in V3.items() if k != "first_k_dense_replace"}),
+    "exaone_moe": case("exaone_moe", num_experts=4, num_experts_per_tok=2, num_shared_experts=1, sliding_window=7,
+                       num_hidden_layers=4, **EXPERTS),
+    "hy_v3": case("hy_v3", num_experts=5, num_experts_per_tok=2, num_shared_experts=1, head_dim=6, **EXPERTS),
+    "kolibri1": case("kolibri1", num_experts=3, num_experts_per_tok=2, shared_expert_intermediate_size=7, head_dim=6,
+                     sliding_window=7, num_hidden_layers=5, **EXPERTS),
+    "flint": case("flint", num_experts=5, num_experts_per_tok=2, shared_expert_intermediate_size=7, head_dim=6,
+                  sliding_window=7, num_hidden_layers=4, **EXPERTS),
+    "mellum": case("mellum", num_experts=5, num_experts_per_tok=2, head_dim=6, sliding_window=7, num_mtp_layers=None,
+                   layer_types=["sliding_attention", "full_attention"], **dict(EXPERTS, rope_parameters=TWO)),
+    # two rotary bases
+    "gemma3_text": case("gemma3_text", num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=6,
+                        query_pre_attn_scalar=5, num_hidden_layers=6, hidden_size=16, rope_parameters=TWO),
+    # sinks, chunks
+    "gpt_oss": case("gpt_oss", head_dim=6, num_local_experts=4, num_experts_per_tok=2, intermediate_size=10,
+                    sliding_window=7, swiglu_limit=1.5, rope_parameters=rope(
+                        "yarn", factor=4.0, original_max_position_embeddings=16, truncate=False)),
+    "llama4_text": case("llama4_text", head_dim=8, num_local_experts=4, num_experts_per_tok=1, num_hidden_layers=4,
+                        intermediate_size=8, intermediate_size_mlp=12, interleave_moe_layer_step=2,
+                        attention_chunk_size=8, floor_scale=8, hidden_size=16, num_attention_heads=4,
+                        rope_parameters=LLAMA3),
+    # learned positions, ALiBi, and the older rotary ones
+    "opt": case("opt", base=OLD, hidden_size=24, ffn_dim=20, num_hidden_layers=2, num_attention_heads=3,
+                max_position_embeddings=40, word_embed_proj_dim=24, pad_token_id=1),
+    "bloom": case("bloom", base=OLD, hidden_size=24, n_layer=2, n_head=6),
+    "falcon-7b": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=2, num_attention_heads=3,
+                      multi_query=True, parallel_attn=True, bias=False, rope_parameters=PLAIN),
+    "falcon-40b": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=2, num_attention_heads=6,
+                       num_kv_heads=2, new_decoder_architecture=True, rope_parameters=PLAIN),
+    "falcon-11b": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=1, num_attention_heads=6,
+                       num_kv_heads=2, new_decoder_architecture=True, num_ln_in_parallel_attn=1, rope_parameters=PLAIN),
+    "falcon-serial": case("falcon", base=OLD, hidden_size=24, num_hidden_layers=1, num_attention_heads=3,
+                          multi_query=False, parallel_attn=False, bias=True, rope_parameters=PLAIN),
+    "mpt": case("mpt", base=OLD, d_model=24, n_layers=2, n_heads=6, max_seq_len=32,
+                attn_config=dict(clip_qkv=1.5, alibi=True)),
+    "gpt_bigcode": case("gpt_bigcode", base=GPT, n_head=3),
+    "gpt_bigcode-heads": case("gpt_bigcode", base=GPT, n_head=3, n_layer=1, multi_query=False),
+    "gpt_neo": case("gpt_neo", base=OLD, hidden_size=24, num_layers=2, num_heads=3, max_position_embeddings=40,
+                    window_size=7, attention_types=[[["global", "local"], 1]]),
+    "codegen": case("codegen", base=GPT, n_head=4, rotary_dim=4),
+    "gpt_neox_japanese": case("gpt_neox_japanese", base=OLD, hidden_size=24, num_hidden_layers=2,
+                              num_attention_heads=3, intermediate_multiple_size=2, max_position_embeddings=40,
+                              rope_parameters=PLAIN),
+    "gpt-sw3": case("gpt-sw3", base=GPT, n_head=3),
+    # latent attention
+    "deepseek_v2": case("deepseek_v2", **dict(V3, **LATENT, topk_method="group_limited_greedy", rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=0.7, mscale_all_dim=0.7))),
+    "deepseek_v2-lite": case("deepseek_v2", **dict(V3, **dict(LATENT, q_lora_rank=None), num_hidden_layers=1,
+                                                   first_k_dense_replace=0, topk_method="greedy")),
+    "deepseek_v3": case("deepseek_v3", **dict(V3, **LATENT, rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0))),
+    "youtu": case("youtu", rope_parameters=PLAIN, **LATENT),
+    "minicpm3": case("minicpm3", rope_parameters=PLAIN, scale_emb=3, dim_model_base=8, tie_word_embeddings=False,
+                     **LATENT),
+    "glm4_moe_lite": case("glm4_moe_lite", **dict(V3, **LATENT)),
+})
+
+DELTA = dict(num_attention_heads=4, num_key_value_heads=2, head_dim=8, hidden_size=16, linear_num_key_heads=2,
+             linear_num_value_heads=4, linear_key_head_dim=5, linear_value_head_dim=6, num_hidden_layers=2,
+             layer_types=["linear_attention", "full_attention"], rope_parameters=rope("default", partial_rotary_factor=0.25))
+DELTA_EXPERTS = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=6, shared_expert_intermediate_size=7)
+MROPE = rope("default", partial_rotary_factor=0.5, mrope_section=[1, 1, 0])
+CASES.update({
+    "qwen3_next": case("qwen3_next", **DELTA, **DELTA_EXPERTS),
+    "qwen3_5_text": case("qwen3_5_text", **dict(DELTA, num_hidden_layers=3, layer_types=None,
+                                                full_attention_interval=3, rope_parameters=MROPE)),
+    "qwen3_5_moe_text": case("qwen3_5_moe_text", **dict(DELTA, rope_parameters=MROPE), **DELTA_EXPERTS),
+})
+
+CASES.update({
+    "gemma4_text": case("gemma4_text", num_attention_heads=4, num_key_value_heads=2, head_dim=4, global_head_dim=8,
+                        num_global_key_value_heads=1, attention_k_eq_v=True, hidden_size_per_layer_input=0,
+                        sliding_window=6, num_hidden_layers=3, hidden_size=16, final_logit_softcapping=3.0,
+                        layer_types=["sliding_attention", "full_attention", "full_attention"], rope_parameters=dict(
+        sliding_attention=rope("default", theta=50.0),
+        full_attention=rope("proportional", theta=400.0, partial_rotary_factor=0.5))),
+    "sarvam_mla": case("sarvam_mla", **dict(V3, **dict(LATENT, q_lora_rank=None), rope_parameters=rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0))),
+    "sarvam_moe": case("sarvam_moe", head_dim=8, **V3),
+    "axk1": case("axk1", **dict({k: v for k, v in V3.items() if k != "first_k_dense_replace"}, **LATENT)),
+    "afmoe": case("afmoe", head_dim=8, num_experts=5, num_experts_per_tok=2, num_shared_experts=2, num_dense_layers=1,
+                  num_hidden_layers=3, global_attn_every_n_layers=3, sliding_window=7, mup_enabled=True, route_scale=1.5,
+                  **EXPERTS),
+    "aria_text": case("aria_text", moe_num_experts=4, moe_topk=2, moe_num_shared_experts=2, intermediate_size=6,
+                      hidden_size=16, num_attention_heads=4, rope_parameters=PLAIN),
+    "openai-gpt": case("openai-gpt", base=GPT, n_head=3),
+})
+
+# Language models inside of wrappers; the other parts are as small as they can be.
+SIGLIP = dict(model_type="siglip_vision_model", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
+              num_attention_heads=1, image_size=8, patch_size=4)
+TEXT = dict(SMALL, num_hidden_layers=1, rope_parameters=PLAIN)
+MODERN = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
+              max_position_embeddings=40, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2,
+              rope_parameters=dict(sliding_attention=rope("default", theta=50.0),
+                                   full_attention=rope("default", theta=400.0)))
+
+
+def gamma_and_beta(tensors):
+    """As the first checkpoints of BERT have them, with the head for the next sentence."""
+    named = {n.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): t
+             for n, t in tensors.items()}
+    return {**named, "cls.seq_relationship.weight": torch.zeros(2, 24), "cls.seq_relationship.bias": torch.zeros(2),
+            "bert.pooler.dense.weight": torch.zeros(24, 24), "bert.pooler.dense.bias": torch.zeros(24)}
+
+
+CASES.update({
+    "camembert": case("camembert", base=BERT, num_hidden_layers=1),
+    "data2vec-text": case("data2vec-text", base=BERT, num_hidden_layers=1),
+    "roberta-prelayernorm": case("roberta-prelayernorm", base=BERT),
+    "xlm-roberta-xl": case("xlm-roberta-xl", base=BERT),
+    "bert": case("bert", base=BERT, type_vocab_size=2, pad_token_id=0, hidden_act="gelu_new", tensors=gamma_and_beta),
+    "ernie": case("ernie", base=BERT, type_vocab_size=3, pad_token_id=0, hidden_act="relu", num_hidden_layers=1),
+    "megatron-bert": case("megatron-bert", base=BERT, type_vocab_size=2, pad_token_id=0),
+    "distilbert": case("distilbert", base=dict(
+        vocab_size=47, dim=24, hidden_dim=28, n_layers=2, n_heads=4, max_position_embeddings=40, pad_token_id=0)),
+    "electra": case("electra", base=BERT, pad_token_id=0, embedding_size=32, type_vocab_size=2),
+    "electra-same": case("electra", base=BERT, pad_token_id=0, embedding_size=24, hidden_act="relu", num_hidden_layers=1),
+    "modernbert": case("modernbert", base=MODERN, num_hidden_layers=3, local_attention=8),
+    "modernbert-decoder": case("modernbert-decoder", base=MODERN, norm_bias=True, attention_bias=True, mlp_bias=True,
+                               classifier_bias=True, local_attention=14, classifier_activation="silu"),
+    "biogpt": case("biogpt", base=BERT, pad_token_id=None),
+})
+
+SECTIONS = rope("default", mrope_section=[1, 1, 0])
+CASES.update({
+    "gemma3": case("gemma3", base={}, vision_config=SIGLIP, mm_tokens_per_image=1, image_token_index=46,
+                   boi_token_index=45, eoi_token_index=44, text_config=dict(
+        SMALL, model_type="gemma3_text", num_attention_heads=2, num_key_value_heads=1, head_dim=8, sliding_window=6,
+        query_pre_attn_scalar=5, num_hidden_layers=2, hidden_size=16, rope_parameters=TWO,
+        layer_types=["sliding_attention", "full_attention"])),
+    "gemma4": case("gemma4", base={}, vision_config=None, audio_config=None, image_token_id=1000, text_config=dict(
+        dict(SMALL, pad_token_id=0), num_attention_heads=2, num_key_value_heads=1, head_dim=4, global_head_dim=8, attention_k_eq_v=False,
+        hidden_size_per_layer_input=0, sliding_window=6, num_hidden_layers=2, hidden_size=16,
+        layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(
+            sliding_attention=rope("default", theta=50.0),
+            full_attention=rope("proportional", theta=400.0, partial_rotary_factor=0.25)))),
+    "mistral3": case("mistral3", base={}, image_token_index=46, tie_word_embeddings=False,
+                     vision_config=dict(model_type="pixtral", hidden_size=4, intermediate_size=4, num_hidden_layers=1,
+                                        num_attention_heads=1, image_size=8, patch_size=4, head_dim=4),
+                     text_config=dict(TEXT, model_type="mistral", head_dim=6)),
+    "llava": case("llava", base={}, vision_config=dict(SIGLIP, model_type="clip_vision_model"), image_token_index=46,
+                  text_config=dict(TEXT, model_type="llama")),
+    "llama4": case("llama4", base={}, image_token_index=46, boi_token_index=45, eoi_token_index=44, vision_config=dict(
+        hidden_size=4, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, image_size=8, patch_size=4,
+        projector_input_dim=4, projector_output_dim=4, vision_output_dim=4),
+        text_config=dict(CASES["llama4_text"]["options"], num_hidden_layers=2)),
+    "qwen2_5_vl": case("qwen2_5_vl", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                       vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4,
+                                                                  num_heads=1, out_hidden_size=24, patch_size=4),
+                       text_config=dict(TEXT, rope_parameters=SECTIONS)),
+    "qwen3_5": case("qwen3_5", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                    vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1,
+                                                               out_hidden_size=16, patch_size=4, num_position_embeddings=4),
+                    text_config=dict(SMALL, **dict(DELTA, rope_parameters=MROPE))),
+    "qwen3_5_moe": case("qwen3_5_moe", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                        vision_end_token_id=43, vision_config=dict(
+        depth=1, hidden_size=4, intermediate_size=4, num_heads=1, out_hidden_size=16, patch_size=4, num_position_embeddings=4),
+        text_config=dict(SMALL, **dict(DELTA, rope_parameters=MROPE, num_hidden_layers=1, layer_types=["linear_attention"]),
+                         **DELTA_EXPERTS)),
+    "qwen3_vl": case("qwen3_vl", base={}, image_token_id=46, video_token_id=45, vision_start_token_id=44,
+                     vision_end_token_id=43, vision_config=dict(depth=1, hidden_size=4, intermediate_size=4, num_heads=1,
+                                                                out_hidden_size=24, patch_size=4, deepstack_visual_indexes=[],
+                                                                num_position_embeddings=4),
+                     text_config=dict(TEXT, head_dim=8, rope_parameters=rope("default", mrope_section=[2, 1, 1]))),
+})
+
 
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
     generator = torch.Generator().manual_seed(seed)
-    plus_one = model.config.model_type.startswith("gemma")
+    plus_one = not model.config.model_type.startswith("gemma4") and model.config.model_type.startswith(("gemma", "qwen3_5", "qwen3_next"))
     for name, p in model.named_parameters():
         x = torch.randn(p.shape, generator=generator)
         if name.endswith("bias"):
@@ -182,22 +431,30 @@ def fill(model, seed):
         elif "wpe" in name:
             x = 0.5 * x
         else:
-            fan_in = p.shape[0] if model.config.model_type == "gpt2" and "lm_head" not in name else p.shape[-1]
+            turned = model.config.model_type in ("gpt2", "gpt-sw3", "openai-gpt") and "lm_head" not in name
+            fan_in = p.shape[0] if turned else p.shape[-1]
             x = 1.5 * x / fan_in**0.5
         with torch.no_grad():
             p.copy_(x)
+    for name, b in model.named_buffers():
+        if "layer_scalar" in name:
+            b.fill_(0.8)
+        if "correction_bias" in name:
+            b.copy_(0.3 * torch.randn(b.shape, generator=generator))
 
 
 def make(name, spec, root):
     path = os.path.join(root, name)
     os.makedirs(path, exist_ok=True)
-    options = {k: v for k, v in spec["options"].items() if v is not None or k in ("pad_token_id", "head_dim")}
+    options = {k: v for k, v in spec["options"].items() if v is not None or k in ("pad_token_id", "head_dim", "q_lora_rank")}
     if options.get("head_dim", 0) is None:
         del options["head_dim"]
     config = AutoConfig.for_model(spec["model_type"], **options)
     config.architectures = None
     dtype = getattr(torch, spec["dtype"])
     auto = AutoModelForMaskedLM if spec["model_type"] in MASKED else AutoModelForCausalLM
+    if "text_config" in options:
+        auto = AutoModelForImageTextToText
     model = auto.from_config(config, attn_implementation="eager")
     fill(model, 1 + list(CASES).index(name))
     model.tie_weights()
@@ -218,7 +475,8 @@ def make(name, spec, root):
     model = auto.from_pretrained(path, dtype=torch.float32, attn_implementation="eager", **more).eval()
     batch, length = spec["windows"]
     generator = torch.Generator().manual_seed(1000)
-    tokens = torch.randint(0, config.vocab_size, (batch, length), generator=generator)
+    vocabulary = config.get_text_config().vocab_size
+    tokens = torch.randint(0, vocabulary, (batch, length), generator=generator)
     target = tokens[:, 1:]
     if auto is AutoModelForMaskedLM:
         target = tokens[:, :-1].clone()
@@ -241,6 +499,8 @@ def make(name, spec, root):
 
 
 def evaluate(model, tokens, target):
+    if model.config.model_type == "llama4":
+        model = model.language_model  # the whole asks for images
     with torch.inference_mode():
         logits = (model(tokens) if model.config.model_type in MASKED else model(tokens, use_cache=False)).logits
     shifted = logits[:, :-1].double()

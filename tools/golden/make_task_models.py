@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/task_models: questions of the three kinds, and what transformers says of them on every small model of
+"""Writes tests/golden/task_models: questions of the three kinds, and what transformers says of them on small models of
 tests/golden/model (make_models.py).
 
-usage: make_task_models.py                                   (from the top of the source tree)
+usage: make_task_models.py NAME...                           (from the top of the source tree; models that are there already
+                                                              and are not named keep their figures)
 
 tokenizer.json and masked_tokenizer.json have the 47 ids of these models; choice.jsonl, completion.jsonl and preference.jsonl
 are for causal models, masked_*.jsonl for masked ones.  golden.json: {"models": {NAME: [{"task", "line", "options": [[log
 probability, tokens, is every token the first choice, how many tokens are above the first one or a spelling of it], ...],
 "metrics": {...}}, ...]}, "means": {NAME: {TASK: {FIGURE: mean}}}}, without the questions that are longer than a model's context.  Every option goes through the
 model alone, logits in float32, log-softmax in float64.  The committed files were made with transformers 5.23.0, tokenizers
-0.23.3 and torch 2.15.0 (CPU).
+0.23.3 and torch 2.15.0 (CPU); transformers 5.24.0 for the later ones.
 """
 import json
 import os
@@ -189,7 +190,10 @@ def main():
     write_tokenizers()
     write_questions()
     found = {}
-    for name in sorted(os.listdir(MODELS)):
+    if os.path.exists(f"{HERE}/golden.json"):
+        with open(f"{HERE}/golden.json", encoding="utf-8") as f:
+            found = json.load(f)["models"]
+    for name in sys.argv[1:]:
         path = f"{MODELS}/{name}"
         config = AutoConfig.from_pretrained(path)
         masked = "roberta" in config.model_type
@@ -197,7 +201,7 @@ def main():
         more = {} if masked else dict(experts_implementation="eager")
         model = (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(
             path, dtype=torch.float32, attn_implementation="eager", **more).eval()
-        context = config.max_position_embeddings - (config.pad_token_id + 1 if masked else 0)
+        context = getattr(config, "max_position_embeddings", 1 << 20) - (config.pad_token_id + 1 if masked else 0)
         found[name] = ask(model, masked, tokenizer, context)
         for module in model.modules():
             if hasattr(module, "reorder_and_upcast_attn"):

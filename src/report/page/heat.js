@@ -197,7 +197,7 @@ function mapFigure(page) {
     const {runs, axes} = page, state = page.state, two = runs.length === 2;
     const keys = Object.keys(METRICS).filter(k => runs.some(r => r.metrics[k]))
         .concat([...new Set(runs.flatMap(r => Object.keys(r.metrics)))].filter(k => !METRICS[k]));
-    const show = {key: keys.includes("snr") && page.score === "snr" ? "snr" : keys[0], how: "auto", change: "relative"};
+    const show = {key: keys.includes("cut_predicted") ? "cut_predicted" : keys.includes("snr") && page.score === "snr" ? "snr" : keys[0], how: "auto", change: "relative"};
     const grid = (run, label, cell) => ({rows: axes.types, columns: axes.layers.map(layerText), rowTitle: "type",
                                          columnTitle: "layer", label, cell});
     const title = cell => cell.list.length === 1 ? cell.run.names[cell.list[0]] : `layer ${layerText(cell.layer)}, ${cell.type}`;

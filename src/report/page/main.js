@@ -7,7 +7,9 @@ function tiles(page) {
     for (const run of page.runs) {
         const r = run.results, who = page.runs.length > 1 ? run.label : null, counts = [0, 0];
         run.failure.forEach(f => counts[f === null ? 0 : 1]++);
-        if (run.n)
+        if (run.metrics.compressed)
+            list.push(["matrices", number(run.n), `${number(run.metrics.compressed.filter(x => x === 1).length)} stay dense`, who]);
+        else if (run.n)
             list.push(["matrices", number(counts[0]), [counts[1] ? h("span", {class: "bad"}, `${number(counts[1])} failed`) : null, counts[1] && run.raw.skipped.length ? ", " : "",
                 run.raw.skipped.length ? `${number(run.raw.skipped.length)} tensors skipped` : counts[1] ? "" : "scanned"], who]);
         if (run.n && !page.twoTiles) {
@@ -59,7 +61,7 @@ function build(data) {
     page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [
-        beforeAfter(page), taskFigures(page), taskChanges(page), perplexities(page),
+        beforeAfter(page), tuning(page), compression(page), predictions(page), taskFigures(page), taskChanges(page), perplexities(page),
         runs.map((r, k) => r.results.sweep_table ? gainsFigure(page, r, k ? "gains-2" : "gains") : null),
         runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
         runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,

@@ -39,6 +39,11 @@ const METRICS = {
     tail: ["eigenvalues in the power law", "eigenvalues of the fit", "count"],
     signal: ["signal", "sum of the singular values that are kept"],
     noise: ["noise sum", "sum of the singular values that are not kept"],
+    compressed: ["rank left", "share of the singular values that are left; 100 % is a matrix that stays dense", "share"],
+    predicted_rise: ["predicted rise", "change of the mean loss (nats per token) that the cut of the matrix is predicted to cost"],
+    cut_predicted: ["predicted change by the cut", "change of the mean loss (nats per token) by the cut at the threshold", "signed"],
+    best_predicted: ["predicted change by the best edit", "change of the mean loss (nats per token) by the edit that is predicted to do best", "signed"],
+    step_predicted: ["predicted change by the step", "lowest predicted change of the mean loss (nats per token) along the damped Newton step", "signed"],
     seconds: ["time", "seconds to read and to solve"],
 };
 
@@ -63,6 +68,7 @@ function splitExpert(type) {
 }
 
 function readRun(raw, curves) {
+    readCompressed(raw);
     raw.types = raw.types.map(k => raw.typeNames[k]);
     raw.dtypes = raw.dtypes.map(k => raw.dtypeNames[k]);
     const n = raw.names.length, run = {raw, n, label: raw.label, results: raw.results || {}, names: raw.names};
@@ -99,6 +105,7 @@ function readRun(raw, curves) {
     if (rank)
         run.metrics.kept_share = rank.map((k, i) => run.short[i] > 0 ? k / run.short[i] : NaN);
     readDecisions(run);
+    readSensitivity(run);
     for (const key of Object.keys(run.metrics))
         if (!run.metrics[key].some(x => !Number.isNaN(x)) || (key === "seconds" && !run.metrics[key].some(x => x > 0)))
             delete run.metrics[key];
@@ -135,7 +142,8 @@ function readDecisions(run) {
     for (const d of [...sweep, ...(run.results.decisions || [])].filter(d => d && typeof d === "object")) {
         const difference = value(d.difference), error = value(d.difference_stderr);
         const nll = Number.isNaN(difference) || Number.isNaN(best) ? value(d.nll) : best + difference;
-        list.push({...d, difference, error, nll, before: best, level: run.goal.level(nll), index: run.index.get(d.tensor),
+        const joint = d.edits > 1; /* one step in many matrices is the edit of no single one */
+        list.push({...d, tensor: joint ? `one step in ${number(d.edits)} matrices` : d.tensor, difference, error, nll, before: best, level: run.goal.level(nll), index: joint ? undefined : run.index.get(d.tensor), joint,
                    measured: d.reason === "measured", early: /early/.test(d.reason || "")});
         if (d.kept && Number.isFinite(nll))
             best = nll;

@@ -150,34 +150,39 @@ function gainsFigure(page, run, id) {
 
 function windowsFigure(page) {
     const runs = page.runs.filter(r => r.raw.windows.length > 0), two = runs.length === 2 && page.paired;
-    const series = two ? runs[0].raw.windows.map((w, k) => [w[0], w[1], runs[1].raw.windows[k][2] - w[2]]) : runs[0].raw.windows;
+    /* Windows that only gave gradients or guarded a search have no loss here. */
+    const series = runs[0].raw.windows.map((w, k) => [w[0], w[1], two ? value(runs[1].raw.windows[k][2]) - value(w[2]) : value(w[2]), k]).filter(w => Number.isFinite(w[2]));
+    if (series.length === 0)
+        return null;
+    const most = series[series.length - 1][3];
     const names = runs[0].raw.datasets, what = two ? `change of loss, ${runs[1].label} less ${runs[0].label}` : "mean loss, nats per token";
     const draw = (plot, width) => {
         const height = width < 500 ? 230 : 280, left = 52, right = width - 14, top = 24, bottom = height - 40;
         const node = svg(width, height, what + " of every window"), losses = series.map(w => w[2]), sorted = ascending(losses);
         const low = two ? Math.min(0, sorted[0]) : sorted[0], high = two ? Math.max(0, sorted[sorted.length - 1]) : sorted[sorted.length - 1];
-        const pad = (high - low) * 0.05 || 0.1, y = linear(low - pad, high + pad, bottom, top), x = linear(-0.5, series.length - 0.5, left, right);
+        const pad = (high - low) * 0.05 || 0.1, y = linear(low - pad, high + pad, bottom, top), x = linear(-0.5, most + 0.5, left, right);
         axisY(node, y, y.ticks(5), left, right, what);
         axisX(node, x, x.ticks(Math.max(3, width / 100)).filter(t => Number.isInteger(t) && t >= 0), bottom, "window", {middle: (left + right) / 2});
         const colours = ["var(--a)", "var(--b)", "var(--good)", "var(--compat)", "var(--muted)"];
-        const r = Math.max(1.1, Math.min(3, (right - left) / series.length / 2));
-        series.forEach((w, k) => node.append(g("circle", {cx: x(k), cy: y(w[2]), r, fill: colours[w[0] % colours.length], opacity: 0.75})));
+        const r = Math.max(1.1, Math.min(3, (right - left) / (most + 1) / 2));
+        series.forEach(w => node.append(g("circle", {cx: x(w[3]), cy: y(w[2]), r, fill: colours[w[0] % colours.length], opacity: 0.75})));
         const tokens = series.reduce((sum, w) => sum + w[1], 0), mean = series.reduce((sum, w) => sum + w[1] * w[2], 0) / tokens;
         const spread = series.reduce((sum, w) => sum + (w[1] * (w[2] - mean)) ** 2, 0), count = series.length;
         const error = count > 1 ? Math.sqrt(spread * count / (count - 1)) / tokens : NaN;
         node.append(g("line", {x1: left, x2: right, y1: y(mean), y2: y(mean), stroke: "var(--fg)", "stroke-width": 1.3}));
         node.addEventListener("pointermove", e => {
             const box = node.getBoundingClientRect(), k = Math.round((e.clientX - box.left - x(0)) / ((x(1) - x(0)) || 1));
-            if (k >= 0 && k < series.length)
-                tip.show("window " + k, [["text", names[series[k][0]] || ""], ["scored tokens", number(series[k][1])], [two ? "change" : "loss", number(series[k][2])]],
+            const w = series.find(each => each[3] === k);
+            if (w)
+                tip.show("window " + k, [["text", names[w[0]] || ""], ["scored tokens", number(w[1])], [two ? "change" : "loss", number(w[2])]],
                          e.clientX, e.clientY);
         });
         node.addEventListener("pointerleave", tip.hide);
-        plot.append(legend([...names.map((name, k) => [swatch("dot", colours[k % colours.length]), name]),
+        plot.append(legend([...names.map((name, k) => series.some(w => w[0] === k) ? [swatch("dot", colours[k % colours.length]), name] : null),
                             [swatch("line", "var(--fg)"), "mean ", h("b", {}, number(mean)), Number.isFinite(error) ? " ± " + short2(error) : ""]]), node);
     };
     return figure("windows", page.runs.length > 1 && !two ? `Loss of every window: ${runs[0].label}` : "Loss of every window", two ? "The same windows in both runs, in pairs: below 0 the second run is better."
         : "Mean loss of the scored tokens of each window, in the order of the texts.", {draw,
         numbers: () => ({head: ["window", "text", "scored_tokens", two ? "change_nats" : "nll_nats"],
-                         rows: series.map((w, k) => [k, names[w[0]], w[1], w[2]])})});
+                         rows: series.map(w => [w[3], names[w[0]], w[1], w[2]])})});
 }

@@ -189,7 +189,7 @@ function perplexities(page) {
 /* What was kept stands open, all of the decisions fold away. */
 function decisionTable(page, run) {
     const row = (d, k) => [String(k + 1), d.kept ? h("span", {class: "kept"}, "kept") : "reverted", d.tensor, d.edit,
-        `${number(d.rank)} of ${number(d.of)}`, d.early ? "–" : goalText(run.goal, d.level),
+        d.joint ? "–" : `${number(d.rank)} of ${number(d.of)}`, d.early ? "–" : goalText(run.goal, d.level),
         signed(run.goal.delta(d.difference), number(run.goal.delta(d.difference))) + " ± " + number(d.error), seenText(d), d.reason || ""];
     const head = [["#"], ["decision", true], ["tensor", true], ["edit", true], ["rank left"], [run.goal.name], [run.goal.change], [run.goal.items], ["reason", true]];
     const rows = run.decisions.map((d, k) => [d, row(d, k)]), kept = rows.filter(([d]) => d.kept).map(r => r[1]);

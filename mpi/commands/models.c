@@ -1,0 +1,18 @@
+/* The command `models`: which types of models run. */
+#include "arch/models.h"
+#include "comm/log.h"
+#include "commands/commands.h"
+
+int laser_mpi_command_models(struct laser_mpi_run *run, struct laser_error *err)
+{
+    struct laser_text text = {0};
+    int code = LASER_OK;
+
+    laser_models_list(&text);
+    if (text.data == NULL || text.failed)
+        code = laser_error_set(err, LASER_ENOMEM, "models", "no memory");
+    else
+        laser_mpi_log_block(run->log, text.data);
+    laser_text_free(&text);
+    return code;
+}

@@ -1,0 +1,278 @@
+/* What a language model computes, as data: the one layer loop in forward.c reads this and
+ * nothing else about the family of a model.  Filled from config.json; what the loop cannot compute is refused
+ * by name.
+ *
+ * Letters: H hidden size, A attention heads, K key-value heads, D head size, I MLP columns, L layers, V
+ * vocabulary, E experts, R rotated elements of a head.
+ */
+#ifndef LASER_ARCH_ARCH_H
+#define LASER_ARCH_ARCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kernels/act.h"
+
+enum laser_norm_kind { LASER_NORM_RMS, LASER_NORM_LAYER };
+
+enum laser_residual {
+    LASER_RESIDUAL_SERIAL,          /* x += attention(norm(x)); x += mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL,        /* x += attention(norm(x)) + mlp(norm'(x)) */
+    LASER_RESIDUAL_PARALLEL_SHARED, /* x += attention(norm(x)) + mlp(norm(x)) */
+    LASER_RESIDUAL_POST             /* x = norm(x + attention(x)); x = norm'(x + mlp(x)) */
+};
+
+enum laser_qkv_layout {
+    LASER_QKV_SEPARATE, /* three tensors */
+    LASER_QKV_STACKED,  /* one tensor: all queries, all keys, all values */
+    LASER_QKV_BY_HEAD,  /* one tensor: query, key, value of head 0, then of head 1, ... */
+    LASER_QKV_BY_GROUP, /* one tensor: the queries of a key-value head, its key, its value, then the next */
+    LASER_QKV_QUARTERS, /* one tensor in four parts: queries, values, keys of a quarter of the heads */
+    LASER_QKV_LATENT    /* through latents of low rank, struct laser_latent */
+};
+
+/* What is normed in queries and keys. */
+enum laser_qk_norm {
+    LASER_QK_NORM_NONE,
+    LASER_QK_NORM_HEADS, /* each head, one weight [D] for all */
+    LASER_QK_NORM_EACH,  /* each head with a weight of its own */
+    LASER_QK_NORM_WHOLE  /* all heads together, RMS over A D elements */
+};
+
+/* Biases of attention scores by distance (ALiBi, arXiv 2108.12409); how heads that are no power of two are
+ * counted. */
+enum laser_alibi { LASER_ALIBI_NONE, LASER_ALIBI_BLOOM, LASER_ALIBI_MPT };
+
+enum laser_rope_kind {
+    LASER_ROPE_NONE,
+    LASER_ROPE_DEFAULT,
+    LASER_ROPE_LINEAR,
+    LASER_ROPE_DYNAMIC,
+    LASER_ROPE_LLAMA3,
+    LASER_ROPE_YARN,
+    LASER_ROPE_LONGROPE,
+    LASER_ROPE_PROPORTIONAL
+};
+
+/* Rotary positions.  Formulas: transformers, modeling_rope_utils.py; YaRN: arXiv 2309.00071; LongRoPE: arXiv
+ * 2402.13753. */
+struct laser_rope {
+    enum laser_rope_kind kind;
+    bool reversed;      /* turns the other way */
+    bool interleaved;   /* pairs (0, 1), (2, 3), ... as in GPT-J; otherwise (i, i + R/2) */
+    int64_t rotated;    /* R */
+    int64_t proportion; /* proportional: pairs that turn; the others of R / 2 stand still */
+    double theta;
+    double factor;
+    double attention_factor;                  /* of the cosines and sines */
+    double attention_long;                    /* the same beyond original_positions; 0: no other */
+    double low_freq_factor, high_freq_factor; /* llama3 */
+    double beta_fast, beta_slow;              /* yarn */
+    double mscale_all;                        /* yarn: mscale_all_dim as stated */
+    bool truncate;                            /* yarn */
+    double *short_factor, *long_factor;       /* longrope: [R/2] each, owned */
+    int64_t original_positions, max_positions;
+};
+
+/* How the logits of a router become a choice of experts and their weights. */
+enum laser_moe_score {
+    LASER_MOE_SOFTMAX,        /* softmax over all, the largest are chosen */
+    LASER_MOE_SOFTMAX_CHOSEN, /* the largest are chosen, softmax over them */
+    LASER_MOE_SIGMOID,        /* sigmoid of each, the largest are chosen */
+    LASER_MOE_SIGMOID_INPUT,  /* sigmoid of each, and the weight multiplies the expert's input */
+    LASER_MOE_SPARSEMIXER     /* arXiv 2409.12136: a softmax over those near the largest, twice */
+};
+
+struct laser_moe {
+    int64_t experts; /* E, 0: no layer has experts */
+    int64_t per_token;
+    int64_t intermediate; /* columns of one expert */
+    int64_t shared;       /* columns of the shared expert, 0: none */
+    bool shared_gated;    /* the shared expert has a gate of its own */
+    bool normalized;      /* the chosen weights are made to sum to 1 */
+    double least_sum;     /* what their sum counts as at least, then */
+    enum laser_moe_score score;
+    bool corrected;             /* a bias takes part in the choice, not in the weights */
+    bool logit_corrected;       /* that bias is added to the logits instead of the scores */
+    int64_t groups, top_groups; /* of experts: only the best groups are looked at; 1: no groups */
+    bool groups_by_two;         /* a group is judged by its two best experts, otherwise by its best */
+    double scale;               /* of the weights */
+    double jitter;              /* sparsemixer: how near */
+    double shared_scale;        /* of the sum of experts and shared expert */
+    bool router_bias, expert_bias;
+};
+
+/* Attention through latents (DeepSeek-V2, arXiv 2405.04434): queries and keys of `plain` elements that are
+ * not turned, and `turned` ones, the same for all heads in the keys; values of their own size. */
+struct laser_latent {
+    int64_t q_rank; /* 0: queries come from the hidden states */
+    int64_t kv_rank, plain, turned, value;
+    double norm_eps;
+};
+
+/* The gated delta rule (arXiv 2412.06464) in place of attention: a state of key_size x value_size for each
+ * value head, behind a causal convolution of `kernel` tokens. */
+struct laser_delta {
+    int64_t key_heads, value_heads, key_size, value_size, kernel; /* key_heads 0: no layer has it */
+};
+
+/* Scores of late queries grow: x (1 + scale log(1 + floor((position + offset) / floor))). */
+struct laser_temperature {
+    double scale, floor; /* scale 0: none */
+    double offset;
+    bool unturned_only; /* only in layers without rotary positions */
+};
+
+/* Tensor names below the layer prefix; NULL: the family has none. */
+struct laser_names {
+    const struct laser_names *also; /* another spelling that checkpoints have, or NULL */
+    const char *prefix[2];          /* of everything but the head; the first that a checkpoint has is used */
+    const char *layer;              /* followed by the number and a dot */
+    const char *embed, *positions, *types, *embed_norm, *final_norm, *head;
+    const char *embed_project;                      /* where embed_width is not the hidden size */
+    const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
+    const char *attention_norm, *mlp_norm, *post_attention_norm, *post_mlp_norm;
+    const char *q, *k, *v, *qkv, *o, *q_norm, *k_norm; /* norms that end in a dot: one tensor for each head */
+    const char *o_bias_last;          /* full name of a bias of o that the last layer alone has */
+    const char *layer_scalar;         /* full name: the states behind a layer are multiplied by it */
+    const char *attention_gate;       /* of the attention's output, where it is a matrix of its own */
+    const char *sparse_post_mlp_norm; /* as post_mlp_norm, in layers with experts only */
+    const char *sinks;                /* full name */
+    const char *q_down, *q_down_norm, *kv_down, *kv_down_norm, *kv_up; /* latent; q is then the way up */
+    const char *delta_qkvz, *delta_ba; /* by key head: query, key, values, gates; beta, decay */
+    const char *delta_qkv, *delta_z, *delta_b, *delta_a;          /* or each for itself */
+    const char *delta_conv, *delta_dt, *delta_decay, *delta_norm; /* full names */
+    const char *delta_out;
+    const char *gate, *up, *gate_up, *down;
+    const char *activation; /* of parameters: alpha_p, alpha_n, beta, eps below it */
+    const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert as layer */
+    const char *stack_gate_up, *stack_down, *stack_router; /* where the experts of a layer are one tensor */
+    const char *stack_gate_up_bias, *stack_down_bias;
+    const char *correction; /* bias of the choice of experts, full name */
+    const char *shared_gate, *shared_up, *shared_gate_up, *shared_down, *shared_router;
+    const char *foreign;    /* beginning of names of other parts (predictors of more tokens), or NULL */
+    const char *ignored[8]; /* endings of tensors that hold no weights (masks, frequencies) */
+};
+
+/* A model of which one part is a language model: how its tensors are found among the others. */
+struct laser_wrapper {
+    const char *model_type;
+    const char *text_type;   /* of text_config, where that does not say */
+    const char *prefixes[5]; /* instead of those of laser_names; NULL-terminated */
+    const char *heads[3];    /* full names before ".weight"; NULL-terminated */
+};
+
+struct laser_arch {
+    char model_type[32];
+    const struct laser_wrapper *wrapper; /* NULL: the model is a language model and nothing else */
+    const struct laser_names *names;
+    int64_t hidden, layers, heads, kv_heads, head_size, intermediate, vocabulary;
+    int64_t embed_width; /* of the tables, behind which a matrix leads to the hidden size; as that where there
+                            is none */
+    int64_t full_head_size,
+        full_kv_heads;       /* in layers without a window, where they differ there; 0: they do not */
+    int64_t max_positions;   /* as stated; a limit only where positions are learned */
+    int64_t position_offset; /* rows of the position table before the first position */
+    int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
+    bool masked;             /* every token sees all others; trained to fill in a mask, not to go on */
+    bool head_dense_bias;
+    bool first_plain;                      /* the first layer's attention has no norm before it */
+    enum laser_activation head_activation; /* behind the dense layer before the head */
+    int32_t padding; /* masked; -1: every token has a place; otherwise: this token has no place in the count,
+                        and position `padding`; the others have padding + 1, padding + 2, ... */
+    bool tied;
+    bool transposed;    /* linear weights are stored [in, out] (Conv1D) */
+    bool stacks_in_out; /* stacks of experts are stored [E, in, out] */
+    bool mixed_gate_up; /* gate and up alternate in the stack */
+    enum laser_qkv_layout qkv_layout;
+    enum laser_residual residual;
+    double residual_scale; /* of what a block adds */
+
+    enum laser_norm_kind norm;
+    bool norm_plus_one; /* scale by 1 + weight */
+    bool norm_plain;    /* norms have no weights */
+    bool norm_bias;     /* layer norms have one */
+    double norm_eps;
+    enum laser_qk_norm qk_norm;
+    bool qk_norm_late;   /* after the rotation; otherwise before */
+    bool qk_norm_plain;  /* no weights */
+    bool qk_norm_turned; /* only in layers with rotary positions */
+    bool qk_norm_bias;
+    bool value_norm;        /* values are normed, too, each head, without weights */
+    bool full_value_is_key; /* in layers without a window values are the keys as projected */
+    double clip_qkv;        /* queries, keys and values are clamped to +-clip; 0: not */
+
+    bool q_bias, o_bias, mlp_bias, head_bias;
+    bool gated; /* down(activation(gate(x)) * up(x)), otherwise down(activation(up(x))) */
+    enum laser_activation activation;
+    double act_limit, act_alpha; /* of LASER_ACT_SWIGLU_CLAMPED */
+
+    double embed_scale;    /* 1: none */
+    bool embed_norm_plain; /* the embedding is normed without weights */
+    double logit_scale;    /* 1: none */
+    struct laser_rope rope;
+    struct laser_rope
+        local_rope; /* of layers that slide, where they have another; kind NONE: they have not */
+    double attention_scale;
+    bool attention_scale_by_layer;           /* divided by layer number + 1 */
+    double attention_softcap, final_softcap; /* 0: none */
+    struct laser_temperature temperature;
+    bool sinks; /* each head has a score that takes weight and gives nothing */
+    enum laser_alibi alibi;
+    double alibi_most; /* MPT: the exponent of the smallest slope */
+    struct laser_latent latent;
+    bool attention_gate; /* queries come with gates of the attention's output */
+    struct laser_delta delta;
+
+    int64_t *window;        /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
+    bool chunked;           /* the windows are chunks: a token sees its own, up to itself */
+    unsigned char *rope_of; /* [L] 0: no rotary positions, 1: rope, 2: local_rope.  Owned. */
+    bool *linear;           /* [L] whether the layer has the delta rule instead of attention.  Owned. */
+    bool *sparse;           /* [L] whether the layer has experts.  Owned. */
+    struct laser_moe moe;
+    json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
+                              NULL: none.  A reference of its own. */
+    char stored_dtype[16]; /* torch_dtype as stated, empty if not */
+    bool quantized;        /* config.json has a quantization_config; what the weights are, their types say */
+    char ignored[512];     /* keys of config.json that transformers does not read either, "a, b"; or "" */
+};
+
+static inline int64_t laser_arch_head_size(const struct laser_arch *arch, int64_t layer)
+{
+    return arch->full_head_size && arch->window[layer] == 0 ? arch->full_head_size : arch->head_size;
+}
+
+static inline int64_t laser_arch_kv_heads(const struct laser_arch *arch, int64_t layer)
+{
+    return arch->full_kv_heads && arch->window[layer] == 0 ? arch->full_kv_heads : arch->kv_heads;
+}
+
+/* Reads a parsed config.json into *arch; where names it in errors.
+ * What transformers reads and ignores is read and ignored (config_policy.h).
+ * LASER_EINPUT: a family or an option that is not supported (named), a value out of range; LASER_ENOMEM.
+ * *arch needs laser_arch_free only after LASER_OK. */
+int laser_arch_read(json_t *config, const char *where, struct laser_arch *arch, struct laser_error *err);
+
+void laser_arch_free(struct laser_arch *arch);
+
+/* The rank of a module ("model.layers.0.mlp.up_proj") whose weight [out, in] is stored as
+ * <module>.BLinear.weight [k, in] and <module>.ALinear.weight [out, k]; 0: it is stored as it is. */
+int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
+
+/* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
+int64_t laser_arch_longest(const struct laser_arch *arch);
+
+/* The first variation of this architecture for which there is no backward pass, in words, or NULL. */
+const char *laser_arch_lacks_gradient(const struct laser_arch *arch);
+
+static inline bool laser_arch_has_gradient(const struct laser_arch *arch)
+{
+    return laser_arch_lacks_gradient(arch) == NULL;
+}
+
+/* The supported model types, NULL-terminated. */
+const char *const *laser_arch_types(void);
+
+#endif

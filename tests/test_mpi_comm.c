@@ -85,7 +85,7 @@ static void test_groups_have_consecutive_ranks_behind_the_coordinator(void **sta
 
 static void test_phases_beyond_the_room_count_as_the_rest_which_comes_last(void **state)
 {
-    static char names[2 * LASER_MPI_MAX_PHASES][16];
+    static char names[2 * LASER_MPI_MAX_PHASES][24];
     struct laser_mpi_phases phases;
     struct laser_phase_row rows[LASER_MPI_MAX_PHASES];
     int n;

@@ -116,8 +116,8 @@ int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[2 * MOST_CASES];
     static char names[2 * MOST_CASES][96];
-    struct dirent **found;
-    int n = 0, cases = scandir(SRCDIR "/tests/golden/model", &found, is_case, alphasort);
+    struct dirent **found = NULL;
+    int n = 0, cases = scandir(SRCDIR "/tests/golden/model", &found, is_case, alphasort), result;
 
     if (cases < 1 || cases > MOST_CASES)
         return 1;
@@ -135,5 +135,9 @@ int main(int argc, char **argv)
         tests[n] = (struct CMUnitTest){names[n], shards_give_the_loss_of_one_process, NULL, NULL, name};
         n++;
     }
-    return _cmocka_run_group_tests("model", tests, (size_t)n, NULL, NULL);
+    result = _cmocka_run_group_tests("model", tests, (size_t)n, NULL, NULL);
+    for (int i = 0; i < cases; i++)
+        free(found[i]);
+    free(found);
+    return result;
 }

@@ -162,9 +162,14 @@ static void gradients_are_those_of_torch(void **state)
 }
 
 /* Within what float32 itself allows: these models have large random weights, and with torch's float32 their
- * gradients are up to 2.2e-6 off (make_gradients.py prints it); half of the matrices differ by less than
- * 5e-7.
+ * gradients are up to 2.2e-6 off (make_gradients.py prints it), those of nemotron, which squares its
+ * activations, 4.3e-6; half of the matrices differ by less than 5e-7.
  */
+static double allowed_difference(const char *name)
+{
+    return strcmp(name, "nemotron") == 0 ? 4.3e-6 : 3e-6;
+}
+
 static void shards_give_the_gradients_of_one_process(void **state)
 {
     static const int counts[] = {2, 3, 4, 7};
@@ -181,7 +186,7 @@ static void shards_give_the_gradients_of_one_process(void **state)
         gradient_start(&job, &g);
         gradient_run(&job, counts[k]);
         s = gradient_compare(&job, &whole);
-        if (!(s.worst < 3e-6))
+        if (!(s.worst < allowed_difference(*state)))
             fail_msg("%s in %d shards, %s: relative difference %.2e", (const char *)*state, counts[k],
                      s.where, s.worst);
         for (int i = 1; i < counts[k]; i++)

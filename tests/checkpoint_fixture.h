@@ -137,4 +137,16 @@ static inline void assert_refused(const char *model, int code, const char *text)
         fail_msg("\"%s\" is not in the message \"%s\"", text, err.text);
 }
 
+/* All bytes of t; the caller frees them. */
+static inline char *read_tensor(const struct laser_checkpoint *c, const struct laser_tensor *t)
+{
+    char *bytes = malloc((size_t)t->size_bytes + 1);
+    struct laser_error err = {0};
+
+    assert_non_null(bytes);
+    if (laser_checkpoint_read(c, t, 0, t->size_bytes, bytes, &err) != LASER_OK)
+        fail_msg("%s: %s", err.where, err.text);
+    return bytes;
+}
+
 #endif

@@ -7,17 +7,6 @@
 
 #define GGUF SRCDIR "/tests/golden/gguf"
 
-static char *read_all(const struct laser_checkpoint *c, const struct laser_tensor *t)
-{
-    char *bytes = malloc((size_t)t->size_bytes + 1);
-    struct laser_error err = {0};
-
-    assert_non_null(bytes);
-    if (laser_checkpoint_read(c, t, 0, t->size_bytes, bytes, &err) != LASER_OK)
-        fail_msg("%s: %s", err.where, err.text);
-    return bytes;
-}
-
 /* Every tensor of the golden file, and no other, with its type, shape and bytes. */
 static void check_model(const char *file, const char *golden_dir)
 {
@@ -42,8 +31,8 @@ static void check_model(const char *file, const char *golden_dir)
             t->size_bytes != expected->size_bytes ||
             memcmp(t->shape, expected->shape, (size_t)t->n_dims * sizeof t->shape[0]) != 0)
             fail_msg("%s has another type or shape", t->name);
-        found = read_all(copy, t);
-        wanted = read_all(golden, expected);
+        found = read_tensor(copy, t);
+        wanted = read_tensor(golden, expected);
         if (memcmp(found, wanted, (size_t)t->size_bytes) != 0)
             fail_msg("%s has other values", t->name);
         free(found);

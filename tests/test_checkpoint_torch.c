@@ -5,17 +5,6 @@
 
 #define TORCH SRCDIR "/tests/golden/torch"
 
-static char *read_all(const struct laser_checkpoint *c, const struct laser_tensor *t)
-{
-    char *bytes = malloc((size_t)t->size_bytes + 1);
-    struct laser_error err = {0};
-
-    assert_non_null(bytes);
-    if (laser_checkpoint_read(c, t, 0, t->size_bytes, bytes, &err) != LASER_OK)
-        fail_msg("%s: %s", err.where, err.text);
-    return bytes;
-}
-
 /* Every tensor of c is that of the golden file; returns their number. */
 static int64_t check_tensors(const struct laser_checkpoint *c)
 {
@@ -30,8 +19,8 @@ static int64_t check_tensors(const struct laser_checkpoint *c)
             t->size_bytes != expected->size_bytes ||
             memcmp(t->shape, expected->shape, (size_t)t->n_dims * sizeof t->shape[0]) != 0)
             fail_msg("%s has another type or shape, or should not be there", t->name);
-        found = read_all(c, t);
-        wanted = read_all(golden, expected);
+        found = read_tensor(c, t);
+        wanted = read_tensor(golden, expected);
         if (memcmp(found, wanted, (size_t)t->size_bytes) != 0)
             fail_msg("%s has other values", t->name);
         free(found);

@@ -1,5 +1,6 @@
 #include "config.h" /* unshare() */
 
+#include "durability.h"
 #include "testing.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,33 +75,6 @@ static void test_replace_makes_a_file_and_then_a_new_one(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
-/* What was done to files, in order: F a file brought to the disk, D a directory, R a rename. */
-static char acts[16];
-
-static void act(char what)
-{
-    size_t n = strlen(acts);
-
-    if (n + 1 < sizeof acts)
-        acts[n] = what;
-}
-
-/* The C library's, but they leave a trace. */
-int fsync(int fd)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) == 0)
-        act(S_ISDIR(status.st_mode) ? 'D' : 'F');
-    return (int)syscall(SYS_fsync, fd);
-}
-
-int rename(const char *from, const char *to)
-{
-    act('R');
-    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-}
-
 static void test_a_file_is_on_the_disk_before_its_name_and_then_its_name(void **state)
 {
     struct laser_error err = {0};
@@ -109,9 +82,9 @@ static void test_a_file_is_on_the_disk_before_its_name_and_then_its_name(void **
 
     (void)state;
     path_of("a", path);
-    memset(acts, 0, sizeof acts);
+    durable[0] = '\0';
     assert_int_equal(laser_file_replace(path, "one", 3, &err), LASER_OK);
-    assert_string_equal(acts, "FRD");
+    assert_string_equal(durable, "frd");
     assert_int_equal(unlink(path), 0);
 }
 

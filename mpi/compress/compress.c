@@ -58,6 +58,12 @@ struct compression {
 
 /* ---- windows ---- */
 
+/* Does a method look at a text at all? */
+static bool needs_text(const struct laser_compress_method *method)
+{
+    return method->inputs || method->gradients;
+}
+
 /* The first windows of the selecting half that have enough tokens are for calibration; guard texts are only
  * judged. */
 static int mark_windows(struct compression *c, unsigned char *mark, struct laser_error *err)
@@ -66,6 +72,7 @@ static int mark_windows(struct compression *c, unsigned char *mark, struct laser
     const struct laser_mpi_evaluation *e = &c->e;
     double share = laser_deck_real(deck, "evaluate.selection_share");
     int64_t most = laser_deck_int(deck, "reduce.calibration_tokens"), tokens = 0;
+    bool calibrates = needs_text(c->method);
     int code = LASER_OK;
 
     memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
@@ -75,7 +82,7 @@ static int mark_windows(struct compression *c, unsigned char *mark, struct laser
     for (int64_t i = 0; code == LASER_OK && i < e->n_windows; ++i) {
         if (e->windows[i].dataset >= e->n_datasets - e->n_guards) {
             mark[i] = LASER_MARK_GUARD_REPORT;
-        } else if (mark[i] == LASER_MARK_SELECTION && (most == 0 || tokens < most)) {
+        } else if (calibrates && mark[i] == LASER_MARK_SELECTION && (most == 0 || tokens < most)) {
             mark[i] = LASER_MARK_CALIBRATION;
             tokens += e->windows[i].n_tokens;
         }
@@ -123,6 +130,8 @@ static uint64_t key_of(const struct compression *c)
     const struct laser_mpi_evaluation *e = &c->e;
     uint64_t key = (uint64_t)e->precision;
 
+    if (!needs_text(c->method))
+        return 0;
     for (int32_t i = 0; i < e->n_datasets - e->n_guards; ++i)
         key = XXH3_64bits_withSeed(&e->datasets[i].hash, sizeof e->datasets[i].hash, key);
     for (int64_t i = e->part_item[LASER_PART_CALIBRATION]; i < e->part_item[LASER_PART_CALIBRATION + 1];
@@ -134,10 +143,18 @@ static uint64_t key_of(const struct compression *c)
     return key;
 }
 
-/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
-static int64_t end_of_range(const struct laser_mpi_run *run, int64_t first)
+static struct laser_mpi_statistics_options statistics_of(const struct compression *c, int64_t first,
+                                                         int64_t end)
 {
-    struct laser_mpi_statistics_options o = {.covariances = true, .first = first, .end = first + 1};
+    return (struct laser_mpi_statistics_options){
+        .covariances = true, .inputs_only = !c->method->gradients, .first = first, .end = end};
+}
+
+/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
+static int64_t end_of_range(const struct compression *c, int64_t first)
+{
+    const struct laser_mpi_run *run = c->run;
+    struct laser_mpi_statistics_options o = statistics_of(c, first, first + 1);
 
     while (o.end < run->matrices.n_matrices) {
         ++o.end;
@@ -150,7 +167,7 @@ static int64_t end_of_range(const struct laser_mpi_run *run, int64_t first)
 /* Several passes over the text where the covariances of all matrices do not fit at once. */
 static int make_range(struct compression *c, int64_t first, int64_t end, struct laser_error *err)
 {
-    const struct laser_mpi_statistics_options options = {.covariances = true, .first = first, .end = end};
+    const struct laser_mpi_statistics_options options = statistics_of(c, first, end);
     struct laser_mpi_statistics statistics;
     int code =
         laser_mpi_statistics_gather(&c->e, &options, c->e.part_batch[LASER_PART_CALIBRATION],
@@ -176,8 +193,11 @@ static int make_cuts(struct compression *c, struct laser_error *err)
             laser_mpi_log_line(run->log, "RESUME", "the cuts of all matrices are there already");
         return code;
     }
-    for (int64_t first = 0, end; code == LASER_OK && first < run->matrices.n_matrices; first = end) {
-        end = end_of_range(run, first);
+    if (!needs_text(c->method))
+        code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
+    for (int64_t first = 0, end; code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices;
+         first = end) {
+        end = end_of_range(c, first);
         if (run->rank == 0 && end - first < run->matrices.n_matrices)
             laser_mpi_log_line(run->log, "PASS",
                                "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory", first + 1,

@@ -259,28 +259,41 @@ static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool tra
     return code;
 }
 
+/* The root of the covariance of a matrix's inputs stays for the next matrix with the same inputs. */
+static int take_inputs(const struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+                       struct laser_error *err)
+{
+    int64_t of = statistics->matrices[matrix].input_of;
+    const struct laser_mpi_matrix_statistics *source = &statistics->matrices[of];
+    int code;
+
+    if (inputs->of == of)
+        return LASER_OK;
+    laser_root_free(&inputs->root);
+    code = laser_root_make(source->input, source->columns, source->reached, &inputs->root, err);
+    inputs->of = code == LASER_OK ? of : -1;
+    return code;
+}
+
 static int take_apart(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                      struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+                      const struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
                       struct laser_whitened_cut *cut, struct laser_error *err)
 {
-    struct laser_mpi_matrix_statistics *m = &statistics->matrices[matrix];
-    struct laser_mpi_matrix_statistics *source = &statistics->matrices[m->input_of];
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    int64_t rows = m->transposed ? m->cols : m->rows, columns = m->transposed ? m->rows : m->cols;
     struct laser_root gradients = {0};
     double *w = NULL;
     int code = LASER_OK;
 
-    if (method->inputs && inputs->of != m->input_of) {
-        laser_root_free(&inputs->root);
-        inputs->of = -1;
-        code = laser_root_make(source->input, source->columns, source->reached, &inputs->root, err);
-        inputs->of = code == LASER_OK ? m->input_of : -1;
-    }
+    if (method->inputs)
+        code = take_inputs(statistics, matrix, inputs, err);
     if (code == LASER_OK && method->gradients)
-        code = laser_root_make(m->output, m->rows, m->reached, &gradients, err);
+        code = laser_root_make(statistics->matrices[matrix].output, rows, statistics->matrices[matrix].reached,
+                               &gradients, err);
     if (code == LASER_OK)
         code = read_matrix(run, matrix, m->transposed, &w, err);
     if (code == LASER_OK)
-        code = laser_cut_make(w, m->rows, m->columns, method->inputs ? &inputs->root : NULL,
+        code = laser_cut_make(w, rows, columns, method->inputs ? &inputs->root : NULL,
                               method->gradients ? &gradients : NULL, cut, err);
     free(w);
     laser_root_free(&gradients);
@@ -289,7 +302,7 @@ static int take_apart(const struct laser_mpi_run *run, const struct laser_compre
 
 /* On the owner. */
 static int make_one(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                    struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+                    const struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
                     struct laser_mpi_cuts *cuts, bool *made, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -298,7 +311,7 @@ static int make_one(const struct laser_mpi_run *run, const struct laser_compress
     int code;
 
     path_of(run, cuts, matrix, path, sizeof path);
-    *made = statistics->matrices[matrix].reached >= LASER_MPI_CUTS_TOKENS;
+    *made = statistics == NULL || statistics->matrices[matrix].reached >= LASER_MPI_CUTS_TOKENS;
     if (!*made)
         return write_left_out(path, short_side(m), err);
     code = take_apart(run, method, statistics, matrix, inputs, &cut, err);
@@ -331,8 +344,18 @@ void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts
     }
 }
 
+/* Without statistics the ranks share the matrices out by their numbers. */
+static bool is_mine(const struct laser_mpi_run *run, const struct laser_mpi_statistics *statistics,
+                    int64_t matrix)
+{
+    if (statistics == NULL)
+        return matrix % run->size == run->rank;
+    return laser_mpi_statistics_wants(&statistics->options, matrix) &&
+           statistics->matrices[matrix].owner == run->rank;
+}
+
 int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
+                        const struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err)
 {
     struct inputs inputs = {.of = -1};
@@ -342,8 +365,7 @@ int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_m
     for (int64_t i = 0; code == LASER_OK && i < cuts->n_matrices; ++i) {
         bool one = false;
 
-        if (!laser_mpi_cuts_usable(run, i) || !laser_mpi_statistics_wants(&statistics->options, i) ||
-            statistics->matrices[i].owner != run->rank)
+        if (!laser_mpi_cuts_usable(run, i) || !is_mine(run, statistics, i))
             continue;
         if (laser_mpi_signalled())
             code = laser_mpi_run_asked(1, err);

@@ -28,12 +28,13 @@ void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts);
  * smaller? */
 bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix);
 
-/* Collective.  Takes every usable matrix that the statistics have apart, on the rank that owns its covariances.  Matrices
- * that fewer than LASER_MPI_CUTS_TOKENS tokens reached are left out.  LASER_ESTOPPED between two matrices.  Called
- * once for each range of matrices, then laser_mpi_cuts_share. */
+/* Collective.  Takes every usable matrix that the statistics have apart, on the rank that owns its covariances;
+ * statistics NULL, for a method that needs none: every usable matrix.  Matrices that fewer than
+ * LASER_MPI_CUTS_TOKENS tokens reached are left out.  LASER_ESTOPPED between two matrices.  Called once for
+ * each range of matrices, then laser_mpi_cuts_share. */
 #define LASER_MPI_CUTS_TOKENS 64
 int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
+                        const struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err);
 
 /* Collective.  The values of all matrices on every rank. */

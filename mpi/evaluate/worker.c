@@ -430,7 +430,8 @@ int laser_mpi_gradient_batch(struct laser_mpi_evaluation *e, int64_t batch, cons
     fill_batch(w, batch, &shape);
     code = laser_model_gradient_run(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets, NULL,
                                     w->nll, sink, err);
-    count_flops(w, laser_model_batch_tokens(&shape), 3 * (layer_flops(w, 0) + head_flops(w)));
+    count_flops(w, laser_model_batch_tokens(&shape),
+                (sink->inputs_only ? 1 : 3) * (layer_flops(w, 0) + head_flops(w)));
     if (code == LASER_OK)
         sum_windows(w, &shape, scores);
     return code;

@@ -293,7 +293,7 @@ int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e,
     p.edits = all;
     p.n_edits = n_edits;
     if (code == LASER_OK) {
-        laser_mpi_log_phase(run->log, "gradient");
+        laser_mpi_log_phase(run->log, options->inputs_only ? "inputs" : "gradient");
         code = run_pass(&p, err);
         laser_mpi_log_phase_end(run->log);
     }

@@ -21,6 +21,7 @@ struct laser_mpi_statistics_options {
     bool values; /* gradient and Fisher information of the singular values: needs laser_mpi_vectors_make */
     bool block;  /* the Fisher information whole, not its diagonal */
     bool covariances;   /* of inputs and of gradients of outputs */
+    bool inputs_only;   /* of inputs alone: a forward pass */
     int64_t first, end; /* matrices that are asked for, first <= i < end; end 0: all */
 };
 
@@ -31,7 +32,7 @@ struct laser_mpi_matrix_statistics {
                       another matrix serves */
     int64_t
         input_of; /* number of the matrix that has `input`: its own, or one with the same inputs and owner */
-    double *output;        /* [rows, rows] sum of delta delta^T */
+    double *output;        /* [rows, rows] sum of delta delta^T; NULL with inputs_only */
     int64_t rows, columns; /* in that orientation, also where the matrix is stored transposed */
     bool transposed;
     double reached; /* tokens that went through it */

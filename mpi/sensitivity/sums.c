@@ -118,8 +118,10 @@ double laser_mpi_statistics_bytes(const struct laser_mpi_run *run,
             continue;
         if (o->values)
             bytes += 8 * (o->block ? n * n + 2 * n : 3 * n);
-        if (o->covariances)
-            bytes += 8 * ((double)m->rows * (double)m->rows + (double)m->cols * (double)m->cols);
+        if (o->covariances && (!o->inputs_only || m->transposed))
+            bytes += 8 * (double)m->rows * (double)m->rows;
+        if (o->covariances && (!o->inputs_only || !m->transposed))
+            bytes += 8 * (double)m->cols * (double)m->cols;
     }
     return bytes;
 }
@@ -147,8 +149,10 @@ static int allocate(struct laser_mpi_sums *s, int64_t matrix, const struct laser
         bad = f->gradient == NULL || f->squares == NULL || f->fisher == NULL;
     }
     if (s->options.covariances) {
-        sums->output = calloc((size_t)square_of(sums->rows), sizeof *sums->output);
-        bad = bad || sums->output == NULL;
+        if (!s->options.inputs_only) {
+            sums->output = calloc((size_t)square_of(sums->rows), sizeof *sums->output);
+            bad = bad || sums->output == NULL;
+        }
         if (sums->input_of == matrix) {
             sums->input = calloc((size_t)square_of(sums->columns), sizeof *sums->input);
             bad = bad || sums->input == NULL;
@@ -369,6 +373,8 @@ static int add_covariances(struct laser_mpi_sums *s, int64_t matrix,
         code = put_together(s, tokens, site->columns, &inputs, 1, &x, &x_stride, err);
     if (code == LASER_OK && m->input != NULL && s->is_leader)
         code = add_square(s, matrix, tokens, m->columns, x, x_stride, m->input, entry->input_unit, err);
+    if (m->output == NULL)
+        return code;
     if (code == LASER_OK && site->outputs_split)
         code = put_together(s, tokens, site->rows, site->piece, site->pieces, &delta, &delta_stride, err);
     return code == LASER_OK && s->is_leader ? add_square(s, matrix, tokens, m->rows, delta, delta_stride,
@@ -465,7 +471,8 @@ int laser_mpi_sums_begin(struct laser_mpi_sums *s, int64_t batch, struct laser_m
     s->n_windows = b->n;
     s->last_matrix = -1;
     s->last_x = NULL;
-    *sink = (struct laser_model_gradient_sink){.context = s, .linear = linear};
+    *sink = (struct laser_model_gradient_sink){
+        .context = s, .inputs_only = s->options.inputs_only, .linear = linear};
     return LASER_OK;
 }
 

@@ -48,6 +48,12 @@ struct laser_backward {
     struct laser_error *err;
 };
 
+/* Is it a pass for the inputs of the layers alone? */
+static inline bool laser_backward_inputs_only(const struct laser_backward *b)
+{
+    return b->sink && b->sink->inputs_only;
+}
+
 /* Which side of a weight the shards share out. */
 enum laser_shared_side { LASER_SPLIT_NONE, LASER_SPLIT_OUTPUTS, LASER_SPLIT_INPUTS };
 

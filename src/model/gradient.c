@@ -279,8 +279,8 @@ int laser_backward_report(const struct laser_backward *b, const struct laser_par
         for (j = i; j < part->pieces && piece[j].tensor == site.tensor && piece[j].origin == site.origin; j++)
             site.row_count += rows[j].count;
         site.pieces = j - i;
-        result =
-            b->sink->linear(b->sink->context, &site, n, x, x_stride, delta, delta_stride, token_rows, b->err);
+        result = b->sink->linear(b->sink->context, &site, n, x, x_stride, laser_backward_inputs_only(b) ? NULL : delta,
+                                 delta_stride, token_rows, b->err);
         delta += site.row_count;
     }
     return result;
@@ -290,7 +290,7 @@ void laser_backward_project(const struct laser_backward *b, const struct laser_p
                             const float *dy, int64_t dy_stride, int64_t width, float *dx,
                             enum laser_output output)
 {
-    if (laser_part_present(part))
+    if (laser_part_present(part) && !laser_backward_inputs_only(b))
         laser_part_apply_backward(part, n, dy, dy_stride, dx, width, output, &b->gradient->turning);
     else if (output == LASER_STORE)
         memset(dx, 0, (size_t)(n * width) * sizeof *dx);
@@ -370,6 +370,27 @@ static int run_backward(const struct laser_backward *b)
     return result;
 }
 
+/* The way back through a layer hands its inputs to the sink; gradients on the way are zero, and no product is
+ * taken. */
+static int run_inputs(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
+                      double *nll)
+{
+    const struct laser_model *m = b->model;
+    struct laser_model_gradient *g = b->gradient;
+    int64_t size = b->n * m->arch.hidden;
+    float *hidden = g->states, *next = hidden + size;
+    int result = laser_model_embed(m, b->ws, tokens, b->batch, hidden, b->err);
+
+    memset(g->delta, 0, (size_t)size * sizeof *g->delta);
+    for (int64_t i = 0; i < m->arch.layers && result == LASER_OK; i++, hidden += size, next += size) {
+        enter(b, i);
+        result = laser_backward_forward(b, &m->layers[i], hidden, next);
+        if (result == LASER_OK)
+            result = laser_backward_layer(b, &m->layers[i], hidden);
+    }
+    return result == LASER_OK ? laser_model_nll(m, b->ws, b->n, hidden, targets, nll, b->err) : result;
+}
+
 static int run(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
                const float *weights, double *nll)
 {
@@ -402,7 +423,7 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
                                (long long)b.n, (long long)gradient->max_tokens);
     gradient->shared.qkv = qkv;
     gradient->shared.context = context;
-    result = run(&b, tokens, targets, weights, nll);
+    result = laser_backward_inputs_only(&b) ? run_inputs(&b, tokens, targets, nll) : run(&b, tokens, targets, weights, nll);
     workspace->qkv = qkv;
     workspace->context = context;
     workspace->softmax = NULL;

@@ -48,6 +48,7 @@ struct laser_model_linear_site {
 
 struct laser_model_gradient_sink {
     void *context;
+    bool inputs_only; /* no gradient is taken: a forward pass, layers first to last, delta is NULL */
     /* Called once for every linear layer of attention and MLP, routers included (experts with the tokens that
      * reached them, n = 0 where none did), last layer first, in the same order on every shard, so that it may
      * be collective over them.  x[n, column_count] and delta[n, row_count], strides of rows in elements, are

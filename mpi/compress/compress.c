@@ -19,6 +19,7 @@
 #include "compress/factored.h"
 #include "compress/judge.h"
 #include "compress/ranks.h"
+#include "compress/refine.h"
 #include "corpus/split.h"
 #include "evaluate/evaluate.h"
 #include "report/scan_report.h"
@@ -37,6 +38,7 @@ struct point {
     double remove;  /* share of the parameters to remove; 0: another kind of target */
     int64_t *ranks; /* every rank: [n_matrices] */
     struct laser_rank_summary summary;
+    struct laser_mpi_refined refined;
     struct laser_mpi_judgement judgement; /* rank 0 */
     int64_t parameters, bytes;            /* of the written checkpoint */
 };
@@ -64,29 +66,52 @@ static bool needs_text(const struct laser_compress_method *method)
     return method->inputs || method->gradients;
 }
 
-/* The first windows of the selecting half that have enough tokens are for calibration; guard texts are only
- * judged. */
-static int mark_windows(struct compression *c, unsigned char *mark, struct laser_error *err)
+/* Rounds in which the kept values are moved: by gradients, so not for the methods that know none. */
+static int rounds_of(const struct compression *c)
+{
+    return c->method->gradients ? (int)laser_deck_int(c->run->deck, "compress.rounds") : 0;
+}
+
+/* The first windows of the selecting half that have enough tokens are for calibration, a part of them spread
+ * over these for the lengths of steps; guard texts are only judged. */
+static void mark_calibration(const struct compression *c, unsigned char *mark)
+{
+    const struct laser_mpi_evaluation *e = &c->e;
+    int64_t most = laser_deck_int(c->run->deck, "reduce.calibration_tokens"), tokens = 0, n = 0, steps = 0;
+    double rest = rounds_of(c) > 0 ? 1 - laser_deck_real(c->run->deck, "reduce.calibration_share") : 0;
+
+    for (int64_t i = 0; i < e->n_windows; ++i) {
+        if (mark[i] != LASER_MARK_SELECTION)
+            continue;
+        if (!needs_text(c->method) || (most > 0 && tokens >= most)) {
+            mark[i] = LASER_MARK_UNUSED;
+            continue;
+        }
+        tokens += e->windows[i].n_tokens;
+        mark[i] = LASER_MARK_CALIBRATION;
+        if (n++ > 0 && (double)steps < floor(rest * (double)n + 0.5)) {
+            mark[i] = LASER_MARK_SELECTION;
+            ++steps;
+        }
+    }
+}
+
+static int mark_windows(const struct compression *c, unsigned char *mark, struct laser_error *err)
 {
     const struct laser_deck *deck = c->run->deck;
     const struct laser_mpi_evaluation *e = &c->e;
     double share = laser_deck_real(deck, "evaluate.selection_share");
-    int64_t most = laser_deck_int(deck, "reduce.calibration_tokens"), tokens = 0;
-    bool calibrates = needs_text(c->method);
     int code = LASER_OK;
 
     memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
     if (share < 1)
         code = laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
                                    (uint64_t)laser_deck_int(deck, "evaluate.seed"), mark, err);
-    for (int64_t i = 0; code == LASER_OK && i < e->n_windows; ++i) {
-        if (e->windows[i].dataset >= e->n_datasets - e->n_guards) {
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        if (e->windows[i].dataset >= e->n_datasets - e->n_guards)
             mark[i] = LASER_MARK_GUARD_REPORT;
-        } else if (calibrates && mark[i] == LASER_MARK_SELECTION && (most == 0 || tokens < most)) {
-            mark[i] = LASER_MARK_CALIBRATION;
-            tokens += e->windows[i].n_tokens;
-        }
-    }
+    if (code == LASER_OK)
+        mark_calibration(c, mark);
     return code;
 }
 
@@ -195,8 +220,8 @@ static int make_cuts(struct compression *c, struct laser_error *err)
     }
     if (!needs_text(c->method))
         code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
-    for (int64_t first = 0, end; code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices;
-         first = end) {
+    for (int64_t first = 0, end;
+         code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices; first = end) {
         end = end_of_range(c, first);
         if (run->rank == 0 && end - first < run->matrices.n_matrices)
             laser_mpi_log_line(run->log, "PASS",
@@ -382,7 +407,8 @@ static int make_pairs(const struct compression *c, const struct point *point, st
         if (p->pairs[p->n].path == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the factors");
         else if (p->n % run->size == run->rank)
-            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i], path, err);
+            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i],
+                                          point->refined.s != NULL ? point->refined.s[i] : NULL, path, err);
         ++p->n;
     }
     return laser_mpi_agree(run->world, code, err);
@@ -454,15 +480,31 @@ static int judge_written(struct compression *c, const char *name, struct laser_m
     return code;
 }
 
+/* Collective.  Moves the kept values of a point, if that is asked for and there is text for it. */
+static int refine(struct compression *c, struct point *point, struct laser_error *err)
+{
+    int64_t windows = c->e.part_item[LASER_PART_SELECTION + 1] - c->e.part_item[LASER_PART_SELECTION];
+    int rounds = rounds_of(c);
+
+    if (rounds > 0 && windows == 0)
+        laser_mpi_log_line(c->run->log, "WARNING",
+                           "one window of text to calibrate on: kept values are not moved, for that takes "
+                           "two, one for gradients and one for the length of a step");
+    if (rounds == 0 || windows == 0)
+        return LASER_OK;
+    return laser_mpi_refine(&c->e, &c->cuts, point->ranks, rounds, &point->refined, err);
+}
+
 /* Collective.  Writes the checkpoint of a point and judges it. */
 static int finish(struct compression *c, struct point *point, const char *name, bool dense_too,
                   struct laser_error *err)
 {
     struct pairs p = {0};
     int64_t numbers[2] = {0, 0}, dense[2];
-    int code =
-        c->run->rank == 0 ? laser_directory_make(laser_mpi_run_path(c->run, "work/factors"), err) : LASER_OK;
+    int code = refine(c, point, err);
 
+    if (code == LASER_OK && c->run->rank == 0)
+        code = laser_directory_make(laser_mpi_run_path(c->run, "work/factors"), err);
     code = laser_mpi_agree(c->run->world, code, err);
     laser_mpi_log_phase(c->run->log, "write");
     if (code == LASER_OK)
@@ -504,15 +546,29 @@ static json_t *rise_json(const struct compression *c, double rise)
     return c->method->gradients ? json_real(rise) : json_null();
 }
 
+static json_t *rounds_json(const struct laser_mpi_refined *r)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < r->n_rounds; ++i) {
+        const struct laser_mpi_refine_round *round = &r->rounds[i];
+        json_array_append_new(list, json_pack("{s:f, s:f, s:f, s:f, s:f}", "calibration_loss",
+                                              round->calibration_loss, "length", round->length, "difference",
+                                              round->difference, "stderr", round->error, "predicted",
+                                              round->predicted));
+    }
+    return list;
+}
+
 static json_t *point_json(const struct compression *c, const struct point *p)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "remove", p->remove,
-                     "linear_parameters_before", (json_int_t)p->summary.parameters_before,
-                     "linear_parameters_after", (json_int_t)p->summary.parameters_after, "parameters",
-                     (json_int_t)p->parameters, "bytes", (json_int_t)p->bytes, "dense",
-                     (json_int_t)p->summary.dense, "predicted_rise", rise_json(c, p->summary.rise),
-                     "tokens_per_second", p->judgement.tokens_per_second, "texts",
-                     laser_mpi_judgement_json(&c->e, &c->base, &p->judgement));
+    return json_pack(
+        "{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:o}", "remove", p->remove, "linear_parameters_before",
+        (json_int_t)p->summary.parameters_before, "linear_parameters_after",
+        (json_int_t)p->summary.parameters_after, "parameters", (json_int_t)p->parameters, "bytes",
+        (json_int_t)p->bytes, "dense", (json_int_t)p->summary.dense, "predicted_rise",
+        rise_json(c, p->summary.rise), "tokens_per_second", p->judgement.tokens_per_second, "texts",
+        laser_mpi_judgement_json(&c->e, &c->base, &p->judgement), "rounds", rounds_json(&p->refined));
 }
 
 static json_t *matrices_json(const struct compression *c)
@@ -568,6 +624,11 @@ static void say_point(const struct compression *c, const struct point *p)
                        " matrices left dense%s",
                        100 * (before - (double)p->summary.parameters_after) / before, p->summary.dense,
                        c->n_candidates, predicted);
+    for (int i = 0; i < p->refined.n_rounds; ++i)
+        if (p->refined.rounds[i].length > 0)
+            laser_mpi_log_line(c->run->log, "POINT",
+                               "round %d moved the kept values: %+.5f +- %.5f nats on windows of calibration",
+                               i + 1, p->refined.rounds[i].difference, p->refined.rounds[i].error);
     for (int32_t d = 0; d < c->e.n_datasets; ++d)
         if (laser_mpi_judgement_compare(&c->e, &c->base, &p->judgement, d, &mean, &difference, &error))
             laser_mpi_log_line(c->run->log, "POINT", "%-12s loss %.5f -> %.5f (%+.5f +- %.5f nats)%s",
@@ -650,9 +711,11 @@ static void free_all(struct compression *c)
 {
     laser_mpi_judgement_free(&c->base);
     laser_mpi_judgement_free(&c->chosen.judgement);
+    laser_mpi_refined_free(&c->chosen.refined);
     free(c->chosen.ranks);
     for (int i = 0; c->curve != NULL && i < c->n_curve; ++i) {
         laser_mpi_judgement_free(&c->curve[i].judgement);
+        laser_mpi_refined_free(&c->curve[i].refined);
         free(c->curve[i].ranks);
     }
     free(c->curve);

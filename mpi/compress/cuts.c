@@ -13,6 +13,7 @@
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
 #include "comm/signals.h"
+#include "evaluate/thin.h"
 #include "search/rundir.h"
 
 static int64_t short_side(const struct laser_matrix *m)
@@ -288,8 +289,8 @@ static int take_apart(const struct laser_mpi_run *run, const struct laser_compre
     if (method->inputs)
         code = take_inputs(statistics, matrix, inputs, err);
     if (code == LASER_OK && method->gradients)
-        code = laser_root_make(statistics->matrices[matrix].output, rows, statistics->matrices[matrix].reached,
-                               &gradients, err);
+        code = laser_root_make(statistics->matrices[matrix].output, rows,
+                               statistics->matrices[matrix].reached, &gradients, err);
     if (code == LASER_OK)
         code = read_matrix(run, matrix, m->transposed, &w, err);
     if (code == LASER_OK)
@@ -381,29 +382,53 @@ int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_m
 
 /* ---- factors ---- */
 
-int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
-                           int64_t k, const char *path, struct laser_error *err)
+/* The cut of one matrix, with these first values or its own.  Free with laser_cut_free. */
+static int read_cut(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                    int64_t k, const double *values, struct laser_whitened_cut *cut, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
-    struct laser_whitened_cut cut = {.rows = m->transposed ? m->cols : m->rows,
-                                     .columns = m->transposed ? m->rows : m->cols,
-                                     .n = short_side(m),
-                                     .s = cuts->s[matrix]};
-    size_t n_a = (size_t)(cut.rows * k), n_b = (size_t)(k * cut.columns), size = laser_dtype_size(m->dtype);
-    double *a = malloc((n_a + n_b) * sizeof *a + 1);
-    unsigned char *bytes = malloc((n_a + n_b) * size + 1);
-    char from[4400];
+    char path[4400];
     int code = LASER_OK;
 
-    cut.left = malloc((size_t)(cut.rows * cut.n) * sizeof *cut.left);
-    cut.right = malloc((size_t)(cut.n * cut.columns) * sizeof *cut.right);
-    if (a == NULL || bytes == NULL || cut.left == NULL || cut.right == NULL)
+    *cut = (struct laser_whitened_cut){.rows = m->transposed ? m->cols : m->rows,
+                                       .columns = m->transposed ? m->rows : m->cols,
+                                       .n = short_side(m)};
+    cut->s = malloc((size_t)cut->n * sizeof *cut->s);
+    cut->left = malloc((size_t)(cut->rows * cut->n) * sizeof *cut->left);
+    cut->right = malloc((size_t)(cut->n * cut->columns) * sizeof *cut->right);
+    if (cut->s == NULL || cut->left == NULL || cut->right == NULL)
         code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
     if (code == LASER_OK) {
-        path_of(run, cuts, matrix, from, sizeof from);
-        code = read_sides(from, &cut, err);
+        memcpy(cut->s, cuts->s[matrix], (size_t)cut->n * sizeof *cut->s);
+        if (values != NULL)
+            memcpy(cut->s, values, (size_t)k * sizeof *cut->s);
+        path_of(run, cuts, matrix, path, sizeof path);
+        code = read_sides(path, cut, err);
     }
-    if (code == LASER_OK) {
+    if (code != LASER_OK)
+        laser_cut_free(cut);
+    return code;
+}
+
+int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                           int64_t k, const double *values, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut;
+    size_t n_a, n_b, size = laser_dtype_size(m->dtype);
+    unsigned char *bytes;
+    double *a;
+    int code = read_cut(run, cuts, matrix, k, values, &cut, err);
+
+    if (code != LASER_OK)
+        return code;
+    n_a = (size_t)(cut.rows * k);
+    n_b = (size_t)(k * cut.columns);
+    a = malloc((n_a + n_b) * sizeof *a + 1);
+    bytes = malloc((n_a + n_b) * size + 1);
+    if (a == NULL || bytes == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
+    } else {
         const struct laser_safetensors_item items[] = {
             {.name = "a", .dtype = m->dtype, .n_dims = 2, .shape = {cut.rows, k}, .data = bytes},
             {.name = "b",
@@ -419,7 +444,131 @@ int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_m
     }
     free(a);
     free(bytes);
-    free(cut.left);
-    free(cut.right);
+    laser_cut_free(&cut);
+    return code;
+}
+
+/* x^T [columns, rows] of x [rows, columns], whose rows are `stride` apart. */
+static void turn(const double *x, int64_t rows, int64_t columns, int64_t stride, float *out)
+{
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+            out[j * rows + i] = (float)x[i * stride + j];
+}
+
+static void narrow(const double *x, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; ++i)
+        out[i] = (float)x[i];
+}
+
+int laser_mpi_cuts_vectors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                           int64_t k, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut;
+    float *outputs, *inputs;
+    int code = read_cut(run, cuts, matrix, k, NULL, &cut, err);
+
+    if (code != LASER_OK)
+        return code;
+    outputs = malloc((size_t)(k * (cut.rows + cut.columns)) * sizeof *outputs + 1);
+    inputs = outputs + k * cut.rows;
+    if (outputs == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its vectors");
+    } else {
+        const struct laser_safetensors_item items[] = {
+            {.name = "left",
+             .dtype = LASER_F32,
+             .n_dims = 2,
+             .shape = {k, m->rows},
+             .data = m->transposed ? inputs : outputs},
+            {.name = "right",
+             .dtype = LASER_F32,
+             .n_dims = 2,
+             .shape = {k, m->cols},
+             .data = m->transposed ? outputs : inputs},
+            {.name = "sigma", .dtype = LASER_F64, .n_dims = 1, .shape = {k}, .data = cut.s}};
+
+        turn(cut.left, cut.rows, k, cut.n, outputs);
+        narrow(cut.right, k * cut.columns, inputs);
+        code = laser_safetensors_write(path, items, 3, err);
+    }
+    free(outputs);
+    laser_cut_free(&cut);
+    return code;
+}
+
+/* The factors as the matrix is stored: a b, or (a b)^T. */
+static int write_thin(const struct laser_matrix *m, int64_t k, const double *a, const double *b,
+                      const char *path, struct laser_error *err)
+{
+    struct laser_mpi_thin thin;
+    int code = laser_mpi_thin_init(&thin, m->rows, m->cols, k, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (m->transposed) {
+        turn(b, k, m->rows, m->rows, thin.left);
+        turn(a, m->cols, k, k, thin.right);
+    } else {
+        narrow(a, m->rows * k, thin.left);
+        narrow(b, k * m->cols, thin.right);
+    }
+    code = laser_mpi_thin_write(path, &thin, err);
+    laser_mpi_thin_free(&thin);
+    return code;
+}
+
+static int write_whole(const struct laser_matrix *m, int64_t k, const double *a, const double *b,
+                       const char *path, struct laser_error *err)
+{
+    int64_t n = m->rows * m->cols, rows = m->transposed ? m->cols : m->rows,
+            columns = m->transposed ? m->rows : m->cols;
+    double *w = malloc((size_t)n * 2 * sizeof *w), *stored = w;
+    unsigned char *bytes = malloc((size_t)n * laser_dtype_size(m->dtype));
+    struct laser_safetensors_item item = {
+        .name = m->name, .dtype = m->dtype, .n_dims = 2, .shape = {m->rows, m->cols}, .data = bytes};
+    int code = w == NULL || bytes == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for the product of its factors")
+                   : LASER_OK;
+
+    if (code == LASER_OK) {
+        laser_cut_product(rows, columns, k, a, b, w);
+        if (m->transposed) {
+            stored = w + n;
+            for (int64_t i = 0; i < rows; ++i)
+                for (int64_t j = 0; j < columns; ++j)
+                    stored[j * rows + i] = w[i * columns + j];
+        }
+        laser_dtype_from_f64(m->dtype, stored, n, bytes);
+        code = laser_safetensors_write(path, &item, 1, err);
+    }
+    free(w);
+    free(bytes);
+    return code;
+}
+
+int laser_mpi_cuts_edit(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                        int64_t k, const double *values, bool thin, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut;
+    double *a;
+    int code = read_cut(run, cuts, matrix, k, values, &cut, err);
+
+    if (code != LASER_OK)
+        return code;
+    a = malloc((size_t)(k * (cut.rows + cut.columns)) * sizeof *a + 1);
+    if (a == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
+    } else {
+        double *b = a + k * cut.rows;
+
+        laser_cut_factors(&cut, k, a, b);
+        code = (thin ? write_thin : write_whole)(m, k, a, b, path, err);
+    }
+    free(a);
+    laser_cut_free(&cut);
     return code;
 }

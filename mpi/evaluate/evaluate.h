@@ -52,7 +52,8 @@ enum laser_mpi_mark {
     LASER_MARK_SELECTION,
     LASER_MARK_CALIBRATION,
     LASER_MARK_GUARD,
-    LASER_MARK_GUARD_REPORT
+    LASER_MARK_GUARD_REPORT,
+    LASER_MARK_UNUSED
 };
 
 /* Items first .. first + n - 1. */

@@ -23,6 +23,9 @@ struct laser_mpi_statistics_options {
     bool covariances;   /* of inputs and of gradients of outputs */
     bool inputs_only;   /* of inputs alone: a forward pass */
     int64_t first, end; /* matrices that are asked for, first <= i < end; end 0: all */
+    /* [matrices of the run], borrowed: files of vectors (laser_mpi_vectors_read) in the place of the singular
+     * vectors; a matrix without one is not asked for.  NULL: the singular vectors of all. */
+    const char *const *vectors;
 };
 
 /* Of one matrix of run->matrices.  Arrays are there on its owner only, and owned by the statistics. */
@@ -66,7 +69,8 @@ double laser_mpi_statistics_bytes(const struct laser_mpi_run *run,
 static inline bool laser_mpi_statistics_wants(const struct laser_mpi_statistics_options *options,
                                               int64_t matrix)
 {
-    return options->end == 0 || (matrix >= options->first && matrix < options->end);
+    return (options->end == 0 || (matrix >= options->first && matrix < options->end)) &&
+           (options->vectors == NULL || options->vectors[matrix] != NULL);
 }
 
 #endif

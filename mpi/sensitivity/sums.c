@@ -134,7 +134,7 @@ static int allocate(struct laser_mpi_sums *s, int64_t matrix, const struct laser
     struct entry *entry = &s->entries[matrix];
     struct laser_mpi_matrix_statistics *sums = &entry->sums;
     struct laser_fisher *f = &sums->fisher;
-    int64_t n = shape_n(m);
+    int64_t n = entry->vectors.n;
     bool bad = false;
 
     sums->rows = site->rows;
@@ -414,7 +414,9 @@ static int open_matrix(struct laser_mpi_sums *s, int64_t matrix, const struct la
         s->entries[last].sums.columns == site->columns &&
         s->e->run->matrices.matrices[last].layer == s->e->run->matrices.matrices[matrix].layer)
         entry->sums.input_of = s->entries[last].sums.input_of;
-    if (s->options.values)
+    if (s->options.values && s->options.vectors != NULL)
+        code = laser_mpi_vectors_read(s->e->run, matrix, s->options.vectors[matrix], &entry->vectors, err);
+    else if (s->options.values)
         code = laser_mpi_vectors_open(s->e->run, matrix, &entry->vectors, err);
     if (code == LASER_OK && s->options.values && !s->options.block)
         code = find_equal(s, matrix, err);

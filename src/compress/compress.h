@@ -86,6 +86,9 @@ void laser_cut_free(struct laser_whitened_cut *cut);
  * i of b are scaled to the same length, so that narrow floating types hold both. */
 void laser_cut_factors(const struct laser_whitened_cut *cut, int64_t k, double *a, double *b);
 
+/* w [rows, columns] = a [rows, k] b [k, columns]. */
+void laser_cut_product(int64_t rows, int64_t columns, int64_t k, const double *a, const double *b, double *w);
+
 /* sum over i >= k of s[i]^2, smallest first.  Half of it is the predicted rise of the loss, in nats a token,
  * if C and R are both in use (only the order of matrices means anything otherwise). */
 double laser_cut_loss(const double *s, int64_t n, int64_t k);

@@ -279,8 +279,9 @@ int laser_backward_report(const struct laser_backward *b, const struct laser_par
         for (j = i; j < part->pieces && piece[j].tensor == site.tensor && piece[j].origin == site.origin; j++)
             site.row_count += rows[j].count;
         site.pieces = j - i;
-        result = b->sink->linear(b->sink->context, &site, n, x, x_stride, laser_backward_inputs_only(b) ? NULL : delta,
-                                 delta_stride, token_rows, b->err);
+        result =
+            b->sink->linear(b->sink->context, &site, n, x, x_stride,
+                            laser_backward_inputs_only(b) ? NULL : delta, delta_stride, token_rows, b->err);
         delta += site.row_count;
     }
     return result;
@@ -423,7 +424,8 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
                                (long long)b.n, (long long)gradient->max_tokens);
     gradient->shared.qkv = qkv;
     gradient->shared.context = context;
-    result = laser_backward_inputs_only(&b) ? run_inputs(&b, tokens, targets, nll) : run(&b, tokens, targets, weights, nll);
+    result = laser_backward_inputs_only(&b) ? run_inputs(&b, tokens, targets, nll)
+                                            : run(&b, tokens, targets, weights, nll);
     workspace->qkv = qkv;
     workspace->context = context;
     workspace->softmax = NULL;

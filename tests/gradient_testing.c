@@ -89,7 +89,7 @@ static void body(void *context, int index, const struct laser_model_group *group
 {
     struct gradient_job *job = context;
     struct shard shard = {job, index};
-    const struct laser_model_gradient_sink sink = {&shard, take};
+    const struct laser_model_gradient_sink sink = {.context = &shard, .linear = take};
     struct laser_model *model = NULL;
     struct laser_model_workspace *ws = NULL;
     struct laser_model_gradient *gradient = NULL;

@@ -72,12 +72,13 @@ static int rounds_of(const struct compression *c)
     return c->method->gradients ? (int)laser_deck_int(c->run->deck, "compress.rounds") : 0;
 }
 
-/* The first windows of the selecting half that have enough tokens are for calibration, a part of them spread
- * over these for the lengths of steps; guard texts are only judged. */
+/* The first windows of the selecting half that have enough tokens are for calibration, the last of these for
+ * the lengths of steps: windows beside those of the gradients would be of the same articles. Guard texts are only
+ * judged. */
 static void mark_calibration(const struct compression *c, unsigned char *mark)
 {
     const struct laser_mpi_evaluation *e = &c->e;
-    int64_t most = laser_deck_int(c->run->deck, "reduce.calibration_tokens"), tokens = 0, n = 0, steps = 0;
+    int64_t most = laser_deck_int(c->run->deck, "reduce.calibration_tokens"), tokens = 0, n = 0, steps;
     double rest = rounds_of(c) > 0 ? 1 - laser_deck_real(c->run->deck, "reduce.calibration_share") : 0;
 
     for (int64_t i = 0; i < e->n_windows; ++i) {
@@ -89,11 +90,15 @@ static void mark_calibration(const struct compression *c, unsigned char *mark)
         }
         tokens += e->windows[i].n_tokens;
         mark[i] = LASER_MARK_CALIBRATION;
-        if (n++ > 0 && (double)steps < floor(rest * (double)n + 0.5)) {
-            mark[i] = LASER_MARK_SELECTION;
-            ++steps;
-        }
+        ++n;
     }
+    steps = rest > 0 && n > 1 ? (int64_t)ceil(rest * (double)n) : 0;
+    steps = steps < n ? steps : n - 1;
+    for (int64_t i = e->n_windows - 1; i >= 0 && steps > 0; --i)
+        if (mark[i] == LASER_MARK_CALIBRATION) {
+            mark[i] = LASER_MARK_SELECTION;
+            --steps;
+        }
 }
 
 static int mark_windows(const struct compression *c, unsigned char *mark, struct laser_error *err)

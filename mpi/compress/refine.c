@@ -19,10 +19,8 @@
 #include "sensitivity/fisher.h"
 #include "sensitivity/statistics.h"
 
-/* Length of the first step that is tried, and the damping: the best ones of a real model
- * (bench/compress.md). */
-#define FIRST_LENGTH 0.1
-#define DAMPING      1.0
+/* Of the Newton step: the first length that is tried, together with half and twice of it. */
+#define FIRST_LENGTH 1.0
 
 /* One matrix that is cut. */
 struct kept {
@@ -220,34 +218,28 @@ static int use(struct refining *r, const double *values, struct laser_error *err
 /* ---- directions ---- */
 
 /* On the owner of a matrix. */
-static int solve(struct refining *r, const struct laser_mpi_statistics *statistics, int i, double numbers[2],
-                 struct laser_error *err)
+static void solve(struct refining *r, const struct laser_mpi_statistics *statistics, int i, double numbers[2])
 {
     const struct kept *kept = &r->kept[i];
     const struct laser_mpi_matrix_statistics *m = &statistics->matrices[kept->matrix];
     const struct laser_fisher *f = &m->fisher;
-    double slope = 0, *step = r->step + kept->first;
-    int code;
+    double *step = r->step + kept->first;
 
     if (m->owner != r->run->rank || f->gradient == NULL)
-        return LASER_OK;
-    code = laser_fisher_direction(f, r->cuts->s[kept->matrix], DAMPING, step, err);
-    if (code != LASER_OK) {
-        snprintf(err->where, sizeof err->where, "%s", r->run->matrices.matrices[kept->matrix].name);
-        return code;
+        return;
+    laser_cut_direction(f->n, f->gradient, f->squares, f->windows, f->tokens, step);
+    for (int64_t j = 0; j < f->n; ++j) {
+        numbers[0] += f->gradient[j] * step[j] / f->tokens;
+        numbers[1] += step[j] * step[j];
     }
-    for (int64_t j = 0; j < f->n; ++j)
-        slope += f->gradient[j] * step[j];
-    numbers[0] = slope;
-    numbers[1] = 2 * (laser_fisher_predict(f, step) - slope);
-    return LASER_OK;
 }
 
 /* Collective.  slope and curvature of the mean loss along r->step, on every rank. */
 static int find_direction(struct refining *r, double *loss, double *slope, double *curvature,
                           struct laser_error *err)
 {
-    const struct laser_mpi_statistics_options options = {.values = true, .block = true, .vectors = r->paths};
+    const struct laser_mpi_statistics_options options = {
+        .values = true, .divergence = true, .vectors = r->paths};
     const struct laser_mpi_evaluation *e = r->e;
     struct laser_mpi_statistics statistics;
     double *numbers = calloc((size_t)r->n * 2 + 1, sizeof *numbers);
@@ -263,21 +255,18 @@ static int find_direction(struct refining *r, double *loss, double *slope, doubl
         return code;
     }
     memset(r->step, 0, (size_t)r->n_values * sizeof *r->step);
-    for (int i = 0; code == LASER_OK && i < r->n; ++i)
-        code = solve(r, &statistics, i, numbers + 2 * i, err);
-    code = laser_mpi_agree(r->run->world, code, err);
-    if (code == LASER_OK) {
-        /* One rank has each number, the others have zeros. */
-        MPI_Allreduce(MPI_IN_PLACE, r->step, (int)r->n_values, MPI_DOUBLE, MPI_SUM, r->run->world);
-        MPI_Allreduce(MPI_IN_PLACE, numbers, 2 * r->n, MPI_DOUBLE, MPI_SUM, r->run->world);
-        *slope = *curvature = 0;
-        for (int i = 0; i < r->n; ++i) {
-            *slope += numbers[2 * i] / statistics.tokens;
-            *curvature += numbers[2 * i + 1] / statistics.tokens;
-        }
-        *loss = statistics.loss / statistics.tokens;
-        MPI_Bcast(loss, 1, MPI_DOUBLE, 0, r->run->world);
+    for (int i = 0; i < r->n; ++i)
+        solve(r, &statistics, i, numbers + 2 * i);
+    /* One rank has each number, the others have zeros. */
+    MPI_Allreduce(MPI_IN_PLACE, r->step, (int)r->n_values, MPI_DOUBLE, MPI_SUM, r->run->world);
+    MPI_Allreduce(MPI_IN_PLACE, numbers, 2 * r->n, MPI_DOUBLE, MPI_SUM, r->run->world);
+    *slope = *curvature = 0;
+    for (int i = 0; i < r->n; ++i) {
+        *slope += numbers[2 * i];
+        *curvature += numbers[2 * i + 1];
     }
+    *loss = statistics.loss / statistics.tokens;
+    MPI_Bcast(loss, 1, MPI_DOUBLE, 0, r->run->world);
     laser_mpi_statistics_free(&statistics);
     free(numbers);
     return code;

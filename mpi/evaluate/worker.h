@@ -19,6 +19,10 @@ int laser_mpi_gradient_batch(struct laser_mpi_evaluation *evaluation, int64_t ba
                              int n_edits, const struct laser_model_gradient_sink *sink,
                              struct laser_mpi_item_score *scores, struct laser_error *err);
 
+/* Collective over a group: laser_model_gradient_teach with no edit in place.  The next laser_mpi_gradient_batch,
+ * of the same batch, gives the gradient of the divergence from the model as it is without edits. */
+int laser_mpi_gradient_teach(struct laser_mpi_evaluation *evaluation, int64_t batch, struct laser_error *err);
+
 /* Local: bytes of the hidden states and working arrays of laser_mpi_gradient_batch. */
 int64_t laser_mpi_gradient_bytes(const struct laser_mpi_evaluation *evaluation);
 

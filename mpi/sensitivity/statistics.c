@@ -75,6 +75,8 @@ static int run_batch(struct pass *p, int64_t batch, struct result *r, struct las
     struct laser_model_gradient_sink sink;
     int code = laser_mpi_sums_begin(p->sums, batch, &sink, err);
 
+    if (code == LASER_OK && p->out->options.divergence)
+        code = laser_mpi_gradient_teach(p->e, batch, err);
     if (code == LASER_OK)
         code = laser_mpi_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
     for (int i = 0; code == LASER_OK && i < b->n; ++i) {

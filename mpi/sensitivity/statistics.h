@@ -22,6 +22,7 @@ struct laser_mpi_statistics_options {
     bool block;  /* the Fisher information whole, not its diagonal */
     bool covariances;   /* of inputs and of gradients of outputs */
     bool inputs_only;   /* of inputs alone: a forward pass */
+    bool divergence;    /* gradients of the divergence from the model without edits, not of the loss */
     int64_t first, end; /* matrices that are asked for, first <= i < end; end 0: all */
     /* [matrices of the run], borrowed: files of vectors (laser_mpi_vectors_read) in the place of the singular
      * vectors; a matrix without one is not asked for.  NULL: the singular vectors of all. */

@@ -30,6 +30,9 @@ struct laser_model_gradient {
     float *largest;                   /* [N] logit of this shard */
     int64_t *rows;                    /* [N] of the batch: those with a target, those of an expert */
     float *gathered, *gathered_delta; /* [N, H], of an expert */
+    float *teacher; /* [N, H] of another model's gradient at the input of the head, for rows with a target */
+    enum { LASER_TEACHER_NONE, LASER_TEACHER_RECORD, LASER_TEACHER_SUBTRACT } teaching;
+    bool taught; /* the next run takes what was recorded off */
     struct laser_turning turning;
     struct laser_inside inside; /* of the current layer */
     struct laser_inside

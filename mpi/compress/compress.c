@@ -20,6 +20,7 @@
 #include "compress/judge.h"
 #include "compress/ranks.h"
 #include "compress/refine.h"
+#include "corpus/overlap.h"
 #include "corpus/split.h"
 #include "evaluate/evaluate.h"
 #include "report/scan_report.h"
@@ -139,18 +140,43 @@ static int open_texts(struct compression *c, struct laser_error *err)
     return laser_mpi_agree(c->run->world, code, err);
 }
 
-/* A guard text that is the text of calibration says nothing of other texts. */
-static void warn_of_equal_texts(const struct compression *c)
+/* The windows that are calibrated on, those for the lengths of steps included. */
+static int64_t calibration_windows(const struct laser_mpi_evaluation *e, struct laser_window *out)
+{
+    static const enum laser_mpi_part parts[] = {LASER_PART_CALIBRATION, LASER_PART_SELECTION};
+    int64_t n = 0, index;
+
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; ++p)
+        for (int64_t i = e->part_item[parts[p]]; i < e->part_item[parts[p] + 1]; ++i)
+            if (!laser_mpi_item_is_question(e, i, &index))
+                out[n++] = e->windows[index];
+    return n;
+}
+
+/* Rank 0.  What is calibrated on says nothing as a guard text, nor as a held-out window of another text. */
+static int warn_of_equal_texts(const struct compression *c, struct laser_error *err)
 {
     const struct laser_mpi_evaluation *e = &c->e;
-    int32_t first = e->n_datasets - e->n_guards;
+    struct laser_window *windows = malloc((size_t)e->n_windows * sizeof *windows + 1);
+    int64_t n, found, of;
+    int code = windows == NULL ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory") : LASER_OK;
 
-    for (int32_t g = first; g < e->n_datasets; ++g)
-        for (int32_t i = 0; i < first; ++i)
-            if (e->datasets[g].hash == e->datasets[i].hash)
-                laser_mpi_log_line(c->run->log, "WARNING",
-                                   "the guard text %s is the text %s: it says nothing of other texts",
-                                   e->datasets[g].name, e->datasets[i].name);
+    n = code == LASER_OK ? calibration_windows(e, windows) : 0;
+    for (int32_t d = 0; code == LASER_OK && d < e->n_datasets; ++d) {
+        code = laser_windows_overlap(e->datasets, d, windows, n, &found, &of, err);
+        if (code == LASER_OK && found > 0)
+            laser_mpi_log_line(c->run->log, "WARNING",
+                               "%" PRId64 " of %" PRId64 " windows of the calibration stand in %s %s too: "
+                               "its loss is not that of an unseen text",
+                               found, of, d >= e->n_datasets - e->n_guards ? "the guard text" : "the text",
+                               e->datasets[d].name);
+    }
+    if (code == LASER_OK && e->part_item[LASER_PART_REPORT + 1] == e->part_item[LASER_PART_REPORT])
+        laser_mpi_log_line(c->run->log, "WARNING",
+                           "no window is held out (evaluate.selection_share is 1): only guard texts say what "
+                           "the model is worth");
+    free(windows);
+    return code;
 }
 
 /* ---- statistics and cuts ---- */
@@ -692,8 +718,9 @@ static int compress(struct compression *c, struct laser_error *err)
     for (int i = 0; i < n_also; ++i)
         dense_too = dense_too || strcmp(also[i], "dense") == 0;
     if (code == LASER_OK && run->rank == 0) {
-        warn_of_equal_texts(c);
-        code = check_ends(c, err);
+        code = warn_of_equal_texts(c, err);
+        if (code == LASER_OK)
+            code = check_ends(c, err);
     }
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK)

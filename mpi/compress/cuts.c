@@ -12,16 +12,16 @@
 #include "arch/family.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
-#include "comm/signals.h"
 #include "evaluate/thin.h"
-#include "search/rundir.h"
+#include "run/rundir.h"
+#include "run/signals.h"
 
 static int64_t short_side(const struct laser_matrix *m)
 {
     return m->rows < m->cols ? m->rows : m->cols;
 }
 
-bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
+bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
 
@@ -32,7 +32,7 @@ bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
 
 /* ---- files ---- */
 
-static void path_of(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+static void path_of(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                     char *path, size_t size)
 {
     const char *name = run->matrices.matrices[matrix].name;
@@ -149,7 +149,7 @@ static int read_sides(const char *path, struct laser_whitened_cut *cut, struct l
 /* ---- what is there ---- */
 
 /* Rank 0.  Returns whether the file of every usable matrix is there; cuts->made: it has values. */
-static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+static bool read_all(const struct laser_run *run, struct laser_mpi_cuts *cuts)
 {
     char path[4400];
     bool complete = true;
@@ -166,7 +166,7 @@ static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cut
     return complete;
 }
 
-static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
+static int allocate(const struct laser_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
 {
     cuts->s = calloc((size_t)cuts->n_matrices + 1, sizeof *cuts->s);
     cuts->made = calloc((size_t)cuts->n_matrices + 1, 1);
@@ -184,8 +184,8 @@ static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts
     return LASER_OK;
 }
 
-int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        uint64_t key, struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
+int laser_mpi_cuts_open(const struct laser_run *run, const struct laser_compress_method *method, uint64_t key,
+                        struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
     char text[200], folder[4400];
@@ -200,14 +200,14 @@ int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_comp
         snprintf(folder, sizeof folder, "%s/work/cuts/%s", run->output, cuts->folder);
         code = laser_directory_make(folder, err);
     }
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code != LASER_OK) {
         laser_mpi_cuts_free(cuts);
         return code;
     }
     if (run->rank == 0)
         all = read_all(run, cuts);
-    MPI_Bcast(&all, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(run));
     *complete = all != 0;
     if (all)
         laser_mpi_cuts_share(run, cuts);
@@ -234,7 +234,7 @@ struct inputs {
 };
 
 /* W in the orientation y = W x. */
-static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool transposed, double **out,
+static int read_matrix(const struct laser_run *run, int64_t matrix, bool transposed, double **out,
                        struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -261,11 +261,11 @@ static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool tra
 }
 
 /* The root of the covariance of a matrix's inputs stays for the next matrix with the same inputs. */
-static int take_inputs(const struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+static int take_inputs(const struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                        struct laser_error *err)
 {
     int64_t of = statistics->matrices[matrix].input_of;
-    const struct laser_mpi_matrix_statistics *source = &statistics->matrices[of];
+    const struct laser_matrix_statistics *source = &statistics->matrices[of];
     int code;
 
     if (inputs->of == of)
@@ -276,8 +276,8 @@ static int take_inputs(const struct laser_mpi_statistics *statistics, int64_t ma
     return code;
 }
 
-static int take_apart(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                      const struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+static int take_apart(const struct laser_run *run, const struct laser_compress_method *method,
+                      const struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                       struct laser_whitened_cut *cut, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -302,8 +302,8 @@ static int take_apart(const struct laser_mpi_run *run, const struct laser_compre
 }
 
 /* On the owner. */
-static int make_one(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                    const struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+static int make_one(const struct laser_run *run, const struct laser_compress_method *method,
+                    const struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                     struct laser_mpi_cuts *cuts, bool *made, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -327,17 +327,17 @@ static int make_one(const struct laser_mpi_run *run, const struct laser_compress
 }
 
 /* What the rank that made a matrix's cut has of it, and all others have not. */
-void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+void laser_mpi_cuts_share(const struct laser_run *run, struct laser_mpi_cuts *cuts)
 {
     for (int64_t i = 0; i < cuts->n_matrices; ++i) {
         int64_t n = short_side(&run->matrices.matrices[i]);
         int made = cuts->made[i];
 
-        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, run->world);
+        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, laser_mpi_world(run));
         if (cuts->s[i] != NULL && made) {
             if (!cuts->made[i])
                 memset(cuts->s[i], 0, (size_t)n * sizeof **cuts->s);
-            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, run->world);
+            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, laser_mpi_world(run));
             continue;
         }
         free(cuts->s[i]);
@@ -346,45 +346,44 @@ void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts
 }
 
 /* Without statistics the ranks share the matrices out by their numbers. */
-static bool is_mine(const struct laser_mpi_run *run, const struct laser_mpi_statistics *statistics,
-                    int64_t matrix)
+static bool is_mine(const struct laser_run *run, const struct laser_statistics *statistics, int64_t matrix)
 {
     if (statistics == NULL)
         return matrix % run->size == run->rank;
-    return laser_mpi_statistics_wants(&statistics->options, matrix) &&
+    return laser_statistics_wants(&statistics->options, matrix) &&
            statistics->matrices[matrix].owner == run->rank;
 }
 
-int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        const struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
+int laser_mpi_cuts_make(struct laser_run *run, const struct laser_compress_method *method,
+                        const struct laser_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err)
 {
     struct inputs inputs = {.of = -1};
     int code = LASER_OK;
 
-    laser_mpi_log_phase(run->log, "cuts");
+    laser_log_phase(run->log, "cuts");
     for (int64_t i = 0; code == LASER_OK && i < cuts->n_matrices; ++i) {
         bool one = false;
 
         if (!laser_mpi_cuts_usable(run, i) || !is_mine(run, statistics, i))
             continue;
-        if (laser_mpi_signalled())
-            code = laser_mpi_run_asked(1, err);
+        if (laser_signalled())
+            code = laser_run_asked(1, err);
         if (code == LASER_OK)
             code = make_one(run, method, statistics, i, &inputs, cuts, &one, err);
         cuts->made[i] = one;
     }
     laser_root_free(&inputs.root);
-    code = laser_mpi_agree(run->world, code, err);
-    laser_mpi_log_phase_end(run->log);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    laser_log_phase_end(run->log);
     return code;
 }
 
 /* ---- factors ---- */
 
 /* The cut of one matrix, with these first values or its own.  Free with laser_cut_free. */
-static int read_cut(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
-                    int64_t k, const double *values, struct laser_whitened_cut *cut, struct laser_error *err)
+static int read_cut(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix, int64_t k,
+                    const double *values, struct laser_whitened_cut *cut, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
     char path[4400];
@@ -410,7 +409,7 @@ static int read_cut(const struct laser_mpi_run *run, const struct laser_mpi_cuts
     return code;
 }
 
-int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+int laser_mpi_cuts_factors(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                            int64_t k, const double *values, const char *path, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -462,7 +461,7 @@ static void narrow(const double *x, int64_t n, float *out)
         out[i] = (float)x[i];
 }
 
-int laser_mpi_cuts_vectors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+int laser_mpi_cuts_vectors(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                            int64_t k, const char *path, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -503,8 +502,8 @@ int laser_mpi_cuts_vectors(const struct laser_mpi_run *run, const struct laser_m
 static int write_thin(const struct laser_matrix *m, int64_t k, const double *a, const double *b,
                       const char *path, struct laser_error *err)
 {
-    struct laser_mpi_thin thin;
-    int code = laser_mpi_thin_init(&thin, m->rows, m->cols, k, err);
+    struct laser_thin_factors thin;
+    int code = laser_thin_init(&thin, m->rows, m->cols, k, err);
 
     if (code != LASER_OK)
         return code;
@@ -515,8 +514,8 @@ static int write_thin(const struct laser_matrix *m, int64_t k, const double *a, 
         narrow(a, m->rows * k, thin.left);
         narrow(b, k * m->cols, thin.right);
     }
-    code = laser_mpi_thin_write(path, &thin, err);
-    laser_mpi_thin_free(&thin);
+    code = laser_thin_write(path, &thin, err);
+    laser_thin_free(&thin);
     return code;
 }
 
@@ -549,7 +548,7 @@ static int write_whole(const struct laser_matrix *m, int64_t k, const double *a,
     return code;
 }
 
-int laser_mpi_cuts_edit(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+int laser_mpi_cuts_edit(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                         int64_t k, const double *values, bool thin, const char *path, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];

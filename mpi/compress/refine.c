@@ -13,11 +13,11 @@
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
 #include "compress/ranks.h"
+#include "run/rundir.h"
 #include "search/line.h"
-#include "search/rundir.h"
 #include "search/search.h"
 #include "sensitivity/fisher.h"
-#include "sensitivity/statistics.h"
+#include "sensitivity/gather.h"
 
 /* Of the Newton step: the first length that is tried, together with half and twice of it. */
 #define FIRST_LENGTH 1.0
@@ -30,21 +30,21 @@ struct kept {
 };
 
 struct refining {
-    struct laser_mpi_evaluation *e;
-    struct laser_mpi_run *run;
+    struct laser_evaluation *e;
+    struct laser_run *run;
     const struct laser_mpi_cuts *cuts;
     struct kept *kept;
     int n;
     int64_t n_values;
-    double *values;                  /* every rank: as they are now */
-    double *step, *trial, *best;     /* the same of a direction, of a step, of the best step */
-    const char **paths;              /* [n_matrices] vectors, NULL where a matrix is not cut */
-    struct laser_mpi_edit *edits[2]; /* those in use and those before: [n] each */
+    double *values;                   /* every rank: as they are now */
+    double *step, *trial, *best;      /* the same of a direction, of a step, of the best step */
+    const char **paths;               /* [n_matrices] vectors, NULL where a matrix is not cut */
+    struct laser_edit_file *edits[2]; /* those in use and those before: [n] each */
     int32_t *list;
     int used;           /* which of the two */
     uint64_t used_hash; /* of the values in use */
     uint64_t key;
-    struct laser_mpi_item_score *now, *then; /* rank 0: before a step, and with it */
+    struct laser_item_score *now, *then; /* rank 0: before a step, and with it */
     double *a, *b, *weights;
 };
 
@@ -59,7 +59,7 @@ void laser_mpi_refined_free(struct laser_mpi_refined *r)
 static void free_edits(struct refining *r, int which)
 {
     for (int i = 0; r->edits[which] != NULL && i < r->n; ++i) {
-        struct laser_mpi_edit *edit = &r->edits[which][i];
+        struct laser_edit_file *edit = &r->edits[which][i];
         if (edit->path != NULL && i % r->run->size == r->run->rank)
             unlink(edit->path);
         free(edit->path);
@@ -140,7 +140,7 @@ static int list_kept(struct refining *r, const int64_t *ranks, struct laser_erro
 /* Stands for the cuts, what they keep, and how it is moved. */
 static uint64_t key_of(const struct refining *r)
 {
-    const struct laser_mpi_evaluation *e = r->e;
+    const struct laser_evaluation *e = r->e;
     uint64_t key = XXH3_64bits(r->cuts->folder, strlen(r->cuts->folder));
 
     for (int i = 0; i < r->n; ++i) {
@@ -159,18 +159,18 @@ static int prepare(struct refining *r, const int64_t *ranks, struct laser_error 
     if (code == LASER_OK)
         code = list_kept(r, ranks, err);
     if (code == LASER_OK && r->run->rank == 0)
-        code = laser_directory_make(laser_mpi_run_path(r->run, "work/refine"), err);
-    code = laser_mpi_agree(r->run->world, code, err);
+        code = laser_directory_make(laser_run_path(r->run, "work/refine"), err);
+    code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code != LASER_OK)
         return code;
     for (int i = 0; i < r->n; ++i)
-        MPI_Allreduce(MPI_IN_PLACE, &r->kept[i].thin, 1, MPI_UNSIGNED_CHAR, MPI_MAX, r->run->world);
+        MPI_Allreduce(MPI_IN_PLACE, &r->kept[i].thin, 1, MPI_UNSIGNED_CHAR, MPI_MAX, laser_mpi_world(r->run));
     r->key = key_of(r);
     for (int i = 0; code == LASER_OK && i < r->n; ++i)
         if (i % r->run->size == r->run->rank)
             code = laser_mpi_cuts_vectors(r->run, r->cuts, r->kept[i].matrix, r->kept[i].k,
                                           r->kept[i].vectors, err);
-    return laser_mpi_agree(r->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(r->run), code, err);
 }
 
 /* ---- values as edits ---- */
@@ -189,7 +189,7 @@ static int use(struct refining *r, const double *values, struct laser_error *err
         code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for %d edits", r->n);
     for (int i = 0; code == LASER_OK && i < r->n; ++i) {
         const struct kept *kept = &r->kept[i];
-        struct laser_mpi_edit *edit = &r->edits[next][i];
+        struct laser_edit_file *edit = &r->edits[next][i];
 
         snprintf(path, sizeof path, "%s/work/refine/%016" PRIx64 "-%" PRId64 ".safetensors", r->run->output,
                  hash, kept->matrix);
@@ -203,10 +203,10 @@ static int use(struct refining *r, const double *values, struct laser_error *err
             code = laser_mpi_cuts_edit(r->run, r->cuts, kept->matrix, kept->k, values + kept->first,
                                        kept->thin, path, err);
     }
-    code = laser_mpi_agree(r->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
-        code =
-            laser_mpi_agree(r->run->world, laser_mpi_evaluation_edits(r->e, r->edits[next], r->n, err), err);
+        code = laser_mpi_agree(laser_mpi_world(r->run),
+                               laser_evaluation_edits(r->e, r->edits[next], r->n, err), err);
     if (code != LASER_OK)
         return code;
     free_edits(r, r->used); /* taken out by the call above */
@@ -218,10 +218,10 @@ static int use(struct refining *r, const double *values, struct laser_error *err
 /* ---- directions ---- */
 
 /* On the owner of a matrix. */
-static void solve(struct refining *r, const struct laser_mpi_statistics *statistics, int i, double numbers[2])
+static void solve(struct refining *r, const struct laser_statistics *statistics, int i, double numbers[2])
 {
     const struct kept *kept = &r->kept[i];
-    const struct laser_mpi_matrix_statistics *m = &statistics->matrices[kept->matrix];
+    const struct laser_matrix_statistics *m = &statistics->matrices[kept->matrix];
     const struct laser_fisher *f = &m->fisher;
     double *step = r->step + kept->first;
 
@@ -238,14 +238,13 @@ static void solve(struct refining *r, const struct laser_mpi_statistics *statist
 static int find_direction(struct refining *r, double *loss, double *slope, double *curvature,
                           struct laser_error *err)
 {
-    const struct laser_mpi_statistics_options options = {
-        .values = true, .divergence = true, .vectors = r->paths};
-    const struct laser_mpi_evaluation *e = r->e;
-    struct laser_mpi_statistics statistics;
+    const struct laser_statistics_options options = {.values = true, .divergence = true, .vectors = r->paths};
+    const struct laser_evaluation *e = r->e;
+    struct laser_statistics statistics;
     double *numbers = calloc((size_t)r->n * 2 + 1, sizeof *numbers);
     int code = numbers != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
 
-    code = laser_mpi_agree(r->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(r->e, &options, e->part_batch[LASER_PART_CALIBRATION],
                                            e->part_batch[LASER_PART_CALIBRATION + 1], r->list, r->n,
@@ -258,23 +257,23 @@ static int find_direction(struct refining *r, double *loss, double *slope, doubl
     for (int i = 0; i < r->n; ++i)
         solve(r, &statistics, i, numbers + 2 * i);
     /* One rank has each number, the others have zeros. */
-    MPI_Allreduce(MPI_IN_PLACE, r->step, (int)r->n_values, MPI_DOUBLE, MPI_SUM, r->run->world);
-    MPI_Allreduce(MPI_IN_PLACE, numbers, 2 * r->n, MPI_DOUBLE, MPI_SUM, r->run->world);
+    MPI_Allreduce(MPI_IN_PLACE, r->step, (int)r->n_values, MPI_DOUBLE, MPI_SUM, laser_mpi_world(r->run));
+    MPI_Allreduce(MPI_IN_PLACE, numbers, 2 * r->n, MPI_DOUBLE, MPI_SUM, laser_mpi_world(r->run));
     *slope = *curvature = 0;
     for (int i = 0; i < r->n; ++i) {
         *slope += numbers[2 * i];
         *curvature += numbers[2 * i + 1];
     }
     *loss = statistics.loss / statistics.tokens;
-    MPI_Bcast(loss, 1, MPI_DOUBLE, 0, r->run->world);
-    laser_mpi_statistics_free(&statistics);
+    MPI_Bcast(loss, 1, MPI_DOUBLE, 0, laser_mpi_world(r->run));
+    laser_statistics_free(&statistics);
     free(numbers);
     return code;
 }
 
 /* ---- lengths ---- */
 
-static int evaluate(struct refining *r, struct laser_mpi_item_score *scores, struct laser_error *err)
+static int evaluate(struct refining *r, struct laser_item_score *scores, struct laser_error *err)
 {
     return laser_mpi_evaluate_part(r->e, "line search", LASER_PART_SELECTION, r->list, r->n, scores, err);
 }
@@ -282,14 +281,14 @@ static int evaluate(struct refining *r, struct laser_mpi_item_score *scores, str
 /* Rank 0. */
 static void compare(struct refining *r, double *mean, double *error)
 {
-    const struct laser_mpi_evaluation *e = r->e;
+    const struct laser_evaluation *e = r->e;
     int n = 0;
 
     for (int64_t i = e->part_item[LASER_PART_SELECTION]; i < e->part_item[LASER_PART_SELECTION + 1]; ++i) {
         int64_t index;
         double scored;
 
-        if (laser_mpi_item_is_question(e, i, &index))
+        if (laser_item_is_question(e, i, &index))
             continue;
         scored = e->windows[index].n_scored;
         r->weights[n] = scored;
@@ -332,7 +331,7 @@ static int search(struct refining *r, double slope, double curvature, double len
             struct laser_line_step *s = &line.steps[i];
 
             code = try_length(r, s, err);
-            MPI_Bcast(s, (int)sizeof *s, MPI_BYTE, 0, r->run->world);
+            MPI_Bcast(s, (int)sizeof *s, MPI_BYTE, 0, laser_mpi_world(r->run));
             line.n_measured = i + 1;
             if (code == LASER_OK && laser_line_best(&line) == i) {
                 memcpy(r->best, r->trial, (size_t)r->n_values * sizeof *r->best);
@@ -342,9 +341,9 @@ static int search(struct refining *r, double slope, double curvature, double len
                 round->predicted = s->length * slope + s->length * s->length * curvature / 2;
             }
             if (code == LASER_OK)
-                laser_mpi_log_line(r->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f",
-                                   s->length, s->difference, s->error,
-                                   s->length * slope + s->length * s->length * curvature / 2);
+                laser_log_line(r->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f",
+                               s->length, s->difference, s->error,
+                               s->length * slope + s->length * s->length * curvature / 2);
         }
         more = laser_line_go_on(&line);
     }
@@ -406,10 +405,10 @@ static int run_round(struct refining *r, int number, double *length, struct lase
     int known = r->run->rank == 0 && remembered(r, number, round), code;
     double slope, curvature;
 
-    MPI_Bcast(&known, 1, MPI_INT, 0, r->run->world);
+    MPI_Bcast(&known, 1, MPI_INT, 0, laser_mpi_world(r->run));
     if (known) {
-        MPI_Bcast(round, (int)sizeof *round, MPI_BYTE, 0, r->run->world);
-        MPI_Bcast(r->trial, (int)r->n_values, MPI_DOUBLE, 0, r->run->world);
+        MPI_Bcast(round, (int)sizeof *round, MPI_BYTE, 0, laser_mpi_world(r->run));
+        MPI_Bcast(r->trial, (int)r->n_values, MPI_DOUBLE, 0, laser_mpi_world(r->run));
         memcpy(r->values, r->trial, (size_t)r->n_values * sizeof *r->values);
         *length = round->length;
         return LASER_OK;
@@ -428,8 +427,8 @@ static int run_round(struct refining *r, int number, double *length, struct lase
         memcpy(r->values, r->best, (size_t)r->n_values * sizeof *r->values);
         *length = round->length;
     }
-    return laser_mpi_agree(r->run->world, r->run->rank == 0 ? remember(r, number, round, err) : LASER_OK,
-                           err);
+    return laser_mpi_agree(laser_mpi_world(r->run),
+                           r->run->rank == 0 ? remember(r, number, round, err) : LASER_OK, err);
 }
 
 static int hand_over(const struct refining *r, struct laser_mpi_refined *out, struct laser_error *err)
@@ -448,7 +447,7 @@ static int hand_over(const struct refining *r, struct laser_mpi_refined *out, st
     return out->s != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
 }
 
-int laser_mpi_refine(struct laser_mpi_evaluation *e, const struct laser_mpi_cuts *cuts, const int64_t *ranks,
+int laser_mpi_refine(struct laser_evaluation *e, const struct laser_mpi_cuts *cuts, const int64_t *ranks,
                      int rounds, struct laser_mpi_refined *out, struct laser_error *err)
 {
     struct refining r = {.e = e, .run = e->run, .cuts = cuts};
@@ -457,9 +456,9 @@ int laser_mpi_refine(struct laser_mpi_evaluation *e, const struct laser_mpi_cuts
     int code, cleared;
 
     *out = (struct laser_mpi_refined){0};
-    laser_mpi_log_phase(e->run->log, "refine");
+    laser_log_phase(e->run->log, "refine");
     code = prepare(&r, ranks, err);
-    laser_mpi_log_phase_end(e->run->log);
+    laser_log_phase_end(e->run->log);
     for (int i = 0; code == LASER_OK && moved && r.n > 0 && i < rounds; ++i) {
         code = run_round(&r, i, &length, &out->rounds[i], err);
         moved = out->rounds[i].length > 0;
@@ -467,8 +466,8 @@ int laser_mpi_refine(struct laser_mpi_evaluation *e, const struct laser_mpi_cuts
     }
     if (code == LASER_OK && r.n > 0)
         code = hand_over(&r, out, err);
-    cleared = laser_mpi_evaluation_edits(e, NULL, 0, code == LASER_OK ? err : NULL);
-    code = laser_mpi_agree(e->run->world, code == LASER_OK ? cleared : code, err);
+    cleared = laser_evaluation_edits(e, NULL, 0, code == LASER_OK ? err : NULL);
+    code = laser_mpi_agree(laser_mpi_world(e->run), code == LASER_OK ? cleared : code, err);
     free_all(&r);
     if (code != LASER_OK)
         laser_mpi_refined_free(out);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "compress/cuts.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/evaluation.h"
 
 #define LASER_MPI_REFINE_ROUNDS 10 /* at most */
 
@@ -29,10 +29,10 @@ struct laser_mpi_refined {
     struct laser_mpi_refine_round rounds[LASER_MPI_REFINE_ROUNDS]; /* every rank */
 };
 
-/* Collective over run->world, with the model loaded and no edit in place.  ranks[n_matrices] of run->matrices,
+/* Collective over laser_mpi_world(run), with the model loaded and no edit in place.  ranks[n_matrices] of run->matrices,
  * LASER_RANK_DENSE: not cut.  Rounds that an earlier start finished are read again.  Free with
  * laser_mpi_refined_free. LASER_ESTOPPED; errors as laser_mpi_statistics_gather and laser_mpi_evaluate_part. */
-int laser_mpi_refine(struct laser_mpi_evaluation *evaluation, const struct laser_mpi_cuts *cuts,
+int laser_mpi_refine(struct laser_evaluation *evaluation, const struct laser_mpi_cuts *cuts,
                      const int64_t *ranks, int rounds, struct laser_mpi_refined *refined,
                      struct laser_error *err);
 void laser_mpi_refined_free(struct laser_mpi_refined *refined);

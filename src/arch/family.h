@@ -73,7 +73,7 @@ struct laser_size {
 /* How a family spells a recurrence. */
 struct laser_recurrence_keys {
     struct laser_size heads, head_size, groups, state, kernel, expand; /* a key that is NULL: see mixers.c */
-    const char *inner; /* channels, instead of expand x hidden */
+    struct laser_size inner; /* channels; null or 0: expand x hidden */
     const char *rank;
     struct laser_switch in_bias, conv_bias, out_bias;
     const char *activation; /* of the convolution; NULL: that of the MLP */

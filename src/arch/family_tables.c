@@ -580,7 +580,7 @@ static const struct laser_recurrence_keys mamba2_mix = {
     .in_bias = {"mamba_proj_bias", false}, .out_bias = {"mamba_proj_bias", false},                           \
     .conv_bias = {"mamba_conv_bias", true}, .normed = true, .limited = true
 static const struct laser_recurrence_keys bamba_mix = {HYBRID_MIX};
-static const struct laser_recurrence_keys falcon_h1_mix = {HYBRID_MIX, .inner = "mamba_d_ssm",
+static const struct laser_recurrence_keys falcon_h1_mix = {HYBRID_MIX, .inner = {"mamba_d_ssm", 1024},
                                                            .out_bias = {"projectors_bias", false}};
 static const struct laser_recurrence_keys nemotron_h_mix = {
     .heads = {"mamba_num_heads", 128}, .head_size = {"mamba_head_dim", 64}, .groups = {"n_groups", 8},
@@ -588,6 +588,7 @@ static const struct laser_recurrence_keys nemotron_h_mix = {
     .out_bias = {"use_bias", false}, .conv_bias = {"use_conv_bias", true}, .activation = "mamba_hidden_act", .normed = true};
 #define MAMBA_MIX                                                                                            \
     .state = {"state_size", 16}, .kernel = {"conv_kernel", 4}, .expand = {"expand", 2}, .rank = "time_step_rank", \
+    .inner = {"intermediate_size", 0},                                                                       \
     .in_bias = {"use_bias", false}, .out_bias = {"use_bias", false}, .conv_bias = {"use_conv_bias", true}
 static const struct laser_recurrence_keys mamba_mix = {MAMBA_MIX};
 static const struct laser_recurrence_keys falcon_mamba_mix = {MAMBA_MIX, .inner_norm = LASER_INNER_PLAIN,

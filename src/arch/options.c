@@ -519,6 +519,12 @@ static void read_blend(struct laser_config *config, const char *keep, const char
 
 void laser_finish_minimax(struct laser_config *config, struct laser_arch *arch)
 {
+    int64_t window = json_is_null(json_object_get(config->object, "sliding_window"))
+                         ? 0
+                         : laser_config_integer(config, "sliding_window", 0, 0, INT64_C(1) << 40);
+
+    for (int64_t i = 0; i < arch->layers; i++)
+        arch->window[i] = arch->mixer[i] == LASER_MIXER_ATTENTION ? window : 0;
     arch->mix.block = laser_config_integer(config, "block_size", 256, 1, 1 << 16);
     arch->mix.out_scale = 1;
     read_blend(config, "full_attn_alpha_factor", "full_attn_beta_factor", &arch->blend_attention);

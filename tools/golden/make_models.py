@@ -467,10 +467,13 @@ CASES.update({
     "lfm2_moe": case("lfm2_moe", base=MAMBA, layer_types=["conv", "full_attention", "conv"], rope_parameters=PLAIN,
                      num_dense_layers=1, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=6,
                      routed_scaling_factor=1.5, conv_bias=True, tie_word_embeddings=False),
-    "minimax": case("minimax", base=MAMBA, **MIXED, num_local_experts=4, num_experts_per_tok=2, head_dim=8, block_size=8,
+    "minimax": case("minimax", dtype="float32", base=MAMBA, **MIXED, num_local_experts=4, num_experts_per_tok=2, head_dim=8, block_size=8,
                     intermediate_size=6, full_attn_alpha_factor=1.3, full_attn_beta_factor=0.8, linear_attn_alpha_factor=1.2,
                     linear_attn_beta_factor=0.7, mlp_alpha_factor=1.4, mlp_beta_factor=0.9, rope_parameters=rope(
                         "default", partial_rotary_factor=0.5)),
+    # the decays are stored with the weights, and rounded
+    "minimax-rounded": case("minimax", base=MAMBA, layer_types=["linear_attention"], num_hidden_layers=1, block_size=8,
+                            num_local_experts=4, num_experts_per_tok=2, intermediate_size=6),
 })
 
 

@@ -76,9 +76,8 @@ static int tick(void *context, struct laser_error *err)
 
 /* Where the rows of a rebuilt matrix go: its elements in their dtype, on the leader. */
 struct sheet {
-    const struct laser_mpi_run *run;
     const struct laser_matrix *matrix;
-    struct laser_matrix alone;
+    struct laser_matrix_source source;
     unsigned char *bytes; /* the whole matrix; each rank fills its rows, the others are zero */
     int64_t size_bytes;
 };
@@ -87,16 +86,15 @@ static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, st
 {
     struct sheet *s = context;
 
-    return laser_matrix_read(s->run->checkpoint, s->matrix, row0, nrows, 0, s->matrix->cols, dst,
-                             s->matrix->cols, err);
+    return laser_matrix_source_read(&s->source, row0, nrows, 0, s->matrix->cols, dst, s->matrix->cols, err);
 }
 
 static int write_rows(void *context, int64_t row0, int64_t nrows, const double *src, struct laser_error *err)
 {
     struct sheet *s = context;
 
-    return laser_matrix_write(s->run->checkpoint, &s->alone, row0, nrows, 0, s->matrix->cols, src,
-                              s->matrix->cols, s->bytes, err);
+    return laser_matrix_source_write(&s->source, row0, nrows, 0, s->matrix->cols, src, s->matrix->cols,
+                                     s->bytes, err);
 }
 
 /* The ranks' rows, each in the bytes of one rank and zero in the others, on the leader. */
@@ -124,12 +122,12 @@ static void thin_path(const char *path, char *thin, size_t size)
 }
 
 /* What is evaluated by itself is what is written only where neither the checkpoint nor the arithmetic rounds
- * to less than float32. */
+ * to less than float32.  A cut difference leaves a matrix of full rank. */
 bool laser_mpi_edits_want_thin(const struct laser_mpi_run *run, const struct laser_matrix *m)
 {
     const char *factored = laser_deck_string(run->deck, "evaluate.factored");
 
-    if (!laser_matrix_is_whole(run->checkpoint, m) || strcmp(factored, "never") == 0)
+    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL || strcmp(factored, "never") == 0)
         return false;
     return strcmp(factored, "always") == 0 ||
            ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
@@ -285,18 +283,19 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 {
     struct making *m = context;
     int64_t matrix = ((const struct order *)order)->matrix;
-    struct sheet s = {.run = m->run, .matrix = &m->run->matrices.matrices[matrix]};
+    struct sheet s = {.matrix = &m->run->matrices.matrices[matrix]};
     int64_t n = s.matrix->rows < s.matrix->cols ? s.matrix->rows : s.matrix->cols;
     double *sigma = malloc((size_t)n * sizeof *sigma);
     struct missing missing = {.making = m, .sheet = &s};
     int code = LASER_OK;
 
     ((struct result *)result)->stop_asked = laser_mpi_signalled() != 0;
-    s.alone = laser_matrix_alone(s.matrix);
     s.size_bytes = s.matrix->rows * s.matrix->cols * (int64_t)laser_dtype_size(s.matrix->dtype);
     s.bytes = malloc((size_t)s.size_bytes);
     if (sigma == NULL || s.bytes == NULL)
         code = laser_error_set(err, LASER_ENOMEM, s.matrix->name, "no memory to rebuild it");
+    if (code == LASER_OK)
+        code = laser_mpi_run_source(m->run, s.matrix, &s.source, err);
     if (code == LASER_OK)
         code = read_values(m, matrix, sigma, err);
     code = laser_mpi_agree(team->group_comm, code, err);
@@ -304,7 +303,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
         code = find_edits(m, team, matrix, sigma, &missing, err);
     if (code == LASER_OK && team->group_size == 1 && missing.n > 0)
         code =
-            laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
+            laser_mpi_edits_local(&s.source, sigma, missing.ratios, missing.n,
                                   laser_mpi_edits_want_thin(m->run, s.matrix), s.bytes, made, &missing, err);
     for (int i = 0; code == LASER_OK && team->group_size > 1 && i < missing.n; ++i)
         code = make_edit(m, team, missing.edits[i], &s, missing.ratios + (size_t)i * (size_t)n, err);
@@ -329,7 +328,7 @@ static void edit_path(const struct laser_mpi_run *run, const struct laser_matrix
 
 static int fill_list(struct laser_mpi_run *run, struct laser_mpi_edit_list *list, struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_mpi_run_print(run);
 
     for (int e = 0; e < list->n; ++e) {
         const struct laser_matrix *m = &run->matrices.matrices[list->edits[e].matrix];

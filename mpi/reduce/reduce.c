@@ -158,14 +158,37 @@ static int candidates_and_edits(struct laser_mpi_reduction *r, json_t **results,
     return code == LASER_OK ? laser_mpi_edits_make(r->run, &r->plan, &r->edits, err) : code;
 }
 
+/* Rank 0.  The kept edits without those that a later one of the same matrix takes the place of; the
+ * caller's. */
+static int32_t *last_edits(const struct laser_mpi_reduction *r, int *n)
+{
+    int n_kept, n_last = 0;
+    const int32_t *kept = laser_search_kept(r->search, &n_kept);
+    int32_t *last = malloc((size_t)n_kept * sizeof *last + 1);
+
+    for (int i = 0; last != NULL && i < n_kept; ++i) {
+        bool replaced = false;
+        for (int j = i + 1; j < n_kept && !replaced; ++j)
+            replaced = r->edits.files[kept[j]].matrix == r->edits.files[kept[i]].matrix;
+        if (!replaced)
+            last[n_last++] = kept[i];
+    }
+    *n = n_last;
+    return last;
+}
+
 static int write_kept(struct laser_mpi_reduction *r, struct laser_error *err)
 {
-    const int32_t *kept = NULL;
-    int n = 0;
+    int32_t *kept = NULL;
+    int n = 0, code = LASER_OK;
 
-    if (r->run->rank == 0)
-        kept = laser_search_kept(r->search, &n);
-    return laser_mpi_reduction_write(r, kept, n, true, err);
+    if (r->run->rank == 0 && (kept = last_edits(r, &n)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "model", "no memory for the list of edits");
+    code = laser_mpi_agree(r->run->world, code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_reduction_write(r, kept, n, true, err);
+    free(kept);
+    return code;
 }
 
 static int open_with_edits(struct laser_mpi_reduction *r, json_t **results, struct laser_error *err)

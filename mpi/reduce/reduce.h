@@ -202,6 +202,10 @@ int laser_mpi_reduction_write(struct laser_mpi_reduction *r, const int32_t *edit
 int laser_mpi_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
                           struct laser_error *err);
 
+/* Of its difference from the base, in float64: run->change has one. */
+int laser_mpi_change_hash(const struct laser_mpi_run *run, const struct laser_tensor *tensor, uint64_t *hash,
+                          struct laser_error *err);
+
 /* Collective; no tensor may be redirected before.  OUT/factored and OUT/lora, if reduce.also asks for them;
  * on rank 0 the edited tensors are redirected to their edits afterwards. */
 int laser_mpi_factors_write(struct laser_mpi_reduction *r, const int32_t *edits, int n,

@@ -198,6 +198,8 @@ static int list_matrices(struct laser_mpi_run *run, struct laser_error *err)
     options.split_fused =
         run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
+    if (code == LASER_OK && run->change != NULL)
+        code = laser_matrix_list_changed(run->checkpoint, run->change, &run->matrices, err);
     code = laser_mpi_agree(run->world, code, err);
     if (code == LASER_OK && run->rank == 0)
         laser_mpi_say_whole(run);
@@ -248,9 +250,39 @@ const char *laser_mpi_run_adapter(const struct laser_mpi_run *run)
 
 const char *laser_mpi_run_base(const struct laser_mpi_run *run)
 {
-    const bool scans = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN;
+    const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
+                       run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
 
-    return scans ? laser_deck_string(run->deck, "scan.base") : "";
+    return takes ? laser_deck_string(run->deck, "scan.base") : "";
+}
+
+int laser_mpi_run_source(const struct laser_mpi_run *run, const struct laser_matrix *matrix,
+                         struct laser_matrix_source *source, struct laser_error *err)
+{
+    return laser_matrix_source_open(run->checkpoint, run->change, matrix, source, err);
+}
+
+struct laser_checkpoint_fingerprint laser_mpi_run_print(const struct laser_mpi_run *run)
+{
+    return laser_checkpoint_fingerprint(run->change != NULL ? run->change : run->checkpoint);
+}
+
+/* A scan takes the difference for the model; what edits needs both. */
+static bool edits(const struct laser_mpi_run *run)
+{
+    return run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
+}
+
+/* Collective: the model, and its difference from the base. */
+static int open_checkpoints(struct laser_mpi_run *run, struct laser_error *err)
+{
+    const char *model = laser_deck_string(run->deck, "model"), *base = laser_mpi_run_base(run);
+    int code = laser_mpi_share_changed(run->world, model, laser_mpi_run_adapter(run), edits(run) ? "" : base,
+                                       run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+
+    if (code == LASER_OK && edits(run) && base[0] != '\0')
+        code = laser_mpi_share_changed(run->world, model, "", base, false, &run->change, err);
+    return code;
 }
 
 int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
@@ -263,9 +295,7 @@ int laser_mpi_run_open_model(struct laser_mpi_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = laser_mpi_share_changed(run->world, laser_deck_string(run->deck, "model"),
-                                   laser_mpi_run_adapter(run), laser_mpi_run_base(run),
-                                   run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    code = open_checkpoints(run, err);
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
     if (code == LASER_OK && run->rank == 0)
@@ -425,7 +455,7 @@ static int set_aside(struct laser_mpi_run *run, struct laser_error *err)
 /* Rank 0. */
 static int open_ledger(struct laser_mpi_run *run, struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_mpi_run_print(run);
     struct visit_state v = {.run = run, .force = laser_deck_bool(run->deck, "run.force")};
     char path[4400];
     int64_t torn;
@@ -514,5 +544,6 @@ void laser_mpi_run_close(struct laser_mpi_run *run)
     laser_rundir_close(&run->dir);
     laser_matrix_list_free(&run->matrices);
     laser_checkpoint_close(run->checkpoint);
-    run->checkpoint = NULL;
+    laser_checkpoint_close(run->change);
+    run->checkpoint = run->change = NULL;
 }

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct laser_gguf g;
     struct laser_error err = {0};
     bool more = false;
-    const int code = laser_gguf_parse("fuzz", data, (int64_t)size, (int64_t)size, &g, &more, &err);
+    const int code =
+        laser_gguf_parse("fuzz", data, (int64_t)size, (int64_t)size, size % 2 == 1, &g, &more, &err);
 
     if (code == LASER_OK) {
         if (!is_sound(&g, (int64_t)size))

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Tokenizers in the metadata of GGUF files: fixtures of tests/test_tokenizer_golden.c.
+
+    python3 tools/golden/make_gguf_tokenizer.py        (gguf, tokenizers, transformers, numpy, xxhash; no network)
+
+writes tests/golden/gguf/tokenizers/: the byte-level tokenizers of tests/golden/tokenizer as PyPI's gguf writes them, whose ids
+are those that make_tokenizer.py has recorded, and one of SentencePiece (pieces and scores), with the ids of the tokenizer
+that transformers makes of them (generate_merges) in expected.json.
+
+Made with gguf 0.19.0, tokenizers 0.23.3, transformers 5.24.0.
+"""
+import json
+import sys
+from pathlib import Path
+
+import gguf
+from make_tokenizer import OUT as FROM, golden
+from tokenizers import Tokenizer
+from transformers.tokenization_utils_base import generate_merges
+
+OUT = Path(__file__).resolve().parents[2] / "tests/golden/gguf/tokenizers"
+PRES = {"gpt2": "gpt-2", "llama3": "llama-bpe", "qwen2": "qwen2", "starcoder": "starcoder"}
+NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+
+
+def read(name):
+    j = json.loads((FROM / f"{name}.json").read_text())
+    tokens = dict((i, t) for t, i in j["model"]["vocab"].items()) | {a["id"]: a["content"] for a in j["added_tokens"]}
+    added = {a["content"]: CONTROL if a["special"] else USER for a in j["added_tokens"]}
+    return j, [tokens[i] for i in range(len(tokens))], added
+
+
+def write(name, model, tokens, types, **more):
+    w = gguf.GGUFWriter(OUT / f"{name}.gguf", "llama")
+    w.add_tokenizer_model(model)
+    w.add_token_list(tokens)
+    w.add_token_types(types)
+    if "pre" in more:
+        w.add_tokenizer_pre(more["pre"])
+        w.add_token_merges(more["merges"])
+    if "scores" in more:
+        w.add_token_scores(more["scores"])
+        w.add_unk_token_id(0)
+    w.add_bos_token_id(more.get("bos", 0))
+    w.add_eos_token_id(more.get("eos", 0))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+def byte_level(name, pre):
+    j, tokens, added = read(name)
+    merges = [m if isinstance(m, str) else " ".join(m) for m in j["model"]["merges"]]
+    write(name, "gpt2", tokens, [added.get(t, NORMAL) for t in tokens], pre=pre, merges=merges)
+
+
+def sentencepiece():
+    j, tokens, added = read("llama2")
+    types = [UNKNOWN if t == "<unk>" else BYTE if t.startswith("<0x") else added.get(t, NORMAL) for t in tokens]
+    # Scores as sentencepiece's BPE trainer has them: later merges have lower ones, characters the lowest.
+    order = {"".join(m): -float(i) for i, m in enumerate(j["model"]["merges"])}
+    scores = [order.get(t, -1000.0 - i) if k == NORMAL else 0.0 for i, (t, k) in enumerate(zip(tokens, types))]
+    write("llama2", "llama", tokens, types, scores=scores, bos=1, eos=2)
+    normal = {t: s for t, s, k in zip(tokens, scores, types) if k == NORMAL}
+    j["model"]["merges"] = generate_merges(j["model"]["vocab"], normal)
+    return golden(Tokenizer.from_str(json.dumps(j)))
+
+
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name, pre in PRES.items():
+        byte_level(name, pre)
+    write("unknown", "gpt2", ["a"], [NORMAL], pre="no-such-pre", merges=["a a"])
+    expected = {"made_by": "tools/golden/make_gguf_tokenizer.py", "llama2": sentencepiece()}
+    (OUT / "expected.json").write_text(json.dumps(expected, separators=(",", ":")).replace('"},{"', '"},\n{"') + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,7 @@
 #include "testing.h"
 
-#include "search/screen.h"
-#include "search/strategy.h"
+#include "reduce/screen.h"
+#include "reduce/strategy.h"
 
 #include <math.h>
 #include <string.h>

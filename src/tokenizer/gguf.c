@@ -1,8 +1,8 @@
 /* The tokenizer of a GGUF file, from its metadata, as a tokenizer.json.
  *
- * Pre-tokenizers are named there (tokenizer.ggml.pre); what a name stands for is what llama.cpp's llama-vocab.cpp
- * does for it, in the parts in which the model's own tokenizer.json says it.  The merges of a SentencePiece
- * vocabulary are made from pieces and scores as convert_slow_tokenizer.py of transformers makes them.
+ * Pre-tokenizers are named there (tokenizer.ggml.pre); what a name stands for is what llama.cpp does for it (in
+ * llm_tokenizer_bpe), in the parts in which the model's own tokenizer.json says it.  The merges of a SentencePiece
+ * vocabulary are made from pieces and scores as generate_merges of transformers makes them.
  */
 #include "config.h" /* _GNU_SOURCE */
 

@@ -7,6 +7,7 @@
 
 #include "base/match.h"
 #include "reduce/sweep.h"
+#include "spectrum/edit.h"
 
 static const char *const names[] = {"snr",     "backward", "all",    "sweep",
                                     "compose", "denoise",  "budget", "tune"};
@@ -75,16 +76,38 @@ static void add_candidate(struct laser_strategy_plan *plan, int n_trials)
         (struct laser_search_candidate){.first_trial = plan->n_trials - n_trials, .n_trials = n_trials};
 }
 
-/* Puts a candidate before the others: every edit of the list on all n matrices at once.  The edits of a
- * matrix stand one after another. */
-static void add_together(struct laser_strategy_plan *plan, int n, int per_matrix)
+/* Edits that take the whole bulk for noise, which it is in a difference; a part of it is a hedge for single
+ * matrices. */
+static bool is_joint(const char *text)
 {
-    const struct laser_search_candidate together = {.first_trial = plan->n_trials, .n_trials = per_matrix};
+    struct laser_edit edit;
 
-    for (int t = 0; t < per_matrix; ++t) {
+    return laser_edit_parse(text, &edit, NULL) == LASER_OK &&
+           ((edit.kind != LASER_EDIT_SHRINK && edit.kind != LASER_EDIT_WIENER) || edit.fraction >= 1);
+}
+
+static int count_joint(const struct laser_strategy_options *o)
+{
+    int n = 0;
+
+    for (int t = 0; t < o->n_edits; ++t)
+        n += is_joint(o->edits[t]);
+    return n;
+}
+
+/* Puts a candidate before the others: each of these edits on all n matrices at once.  The edits of a matrix
+ * stand one after another. */
+static void add_together(const struct laser_strategy_options *o, struct laser_strategy_plan *plan, int n)
+{
+    struct laser_search_candidate together = {.first_trial = plan->n_trials};
+
+    for (int t = 0; t < o->n_edits; ++t) {
+        if (!is_joint(o->edits[t]))
+            continue;
         for (int i = 0; i < n; ++i)
-            plan->edit_numbers[plan->n_edit_numbers++] = i * per_matrix + t;
+            plan->edit_numbers[plan->n_edit_numbers++] = i * o->n_edits + t;
         add_trial(plan, n);
+        ++together.n_trials;
     }
     memmove(plan->candidates + 1, plan->candidates, (size_t)plan->n_candidates * sizeof *plan->candidates);
     plan->candidates[0] = together;
@@ -296,7 +319,7 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
     if (limit > 0 && n > limit)
         n = limit;
     joint = o->strategy == LASER_STRATEGY_DENOISE && o->together && n > 1 && n <= LASER_SEARCH_MAX_EDITS / 2
-                ? per_matrix
+                ? count_joint(o)
                 : 0;
     by_depth = sort_fractions(o);
     code = by_depth == NULL
@@ -305,7 +328,7 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
     if (code == LASER_OK) {
         build(o, matrices, by_depth, keys, n, plan);
         if (joint > 0)
-            add_together(plan, n, per_matrix);
+            add_together(o, plan, n);
         plan->n_no_op = n_no_op;
     }
     free(by_depth);

@@ -46,7 +46,7 @@ struct laser_strategy_options {
     int n_fractions;
     const char *const *edits; /* of denoise: edit texts */
     int n_edits;
-    bool together; /* denoise: every edit of the list on all matrices at once, before the single ones */
+    bool together; /* denoise: those that take the whole bulk for noise first on all matrices at once */
 };
 
 struct laser_strategy_edit {

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "comm/agree.h"
-#include "report/draw.h"
+#include "report/figures.h"
 #include "schedule/report_load.h"
 
 /* Two runs of one name are told apart by letters. */

@@ -12,15 +12,15 @@
 #include "arch/family.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
-#include "comm/signals.h"
-#include "search/rundir.h"
+#include "run/rundir.h"
+#include "run/signals.h"
 
 static int64_t short_side(const struct laser_matrix *m)
 {
     return m->rows < m->cols ? m->rows : m->cols;
 }
 
-bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
+bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
 
@@ -31,7 +31,7 @@ bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
 
 /* ---- files ---- */
 
-static void path_of(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+static void path_of(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                     char *path, size_t size)
 {
     const char *name = run->matrices.matrices[matrix].name;
@@ -148,7 +148,7 @@ static int read_sides(const char *path, struct laser_whitened_cut *cut, struct l
 /* ---- what is there ---- */
 
 /* Rank 0.  Returns whether the file of every usable matrix is there; cuts->made: it has values. */
-static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+static bool read_all(const struct laser_run *run, struct laser_mpi_cuts *cuts)
 {
     char path[4400];
     bool complete = true;
@@ -165,7 +165,7 @@ static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cut
     return complete;
 }
 
-static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
+static int allocate(const struct laser_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
 {
     cuts->s = calloc((size_t)cuts->n_matrices + 1, sizeof *cuts->s);
     cuts->made = calloc((size_t)cuts->n_matrices + 1, 1);
@@ -183,8 +183,8 @@ static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts
     return LASER_OK;
 }
 
-int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        uint64_t key, struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
+int laser_mpi_cuts_open(const struct laser_run *run, const struct laser_compress_method *method, uint64_t key,
+                        struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
     char text[200], folder[4400];
@@ -199,14 +199,14 @@ int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_comp
         snprintf(folder, sizeof folder, "%s/work/cuts/%s", run->output, cuts->folder);
         code = laser_directory_make(folder, err);
     }
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code != LASER_OK) {
         laser_mpi_cuts_free(cuts);
         return code;
     }
     if (run->rank == 0)
         all = read_all(run, cuts);
-    MPI_Bcast(&all, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(run));
     *complete = all != 0;
     if (all)
         laser_mpi_cuts_share(run, cuts);
@@ -233,7 +233,7 @@ struct inputs {
 };
 
 /* W in the orientation y = W x. */
-static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool transposed, double **out,
+static int read_matrix(const struct laser_run *run, int64_t matrix, bool transposed, double **out,
                        struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -259,12 +259,12 @@ static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool tra
     return code;
 }
 
-static int take_apart(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                      struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+static int take_apart(const struct laser_run *run, const struct laser_compress_method *method,
+                      struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                       struct laser_whitened_cut *cut, struct laser_error *err)
 {
-    struct laser_mpi_matrix_statistics *m = &statistics->matrices[matrix];
-    struct laser_mpi_matrix_statistics *source = &statistics->matrices[m->input_of];
+    struct laser_matrix_statistics *m = &statistics->matrices[matrix];
+    struct laser_matrix_statistics *source = &statistics->matrices[m->input_of];
     struct laser_root gradients = {0};
     double *w = NULL;
     int code = LASER_OK;
@@ -288,8 +288,8 @@ static int take_apart(const struct laser_mpi_run *run, const struct laser_compre
 }
 
 /* On the owner. */
-static int make_one(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                    struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+static int make_one(const struct laser_run *run, const struct laser_compress_method *method,
+                    struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                     struct laser_mpi_cuts *cuts, bool *made, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -313,17 +313,17 @@ static int make_one(const struct laser_mpi_run *run, const struct laser_compress
 }
 
 /* What the rank that made a matrix's cut has of it, and all others have not. */
-void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+void laser_mpi_cuts_share(const struct laser_run *run, struct laser_mpi_cuts *cuts)
 {
     for (int64_t i = 0; i < cuts->n_matrices; ++i) {
         int64_t n = short_side(&run->matrices.matrices[i]);
         int made = cuts->made[i];
 
-        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, run->world);
+        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, laser_mpi_world(run));
         if (cuts->s[i] != NULL && made) {
             if (!cuts->made[i])
                 memset(cuts->s[i], 0, (size_t)n * sizeof **cuts->s);
-            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, run->world);
+            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, laser_mpi_world(run));
             continue;
         }
         free(cuts->s[i]);
@@ -331,35 +331,35 @@ void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts
     }
 }
 
-int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
+int laser_mpi_cuts_make(struct laser_run *run, const struct laser_compress_method *method,
+                        struct laser_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err)
 {
     struct inputs inputs = {.of = -1};
     int code = LASER_OK;
 
-    laser_mpi_log_phase(run->log, "cuts");
+    laser_log_phase(run->log, "cuts");
     for (int64_t i = 0; code == LASER_OK && i < cuts->n_matrices; ++i) {
         bool one = false;
 
-        if (!laser_mpi_cuts_usable(run, i) || !laser_mpi_statistics_wants(&statistics->options, i) ||
+        if (!laser_mpi_cuts_usable(run, i) || !laser_statistics_wants(&statistics->options, i) ||
             statistics->matrices[i].owner != run->rank)
             continue;
-        if (laser_mpi_signalled())
-            code = laser_mpi_run_asked(1, err);
+        if (laser_signalled())
+            code = laser_run_asked(1, err);
         if (code == LASER_OK)
             code = make_one(run, method, statistics, i, &inputs, cuts, &one, err);
         cuts->made[i] = one;
     }
     laser_root_free(&inputs.root);
-    code = laser_mpi_agree(run->world, code, err);
-    laser_mpi_log_phase_end(run->log);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    laser_log_phase_end(run->log);
     return code;
 }
 
 /* ---- factors ---- */
 
-int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+int laser_mpi_cuts_factors(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                            int64_t k, const char *path, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];

@@ -221,10 +221,10 @@ int laser_model_heads(const struct laser_model *model, struct laser_model_worksp
 
 /* Sequences of one batch that are computed together: `count` of `length` tokens each in consecutive rows from
  * `row` on.  Starts from {0}; false after the last. */
-struct laser_run {
+struct laser_model_run {
     int64_t first, count, length, row;
 };
-bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_run *run);
+bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_model_run *run);
 
 struct laser_attention laser_model_attention_shape(const struct laser_model *model,
                                                    const struct laser_layer *layer, int64_t sequences,

@@ -11,6 +11,7 @@
 #include "comm/agree.h"
 #include "evaluate/evaluate.h"
 #include "evaluate/evaluation.h"
+#include "evaluate/texts.h"
 #include "plan/estimate.h"
 #include "plan/layout.h"
 #include "run/signals.h"
@@ -46,7 +47,7 @@ static int load_tokenizer(struct laser_mpi_voice *v, const char *fallback, struc
     if (access(path, F_OK) != 0)
         dir = fallback;
     if (dir == NULL)
-        return laser_mpi_tokenizer_missing(v->checkpoint->dir, "prompts", err);
+        return laser_evaluation_tokenizer_missing(v->checkpoint->dir, "prompts", err);
     code = laser_tokenizer_load(dir, &v->tokenizer, err);
     return code == LASER_OK ? laser_stop_read(v->checkpoint, v->tokenizer, &v->stop, err) : code;
 }

@@ -24,15 +24,6 @@ const char *laser_strategy_name(enum laser_strategy strategy)
     return names[strategy];
 }
 
-void laser_strategy_free(struct laser_strategy_plan *plan)
-{
-    free(plan->edits);
-    free(plan->trials);
-    free(plan->candidates);
-    free(plan->edit_numbers);
-    memset(plan, 0, sizeof *plan);
-}
-
 /* Room for n edits, each a trial and at most a candidate of its own. */
 static int reserve(struct laser_strategy_plan *plan, int64_t n, struct laser_error *err)
 {

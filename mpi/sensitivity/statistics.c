@@ -75,6 +75,8 @@ static int run_batch(struct pass *p, int64_t batch, struct result *r, struct las
     struct laser_model_gradient_sink sink;
     int code = laser_gradient_sums_begin(p->sums, batch, &sink, err);
 
+    if (code == LASER_OK && p->out->options.divergence)
+        code = laser_gradient_teach(p->e, batch, err);
     if (code == LASER_OK)
         code = laser_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
     for (int i = 0; code == LASER_OK && i < b->n; ++i) {
@@ -292,7 +294,7 @@ int laser_mpi_statistics_gather(struct laser_evaluation *e, const struct laser_s
     p.edits = all;
     p.n_edits = n_edits;
     if (code == LASER_OK) {
-        laser_log_phase(run->log, "gradient");
+        laser_log_phase(run->log, options->inputs_only ? "inputs" : "gradient");
         code = run_pass(&p, err);
         laser_log_phase_end(run->log);
     }

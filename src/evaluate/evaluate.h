@@ -50,7 +50,8 @@ enum laser_item_mark {
     LASER_MARK_SELECTION,
     LASER_MARK_CALIBRATION,
     LASER_MARK_GUARD,
-    LASER_MARK_GUARD_REPORT
+    LASER_MARK_GUARD_REPORT,
+    LASER_MARK_UNUSED
 };
 
 /* Items first .. first + n - 1. */

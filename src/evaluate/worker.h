@@ -19,6 +19,10 @@ int laser_gradient_batch(struct laser_evaluation *evaluation, int64_t batch, con
                          int n_edits, const struct laser_model_gradient_sink *sink,
                          struct laser_item_score *scores, struct laser_error *err);
 
+/* Collective over a group: laser_model_gradient_teach with no edit in place.  The next laser_gradient_batch,
+ * of the same batch, gives the gradient of the divergence from the model as it is without edits. */
+int laser_gradient_teach(struct laser_evaluation *evaluation, int64_t batch, struct laser_error *err);
+
 /* Local: bytes of the hidden states and working arrays of laser_gradient_batch. */
 int64_t laser_gradient_bytes(const struct laser_evaluation *evaluation);
 

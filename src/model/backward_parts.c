@@ -32,7 +32,8 @@ int laser_backward_report(const struct laser_backward *b, const struct laser_par
             site.row_count += rows[j].count;
         site.pieces = j - i;
         result =
-            b->sink->linear(b->sink->context, &site, n, x, x_stride, delta, delta_stride, token_rows, b->err);
+            b->sink->linear(b->sink->context, &site, n, x, x_stride,
+                            laser_backward_inputs_only(b) ? NULL : delta, delta_stride, token_rows, b->err);
         delta += site.row_count;
     }
     return result;
@@ -42,7 +43,7 @@ void laser_backward_project(const struct laser_backward *b, const struct laser_p
                             const float *dy, int64_t dy_stride, int64_t width, float *dx,
                             enum laser_output output)
 {
-    if (laser_part_present(part))
+    if (laser_part_present(part) && !laser_backward_inputs_only(b))
         laser_part_apply_backward(part, n, dy, dy_stride, dx, width, output, &b->gradient->turning);
     else if (output == LASER_STORE)
         memset(dx, 0, (size_t)(n * width) * sizeof *dx);

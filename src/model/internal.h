@@ -185,6 +185,8 @@ int laser_model_bind(struct laser_model *model, struct laser_error *err);
 
 /* shard.c: the share of shard `index` of `count` in n, cut at multiples of `grain` where there is enough. */
 struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain);
+/* What of a share is below n. */
+struct laser_share laser_share_within(struct laser_share share, int64_t n);
 /* MLP columns and experts of a shard, see shard.c. */
 struct laser_share laser_share_columns(int64_t columns, int index, int count);
 bool laser_share_whole_experts(const struct laser_arch *arch, int count);
@@ -345,6 +347,9 @@ struct laser_head laser_model_head(const struct laser_model *model);
 /* Merges what the shards found of the logits of ws->tokens[n]. */
 int laser_model_merge(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
                       struct laser_error *err);
+
+/* pair.c: all that is bound but the head has no part in the model any more. */
+void laser_model_keep_head(struct laser_model *model);
 
 /* moe.c */
 /* Softmax of one row of E logits, in place. */

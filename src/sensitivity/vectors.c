@@ -246,26 +246,51 @@ static int find_arrays(const char *path, const struct laser_safetensors_header *
                            v->rows, v->columns);
 }
 
-int laser_singular_vectors_open(const struct laser_run *run, int64_t matrix, struct laser_singular_vectors *v,
-                                struct laser_error *err)
+static int64_t count_of(const struct laser_safetensors_header *header)
+{
+    for (int64_t i = 0; i < header->n_tensors; ++i)
+        if (strcmp(header->tensors[i].name, "sigma") == 0 && header->tensors[i].n_dims == 1)
+            return header->tensors[i].shape[0];
+    return 0;
+}
+
+int laser_singular_vectors_read(const struct laser_run *run, int64_t matrix, const char *path,
+                                struct laser_singular_vectors *v, struct laser_error *err)
 {
     const struct laser_matrix *w = &run->matrices.matrices[matrix];
     struct laser_safetensors_header header;
-    char path[4400];
     int code;
 
-    *v = (struct laser_singular_vectors){
-        .n = w->rows < w->cols ? w->rows : w->cols, .rows = w->rows, .columns = w->cols};
-    path_of(run, matrix, path, sizeof path);
+    *v = (struct laser_singular_vectors){.rows = w->rows, .columns = w->cols};
     code = laser_safetensors_read_header(path, &header, NULL, NULL, err);
     if (code != LASER_OK)
         return code;
+    v->n = count_of(&header);
     code = map_file(path, v, err);
     if (code == LASER_OK)
         code = find_arrays(path, &header, v, err);
     laser_safetensors_header_free(&header);
     if (code != LASER_OK)
         laser_singular_vectors_close(v);
+    return code;
+}
+
+int laser_singular_vectors_open(const struct laser_run *run, int64_t matrix, struct laser_singular_vectors *v,
+                                struct laser_error *err)
+{
+    const struct laser_matrix *w = &run->matrices.matrices[matrix];
+    int64_t n = w->rows < w->cols ? w->rows : w->cols;
+    char path[4400];
+    int code;
+
+    path_of(run, matrix, path, sizeof path);
+    code = laser_singular_vectors_read(run, matrix, path, v, err);
+    if (code == LASER_OK && v->n != n) {
+        laser_singular_vectors_close(v);
+        code = laser_error_set(
+            err, LASER_EINPUT, path,
+            "%" PRId64 " singular vectors, expected %" PRId64 "; delete it and it is made again", v->n, n);
+    }
     return code;
 }
 

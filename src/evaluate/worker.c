@@ -325,7 +325,7 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
 {
     const struct laser_set *set = &w->e->set;
     const struct laser_set_question *q = &set->questions[question];
-    struct laser_option_score small[16], *options = small;
+    struct laser_option_score small[16] = {{0}}, *options = small;
     int64_t at = 0;
 
     if (q->n_options > 16)
@@ -333,7 +333,11 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
     for (int k = 0; options != NULL && k < q->n_options; ++k) {
         const struct laser_set_option *o = &set->options[q->first_option + k];
         options[k] = (struct laser_option_score){
-            .n_tokens = o->n_scored, .is_greedy = true, .best_rank = scores[at].rank};
+            .n_tokens = o->n_scored,
+            .n_characters = o->n_characters,
+            .n_bytes = o->n_bytes,
+            .is_greedy = true,
+            .best_rank = scores[at].rank};
         for (int32_t i = 0; i < o->n_scored; ++i) {
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;

@@ -45,9 +45,10 @@ static const struct laser_deck_key keys[] = {
      0,
      "full names of the tensors to scan, as globs or re:REGEX; default: the linear layers inside decoder "
      "layers"},
-    {"scan.base", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | LASER_IN_PLAN, "base",
-     "DIR", 0,
-     "scan the differences from this model, of which `model` was fine-tuned, in place of the weights"},
+    {"scan.base", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE | LASER_IN_APPLY, "base", "DIR", 0,
+     "scan, cut and shrink the differences from this model, of which `model` was fine-tuned, in place of the "
+     "weights"},
     {"scan.exclude", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "exclude", "GLOB,...", 0,
      "tensors that scan.matrices shall not select, as globs or re:REGEX"},
     {"scan.threshold", LASER_TYPE_STRING, "marchenko-pastur", NULL, NO_RANGE, laser_check_threshold,

@@ -23,8 +23,13 @@ int laser_texts_load(struct laser_evaluation *evaluation, struct laser_texts_hea
 int laser_evaluation_tokenizer(struct laser_evaluation *evaluation, int64_t vocabulary,
                                struct laser_tokenizer **tokenizer, struct laser_error *err);
 
-/* Local.  LASER_EINPUT: the model has no tokenizer.json for its texts (what), and what it could be made from. */
-int laser_evaluation_tokenizer_missing(const char *dir, const char *what, struct laser_error *err);
+/* Is there one to load? */
+bool laser_evaluation_has_tokenizer(const struct laser_checkpoint *checkpoint);
+
+/* tokenizer.json beside the model, else what a GGUF file has of one.  LASER_EINPUT: there is none for its
+ * texts (what), and what it could be made from. */
+int laser_evaluation_tokenizer_load(const struct laser_checkpoint *checkpoint, const char *what,
+                                    struct laser_tokenizer **tokenizer, struct laser_error *err);
 
 /* The questions of n task files: evaluation->set.  LASER_EINPUT: a file or the model cannot be used. */
 int laser_questions_load(struct laser_evaluation *evaluation, const struct laser_deck_pair *pairs, int n,

@@ -16,12 +16,15 @@ static const char *const backward_types[] = {"mlp.down_proj",
                                              "self_attn.o_proj",
                                              "*"};
 
-static void fill_options(const struct laser_deck *deck, struct laser_strategy_options *o)
+static void fill_options(const struct laser_run *run, struct laser_strategy_options *o)
 {
+    const struct laser_deck *deck = run->deck;
+
     *o = (struct laser_strategy_options){
         .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
         .rule = laser_deck_string(deck, "scan.threshold"),
-        .candidates = (int)laser_deck_int(deck, "reduce.candidates")};
+        .candidates = (int)laser_deck_int(deck, "reduce.candidates"),
+        .together = run->change != NULL};
     o->types = laser_deck_list(deck, "reduce.types", &o->n_types);
     o->layers = laser_deck_list(deck, "reduce.layers", &o->n_layers);
     o->fractions = laser_deck_list(deck, "reduce.fractions", &o->n_fractions);
@@ -82,7 +85,7 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
                                               .usable = laser_reduction_usable(run, i)};
         *n_unusable += !m[i].usable;
     }
-    fill_options(run->deck, &options);
+    fill_options(run, &options);
     code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
                              : laser_strategy_build(&options, m, n, &r->plan, err);
     free(m);

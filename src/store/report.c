@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/draw.h"
+#include "report/figures.h"
 #include "store/report_load.h"
 #include "store/results.h"
 

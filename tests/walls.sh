@@ -20,12 +20,13 @@ check "src/ neither prints nor exits" \
 allowed() {
     case $1 in
     src/base) echo "" ;;
-    src/corpus | src/deck | src/kernels | src/layout | src/spectrum) echo base ;;
+    src/corpus | src/kernels | src/layout | src/spectrum) echo base ;;
+    src/deck) echo "base corpus kernels spectrum" ;;
     src/arch) echo "base kernels" ;;
     src/checkpoint) echo "arch base" ;;
     src/tokenizer) echo "base checkpoint" ;;
     src/linalg | src/report) echo "base spectrum" ;;
-    src/search) echo "arch base spectrum" ;;
+    src/search) echo "arch base deck spectrum" ;;
     src/sensitivity) echo "base linalg" ;;
     src/compress) echo "base checkpoint linalg" ;;
     src/exchange) echo "arch base checkpoint report" ;;

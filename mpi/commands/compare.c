@@ -179,7 +179,7 @@ static int open_output(struct laser_mpi_run *run, struct laser_error *err)
     struct stat mine, theirs;
     int code;
 
-    if (!laser_deck_is_set(run->deck, "output"))
+    if (!laser_deck_is_set(run->deck, LASER_KEY_output))
         return LASER_OK;
     snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
     code = laser_directory_make(run->output, err);

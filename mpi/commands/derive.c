@@ -42,7 +42,7 @@ static int write_files(struct laser_mpi_run *run, const struct laser_mpi_scan_in
         code = laser_scan_write_files(run->output, &meta, in->rows, in->n, err);
     if (code == LASER_OK)
         code = write_results(run, in, &meta, err);
-    if (code == LASER_OK && laser_deck_is_set(run->deck, "export.formats"))
+    if (code == LASER_OK && laser_deck_is_set(run->deck, LASER_KEY_export_formats))
         code = laser_mpi_export_texts(run, in, err);
     if (code == LASER_OK) {
         laser_scan_table(&table, &meta, in->rows, in->n, &style);

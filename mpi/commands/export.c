@@ -50,13 +50,13 @@ int laser_mpi_export_settings(const struct laser_mpi_run *run, const struct lase
     /* Without a spectrum there is nothing to tell WeightWatcher. */
     if ((*formats & LASER_EXPORT_WEIGHTWATCHER) && in->program != NULL &&
         in->foreign.kind != LASER_FOREIGN_WEIGHTWATCHER) {
-        if (laser_deck_is_set(deck, "export.formats"))
+        if (laser_deck_is_set(deck, LASER_KEY_export_formats))
             return laser_error_set(err, LASER_EUSAGE, "export.formats",
                                    "a scan of %s has SNRs only, weightwatcher cannot be made of it",
                                    in->program);
         *formats &= ~(unsigned)LASER_EXPORT_WEIGHTWATCHER;
     }
-    if (bottom > 0 && laser_deck_is_set(deck, "scan.top_percent"))
+    if (bottom > 0 && laser_deck_is_set(deck, LASER_KEY_scan_top_percent))
         return laser_error_set(err, LASER_EUSAGE, "export.bottom_percent",
                                "scan.top_percent is set, too: which one, top or bottom?");
     *e = (struct laser_export){
@@ -143,13 +143,14 @@ static int export_texts(struct laser_mpi_run *run, struct laser_mpi_scan_input *
     int code = laser_mpi_scan_load(run->arguments[0], in, err);
 
     if (code == LASER_OK &&
-        (laser_deck_is_set(deck, "scan.threshold") || laser_deck_is_set(deck, "scan.score")))
+        (laser_deck_is_set(deck, LASER_KEY_scan_threshold) || laser_deck_is_set(deck, LASER_KEY_scan_score)))
         code = laser_mpi_scan_rederive(
             in,
-            laser_deck_is_set(deck, "scan.threshold") || in->rule == NULL
+            laser_deck_is_set(deck, LASER_KEY_scan_threshold) || in->rule == NULL
                 ? laser_deck_string(deck, "scan.threshold")
                 : in->rule,
-            laser_deck_is_set(deck, "scan.score") ? laser_deck_string(deck, "scan.score") : in->score, err);
+            laser_deck_is_set(deck, LASER_KEY_scan_score) ? laser_deck_string(deck, "scan.score") : in->score,
+            err);
     if (code == LASER_OK)
         code = laser_mpi_export_settings(run, in, e, formats, err);
     if (code == LASER_OK && !laser_pick_make(pick, in->rows, in->n, &e->rule))

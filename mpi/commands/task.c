@@ -50,7 +50,7 @@ static int check_command(struct laser_mpi_run *run, const char *output, struct l
                                "usage: laser_mpi task convert --from NAME FILE --output TASK.jsonl");
     if (*laser_deck_string(run->deck, "task.from") == '\0')
         return laser_error_set(err, LASER_EUSAGE, "--from", "which data set? one of %s", LASER_TASK_ADAPTERS);
-    if (!laser_deck_is_set(run->deck, "output"))
+    if (!laser_deck_is_set(run->deck, LASER_KEY_output))
         return laser_error_set(err, LASER_EUSAGE, "--output", "where to? give --output TASK.jsonl");
     if (access(output, F_OK) == 0 && !laser_deck_bool(run->deck, "run.force"))
         return laser_error_set(err, LASER_EUSAGE, output,

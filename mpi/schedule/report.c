@@ -61,7 +61,7 @@ int laser_mpi_report_check(const struct laser_deck *deck, struct laser_error *er
     for (int i = 0; i < n; ++i)
         if (!laser_figure_has_format(formats[i]))
             return laser_error_set(
-                err, LASER_EUSAGE, laser_deck_origin(deck, "report.figures"),
+                err, LASER_EUSAGE, laser_deck_origin(deck, LASER_KEY_report_figures),
                 "this program was built without cairo (libcairo2-dev), so that figures can be svg only");
     return LASER_OK;
 }
@@ -109,7 +109,7 @@ void laser_mpi_report_make(struct laser_mpi_run *run)
 static int choose_path(struct laser_mpi_run *run, bool two, char path[4200], struct laser_error *err)
 {
     const char *first = run->arguments[0], *name = two ? "comparison.html" : "report.html";
-    bool asked = laser_deck_is_set(run->deck, "output"), is_directory;
+    bool asked = laser_deck_is_set(run->deck, LASER_KEY_output), is_directory;
     char *directory;
     struct stat info;
 

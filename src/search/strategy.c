@@ -8,8 +8,7 @@
 #include "base/match.h"
 #include "search/sweep.h"
 
-static const char *const names[] = {"snr",     "backward", "all",    "sweep",
-                                    "compose", "denoise",  "budget", "tune"};
+static const char *const names[] = {LASER_STRATEGY_WORDS(LASER_WORD_TEXT)};
 
 int laser_strategy_parse(const char *word)
 {
@@ -206,6 +205,8 @@ static void build(const struct laser_strategy_options *o, const struct laser_str
             break; /* laser_sweep_build */
         case LASER_STRATEGY_TUNE:
             break; /* its edits follow from gradients */
+        case LASER_STRATEGY_AUTO:
+            break; /* the deck has chosen another */
         case LASER_STRATEGY_DENOISE:
             for (trials = 0; trials < o->n_edits; ++trials) {
                 add_edit(plan, matrix, o->edits[trials], "");

@@ -14,6 +14,7 @@
 #define LASER_SPECTRUM_RULE_H
 
 #include "base/error.h"
+#include "base/words.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -57,7 +58,8 @@ void laser_rule_apply(const struct laser_rule *rule, const double *s, int64_t ro
 void laser_cut_at(const double *s, int64_t n, int64_t k, struct laser_cut *cut);
 
 /* Which of the two scores ranks the matrices. */
-enum laser_score { LASER_SCORE_SNR, LASER_SCORE_SNR_NORMALIZED };
+#define LASER_SCORE_WORDS(W) W(LASER_SCORE_SNR, "snr") W(LASER_SCORE_SNR_NORMALIZED, "snr-normalized")
+enum laser_score { LASER_SCORE_WORDS(LASER_WORD_ID) };
 
 /* "snr" or "snr-normalized"; LASER_EUSAGE otherwise. */
 int laser_score_parse(const char *text, enum laser_score *score, struct laser_error *err);

@@ -158,25 +158,25 @@ static void test_rules_edits_and_layers_have_a_syntax(void **state)
     static const char *const not_rules[] = {"",         "rank",      "rank:",      "rank:1.1", "rank:-0.1",
                                             "rank:nan", "rank:0.5x", "energy:0x1", "MP",       "shrink:1"};
     static const char *const edits[] = {"none", "laserrmt", "rank=17", "shrink:0.5", "wiener:1e-2"};
-    static const char *const not_edits[] = {"rank=",    "rank=-1", "rank=1.5",
-                                            "shrink:0", "wiener:", "shrink=1"};
+    static const char *const not_edits[] = {
+        "rank=", "rank=-1", "rank=1.5", "shrink:0", "wiener:", "shrink=1", "values:0123456789abcdef"};
     static const char *const layers[] = {"0", "-1", "3-17", "5-5"};
     static const char *const not_layers[] = {"", "-", "3-", "-3-5", "5-3", "1,2", "a", "9999999"};
-    const char *expected = NULL;
+    char expected[LASER_FORMS_SIZE];
 
     (void)state;
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        assert_true(laser_check_threshold(rules[i], &expected) && laser_check_edit(rules[i], &expected));
+        assert_true(laser_check_threshold(rules[i], expected) && laser_check_edit(rules[i], expected));
     for (size_t i = 0; i < sizeof not_rules / sizeof not_rules[0]; i++)
-        assert_false(laser_check_threshold(not_rules[i], &expected));
+        assert_false(laser_check_threshold(not_rules[i], expected));
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++)
-        assert_true(laser_check_edit(edits[i], &expected));
+        assert_true(laser_check_edit(edits[i], expected));
     for (size_t i = 0; i < sizeof not_edits / sizeof not_edits[0]; i++)
-        assert_false(laser_check_edit(not_edits[i], &expected));
+        assert_false(laser_check_edit(not_edits[i], expected));
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
-        assert_true(laser_check_layers(layers[i], &expected));
+        assert_true(laser_check_layers(layers[i], expected));
     for (size_t i = 0; i < sizeof not_layers / sizeof not_layers[0]; i++)
-        assert_false(laser_check_layers(not_layers[i], &expected));
+        assert_false(laser_check_layers(not_layers[i], expected));
 }
 
 static void test_bad_structure_is_told_with_its_line(void **state)

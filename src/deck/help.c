@@ -12,6 +12,18 @@ int laser_deck_belongs(const struct laser_deck_key *key, enum laser_command comm
     return command == LASER_COMMAND_NONE || (key->commands >> command & 1u) != 0;
 }
 
+enum { HELP_SIZE = 600 };
+
+static const char *help_of(const struct laser_deck_key *key, char text[HELP_SIZE])
+{
+    char forms[LASER_FORMS_SIZE] = "";
+
+    if (key->forms != NULL)
+        key->forms(0, forms);
+    snprintf(text, HELP_SIZE, "%s%s", key->help, forms);
+    return text;
+}
+
 /* ---- help ---- */
 
 /* A help and what is behind it, wrapped beside what stands in the line since start. */
@@ -64,7 +76,7 @@ static void key_details(const struct laser_deck_key *key, char *text, size_t siz
 static void describe_keys(struct laser_text *out, enum laser_command command, int with_option, int width)
 {
     const char *section = NULL;
-    char details[400];
+    char details[400], help[HELP_SIZE];
 
     for (int i = 0; i < LASER_KEYS; i++) {
         const struct laser_deck_key *key = &laser_deck_keys[i];
@@ -78,12 +90,13 @@ static void describe_keys(struct laser_text *out, enum laser_command command, in
                                           : "In a deck, or with --set KEY=VALUE");
         section = key->section;
         key_details(key, details, sizeof details);
+        help_of(key, help);
         start = out->size;
         if (with_option)
-            describe_option(out, key->letter, key->option, key->argument, key->help, details, width);
+            describe_option(out, key->letter, key->option, key->argument, help, details, width);
         else {
             laser_text_printf(out, "  %s", key->key);
-            describe(out, start, key->help, details, width);
+            describe(out, start, help, details, width);
         }
     }
 }
@@ -227,13 +240,14 @@ static void put_domain(struct laser_text *out, const struct laser_deck_key *key)
 static void put_key(struct laser_text *out, const struct laser_deck_key *key)
 {
     const char *separator = "Used by ";
+    char help[HELP_SIZE];
 
     laser_text_puts(out, ".TP\n\\fB");
     put(out, key->key);
     laser_text_puts(out, "\\fR (");
     put_domain(out, key);
     laser_text_puts(out, ")\n");
-    put_sentence(out, key->help);
+    put_sentence(out, help_of(key, help));
     for (int i = LASER_COMMAND_NONE + 1; i < LASER_COMMANDS; i++) {
         if (!laser_deck_belongs(key, (enum laser_command)i))
             continue;
@@ -247,6 +261,7 @@ static void put_key(struct laser_text *out, const struct laser_deck_key *key)
 char *laser_deck_roff(void)
 {
     const char *section = NULL;
+    char help[HELP_SIZE];
     struct laser_text out = {0};
 
     laser_text_puts(&out, ".SH OPTIONS\n");
@@ -261,7 +276,7 @@ char *laser_deck_roff(void)
         laser_text_puts(&out, "Sets \\fB");
         put(&out, key->key);
         laser_text_puts(&out, "\\fR: ");
-        put(&out, key->help);
+        put(&out, help_of(key, help));
         laser_text_puts(&out, ".\n");
     }
     laser_text_puts(&out, ".SH DECK KEYS\n");

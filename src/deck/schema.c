@@ -46,6 +46,7 @@
     }
 #define RANGE(from, to)   .low = (double)(from), .high = (double)(to)
 #define WORDS(text)       .words = (text)
+#define FORMS(function)   .forms = function
 #define CHECK(function)   .check = function
 #define LASERRMT(text)    .laserrmt = (text)
 #define OPTION(name, arg) .option = (name), .argument = (arg)

@@ -28,14 +28,15 @@ enum { LASER_DECK_VERSION = 1 };
 struct laser_deck_key {
     const char *key, *section; /* "section.name" or "name"; its section, "" at the top */
     enum laser_deck_type type;
-    size_t offset;                                         /* of its field in struct laser_settings */
-    const char *initial;                                   /* default as text; "" = empty or unset */
-    unsigned commands;                                     /* 1 << enum laser_command of those that read it */
-    const char *help;                                      /* one sentence, no capital, no full stop */
-    const char *words;                                     /* those that it may be, "a|b"; NULL = any */
-    const int *ids;                                        /* enumerators of the words; NULL = none */
-    double low, high;                                      /* inclusive range of numbers; equal: none */
-    int (*check)(const char *item, const char **expected); /* syntax of each item; NULL = none */
+    size_t offset;       /* of its field in struct laser_settings */
+    const char *initial; /* default as text; "" = empty or unset */
+    unsigned commands;   /* 1 << enum laser_command of those that read it */
+    void (*forms)(int limits, char text[LASER_FORMS_SIZE]); /* ends the help; NULL = it is whole */
+    const char *help;                                       /* one sentence, no capital, no full stop */
+    const char *words;                                      /* those that it may be, "a|b"; NULL = any */
+    const int *ids;                                         /* enumerators of the words; NULL = none */
+    double low, high;                                       /* inclusive range of numbers; equal: none */
+    int (*check)(const char *item, char expected[LASER_FORMS_SIZE]); /* syntax of each item; NULL = none */
     const char *laserrmt;          /* default under compat: laserrmt; NULL = the same */
     const char *option, *argument; /* long option without dashes, its argument's name; NULL = none */
     char letter;                   /* short form; 0 = none */
@@ -68,10 +69,10 @@ struct laser_deck_command {
 };
 extern const struct laser_deck_command laser_deck_commands[LASER_COMMANDS];
 
-/* Syntax checks of items, 1 = good, else *expected says what would be. */
-int laser_check_threshold(const char *item, const char **expected);
-int laser_check_edit(const char *item, const char **expected);
-int laser_check_layers(const char *item, const char **expected);
-int laser_check_fraction(const char *item, const char **expected);
+/* Syntax checks of items, 1 = good, else expected says what would be. */
+int laser_check_threshold(const char *item, char expected[LASER_FORMS_SIZE]);
+int laser_check_edit(const char *item, char expected[LASER_FORMS_SIZE]);
+int laser_check_layers(const char *item, char expected[LASER_FORMS_SIZE]);
+int laser_check_fraction(const char *item, char expected[LASER_FORMS_SIZE]);
 
 #endif

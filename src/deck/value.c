@@ -209,8 +209,7 @@ static int parse_pair(const struct parsing *p, const char *item, int i)
 static int parse_item(const struct parsing *p, const char *item, int i)
 {
     const struct laser_deck_key *key = p->key;
-    const char *expected = NULL;
-    char text[32];
+    char text[32], expected[LASER_FORMS_SIZE];
     int rc = LASER_OK;
 
     switch (key->type) {
@@ -236,7 +235,7 @@ static int parse_item(const struct parsing *p, const char *item, int i)
             rc = wrong(p, item, "no empty items");
         else if (key->words != NULL && (*item != '\0' || *key->initial != '\0'))
             rc = parse_word(p, item);
-        else if (key->check != NULL && !key->check(item, &expected))
+        else if (key->check != NULL && !key->check(item, expected))
             rc = wrong(p, item, expected);
     }
     if (rc == LASER_OK && item != NULL)

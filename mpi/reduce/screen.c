@@ -5,28 +5,18 @@
 #include <string.h>
 
 #include "comm/agree.h"
-#include "reduce/reduce.h"
-#include "search/screen.h"
-#include "sensitivity/predict.h"
+#include "reduce/reduction.h"
+#include "reduce/screen.h"
+#include "sensitivity/gather.h"
 #include "sensitivity/statistics.h"
 #include "sensitivity/vectors.h"
 
 /* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
 #define BLOCK_MEMORY_SHARE 0.4
 
-bool laser_mpi_screen_is(const struct laser_mpi_reduction *r)
-{
-    const struct laser_deck *deck = r->run->deck;
-
-    return laser_deck_bool(deck, "reduce.screen") && laser_deck_is(deck, "reduce.accept", "paired") &&
-           laser_screen_applies(
-               (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy"))) &&
-           r->e.part_batch[LASER_PART_SELECTION + 1] > 0 && r->e.items[0] >= 0;
-}
-
 /* The batches of text that select, as many as reduce.calibration_tokens asks for; those of questions stand
  * behind them. */
-static int64_t last_batch(const struct laser_mpi_evaluation *e)
+static int64_t last_batch(const struct laser_evaluation *e)
 {
     int64_t wanted = laser_deck_int(e->run->deck, "reduce.calibration_tokens"), tokens = 0, b;
 
@@ -40,31 +30,31 @@ static int64_t last_batch(const struct laser_mpi_evaluation *e)
 }
 
 /* Rank 0's edits on every rank. */
-static int share_edits(const struct laser_mpi_reduction *r, struct laser_strategy_edit **edits, int *n,
+static int share_edits(const struct laser_reduction *r, struct laser_strategy_edit **edits, int *n,
                        struct laser_error *err)
 {
-    const struct laser_mpi_run *run = r->run;
+    const struct laser_run *run = r->run;
     void *data = run->rank == 0 ? (void *)r->plan.edits : NULL;
     size_t bytes = run->rank == 0 ? (size_t)r->plan.n_edits * sizeof **edits : 0;
     int code = LASER_OK;
 
     *n = run->rank == 0 ? r->plan.n_edits : 0;
     *edits = NULL;
-    MPI_Bcast(n, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(n, 1, MPI_INT, 0, laser_mpi_world(run));
     if (*n > 0)
-        code = laser_mpi_share(run->world, &data, &bytes, err);
+        code = laser_mpi_share(laser_mpi_world(run), &data, &bytes, err);
     if (code == LASER_OK)
         *edits = data;
     return code;
 }
 
 /* changes[n]: what each edit is predicted to do. */
-static int predict(struct laser_mpi_reduction *r, const struct laser_mpi_statistics *statistics,
-                   double **changes, struct laser_error *err)
+static int predict(struct laser_reduction *r, const struct laser_statistics *statistics, double **changes,
+                   struct laser_error *err)
 {
-    struct laser_mpi_run *run = r->run;
-    struct laser_mpi_spectrum spectrum;
-    struct laser_mpi_predicted *predicted = NULL;
+    struct laser_run *run = r->run;
+    struct laser_scan_spectrum spectrum;
+    struct laser_predicted *predicted = NULL;
     struct laser_strategy_edit *edits;
     int n, code = laser_mpi_spectrum_read(run, &spectrum, err);
 
@@ -79,8 +69,8 @@ static int predict(struct laser_mpi_reduction *r, const struct laser_mpi_statist
             code =
                 laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the predictions of %d edits", n);
         for (int i = 0; code == LASER_OK && i < n; ++i)
-            predicted[i] = (struct laser_mpi_predicted){.matrix = edits[i].matrix, .text = edits[i].text};
-        code = laser_mpi_agree(run->world, code, err);
+            predicted[i] = (struct laser_predicted){.matrix = edits[i].matrix, .text = edits[i].text};
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)
         code = laser_mpi_predict(run, statistics, &spectrum, predicted, n, err);
@@ -89,26 +79,26 @@ static int predict(struct laser_mpi_reduction *r, const struct laser_mpi_statist
     free(predicted);
     if (run->rank != 0)
         free(edits);
-    laser_mpi_spectrum_free(&spectrum);
+    laser_scan_spectrum_free(&spectrum);
     return code;
 }
 
-static void say(const struct laser_mpi_reduction *r, const struct laser_screen_summary *s)
+static void say(const struct laser_reduction *r, const struct laser_screen_summary *s)
 {
-    const struct laser_mpi_evaluation *e = &r->e;
+    const struct laser_evaluation *e = r->e;
     double batches = (double)(e->part_batch[LASER_PART_SELECTION + 1]) * (s->after + 1);
     char time[80] = "";
 
     if (e->batch_s > 0)
-        snprintf(time, sizeof time, "; about %.0f s", batches * e->batch_s / e->team.n_groups);
-    laser_mpi_log_line(
+        snprintf(time, sizeof time, "; about %.0f s", batches * e->batch_s / e->n_groups);
+    laser_log_line(
         r->run->log, "SCREEN",
         "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond reduce.evaluations; "
         "the best promises %+.2e nats",
         s->after, s->before, time, s->hurting, s->too_many, s->promise);
 }
 
-static int screen(struct laser_mpi_reduction *r, const double *changes, struct laser_error *err)
+static int screen(struct laser_reduction *r, const double *changes, struct laser_error *err)
 {
     const struct laser_deck *deck = r->run->deck;
     struct laser_screen_options o = {
@@ -123,24 +113,24 @@ static int screen(struct laser_mpi_reduction *r, const double *changes, struct l
     return code;
 }
 
-int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err)
+int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *err)
 {
-    struct laser_mpi_statistics_options options = {.values = true, .block = true};
-    struct laser_mpi_statistics statistics;
+    struct laser_statistics_options options = {.values = true, .block = true};
+    struct laser_statistics statistics;
     double *changes = NULL;
     int code;
 
     options.block =
-        laser_mpi_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
+        laser_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
     code = laser_mpi_vectors_make(r->run, err);
     if (code == LASER_OK)
-        code = laser_mpi_statistics_gather(&r->e, &options, 0, last_batch(&r->e), NULL, 0, &statistics, err);
+        code = laser_mpi_statistics_gather(r->e, &options, 0, last_batch(r->e), NULL, 0, &statistics, err);
     if (code != LASER_OK)
         return code;
     code = predict(r, &statistics, &changes, err);
-    laser_mpi_statistics_free(&statistics);
+    laser_statistics_free(&statistics);
     if (code == LASER_OK && r->run->rank == 0)
         code = screen(r, changes, err);
     free(changes);
-    return laser_mpi_agree(r->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(r->run), code, err);
 }

@@ -372,7 +372,7 @@ static void test_a_word_is_its_enumerator(void **state)
     (void)state;
     assert_int_equal(laser_deck_settings(deck)->command, LASER_COMMAND_NONE);
     assert_int_equal(laser_deck_settings(deck)->scan.solver, LASER_DECK_SOLVER_AUTO);
-    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_DECK_LEVEL_NORMAL);
+    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_LOG_NORMAL);
     assert_int_equal(
         read_text(deck,
                   "command: generate\nscan: {solver: gesvd, score: snr-normalized}\n"
@@ -388,7 +388,7 @@ static void test_a_word_is_its_enumerator(void **state)
     assert_int_equal(laser_deck_settings(deck)->evaluate.factored, LASER_DECK_FACTORED_NEVER);
     assert_int_equal(laser_deck_settings(deck)->reduce.fisher, LASER_DECK_FISHER_DIAGONAL);
     assert_int_equal(laser_deck_settings(deck)->reduce.strategy, LASER_STRATEGY_TUNE);
-    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_DECK_LEVEL_QUIET);
+    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_LOG_QUIET);
     assert_int_equal(laser_deck_settings(deck)->export.per, LASER_DECK_PER_OVERALL);
     assert_string_equal(laser_deck_value_text(deck, LASER_KEY_scan_solver), "gesvd");
     laser_deck_free(deck);

@@ -46,8 +46,8 @@ static int parse_source(const struct laser_evaluation *e, const struct laser_dec
         code = laser_text_source_parse(text.data, source, err);
     laser_text_free(&text);
     if (code == LASER_OK) {
-        source->limit_tokens = laser_deck_int(e->run->deck, "evaluate.max_tokens");
-        source->limit_bytes = laser_deck_int(e->run->deck, "evaluate.max_bytes");
+        source->limit_tokens = e->run->settings->evaluate.max_tokens;
+        source->limit_bytes = e->run->settings->evaluate.max_bytes;
     }
     return code;
 }
@@ -79,8 +79,8 @@ static int load_dataset(struct laser_evaluation *e, const struct laser_deck_pair
         return code;
     code = laser_text_source_format(&source) == LASER_FORMAT_HDF5
                ? load_h5_ids(&source, encoder->vocab_size, dataset, err)
-               : laser_dataset_load(&source, e->convention, laser_deck_int(e->run->deck, "evaluate.seqlen"),
-                                    encoder, dataset, err);
+               : laser_dataset_load(&source, e->convention, e->run->settings->evaluate.seqlen, encoder,
+                                    dataset, err);
     laser_text_source_free(&source);
     return code;
 }
@@ -202,16 +202,16 @@ static int load_tokenizer(struct laser_evaluation *e, struct laser_tokenizer **t
 /* Rank 0. */
 static int load(struct laser_evaluation *e, struct header *header, struct laser_error *err)
 {
-    int n, n_tasks, n_guards;
-    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
-    const struct laser_deck_pair *guards = laser_deck_pairs(e->run->deck, "reduce.guard", &n_guards);
+    const struct laser_settings *settings = e->run->settings;
+    const struct laser_deck_pair *pairs = settings->evaluate.text.items,
+                                 *guards = settings->reduce.guard.items;
+    int n = settings->evaluate.text.count, n_guards = settings->reduce.guard.count;
     struct laser_tokenizer *t = NULL;
     struct laser_encoder encoder = {.encode = encode, .eos = -1, .pad = -1};
     int code;
 
     header->bos = -1;
-    laser_deck_pairs(e->run->deck, "evaluate.task", &n_tasks);
-    if (n == 0 && n_tasks > 0)
+    if (n == 0 && settings->evaluate.task.count > 0)
         return LASER_OK;
     if (n == 0)
         return laser_error_set(
@@ -309,14 +309,13 @@ int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *who
     struct laser_evaluation *e = &whole->evaluation;
     struct laser_window_options options = {0};
     struct header header = {0};
-    int code;
+    int code = LASER_OK;
 
     laser_mpi_evaluation_init(whole);
     e->run = run;
-    e->precision =
-        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
-    code = laser_convention_parse(laser_deck_string(run->deck, "evaluate.convention"), &e->convention, err);
-    if (code == LASER_OK && run->rank == 0)
+    e->precision = run->settings->evaluate.precision;
+    e->convention = run->settings->evaluate.convention;
+    if (run->rank == 0)
         code = load(e, &header, err);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
@@ -324,8 +323,8 @@ int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *who
     if (code != LASER_OK)
         return code;
     options.convention = e->convention;
-    options.seqlen = laser_deck_int(run->deck, "evaluate.seqlen");
-    options.stride = laser_deck_int(run->deck, "evaluate.stride");
+    options.seqlen = run->settings->evaluate.seqlen;
+    options.stride = run->settings->evaluate.stride;
     options.bos = header.bos;
     if (e->n_datasets > 0)
         code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);

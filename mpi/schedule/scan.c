@@ -146,7 +146,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 static int make_plan(struct laser_run *run, const unsigned char *open, struct laser_plan *plan,
                      int64_t *indices, struct laser_error *err)
 {
-    struct laser_plan_limits limits = {.group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
+    struct laser_plan_limits limits = {.group_size = (int)run->settings->parallel.group_size,
                                        .limit_bytes = run->memory_limit_bytes,
                                        .workers = run->size > 1 ? run->size - 1 : 1};
     struct laser_plan_matrix *wanted;
@@ -314,7 +314,7 @@ int laser_mpi_scan_matrices(struct laser_run *run, struct laser_error *err)
 {
     struct scan scan = {.run = run};
     unsigned char *open = calloc((size_t)run->matrices.n_matrices + 1, 1);
-    int code = laser_rule_parse(laser_deck_string(run->deck, "scan.threshold"), &scan.rule, err);
+    int code = laser_rule_parse(run->settings->scan.threshold, &scan.rule, err);
 
     if (open == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "scan", "no memory");

@@ -94,15 +94,6 @@ const char *laser_deck_origin(const struct laser_deck *deck, enum laser_key key)
 /* The value as --print-deck shows it, a list's first item. */
 const char *laser_deck_value_text(const struct laser_deck *deck, enum laser_key key);
 
-/* Values by the text of their key: until every reader has the struct. */
-const char *laser_deck_string(const struct laser_deck *deck, const char *key);
-int64_t laser_deck_int(const struct laser_deck *deck, const char *key);
-double laser_deck_real(const struct laser_deck *deck, const char *key);
-int laser_deck_bool(const struct laser_deck *deck, const char *key);
-int laser_deck_is(const struct laser_deck *deck, const char *key, const char *word);
-const char *const *laser_deck_list(const struct laser_deck *deck, const char *key, int *count);
-const struct laser_deck_pair *laser_deck_pairs(const struct laser_deck *deck, const char *key, int *count);
-
 /* ---- rendering: the caller frees; NULL without memory ---- */
 
 /* A valid deck with an origin comment per value: the keys of the command and those that were set (NONE: all).

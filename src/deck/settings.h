@@ -44,7 +44,7 @@ enum laser_deck_solver { LASER_DECK_SOLVER_WORDS(LASER_WORD_ID) };
     W(LASER_DECK_FACTORED_ALWAYS, "always") W(LASER_DECK_FACTORED_NEVER, "never")
 enum laser_deck_factored { LASER_DECK_FACTORED_WORDS(LASER_WORD_ID) };
 
-/* How a model is improved (search/strategy.h). */
+/* How a model is improved (reduce/strategy.h). */
 #define LASER_STRATEGY_WORDS(W)                                                                              \
     W(LASER_STRATEGY_AUTO, "auto")         /* tune with a text, else denoise: settled when decks are read */ \
     W(LASER_STRATEGY_SNR, "snr")           /* laserRMT rmt_laser_snr.py: the K lowest scores, one by one */  \
@@ -81,17 +81,17 @@ enum laser_deck_per { LASER_DECK_PER_WORDS(LASER_WORD_ID) };
 #define LASER_DECK_LOG_WORDS(W) W(LASER_DECK_LOG_TEXT, "text") W(LASER_DECK_LOG_JSON, "json")
 enum laser_deck_log { LASER_DECK_LOG_WORDS(LASER_WORD_ID) };
 
-#define LASER_DECK_PROGRESS_WORDS(W)                                                                         \
-    W(LASER_DECK_PROGRESS_AUTO, "auto") /* a bar on a terminal, lines elsewhere */                           \
-    W(LASER_DECK_PROGRESS_BAR, "bar")                                                                        \
-    W(LASER_DECK_PROGRESS_LINES, "lines")                                                                    \
-    W(LASER_DECK_PROGRESS_OFF, "off")
-enum laser_deck_progress { LASER_DECK_PROGRESS_WORDS(LASER_WORD_ID) };
+#define LASER_PROGRESS_WORDS(W)                                                                              \
+    W(LASER_PROGRESS_AUTO, "auto") /* a bar on a terminal, lines elsewhere */                                \
+    W(LASER_PROGRESS_BAR, "bar")                                                                             \
+    W(LASER_PROGRESS_LINES, "lines")                                                                         \
+    W(LASER_PROGRESS_OFF, "off")
+enum laser_progress_kind { LASER_PROGRESS_WORDS(LASER_WORD_ID) };
 
-#define LASER_DECK_LEVEL_WORDS(W)                                                                            \
-    W(LASER_DECK_LEVEL_QUIET, "quiet")                                                                       \
-    W(LASER_DECK_LEVEL_NORMAL, "normal") W(LASER_DECK_LEVEL_VERBOSE, "verbose")
-enum laser_deck_level { LASER_DECK_LEVEL_WORDS(LASER_WORD_ID) };
+#define LASER_LOG_LEVEL_WORDS(W)                                                                             \
+    W(LASER_LOG_QUIET, "quiet")                                                                              \
+    W(LASER_LOG_NORMAL, "normal") W(LASER_LOG_VERBOSE, "verbose")
+enum laser_log_level { LASER_LOG_LEVEL_WORDS(LASER_WORD_ID) };
 
 struct laser_deck_list {
     const char *const *items;

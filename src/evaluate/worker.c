@@ -138,8 +138,7 @@ int laser_worker_create(struct laser_evaluation *e, struct laser_worker **out, s
     w->e = e;
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
-    w->room_bytes =
-        e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
+    w->room_bytes = e->n_edits > 0 || e->caches ? (size_t)e->run->settings->evaluate.cache_memory : 0;
     code = build_trees(w, &most_scored, err);
     for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
         if (batch_tokens(w, b) > w->max_tokens)
@@ -332,12 +331,11 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
         options = malloc((size_t)q->n_options * sizeof *options);
     for (int k = 0; options != NULL && k < q->n_options; ++k) {
         const struct laser_set_option *o = &set->options[q->first_option + k];
-        options[k] = (struct laser_option_score){
-            .n_tokens = o->n_scored,
-            .n_characters = o->n_characters,
-            .n_bytes = o->n_bytes,
-            .is_greedy = true,
-            .best_rank = scores[at].rank};
+        options[k] = (struct laser_option_score){.n_tokens = o->n_scored,
+                                                 .n_characters = o->n_characters,
+                                                 .n_bytes = o->n_bytes,
+                                                 .is_greedy = true,
+                                                 .best_rank = scores[at].rank};
         for (int32_t i = 0; i < o->n_scored; ++i) {
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;

@@ -10,14 +10,6 @@
 
 static const char *const names[] = {LASER_STRATEGY_WORDS(LASER_WORD_TEXT)};
 
-int laser_strategy_parse(const char *word)
-{
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); ++i)
-        if (strcmp(names[i], word) == 0)
-            return i;
-    return -1;
-}
-
 const char *laser_strategy_name(enum laser_strategy strategy)
 {
     return names[strategy];

@@ -57,8 +57,7 @@ struct laser_strategy_plan {
     int n_no_op; /* matrices left out because the rule removes nothing (k = n) */
 };
 
-/* "snr", "backward", ...; -1 for another word. */
-int laser_strategy_parse(const char *word);
+/* "snr", "backward", ... */
 const char *laser_strategy_name(enum laser_strategy strategy);
 
 /* Order of candidates: snr, all, denoise and budget by score, lowest first, equals in the order of the list;

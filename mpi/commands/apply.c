@@ -82,6 +82,47 @@ static int check_plan(const struct laser_edit_plan *plan, const struct laser_che
     return code;
 }
 
+/* Rank 0.  Differences are edited if and only if the plan was made so. */
+static int check_base_given(const struct laser_run *run, const struct laser_edit_plan *plan,
+                            struct laser_error *err)
+{
+    const bool given = laser_run_base(run)[0] != '\0';
+
+    if (plan->base != NULL && !given)
+        return laser_error_set(err, LASER_EUSAGE, "scan.base",
+                               "the plan edits differences from a base (%.300s): give --base DIR",
+                               plan->base);
+    if (plan->base == NULL && given)
+        return laser_error_set(err, LASER_EUSAGE, "scan.base",
+                               "the plan edits the matrices of a model, not differences from a base");
+    return LASER_OK;
+}
+
+/* Rank 0.  Is the base the one that the plan was made with? */
+static int check_changes(const struct laser_run *run, const struct laser_edit_plan *plan,
+                         struct laser_error *err)
+{
+    for (int64_t i = 0; run->change != NULL && i < plan->n_items; ++i) {
+        int at = find_matrix(&run->matrices, plan->items[i].tensor), code;
+        uint64_t hash;
+
+        if (at < 0)
+            return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
+                                   "the plan edits its difference, but %s has none: another base (%s)",
+                                   laser_run_base(run), plan->base);
+        code =
+            laser_change_hash(run, &run->checkpoint->tensors[run->matrices.matrices[at].tensor], &hash, err);
+        if (code != LASER_OK)
+            return code;
+        if (hash != plan->items[i].change_hash)
+            return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
+                                   "its difference from %s is not the one that the plan was made for (hash "
+                                   "%016" PRIx64 ", the plan has %016" PRIx64 "): another base (%s)",
+                                   laser_run_base(run), hash, plan->items[i].change_hash, plan->base);
+    }
+    return LASER_OK;
+}
+
 /* Rank 0.  Singular values that the plan refers to lie beside it. */
 static int find_values(struct laser_run *run, struct laser_error *err)
 {
@@ -109,6 +150,8 @@ static int share_plan(struct laser_run *run, struct laser_edit_plan *plan, struc
             code = laser_error_set(err, LASER_EINPUT, run->arguments[0], "the plan has no edits to replay");
         if (code == LASER_OK && run->settings->model[0] == '\0')
             code = laser_error_set(err, LASER_EUSAGE, "model", "no model: give --model DIR");
+        if (code == LASER_OK)
+            code = check_base_given(run, plan, err);
         /* Checked before anything is made. */
         if (code == LASER_OK)
             code = laser_checkpoint_open(run->settings->model, &c, err);
@@ -209,6 +252,11 @@ static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, 
     int32_t *numbers = calloc((size_t)plan->n_items + 1, sizeof *numbers);
     int code = laser_mpi_run_open(run, err);
 
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = check_changes(run, plan, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    }
     if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK) {

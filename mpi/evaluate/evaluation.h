@@ -32,8 +32,13 @@ int laser_mpi_questions_open(struct laser_evaluation *evaluation, struct laser_e
 int laser_mpi_tokenizer_open(struct laser_evaluation *evaluation, int64_t vocabulary,
                              struct laser_tokenizer **tokenizer, struct laser_error *err);
 
-/* Local.  LASER_EINPUT: the model has no tokenizer.json for its texts (what), and what it could be made from. */
-int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err);
+/* Local.  Is there one to load? */
+bool laser_mpi_has_tokenizer(const struct laser_checkpoint *checkpoint);
+
+/* Local.  tokenizer.json beside the model, else what a GGUF file has of one.  LASER_EINPUT: there is none for its
+ * texts (what), and what it could be made from. */
+int laser_mpi_tokenizer_load(const struct laser_checkpoint *checkpoint, const char *what,
+                             struct laser_tokenizer **tokenizer, struct laser_error *err);
 
 /* Collective over run->world.  Chooses the layout (parallel.shards, memory) and loads the model on the
  * workers. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "checkpoint/gguf.h"
 #include "comm/agree.h"
 #include "store/h5ids.h"
 #include "tokenizer/tokenizer.h"
@@ -85,7 +86,7 @@ static int load_dataset(struct laser_evaluation *e, const struct laser_deck_pair
     return code;
 }
 
-int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err)
+static int tokenizer_missing(const char *dir, const char *what, struct laser_error *err)
 {
     static const char *const older[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
                                         "vocab.json", "vocab.txt"};
@@ -104,14 +105,32 @@ int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_
                            what);
 }
 
-static int check_tokenizer(const struct laser_checkpoint *c, struct laser_error *err)
+static bool has_json(const struct laser_checkpoint *c)
 {
     char path[4400];
 
-    snprintf(path, sizeof path, "%s/tokenizer.json", c->dir);
-    if (access(path, F_OK) != 0)
-        return laser_mpi_tokenizer_missing(c->dir, "texts", err);
-    return LASER_OK;
+    snprintf(path, sizeof path, "%.4300s/tokenizer.json", c->dir);
+    return access(path, F_OK) == 0;
+}
+
+static bool is_gguf(const struct laser_checkpoint *c)
+{
+    return c->n_files == 1 && laser_gguf_is_file(c->files[0].name);
+}
+
+bool laser_mpi_has_tokenizer(const struct laser_checkpoint *c)
+{
+    return has_json(c) || is_gguf(c);
+}
+
+int laser_mpi_tokenizer_load(const struct laser_checkpoint *c, const char *what, struct laser_tokenizer **t,
+                             struct laser_error *err)
+{
+    if (has_json(c))
+        return laser_tokenizer_load(c->dir, t, err);
+    if (is_gguf(c))
+        return laser_tokenizer_load(c->files[0].path, t, err);
+    return tokenizer_missing(c->dir, what, err);
 }
 
 /* Token ids need no tokenizer, but these conventions need its BOS. */
@@ -176,10 +195,8 @@ static int describe_model(const struct laser_checkpoint *c, enum laser_precision
 int laser_mpi_tokenizer_open(struct laser_evaluation *e, int64_t vocabulary, struct laser_tokenizer **t,
                              struct laser_error *err)
 {
-    int code = check_tokenizer(e->run->checkpoint, err);
+    int code = laser_mpi_tokenizer_load(e->run->checkpoint, "texts", t, err);
 
-    if (code == LASER_OK)
-        code = laser_tokenizer_load(e->run->checkpoint->dir, t, err);
     if (code == LASER_OK)
         check_vocabulary(e, *t, vocabulary);
     return code;

@@ -53,6 +53,9 @@ const char *laser_mpi_libraries(void)
 
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
+    /* MPICH puts a tab between words, and the log has no control characters. */
+    for (char *at = mpi; (at = strchr(at, '\t')) != NULL; *at = ' ')
+        ;
     snprintf(text, sizeof text, "%s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %s", mpi,
 #ifdef HAVE_OPENBLAS_GET_CONFIG
              openblas_get_config(),
@@ -172,6 +175,8 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
     }
     options.split_fused = run->only != NULL ? run->only_parts : run->settings->scan.split_fused;
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
+    if (code == LASER_OK && run->change != NULL)
+        code = laser_matrix_list_changed(run->checkpoint, run->change, &run->matrices, err);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK && run->rank == 0)
         laser_say_whole(run);
@@ -204,6 +209,20 @@ static void set_memory_limit(struct laser_run *run)
     MPI_Allreduce(&workers, &run->node_workers, 1, MPI_INT, MPI_MIN, laser_mpi_world(run));
 }
 
+/* Collective: the model, and its difference from the base.  A scan takes the difference for the model; what edits
+ * needs both. */
+static int open_checkpoints(struct laser_run *run, struct laser_error *err)
+{
+    const char *model = run->settings->model, *base = laser_run_base(run);
+    const bool edits = laser_run_edits_change(run);
+    int code = laser_mpi_share_changed(laser_mpi_world(run), model, laser_run_adapter(run), edits ? "" : base,
+                                       run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+
+    if (code == LASER_OK && edits)
+        code = laser_mpi_share_changed(laser_mpi_world(run), model, "", base, false, &run->change, err);
+    return code;
+}
+
 int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
 {
     int code;
@@ -212,9 +231,7 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     if (run->settings->model[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = laser_mpi_share_changed(laser_mpi_world(run), run->settings->model, laser_run_adapter(run),
-                                   laser_run_base(run), run->command == LASER_COMMAND_PLAN, &run->checkpoint,
-                                   err);
+    code = open_checkpoints(run, err);
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = run->settings->run.copy_other_weights;
     if (code == LASER_OK && run->rank == 0)

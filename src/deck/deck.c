@@ -218,6 +218,19 @@ int laser_deck_unknown_key(const char *key, const char *where, struct laser_erro
 
 /* ---- what settings imply ---- */
 
+/* A cut difference leaves a matrix of full rank. */
+static int check_base(const struct laser_deck *deck, enum laser_command command, struct laser_error *err)
+{
+    const struct laser_settings *s = &deck->settings;
+
+    if ((command != LASER_COMMAND_REDUCE && command != LASER_COMMAND_APPLY) || s->scan.base[0] == '\0' ||
+        (s->reduce.also.set >> LASER_DECK_ALSO_FACTORED & 1u) == 0)
+        return LASER_OK;
+    return laser_error_set(err, LASER_EUSAGE, laser_deck_origin(deck, LASER_KEY_reduce_also),
+                           "factored: with scan.base a difference is cut, and the matrices keep their "
+                           "rank; lora is possible");
+}
+
 /* A range check between two keys names the one that is set. */
 static int check_together(const struct laser_deck *deck, enum laser_command command, struct laser_error *err)
 {
@@ -231,7 +244,7 @@ static int check_together(const struct laser_deck *deck, enum laser_command comm
         !(s->reduce.tolerance > 0.0))
         return laser_error_set(err, LASER_EUSAGE, laser_deck_origin(deck, LASER_KEY_reduce_strategy),
                                "strategy budget needs reduce.tolerance above 0, the loss to put up with");
-    return LASER_OK;
+    return check_base(deck, command, err);
 }
 
 /* laserRMT's two scripts have windows of two lengths: rmt_laser.py, which goes backward, has 384 tokens. */
@@ -253,6 +266,9 @@ static int choose_strategy(struct laser_deck *deck, struct laser_error *err)
 
     if (deck->settings.reduce.strategy != LASER_STRATEGY_AUTO)
         return LASER_OK;
+    if (deck->settings.scan.base[0] != '\0')
+        return laser_deck_assign_text(deck, LASER_KEY_reduce_strategy, "denoise", 0, LASER_DECK_PRESET,
+                                      "auto: differences from a base are edited", err);
     return laser_deck_assign_text(deck, LASER_KEY_reduce_strategy, by_text ? "tune" : "denoise", 0,
                                   LASER_DECK_PRESET,
                                   by_text ? "auto: a text is given" : "auto: no text decides", err);

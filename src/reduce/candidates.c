@@ -16,11 +16,14 @@ static const char *const backward_types[] = {"mlp.down_proj",
                                              "self_attn.o_proj",
                                              "*"};
 
-static void fill_options(const struct laser_settings *settings, struct laser_strategy_options *o)
+static void fill_options(const struct laser_run *run, struct laser_strategy_options *o)
 {
+    const struct laser_settings *settings = run->settings;
+
     *o = (struct laser_strategy_options){.strategy = settings->reduce.strategy,
                                          .rule = settings->scan.threshold,
                                          .candidates = (int)settings->reduce.candidates,
+                                         .together = run->change != NULL,
                                          .types = settings->reduce.types.items,
                                          .n_types = settings->reduce.types.count,
                                          .layers = settings->reduce.layers.items,
@@ -84,7 +87,7 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
                                               .usable = laser_reduction_usable(run, i)};
         *n_unusable += !m[i].usable;
     }
-    fill_options(run->settings, &options);
+    fill_options(run, &options);
     code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
                              : laser_strategy_build(&options, m, n, &r->plan, err);
     free(m);

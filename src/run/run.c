@@ -89,9 +89,27 @@ const char *laser_run_adapter(const struct laser_run *run)
 
 const char *laser_run_base(const struct laser_run *run)
 {
-    const bool scans = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN;
+    const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
+                       run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
 
-    return scans ? run->settings->scan.base : "";
+    return takes ? run->settings->scan.base : "";
+}
+
+bool laser_run_edits_change(const struct laser_run *run)
+{
+    return (run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY) &&
+           laser_run_base(run)[0] != '\0';
+}
+
+int laser_run_source(const struct laser_run *run, const struct laser_matrix *matrix,
+                     struct laser_matrix_source *source, struct laser_error *err)
+{
+    return laser_matrix_source_open(run->checkpoint, run->change, matrix, source, err);
+}
+
+struct laser_checkpoint_fingerprint laser_run_print(const struct laser_run *run)
+{
+    return laser_checkpoint_fingerprint(run->change != NULL ? run->change : run->checkpoint);
 }
 
 /* Identity of the model, as the first entry of the ledger has it. */
@@ -242,7 +260,7 @@ static int set_aside(struct laser_run *run, struct laser_error *err)
 /* Rank 0. */
 static int open_ledger(struct laser_run *run, struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
     struct visit_state v = {.run = run, .force = run->settings->run.force};
     char path[4400];
     int64_t torn;
@@ -316,5 +334,6 @@ void laser_run_close(struct laser_run *run)
     laser_rundir_close(&run->dir);
     laser_matrix_list_free(&run->matrices);
     laser_checkpoint_close(run->checkpoint);
-    run->checkpoint = NULL;
+    laser_checkpoint_close(run->change);
+    run->checkpoint = run->change = NULL;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/draw.h"
+#include "report/figures.h"
 #include "store/report_load.h"
 
 int laser_report_write_page(const struct laser_report_source *sources, int n, const char *path,

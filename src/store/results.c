@@ -102,7 +102,7 @@ void laser_rows_free(struct laser_rows *rows)
 static int put_provenance(const struct laser_run *run, struct laser_spectra_writer *w,
                           struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
     char *deck = laser_deck_print(run->deck, run->command);
     char *json = laser_deck_json(run->deck, run->command, 0);
     char content[20], ranks[16], seconds[32];

@@ -147,20 +147,6 @@ static void test_an_option_that_the_command_would_ignore_is_refused(void **state
     accept("scan --model model --verbose");
 }
 
-static void test_an_option_of_two_commands_sets_the_key_of_the_one_that_runs(void **state)
-{
-    (void)state;
-    accept("compress --model model --rounds 5");
-    assert_int_equal(laser_deck_settings(deck)->compress.rounds, 5);
-    assert_false(laser_deck_is_set(deck, LASER_KEY_reduce_rounds));
-    accept("reduce --model model --rounds 5");
-    assert_int_equal(laser_deck_settings(deck)->reduce.rounds, 5);
-    assert_false(laser_deck_is_set(deck, LASER_KEY_compress_rounds));
-    refuse("compress --model model --set reduce.rounds=5", "--set reduce.rounds",
-           "compress has no use for this");
-    refuse("scan --model model --rounds 5", "--rounds", "scan has no use for this");
-}
-
 static void test_no_command_and_no_deck_is_the_demo(void **state)
 {
     (void)state;
@@ -369,11 +355,8 @@ static void test_the_tables_are_consistent(void **state)
         assert_true(keys[i].type != LASER_TYPE_WORD || keys[i].words != NULL);
         assert_true(keys[i].option == NULL || keys[i].argument != NULL || keys[i].type == LASER_TYPE_BOOL);
         for (int j = 0; j < i; j++) {
-            /* An option may stand for keys of several commands. */
             assert_true(keys[i].option == NULL || keys[j].option == NULL ||
-                        strcmp(keys[i].option, keys[j].option) != 0 ||
-                        ((keys[i].commands & keys[j].commands) == 0 &&
-                         (keys[i].argument == NULL) == (keys[j].argument == NULL)));
+                        strcmp(keys[i].option, keys[j].option) != 0);
             assert_true(keys[i].letter == 0 || keys[i].letter != keys[j].letter);
         }
         for (int j = 0; f[j].option != NULL; j++) {
@@ -424,7 +407,6 @@ int main(void)
         cmocka_unit_test(test_arguments_of_commands),
         cmocka_unit_test(test_unknown_words_get_the_nearest),
         cmocka_unit_test(test_an_option_that_the_command_would_ignore_is_refused),
-        cmocka_unit_test(test_an_option_of_two_commands_sets_the_key_of_the_one_that_runs),
         cmocka_unit_test(test_no_command_and_no_deck_is_the_demo),
         cmocka_unit_test(test_lists_replace_the_deck_and_then_grow),
         cmocka_unit_test(test_a_prompt_is_not_cut_at_its_commas),

@@ -12,7 +12,6 @@ enum { FIRST_KEY = 1000, FIRST_FLAG = 2000, MOST_OPTIONS = 128 };
 struct set_value {
     int key;
     const char *text;
-    int by_name; /* --set KEY, not the key's own option */
     char where[80];
 };
 
@@ -65,7 +64,6 @@ static int add_set(struct command_line *c, int key, const char *text, const char
     c->sets = grown;
     grown[c->nsets].key = key;
     grown[c->nsets].text = text;
-    grown[c->nsets].by_name = *more != '\0';
     snprintf(grown[c->nsets].where, sizeof grown->where, "--%s%s", option, more);
     c->nsets++;
     return LASER_OK;
@@ -248,33 +246,15 @@ static int read_environment(struct laser_deck *deck, struct laser_error *err)
     return rc;
 }
 
-/* An option of keys of several commands (--rounds) is that of the command's key. */
-static int key_of_option(int key, enum laser_command command)
-{
-    const char *option = laser_deck_keys[key].option;
-
-    for (int i = 0; i < LASER_KEYS && option != NULL; i++)
-        if (laser_deck_keys[i].option != NULL && strcmp(laser_deck_keys[i].option, option) == 0 &&
-            (laser_deck_keys[i].commands >> command & 1u) != 0)
-            return i;
-    return key;
-}
-
 /* Options give their keys their values; of a list, the first replaces what the deck says, later ones add. */
-static int apply_sets(struct laser_deck *deck, struct command_line *c, struct laser_error *err)
+static int apply_sets(struct laser_deck *deck, const struct command_line *c, struct laser_error *err)
 {
-    enum laser_command command = c->request->command;
     int rc = LASER_OK;
 
-    if (command == LASER_COMMAND_NONE || command == LASER_COMMAND_RUN)
-        command = deck->settings.command;
-    for (struct set_value *s = c->sets; rc == LASER_OK && s < c->sets + c->nsets; s++) {
-        if (!s->by_name)
-            s->key = key_of_option(s->key, command);
+    for (const struct set_value *s = c->sets; rc == LASER_OK && s < c->sets + c->nsets; s++)
         rc = laser_deck_assign_text(deck, s->key, s->text,
                                     deck->values[s->key].kind == LASER_DECK_COMMAND_LINE,
                                     LASER_DECK_COMMAND_LINE, s->where, err);
-    }
     return rc;
 }
 

@@ -66,6 +66,12 @@ enum laser_deck_accept { LASER_DECK_ACCEPT_WORDS(LASER_WORD_ID) };
     W(LASER_DECK_FISHER_BLOCK, "block") W(LASER_DECK_FISHER_DIAGONAL, "diagonal")
 enum laser_deck_fisher { LASER_DECK_FISHER_WORDS(LASER_WORD_ID) };
 
+#define LASER_DECK_DTYPE_WORDS(W)                                                                            \
+    W(LASER_DECK_DTYPE_STORED, "stored")                                                                     \
+    W(LASER_DECK_DTYPE_BFLOAT16, "bfloat16")                                                                 \
+    W(LASER_DECK_DTYPE_FLOAT16, "float16") W(LASER_DECK_DTYPE_FLOAT32, "float32")
+enum laser_deck_dtype { LASER_DECK_DTYPE_WORDS(LASER_WORD_ID) };
+
 /* What reduce and compress write besides. */
 #define LASER_DECK_ALSO_WORDS(W)  W(LASER_DECK_ALSO_FACTORED, "factored") W(LASER_DECK_ALSO_LORA, "lora")
 #define LASER_DECK_DENSE_WORDS(W) W(LASER_DECK_ALSO_DENSE, "dense")

@@ -79,10 +79,16 @@ void laser_run_begin(struct laser_run *run)
                                     .stall_s = run->settings->run.stall_time};
 }
 
+static bool edits(const struct laser_run *run)
+{
+    return run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
+}
+
 const char *laser_run_adapter(const struct laser_run *run)
 {
     const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
-                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE;
+                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE ||
+                       edits(run);
 
     return takes ? run->settings->adapter : "";
 }
@@ -97,8 +103,18 @@ const char *laser_run_base(const struct laser_run *run)
 
 bool laser_run_edits_change(const struct laser_run *run)
 {
-    return (run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY) &&
-           laser_run_base(run)[0] != '\0';
+    return edits(run) && laser_run_base(run)[0] != '\0';
+}
+
+bool laser_run_writes_anew(const struct laser_run *run, enum laser_dtype *dtype)
+{
+    static const enum laser_dtype types[] = {[LASER_DECK_DTYPE_STORED] = LASER_DTYPE_COUNT,
+                                             [LASER_DECK_DTYPE_BFLOAT16] = LASER_BF16,
+                                             [LASER_DECK_DTYPE_FLOAT16] = LASER_F16,
+                                             [LASER_DECK_DTYPE_FLOAT32] = LASER_F32};
+
+    *dtype = edits(run) ? types[run->settings->reduce.write_dtype] : LASER_DTYPE_COUNT;
+    return *dtype != LASER_DTYPE_COUNT || (edits(run) && laser_run_adapter(run)[0] != '\0');
 }
 
 int laser_run_source(const struct laser_run *run, const struct laser_matrix *matrix,

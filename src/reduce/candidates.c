@@ -29,7 +29,7 @@ static void fill_options(const struct laser_run *run, struct laser_strategy_opti
     o->layers = laser_deck_list(deck, "reduce.layers", &o->n_layers);
     o->fractions = laser_deck_list(deck, "reduce.fractions", &o->n_fractions);
     o->edits = laser_deck_list(deck, "reduce.edits", &o->n_edits);
-    if (o->strategy == LASER_STRATEGY_BACKWARD && o->n_types == 0) {
+    if (laser_strategy_row(o->strategy)->by_depth && o->n_types == 0) {
         o->types = backward_types;
         o->n_types = (int)(sizeof backward_types / sizeof *backward_types) -
                      laser_deck_is(deck, "reduce.accept", "laserrmt");

@@ -9,6 +9,13 @@
 #include "reduce/sweep.h"
 #include "spectrum/edit.h"
 
+static const char *const names[] = {LASER_STRATEGY_WORDS(LASER_WORD_TEXT)};
+
+const char *laser_strategy_name(enum laser_strategy strategy)
+{
+    return names[strategy];
+}
+
 /* Room for n edits, each a trial and at most a candidate of its own, and for a candidate of `joint` trials of
  * all of them together. */
 static int reserve(struct laser_strategy_plan *plan, int64_t n, int joint, struct laser_error *err)
@@ -58,7 +65,7 @@ static bool is_joint(const char *text)
     struct laser_edit edit;
 
     return laser_edit_parse(text, &edit, NULL) == LASER_OK &&
-           ((edit.kind != LASER_EDIT_SHRINK && edit.kind != LASER_EDIT_WIENER) || edit.fraction >= 1);
+           ((edit.kind != LASER_EDIT_SHRINK && edit.kind != LASER_EDIT_WIENER) || edit.value >= 1);
 }
 
 static int count_joint(const struct laser_strategy_options *o)
@@ -261,39 +268,35 @@ static int count_fractions(const struct laser_strategy_options *o)
 #define KEEPS_ANY 1e300 /* a tolerance that every trial meets */
 
 static const struct laser_strategy_row rows[] = {
-    [LASER_STRATEGY_SNR] = {.name = "snr",
-                            .finite_score = true,
+    [LASER_STRATEGY_AUTO] = {.add = NULL}, /* the deck has chosen another */
+    [LASER_STRATEGY_SNR] = {.finite_score = true,
                             .hard_cut = true,
                             .takes_limit = true,
                             .limit = 15,
                             .add = add_cut,
                             .screening = LASER_SCREEN_BEST},
-    [LASER_STRATEGY_BACKWARD] = {.name = "backward",
-                                 .by_depth = true,
+    [LASER_STRATEGY_BACKWARD] = {.by_depth = true,
                                  .hard_cut = true,
                                  .add = add_cut,
                                  .compat_accept = LASER_ACCEPT_BETTER,
                                  .max_kept = 5},
-    [LASER_STRATEGY_ALL] = {.name = "all",
-                            .hard_cut = true,
+    [LASER_STRATEGY_ALL] = {.hard_cut = true,
                             .add = add_cut,
                             .at_once = true,
                             .has_accept = true,
                             .accept = LASER_ACCEPT_TOLERANCE,
                             .never_gives_up = true,
                             .tolerance = KEEPS_ANY},
-    [LASER_STRATEGY_SWEEP] = {.name = "sweep", .measures = true, .screening = LASER_SCREEN_EACH},
-    [LASER_STRATEGY_COMPOSE] = {.name = "compose", .measures = true, .screening = LASER_SCREEN_EACH},
-    [LASER_STRATEGY_DENOISE] = {.name = "denoise",
-                                .finite_score = true,
+    [LASER_STRATEGY_SWEEP] = {.measures = true, .screening = LASER_SCREEN_EACH},
+    [LASER_STRATEGY_COMPOSE] = {.measures = true, .screening = LASER_SCREEN_EACH},
+    [LASER_STRATEGY_DENOISE] = {.finite_score = true,
                                 .takes_limit = true,
                                 .count = count_edits,
                                 .count_key = "reduce.edits",
                                 .add = add_edits,
                                 .together = true,
                                 .screening = LASER_SCREEN_BEST},
-    [LASER_STRATEGY_BUDGET] = {.name = "budget",
-                               .finite_score = true,
+    [LASER_STRATEGY_BUDGET] = {.finite_score = true,
                                .takes_limit = true,
                                .count = count_fractions,
                                .count_key = "reduce.fractions",
@@ -302,25 +305,12 @@ static const struct laser_strategy_row rows[] = {
                                .accept = LASER_ACCEPT_TOLERANCE,
                                .pick = LASER_PICK_FIRST,
                                .screening = LASER_SCREEN_DEPTH},
-    [LASER_STRATEGY_TUNE] = {.name = "tune"},
+    [LASER_STRATEGY_TUNE] = {.add = NULL}, /* its edits follow from gradients */
 };
 
 const struct laser_strategy_row *laser_strategy_row(enum laser_strategy strategy)
 {
     return &rows[strategy];
-}
-
-int laser_strategy_parse(const char *word)
-{
-    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); ++i)
-        if (strcmp(rows[i].name, word) == 0)
-            return i;
-    return -1;
-}
-
-const char *laser_strategy_name(enum laser_strategy strategy)
-{
-    return rows[strategy].name;
 }
 
 void laser_strategy_search(enum laser_strategy strategy, bool compat, bool first_half,
@@ -364,7 +354,7 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
                                "a sweep is built by laser_sweep_build");
     if (per_matrix < 1)
         return laser_error_set(err, LASER_EUSAGE, row->count_key,
-                               "the list is empty: strategy %s has nothing to try", row->name);
+                               "the list is empty: strategy %s has nothing to try", names[o->strategy]);
     for (int f = 0; row->add == add_shares && f < o->n_fractions; ++f)
         if (isnan(laser_sweep_fraction(o->fractions[f])))
             return laser_error_set(err, LASER_EUSAGE, "reduce.fractions", "%s is not a share of the rank",

@@ -10,18 +10,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "deck/settings.h"
 #include "search/search.h"
-
-enum laser_strategy {
-    LASER_STRATEGY_SNR,      /* laserRMT rmt_laser_snr.py: the K lowest scores one after another */
-    LASER_STRATEGY_BACKWARD, /* laserRMT rmt_laser.py: last layer to first, types in order */
-    LASER_STRATEGY_ALL,      /* everything that has noise, at once */
-    LASER_STRATEGY_SWEEP,    /* LASER: every matrix x fraction alone on the base */
-    LASER_STRATEGY_COMPOSE,  /* LASER: the best of a sweep, greedily */
-    LASER_STRATEGY_DENOISE,  /* line search over cuts and shrinkages of the K lowest scores */
-    LASER_STRATEGY_BUDGET,   /* as few parameters as the tolerance allows */
-    LASER_STRATEGY_TUNE      /* steps in all singular values at once, by their gradients */
-};
 
 /* What a strategy knows of one scanned matrix.  Strings are borrowed. */
 struct laser_strategy_matrix {
@@ -78,8 +68,6 @@ enum laser_strategy_screening {
 
 /* A strategy: all that is particular to it.  The table is in strategy.c, one row each. */
 struct laser_strategy_row {
-    const char *name;
-
     /* Which matrices it tries, in which order: by score, lowest first, or by depth, last layer first, then types as given. */
     bool by_depth;
     bool finite_score; /* those with an infinite score are left out */
@@ -115,8 +103,7 @@ const struct laser_strategy_row *laser_strategy_row(enum laser_strategy strategy
 void laser_strategy_search(enum laser_strategy strategy, bool compat, bool first_half,
                            struct laser_search_plan *plan);
 
-/* "snr", "backward", ...; -1 for another word. */
-int laser_strategy_parse(const char *word);
+/* "snr", "backward", ... */
 const char *laser_strategy_name(enum laser_strategy strategy);
 
 /* Order of candidates: snr, all, denoise and budget by score, lowest first, equals in the order of the list;

@@ -32,7 +32,7 @@ static void fill_options(const struct laser_run *run, struct laser_strategy_opti
                                          .n_fractions = settings->reduce.fractions.count,
                                          .edits = settings->reduce.edits.items,
                                          .n_edits = settings->reduce.edits.count};
-    if (o->strategy == LASER_STRATEGY_BACKWARD && o->n_types == 0) {
+    if (laser_strategy_row(o->strategy)->by_depth && o->n_types == 0) {
         o->types = backward_types;
         o->n_types = (int)(sizeof backward_types / sizeof *backward_types) -
                      (settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT);

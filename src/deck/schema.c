@@ -367,8 +367,10 @@ static const struct laser_deck_command commands[] = {
      "Held-out windows "
      "and guard texts say what it cost."},
     {LASER_COMMAND_APPLY, "apply", "[PLAN.yaml] --model DIR [OPTIONS]", 0, 1, 0,
-     "the edits of an earlier run on a copy of its model",
-     "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
+     "the edits of an earlier run on a copy of its model, or an adapter",
+     "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it.  Without "
+     "a plan it writes the model with an adapter in it (--adapter) or with all weights in another type "
+     "(--write-dtype)."},
     {LASER_COMMAND_SHOW, "show", "SCAN [OPTIONS]", 1, 1, 0, "results of a run in the terminal",
      "Prints the results of a finished run: a map of the scores, layers by types, and the list of "
      "decisions."},

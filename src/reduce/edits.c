@@ -17,7 +17,9 @@ bool laser_edits_want_thin(const struct laser_run *run, const struct laser_matri
 {
     const char *factored = laser_deck_string(run->deck, "evaluate.factored");
 
-    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL || strcmp(factored, "never") == 0)
+    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL ||
+        (run->checkpoint->tensors[m->tensor].coded != NULL && !run->checkpoint->anew) ||
+        strcmp(factored, "never") == 0)
         return false;
     return strcmp(factored, "always") == 0 ||
            ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&

@@ -231,7 +231,7 @@ static const struct laser_deck_key keys[] = {
      0, "ranks are multiples of this"},
     {"compress.same_rank", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, NULL,
      NULL, 0, "query, key and value of a layer get the same rank"},
-    {"compress.rounds", LASER_TYPE_INT, "2", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, "rounds", "N", 0,
+    {"compress.rounds", LASER_TYPE_INT, "0", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, NULL, NULL, 0,
      "after the cut, rounds in which all kept values move along the gradient of the calibration text; 0 = none"},
     {"compress.also", LASER_TYPE_LIST, "", "dense", NO_RANGE, NULL, NULL, 0, LASER_IN_COMPRESS, NULL, NULL, 0,
      "write this too: dense = the same weights multiplied out, for programs that know no factors"},

@@ -5,10 +5,10 @@
 out=$scratch/out
 stored=$BUILDDIR/tests/e2e_stored
 mkdir "$out" "$scratch/packed" "$scratch/wide"
-# same A B TOLERANCE: but for the names of the formats.
+# same A B TOLERANCE: but for the names of the formats and what follows from them.
 same() {
     for same_dir in "$1" "$2"; do
-        sed 's/"dtype": "[^"]*"/"dtype": "any"/' "$out/$same_dir/results.json" >"$out/$same_dir/any.json"
+        sed -e 's/"dtype": "[^"]*"/"dtype": "any"/' -e 's/"step_noise": [^,}]*, *//' "$out/$same_dir/results.json" >"$out/$same_dir/any.json"
     done
     "$tool" compare "$out/$1/any.json" "$out/$2/any.json" "$3"
 }
@@ -17,6 +17,16 @@ result() { "$tool" get "$out/$1/results.json" perplexity pooled nll; }
 near() {
     awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(a != "" && b != "" && d <= t * b) }' ||
         { echo "found $1, expected $2 within $3"; return 1; }
+}
+
+# row DIR NAME KEY: of the matrix of that name.
+row() {
+    row_i=0
+    while row_name=$("$tool" get "$out/$1/results.json" matrices "$row_i" name 2>/dev/null); do
+        [ "$row_name" = "$2" ] && { "$tool" get "$out/$1/results.json" matrices "$row_i" "$3"; return; }
+        row_i=$((row_i + 1))
+    done
+    return 1
 }
 
 # ---- quantised ----
@@ -90,6 +100,13 @@ for n in $(ranks_of 1 3); do
         check "... that of transformers" near "$(result "speaks-$n")" "$("$tool" get "$gguf/tokenizers/expected.json" speaks_nll)" 1e-6
     done
 done
+check "its scan" run 2 scan --model "$speaks" --output "$out/speaks-scan"
+for pair in attn_v=self_attn.v_proj attn_output=self_attn.o_proj ffn_gate=mlp.gate_proj ffn_up=mlp.up_proj ffn_down=mlp.down_proj; do
+    check "${pair#*=}: the noise of its step is what rounding changed" near \
+        "$(row speaks-scan "model.layers.0.${pair#*=}.weight" step_noise)" \
+        "$("$tool" get "$gguf/tokenizers/expected.json" rounded "blk.0.${pair%=*}")" 0.03
+done
+check "... beside what was fitted to the bulk" says "noise of quantisation: of the format"
 check "it goes on from a prompt" run 1 generate --model "$speaks" --prompt "The" --max-tokens 4
 cp "$gguf/llama.gguf" "$scratch/mute.gguf"
 check "a GGUF file without a tokenizer is refused" refuses 3 "there is no tokenizer in its metadata" 1 \
@@ -103,15 +120,6 @@ check "... the same values" same gguf-plain-scan gguf-1 1e-12
 
 # ---- differences ----
 pair=$SRCDIR/tests/golden/difference
-# row DIR NAME KEY: of the matrix of that name.
-row() {
-    row_i=0
-    while row_name=$("$tool" get "$out/$1/results.json" matrices "$row_i" name 2>/dev/null); do
-        [ "$row_name" = "$2" ] && { "$tool" get "$out/$1/results.json" matrices "$row_i" "$3"; return; }
-        row_i=$((row_i + 1))
-    done
-    return 1
-}
 for n in $(ranks_of 1 3); do
     check "the scan of a difference, $n ranks" run "$n" scan --model "$pair/tuned" --base "$pair/base" --output "$out/diff-$n"
     for seed in 0 1 2 3 4; do

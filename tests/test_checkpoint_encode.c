@@ -5,6 +5,7 @@
 
 #include "checkpoint/coded.h"
 #include "checkpoint/encode.h"
+#include "checkpoint/step.h"
 #include "checkpoint/writer.h"
 
 #define QUANTISED SRCDIR "/tests/golden/quantised"
@@ -181,10 +182,64 @@ static void formats_whose_codes_are_not_made_again_are_refused_with_the_way_out(
     }
 }
 
+/* sqrt(mean of squares / 12) of the scales, which all hold for as many elements. */
+static double noise_of_scales(const struct laser_checkpoint *c, const char *name)
+{
+    const struct laser_tensor *s = laser_checkpoint_find(c, name)->coded->parts[LASER_PART_SCALE];
+    const int64_t n = s->size_bytes / (int64_t)laser_dtype_size(s->dtype);
+    struct laser_error err = {0};
+    double *scales, sum = 0;
+
+    assert_int_equal(laser_coded_doubles(c, s, n, 0, 1, 0, n, &scales, &err), LASER_OK);
+    for (int64_t i = 0; i < n; i++)
+        sum += scales[i] * scales[i];
+    free(scales);
+    return sqrt(sum / (double)n / 12);
+}
+
+static void check_step(struct laser_checkpoint *c, const struct laser_matrix *m, void *bytes, double *x,
+                       int64_t n)
+{
+    struct laser_error err = {0};
+    double sigma;
+
+    (void)bytes;
+    (void)x;
+    (void)n;
+    assert_int_equal(laser_matrix_step_noise(c, m, &sigma, &err), LASER_OK);
+    assert_true(fabs(sigma / noise_of_scales(c, m->name) - 1) < 1e-2); /* bfloat16 rounds the values */
+}
+
+static void the_noise_of_integers_follows_from_their_scales(void **state)
+{
+    struct laser_checkpoint *c = open_model(QUANTISED "/packed8");
+
+    (void)state;
+    for_each(c, check_step);
+    laser_checkpoint_close(c);
+}
+
+static void weights_that_are_not_quantised_have_no_step(void **state)
+{
+    struct laser_checkpoint *c = open_model(QUANTISED "/packed8/expect");
+    struct laser_matrix_list list;
+    struct laser_error err = {0};
+    double sigma = 1;
+
+    (void)state;
+    assert_int_equal(laser_matrix_list(c, NULL, &list, &err), LASER_OK);
+    assert_int_equal(laser_matrix_step_noise(c, &list.matrices[0], &sigma, &err), LASER_OK);
+    assert_true(sigma == 0);
+    laser_matrix_list_free(&list);
+    laser_checkpoint_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_near_another_becomes_it),
+        cmocka_unit_test(the_noise_of_integers_follows_from_their_scales),
+        cmocka_unit_test(weights_that_are_not_quantised_have_no_step),
         cmocka_unit_test(what_was_rounded_stays_and_nothing_is_farther_than_what_was_there),
         cmocka_unit_test_setup_teardown(written_weights_are_read_as_they_were_evaluated, make_temporary,
                                         remove_temporary),

@@ -34,12 +34,17 @@ static int read_codes(struct laser_rows *r, struct laser_error *err)
     const int64_t all = codes->size_bytes / (k->slices * k->rows);
     const int64_t end = r->w->col0 + r->w->n_cols;
     int64_t first;
+    int code;
 
     r->first_code = r->w->col0 / 8 * 8;
     first = r->first_code * k->bits / 8;
     r->row_bytes = (end * k->bits + 7) / 8 - first;
-    return laser_coded_bytes(r->c, codes, all, r->w->slice * k->rows + r->w->row0, r->w->n_rows, first,
+    code = laser_coded_bytes(r->c, codes, all, r->w->slice * k->rows + r->w->row0, r->w->n_rows, first,
                              r->row_bytes, &r->codes, err);
+    for (int64_t i = 0; code == LASER_OK && k->flipped && i < r->w->n_rows; i++)
+        for (int64_t bit = 0; bit < (end - r->first_code) * k->bits; bit += k->bits)
+            r->codes[i * r->row_bytes + bit / 8] ^= (unsigned char)(1u << bit % 8);
+    return code;
 }
 
 /* Zero points of compressed-tensors' packed weights: packed down the columns, [rows * bits / 32, groups]. */

@@ -215,7 +215,7 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
 
 /* What a rank may use: the deck's figure, or its share of the node's memory; never more than the limits of
  * the process leave. */
-static void set_memory_limit(struct laser_run *run)
+void laser_mpi_run_limits(struct laser_run *run)
 {
     double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
     const struct laser_address_space space = laser_address_space();
@@ -276,7 +276,7 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)
-        set_memory_limit(run);
+        laser_mpi_run_limits(run);
     return code;
 }
 

@@ -6,12 +6,13 @@
 #define SELECTS   (SCAN_LIKE | LASER_IN_DERIVE)
 #define EVALUATES                                                                                            \
     (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN | LASER_IN_SENSITIVITY |      \
-     LASER_IN_COMPRESS)
+     LASER_IN_COMPRESS | LASER_IN_COMPARE)
 #define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
 #define REDUCES   (LASER_IN_REDUCE | LASER_IN_PLAN)
 #define HOLDS_OUT (REDUCES | LASER_IN_COMPRESS)
 #define PREDICTS  (REDUCES | LASER_IN_SENSITIVITY)
 #define WORKS     (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_APPLY)
+#define RUNS      (WORKS | LASER_IN_COMPARE)
 #define REPORTS                                                                                              \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
      LASER_IN_SENSITIVITY | LASER_IN_REPORT)
@@ -76,12 +77,11 @@ static const struct laser_deck_key keys[] = {
 
     {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
      "group-size", "N", 'g', "ranks that work on one matrix together; 0 = from memory and cost"},
-    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0,
-     WORKS | LASER_IN_GENERATE, "memory-per-rank", "SIZE", 0,
-     "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
+    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0, RUNS | LASER_IN_GENERATE,
+     "memory-per-rank", "SIZE", 0, "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
     {"parallel.shards", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, RUNS_MODEL, "shards", "N", 0,
      "ranks that hold one copy of the model together in evaluation; 0 = from memory and speed"},
-    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, WORKS | LASER_IN_GENERATE,
+    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, RUNS | LASER_IN_GENERATE,
      "threads", "N", 0,
      "threads of a rank; OMP_NUM_THREADS sets it where neither deck nor command line does"},
 
@@ -281,9 +281,9 @@ static const struct laser_deck_key keys[] = {
     {"generate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, LASER_IN_GENERATE, "seed", "N", 0,
      "seed of the draws; both models draw with the same random numbers"},
 
-    {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, WORKS, "max-time", "TIME", 0,
+    {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, RUNS, "max-time", "TIME", 0,
      "stop, resumable, at the last safe point before this time (2h30m); 0 = no limit"},
-    {"run.stall_time", LASER_TYPE_DURATION, "1h", NULL, 0, 1e9, NULL, NULL, 0, WORKS, NULL, NULL, 0,
+    {"run.stall_time", LASER_TYPE_DURATION, "1h", NULL, 0, 1e9, NULL, NULL, 0, RUNS, NULL, NULL, 0,
      "a rank that gives no result for so long, and for 20 times as long as expected, is taken for lost and "
      "the "
      "job ended, resumable; 0 = wait for ever"},
@@ -297,8 +297,8 @@ static const struct laser_deck_key keys[] = {
 
     {"log.format", LASER_TYPE_ENUM, "text", "text|json", NO_RANGE, NULL, NULL, 0, ALL, "log", "FORMAT", 0,
      "what the log is for: text = people, json = one object per line"},
-    {"log.progress", LASER_TYPE_ENUM, "auto", "auto|bar|lines|off", NO_RANGE, NULL, NULL, 0, WORKS,
-     "progress", "KIND", 0, "auto = a bar on a terminal, lines every so often elsewhere"},
+    {"log.progress", LASER_TYPE_ENUM, "auto", "auto|bar|lines|off", NO_RANGE, NULL, NULL, 0, RUNS, "progress",
+     "KIND", 0, "auto = a bar on a terminal, lines every so often elsewhere"},
     {"log.level", LASER_TYPE_ENUM, "normal", "quiet|normal|verbose", NO_RANGE, NULL, NULL, 0, ALL, NULL, NULL,
      0, "how much is told"},
 };
@@ -343,11 +343,16 @@ static const struct laser_deck_command commands[] = {
     {LASER_COMMAND_TASK, "task", "convert FILE --from NAME [OPTIONS]", 2, 2, 0, "a task file from a data set",
      "Makes a task file for evaluate and reduce from a data set as it is distributed: TruthfulQA, "
      "CounterFact, "
-     "BIG-bench, FEVER, HotpotQA, Bias in Bios, GSM8K, pairs for DPO."},
-    {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0, "two evaluations, window by window",
-     "Compares the losses of two finished runs on the same windows: mean difference, its standard error, and "
-     "which "
-     "windows moved.  With --output a results.json is written there."},
+     "BIG-bench, FEVER, HotpotQA, Bias in Bios, GSM8K, pairs for DPO; HellaSwag, WinoGrande, ARC, MMLU, PIQA, "
+     "OpenBookQA, LAMBADA and BoolQ as lm-evaluation-harness asks them; and any other with --from generic and "
+     "--map."},
+    {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0,
+     "two models on a text, or two evaluations, window by window",
+     "With --text, DIR_A and DIR_B are two models of one tokenizer: KL divergence of the second from the first "
+     "(mean, median, percentiles, largest), how often both have the same most probable token, and what becomes "
+     "of the probability of the right one, each with its standard error over windows.  Without, two finished "
+     "runs: the mean difference of their losses on the same windows, its standard error, and which windows "
+     "moved; with --output a results.json is written there."},
     {LASER_COMMAND_REDUCE, "reduce", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
      "scan, edit noisy matrices, keep what does not hurt, write the model",
      "Scans a model, edits the matrices of lowest score one after another, keeps an edit if perplexity on "

@@ -269,6 +269,9 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     code = open_checkpoints(run, err);
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = run->settings->run.copy_other_weights;
+    if (code == LASER_OK)
+        run->checkpoint->requantise =
+            run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
     if (code == LASER_OK && run->rank == 0)
         laser_say_beside(run);
     if (code == LASER_OK)

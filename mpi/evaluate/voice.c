@@ -96,7 +96,7 @@ int laser_mpi_voice_open(MPI_Comm world, const char *name, struct laser_checkpoi
     v->checkpoint = checkpoint;
     v->owns_checkpoint = checkpoint == NULL;
     if (checkpoint == NULL)
-        code = laser_mpi_share_checkpoint(world, name, false, &v->checkpoint, err);
+        code = laser_mpi_share_checkpoint(world, name, &v->checkpoint, err);
     if (code != LASER_OK)
         return code;
     code = check_model(v, err);

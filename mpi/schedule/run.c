@@ -100,6 +100,8 @@ static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, 
     int code = laser_checkpoint_open(base, &other, err);
 
     if (code == LASER_OK)
+        code = laser_factors_resolve(other, err);
+    if (code == LASER_OK)
         code = laser_checkpoint_subtract(checkpoint, other, &found, err);
     laser_checkpoint_close(other);
     return code;
@@ -118,8 +120,10 @@ static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter,
 }
 
 int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
-                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
+                            enum laser_command command, struct laser_checkpoint **checkpoint,
+                            struct laser_error *err)
 {
+    const bool plans = command == LASER_COMMAND_PLAN;
     void *data = NULL;
     size_t n = 0;
     int rank, code = LASER_OK;
@@ -129,6 +133,8 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
         code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
                : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
                                                        : laser_checkpoint_open(model, checkpoint, err);
+        if (code == LASER_OK && (plans || command == LASER_COMMAND_SCAN))
+            code = laser_factors_resolve(*checkpoint, err);
         if (code == LASER_OK && adapter[0] != '\0')
             code = add_adapter(*checkpoint, adapter, err);
         if (code == LASER_OK && base[0] != '\0')
@@ -148,10 +154,10 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
     return code;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
-                               struct laser_checkpoint **checkpoint, struct laser_error *err)
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
+                               struct laser_error *err)
 {
-    return laser_mpi_share_changed(comm, model, "", "", plans, checkpoint, err);
+    return laser_mpi_share_changed(comm, model, "", "", LASER_COMMAND_PERPLEXITY, checkpoint, err);
 }
 
 static int list_matrices(struct laser_run *run, struct laser_error *err)
@@ -215,10 +221,11 @@ static int open_checkpoints(struct laser_run *run, struct laser_error *err)
     const char *model = laser_deck_string(run->deck, "model"), *base = laser_run_base(run);
     const bool edits = laser_run_edits_change(run);
     int code = laser_mpi_share_changed(laser_mpi_world(run), model, laser_run_adapter(run), edits ? "" : base,
-                                       run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+                                       run->command, &run->checkpoint, err);
 
     if (code == LASER_OK && edits)
-        code = laser_mpi_share_changed(laser_mpi_world(run), model, "", base, false, &run->change, err);
+        code =
+            laser_mpi_share_changed(laser_mpi_world(run), model, "", base, run->command, &run->change, err);
     return code;
 }
 

@@ -552,7 +552,7 @@ static int judge_written(struct compression *c, const char *name, struct laser_j
     int code;
 
     snprintf(dir, sizeof dir, "%s/%s", c->run->output, name);
-    code = laser_mpi_share_checkpoint(laser_mpi_world(c->run), dir, &after.checkpoint, err);
+    code = laser_mpi_share_checkpoint(laser_mpi_world(c->run), dir, false, &after.checkpoint, err);
     if (code != LASER_OK)
         return code;
     code = laser_mpi_texts_open(&after, &whole, err);

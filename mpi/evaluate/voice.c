@@ -11,6 +11,7 @@
 #include "comm/agree.h"
 #include "evaluate/evaluate.h"
 #include "evaluate/evaluation.h"
+#include "evaluate/texts.h"
 #include "plan/estimate.h"
 #include "plan/layout.h"
 #include "run/signals.h"
@@ -38,9 +39,9 @@ static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
 
 static int load_tokenizer(struct laser_mpi_voice *v, const char *fallback, struct laser_error *err)
 {
-    int code = fallback != NULL && !laser_mpi_has_tokenizer(v->checkpoint)
+    int code = fallback != NULL && !laser_evaluation_has_tokenizer(v->checkpoint)
                    ? laser_tokenizer_load(fallback, &v->tokenizer, err)
-                   : laser_mpi_tokenizer_load(v->checkpoint, "prompts", &v->tokenizer, err);
+                   : laser_evaluation_tokenizer_load(v->checkpoint, "prompts", &v->tokenizer, err);
 
     return code == LASER_OK ? laser_stop_read(v->checkpoint, v->tokenizer, &v->stop, err) : code;
 }
@@ -96,7 +97,7 @@ int laser_mpi_voice_open(MPI_Comm world, const char *name, struct laser_checkpoi
     v->checkpoint = checkpoint;
     v->owns_checkpoint = checkpoint == NULL;
     if (checkpoint == NULL)
-        code = laser_mpi_share_checkpoint(world, name, &v->checkpoint, err);
+        code = laser_mpi_share_checkpoint(world, name, false, &v->checkpoint, err);
     if (code != LASER_OK)
         return code;
     code = check_model(v, err);

@@ -18,6 +18,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "checkpoint/adapter.h"
+#include "checkpoint/cast.h"
 #include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "model/absent.h"
@@ -93,13 +94,14 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
 }
 
 /* Rank 0: W_model - W_base in the place of the model. */
-static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, struct laser_error *err)
+static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, bool products,
+                         struct laser_error *err)
 {
     struct laser_checkpoint *other = NULL;
     struct laser_difference found;
     int code = laser_checkpoint_open(base, &other, err);
 
-    if (code == LASER_OK)
+    if (code == LASER_OK && products)
         code = laser_factors_resolve(other, err);
     if (code == LASER_OK)
         code = laser_checkpoint_subtract(checkpoint, other, &found, err);
@@ -119,26 +121,55 @@ static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter,
     return code;
 }
 
-int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
-                            enum laser_command command, struct laser_checkpoint **checkpoint,
-                            struct laser_error *err)
+/* Local. */
+static int open_changed(const char *model, const struct laser_mpi_changes *changes, bool plans,
+                        struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
-    const bool plans = command == LASER_COMMAND_PLAN;
+    int code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
+               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
+                                                       : laser_checkpoint_open(model, checkpoint, err);
+
+    if (code == LASER_OK && changes->products)
+        code = laser_factors_resolve(*checkpoint, err);
+    if (code == LASER_OK && changes->adapter[0] != '\0')
+        code = add_adapter(*checkpoint, changes->adapter, err);
+    if (code == LASER_OK && changes->anew)
+        code = laser_checkpoint_cast(*checkpoint, changes->dtype, err);
+    if (code == LASER_OK && changes->base[0] != '\0')
+        code = subtract_base(*checkpoint, changes->base, changes->products, err);
+    return code;
+}
+
+/* What a run does to its model; the base apart. */
+static struct laser_mpi_changes changes_of(const struct laser_run *run)
+{
+    struct laser_mpi_changes changes = {.products = run->command == LASER_COMMAND_SCAN ||
+                                                    run->command == LASER_COMMAND_PLAN,
+                                        .adapter = laser_run_adapter(run),
+                                        .base = ""};
+
+    changes.anew = laser_run_writes_anew(run, &changes.dtype);
+    return changes;
+}
+
+int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **checkpoint,
+                         struct laser_error *err)
+{
+    const struct laser_mpi_changes changes = changes_of(run);
+
+    return open_changed(laser_deck_string(run->deck, "model"), &changes, false, checkpoint, err);
+}
+
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
+                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
+{
     void *data = NULL;
     size_t n = 0;
     int rank, code = LASER_OK;
 
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
-        code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
-               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
-                                                       : laser_checkpoint_open(model, checkpoint, err);
-        if (code == LASER_OK && (plans || command == LASER_COMMAND_SCAN))
-            code = laser_factors_resolve(*checkpoint, err);
-        if (code == LASER_OK && adapter[0] != '\0')
-            code = add_adapter(*checkpoint, adapter, err);
-        if (code == LASER_OK && base[0] != '\0')
-            code = subtract_base(*checkpoint, base, err);
+        code = open_changed(model, changes, plans, checkpoint, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
@@ -154,10 +185,12 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
     return code;
 }
 
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
-                               struct laser_error *err)
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
-    return laser_mpi_share_changed(comm, model, "", "", LASER_COMMAND_PERPLEXITY, checkpoint, err);
+    const struct laser_mpi_changes none = {.adapter = "", .base = ""};
+
+    return laser_mpi_share_changed(comm, model, &none, plans, checkpoint, err);
 }
 
 static int list_matrices(struct laser_run *run, struct laser_error *err)
@@ -220,12 +253,15 @@ static int open_checkpoints(struct laser_run *run, struct laser_error *err)
 {
     const char *model = laser_deck_string(run->deck, "model"), *base = laser_run_base(run);
     const bool edits = laser_run_edits_change(run);
-    int code = laser_mpi_share_changed(laser_mpi_world(run), model, laser_run_adapter(run), edits ? "" : base,
-                                       run->command, &run->checkpoint, err);
+    struct laser_mpi_changes changes = changes_of(run);
+    int code;
 
+    changes.base = edits ? "" : base;
+    code = laser_mpi_share_changed(laser_mpi_world(run), model, &changes, run->command == LASER_COMMAND_PLAN,
+                                   &run->checkpoint, err);
+    changes.base = base;
     if (code == LASER_OK && edits)
-        code =
-            laser_mpi_share_changed(laser_mpi_world(run), model, "", base, run->command, &run->change, err);
+        code = laser_mpi_share_changed(laser_mpi_world(run), model, &changes, false, &run->change, err);
     return code;
 }
 

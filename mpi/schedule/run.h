@@ -31,17 +31,27 @@ int laser_mpi_run_open(struct laser_run *run, struct laser_error *err);
 /* Collective.  Only the model and its matrices (plan). */
 int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err);
 
-/* Collective over comm: rank 0 opens a model's catalogue, the others get it, as a model is loaded from it.
- * *checkpoint is the caller's. */
-int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, struct laser_checkpoint **checkpoint,
-                               struct laser_error *err);
+/* Collective over comm: rank 0 opens a model's catalogue, the others get it.  plans: a model whose
+ * weights are not here will do (model/absent.h).  *checkpoint is the caller's. */
+int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
+                               struct laser_checkpoint **checkpoint, struct laser_error *err);
 
-/* The same with an adapter added to the model and a base subtracted from it; "" for neither.  As a command sees
- * it: for a plan a model whose weights are not here will do (model/absent.h); a scan, and its plan, see products
- * in the place of factors (laser_factors_resolve). */
-int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
-                            enum laser_command command, struct laser_checkpoint **checkpoint,
-                            struct laser_error *err);
+/* What is done to a model after it is opened, in this order. */
+struct laser_mpi_changes {
+    bool products;       /* factors become their products, as a scan sees them (laser_factors_resolve) */
+    const char *adapter; /* is added; "" for none */
+    bool anew;           /* it will be written anew (checkpoint/cast.h), in this type */
+    enum laser_dtype dtype;
+    const char *base; /* is subtracted; "" for none */
+};
+
+/* The same with changes. */
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
+                            bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err);
+
+/* Local.  The model of a run with its adapter, and in the types in which it is written; its base is left alone. */
+int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **checkpoint,
+                         struct laser_error *err);
 
 /* Collective: a safe point between two phases.  LASER_ESTOPPED, agreed, if the run is to stop, if any rank
  * was signalled, or if what follows (about expected_s) would not be finished in time while something else is.

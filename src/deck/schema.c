@@ -231,8 +231,11 @@ static const struct laser_deck_key keys[] = {
      0, "ranks are multiples of this"},
     {"compress.same_rank", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, NULL,
      NULL, 0, "query, key and value of a layer get the same rank"},
-    {"compress.rounds", LASER_TYPE_INT, "0", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, NULL, NULL, 0,
-     "after the cut, rounds in which all kept values move along the gradient of the calibration text; 0 = none"},
+    {"compress.rounds", LASER_TYPE_INT, "1", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, NULL, NULL, 0,
+     "after the cut, rounds in which all kept values move along a gradient of the calibration text; 0 = none"},
+    {"compress.goal", LASER_TYPE_ENUM, "text", "text|original", NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS,
+     NULL, NULL, 0,
+     "what they move to: a lower loss of the calibration text, or predictions like those of the original model"},
     {"compress.also", LASER_TYPE_LIST, "", "dense", NO_RANGE, NULL, NULL, 0, LASER_IN_COMPRESS, NULL, NULL, 0,
      "write this too: dense = the same weights multiplied out, for programs that know no factors"},
 

@@ -202,6 +202,7 @@ static void copy_row(const struct laser_family *family, struct laser_arch *arch)
     arch->qkv_layout = family->qkv_layout;
     arch->transposed = family->transposed;
     arch->stacks_in_out = family->stacks_in_out;
+    arch->stacks_either = family->stored.either_stacks;
     arch->mixed_gate_up = family->mixed_gate_up;
     arch->gated = family->gated;
     arch->sinks = family->sinks;
@@ -405,6 +406,8 @@ static void read_wrapped(struct laser_config *config, const struct laser_wrapper
     if (!json_object_get(config->object, "dtype") && json_object_get(outer, "dtype"))
         json_object_set(config->object, "dtype", json_object_get(outer, "dtype"));
     read_all(config, family, arch);
+    if (wrapper->plain_logits)
+        arch->logit_scale = 1;
     json_decref(config->object);
 }
 

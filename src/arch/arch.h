@@ -214,6 +214,7 @@ struct laser_wrapper {
     const char *model_type;
     const char *text_type;   /* of text_config, where that does not say */
     const char *prefixes[5]; /* instead of those of laser_names; NULL-terminated */
+    bool plain_logits;       /* the language model's scale of logits is left out */
     const char *heads[3];    /* full names before ".weight"; NULL-terminated */
 };
 
@@ -238,6 +239,7 @@ struct laser_arch {
     bool tied;
     bool transposed;    /* linear weights are stored [in, out] (Conv1D) */
     bool stacks_in_out; /* stacks of experts are stored [E, in, out] */
+    bool stacks_either; /* ... or [E, out, in], as their shape says; where it fits both, that */
     bool mixed_gate_up; /* gate and up alternate in the stack */
     enum laser_qkv_layout qkv_layout;
     enum laser_residual residual;

@@ -20,13 +20,13 @@
 #include "comm/agree.h"
 #include "comm/launch.h"
 #include "comm/log.h"
-#include "run/watch.h"
 #include "commands/commands.h"
 #include "deck/deck.h"
 #include "linalg/blas.h"
 #include "run/signals.h"
 #include "run/terminal.h"
-#include "schedule/header.h"
+#include "run/watch.h"
+#include "schedule/log_header.h"
 #include "schedule/run.h"
 #include "store/report.h"
 
@@ -174,14 +174,15 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
     if (code != LASER_OK)
         return code;
     if (command->is_job)
-        laser_mpi_header(run);
+        laser_mpi_log_header(run);
     if (command->is_job && laser_mpi_launch_forgotten(run->size) > 0)
         laser_log_line(run->log, "WARNING",
                        "the job has %d tasks, and this is one process: without srun or mpirun the "
                        "others are idle",
                        laser_mpi_launch_forgotten(run->size));
     if (run->rank == 0 && run->size > 1)
-        laser_watch_start(&log->phase, laser_mpi_log_host(&log->log, 0), laser_deck_real(deck, "run.stall_time"));
+        laser_watch_start(&log->phase, laser_mpi_log_host(&log->log, 0),
+                          laser_deck_real(deck, "run.stall_time"));
     code = laser_report_check(deck, err);
     if (code == LASER_OK)
         code = laser_mpi_command_run(command, run, err);

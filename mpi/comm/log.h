@@ -1,4 +1,4 @@
-/* What a run says (run/log.h) on standard output: rank 0's voice, every other rank is silent.
+/* What a run says (run/log.h) on standard output: from rank 0; every other rank is silent.
  *
  * Text for people by default; with `json`, one JSON object a line for machines.  The last line of a job that did all of its work is JOB DONE.
  */

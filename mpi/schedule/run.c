@@ -18,6 +18,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "checkpoint/adapter.h"
+#include "checkpoint/cast.h"
 #include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "model/absent.h"
@@ -117,7 +118,41 @@ static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter,
     return code;
 }
 
-int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+/* Local. */
+static int open_changed(const char *model, const struct laser_mpi_changes *changes, bool plans,
+                        struct laser_checkpoint **checkpoint, struct laser_error *err)
+{
+    int code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
+               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
+                                                       : laser_checkpoint_open(model, checkpoint, err);
+
+    if (code == LASER_OK && changes->adapter[0] != '\0')
+        code = add_adapter(*checkpoint, changes->adapter, err);
+    if (code == LASER_OK && changes->anew)
+        code = laser_checkpoint_cast(*checkpoint, changes->dtype, err);
+    if (code == LASER_OK && changes->base[0] != '\0')
+        code = subtract_base(*checkpoint, changes->base, err);
+    return code;
+}
+
+/* What a run does to its model; the base apart. */
+static struct laser_mpi_changes changes_of(const struct laser_run *run)
+{
+    struct laser_mpi_changes changes = {.adapter = laser_run_adapter(run), .base = ""};
+
+    changes.anew = laser_run_writes_anew(run, &changes.dtype);
+    return changes;
+}
+
+int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **checkpoint,
+                         struct laser_error *err)
+{
+    const struct laser_mpi_changes changes = changes_of(run);
+
+    return open_changed(laser_deck_string(run->deck, "model"), &changes, false, checkpoint, err);
+}
+
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
                             bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
@@ -126,13 +161,7 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
 
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
-        code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
-               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
-                                                       : laser_checkpoint_open(model, checkpoint, err);
-        if (code == LASER_OK && adapter[0] != '\0')
-            code = add_adapter(*checkpoint, adapter, err);
-        if (code == LASER_OK && base[0] != '\0')
-            code = subtract_base(*checkpoint, base, err);
+        code = open_changed(model, changes, plans, checkpoint, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
@@ -151,7 +180,9 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
 int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
                                struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
-    return laser_mpi_share_changed(comm, model, "", "", plans, checkpoint, err);
+    const struct laser_mpi_changes none = {.adapter = "", .base = ""};
+
+    return laser_mpi_share_changed(comm, model, &none, plans, checkpoint, err);
 }
 
 static int list_matrices(struct laser_run *run, struct laser_error *err)
@@ -184,7 +215,7 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
 
 /* What a rank may use: the deck's figure, or its share of the node's memory; never more than the limits of
  * the process leave. */
-static void set_memory_limit(struct laser_run *run)
+void laser_mpi_run_limits(struct laser_run *run)
 {
     double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
     const struct laser_address_space space = laser_address_space();
@@ -214,11 +245,15 @@ static int open_checkpoints(struct laser_run *run, struct laser_error *err)
 {
     const char *model = laser_deck_string(run->deck, "model"), *base = laser_run_base(run);
     const bool edits = laser_run_edits_change(run);
-    int code = laser_mpi_share_changed(laser_mpi_world(run), model, laser_run_adapter(run), edits ? "" : base,
-                                       run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    struct laser_mpi_changes changes = changes_of(run);
+    int code;
 
+    changes.base = edits ? "" : base;
+    code = laser_mpi_share_changed(laser_mpi_world(run), model, &changes, run->command == LASER_COMMAND_PLAN,
+                                   &run->checkpoint, err);
+    changes.base = base;
     if (code == LASER_OK && edits)
-        code = laser_mpi_share_changed(laser_mpi_world(run), model, "", base, false, &run->change, err);
+        code = laser_mpi_share_changed(laser_mpi_world(run), model, &changes, false, &run->change, err);
     return code;
 }
 
@@ -238,7 +273,7 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)
-        set_memory_limit(run);
+        laser_mpi_run_limits(run);
     return code;
 }
 

@@ -16,34 +16,6 @@ static bool read_switch(struct laser_config *config, struct laser_switch s)
     return s.key ? laser_config_bool(config, s.key, s.otherwise) : s.otherwise;
 }
 
-enum laser_activation laser_read_activation(struct laser_config *config, const char *key,
-                                            const char *otherwise)
-{
-    static const struct {
-        const char *name;
-        enum laser_activation activation;
-    } known[] = {{"silu", LASER_ACT_SILU},
-                 {"swish", LASER_ACT_SILU},
-                 {"gelu", LASER_ACT_GELU},
-                 {"gelu_python", LASER_ACT_GELU},
-                 {"gelu_new", LASER_ACT_GELU_TANH},
-                 {"gelu_fast", LASER_ACT_GELU_TANH},
-                 {"gelu_pytorch_tanh", LASER_ACT_GELU_TANH},
-                 {"gelu_python_tanh", LASER_ACT_GELU_TANH},
-                 {"quick_gelu", LASER_ACT_GELU_QUICK},
-                 {"relu", LASER_ACT_RELU},
-                 {"relu2", LASER_ACT_RELU_SQUARED},
-                 {"tanh", LASER_ACT_TANH},
-                 {"xielu", LASER_ACT_XIELU}};
-    const char *name = key ? laser_config_text(config, key, otherwise) : otherwise;
-
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].name, name) == 0)
-            return known[i].activation;
-    laser_config_refuse(config, key, "the activation \"%.60s\" is not supported", name);
-    return LASER_ACT_SILU;
-}
-
 static void read_head_sizes(struct laser_config *config, const struct laser_family *family,
                             struct laser_arch *arch)
 {

@@ -6,12 +6,13 @@
 #define SELECTS   (SCAN_LIKE | LASER_IN_DERIVE)
 #define EVALUATES                                                                                            \
     (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN | LASER_IN_SENSITIVITY |      \
-     LASER_IN_COMPRESS)
+     LASER_IN_COMPRESS | LASER_IN_COMPARE)
 #define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
 #define REDUCES   (LASER_IN_REDUCE | LASER_IN_PLAN)
 #define HOLDS_OUT (REDUCES | LASER_IN_COMPRESS)
 #define PREDICTS  (REDUCES | LASER_IN_SENSITIVITY)
 #define WORKS     (SCAN_LIKE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_APPLY)
+#define RUNS      (WORKS | LASER_IN_COMPARE)
 #define REPORTS                                                                                              \
     (LASER_IN_SCAN | LASER_IN_DERIVE | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |           \
      LASER_IN_SENSITIVITY | LASER_IN_REPORT)
@@ -33,8 +34,9 @@ static const struct laser_deck_key keys[] = {
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
      "model directory, one .safetensors, .bin, .gguf or HDF5 file, or org/name in the local hub cache"},
     {"adapter", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0,
-     LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE, "adapter", "DIR", 0,
-     "LoRA adapter (PEFT) whose change is added to the model"},
+     LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |
+         LASER_IN_APPLY,
+     "adapter", "DIR", 0, "LoRA adapter (PEFT) whose change is added to the model"},
     {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
      'o', "directory for results and for the state that a killed run continues from"},
     {"compat", LASER_TYPE_ENUM, "none", "none|laserrmt", NO_RANGE, NULL, NULL, 1, SELECTS | EVALUATES,
@@ -75,12 +77,11 @@ static const struct laser_deck_key keys[] = {
 
     {"parallel.group_size", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, SCAN_LIKE | LASER_IN_APPLY,
      "group-size", "N", 'g', "ranks that work on one matrix together; 0 = from memory and cost"},
-    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0,
-     WORKS | LASER_IN_GENERATE, "memory-per-rank", "SIZE", 0,
-     "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
+    {"parallel.memory_per_rank", LASER_TYPE_SIZE, "0", NULL, 0, 1e18, NULL, NULL, 0, RUNS | LASER_IN_GENERATE,
+     "memory-per-rank", "SIZE", 0, "memory that a rank may use (4GiB); 0 = the node's, shared by its ranks"},
     {"parallel.shards", LASER_TYPE_INT, "0", NULL, 0, 1048576, NULL, NULL, 0, RUNS_MODEL, "shards", "N", 0,
      "ranks that hold one copy of the model together in evaluation; 0 = from memory and speed"},
-    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, WORKS | LASER_IN_GENERATE,
+    {"parallel.threads", LASER_TYPE_INT, "1", NULL, 1, 4096, NULL, NULL, 0, RUNS | LASER_IN_GENERATE,
      "threads", "N", 0,
      "threads of a rank; OMP_NUM_THREADS sets it where neither deck nor command line does"},
 
@@ -166,6 +167,10 @@ static const struct laser_deck_key keys[] = {
     {"reduce.also", LASER_TYPE_LIST, "", "factored|lora", NO_RANGE, NULL, NULL, 0,
      LASER_IN_REDUCE | LASER_IN_APPLY, "also", "NAME,...", 0,
      "write this too: factored = two thin matrices, lora = the change as a PEFT adapter"},
+    {"reduce.write_dtype", LASER_TYPE_ENUM, "stored", "stored|bfloat16|float16|float32", NO_RANGE, NULL, NULL,
+     0, LASER_IN_REDUCE | LASER_IN_APPLY, "write-dtype", "TYPE", 0,
+     "type of all weights of the written model, which are evaluated so: quantised ones, GGUF files and pickles "
+     "become plain safetensors; stored = as they are"},
     {"reduce.max_kept", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "stop after so many kept edits; 0 = the strategy's own (5 for backward, else no limit)"},
     {"reduce.early_stop", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
@@ -226,7 +231,7 @@ static const struct laser_deck_key keys[] = {
      0, "ranks are multiples of this"},
     {"compress.same_rank", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, NULL,
      NULL, 0, "query, key and value of a layer get the same rank"},
-    {"compress.rounds", LASER_TYPE_INT, "2", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, "rounds", "N", 0,
+    {"compress.rounds", LASER_TYPE_INT, "0", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, NULL, NULL, 0,
      "after the cut, rounds in which all kept values move along the gradient of the calibration text; 0 = none"},
     {"compress.also", LASER_TYPE_LIST, "", "dense", NO_RANGE, NULL, NULL, 0, LASER_IN_COMPRESS, NULL, NULL, 0,
      "write this too: dense = the same weights multiplied out, for programs that know no factors"},
@@ -276,9 +281,9 @@ static const struct laser_deck_key keys[] = {
     {"generate.seed", LASER_TYPE_INT, "0", NULL, 0, 9e15, NULL, NULL, 1, LASER_IN_GENERATE, "seed", "N", 0,
      "seed of the draws; both models draw with the same random numbers"},
 
-    {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, WORKS, "max-time", "TIME", 0,
+    {"run.max_time", LASER_TYPE_DURATION, "0", NULL, 0, 1e9, NULL, NULL, 0, RUNS, "max-time", "TIME", 0,
      "stop, resumable, at the last safe point before this time (2h30m); 0 = no limit"},
-    {"run.stall_time", LASER_TYPE_DURATION, "1h", NULL, 0, 1e9, NULL, NULL, 0, WORKS, NULL, NULL, 0,
+    {"run.stall_time", LASER_TYPE_DURATION, "1h", NULL, 0, 1e9, NULL, NULL, 0, RUNS, NULL, NULL, 0,
      "a rank that gives no result for so long, and for 20 times as long as expected, is taken for lost and "
      "the "
      "job ended, resumable; 0 = wait for ever"},
@@ -292,8 +297,8 @@ static const struct laser_deck_key keys[] = {
 
     {"log.format", LASER_TYPE_ENUM, "text", "text|json", NO_RANGE, NULL, NULL, 0, ALL, "log", "FORMAT", 0,
      "what the log is for: text = people, json = one object per line"},
-    {"log.progress", LASER_TYPE_ENUM, "auto", "auto|bar|lines|off", NO_RANGE, NULL, NULL, 0, WORKS,
-     "progress", "KIND", 0, "auto = a bar on a terminal, lines every so often elsewhere"},
+    {"log.progress", LASER_TYPE_ENUM, "auto", "auto|bar|lines|off", NO_RANGE, NULL, NULL, 0, RUNS, "progress",
+     "KIND", 0, "auto = a bar on a terminal, lines every so often elsewhere"},
     {"log.level", LASER_TYPE_ENUM, "normal", "quiet|normal|verbose", NO_RANGE, NULL, NULL, 0, ALL, NULL, NULL,
      0, "how much is told"},
 };
@@ -338,11 +343,16 @@ static const struct laser_deck_command commands[] = {
     {LASER_COMMAND_TASK, "task", "convert FILE --from NAME [OPTIONS]", 2, 2, 0, "a task file from a data set",
      "Makes a task file for evaluate and reduce from a data set as it is distributed: TruthfulQA, "
      "CounterFact, "
-     "BIG-bench, FEVER, HotpotQA, Bias in Bios, GSM8K, pairs for DPO."},
-    {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0, "two evaluations, window by window",
-     "Compares the losses of two finished runs on the same windows: mean difference, its standard error, and "
-     "which "
-     "windows moved.  With --output a results.json is written there."},
+     "BIG-bench, FEVER, HotpotQA, Bias in Bios, GSM8K, pairs for DPO; HellaSwag, WinoGrande, ARC, MMLU, PIQA, "
+     "OpenBookQA, LAMBADA and BoolQ as lm-evaluation-harness asks them; and any other with --from generic and "
+     "--map."},
+    {LASER_COMMAND_COMPARE, "compare", "DIR_A DIR_B [OPTIONS]", 2, 2, 0,
+     "two models on a text, or two evaluations, window by window",
+     "With --text, DIR_A and DIR_B are two models of one tokenizer: KL divergence of the second from the first "
+     "(mean, median, percentiles, largest), how often both have the same most probable token, and what becomes "
+     "of the probability of the right one, each with its standard error over windows.  Without, two finished "
+     "runs: the mean difference of their losses on the same windows, its standard error, and which windows "
+     "moved; with --output a results.json is written there."},
     {LASER_COMMAND_REDUCE, "reduce", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
      "scan, edit noisy matrices, keep what does not hurt, write the model",
      "Scans a model, edits the matrices of lowest score one after another, keeps an edit if perplexity on "
@@ -361,7 +371,7 @@ static const struct laser_deck_command commands[] = {
      "writes a smaller checkpoint that transformers loads (trust_remote_code) and laser_mpi runs faster.  "
      "Held-out windows "
      "and guard texts say what it cost."},
-    {LASER_COMMAND_APPLY, "apply", "PLAN.yaml --model DIR [OPTIONS]", 1, 1, 0,
+    {LASER_COMMAND_APPLY, "apply", "[PLAN.yaml] --model DIR [OPTIONS]", 0, 1, 0,
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
     {LASER_COMMAND_SHOW, "show", "SCAN [OPTIONS]", 1, 1, 0, "results of a run in the terminal",

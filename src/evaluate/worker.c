@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate/beside.h"
 #include "evaluate/overlay.h"
 #include "task/tree.h"
 
@@ -60,6 +61,11 @@ void laser_worker_free(struct laser_worker *w)
     free(w->edit_layer);
     free(w->saved);
     free(w);
+}
+
+int64_t laser_worker_tokens(const struct laser_worker *w)
+{
+    return w->max_tokens;
 }
 
 static bool is_questions(const struct laser_evaluation *e, int64_t batch)
@@ -290,13 +296,18 @@ static void sum_windows(const struct laser_worker *w, const struct laser_model_b
     }
 }
 
-static int score_windows(struct laser_worker *w, const struct laser_model_batch *shape,
+static int score_windows(struct laser_worker *w, int64_t batch, const struct laser_model_batch *shape,
                          struct laser_item_score *scores, struct laser_error *err)
 {
+    struct laser_beside *beside = w->e->beside;
     int64_t tokens = laser_model_batch_tokens(shape);
-    int code = laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
+    int code =
+        beside != NULL
+            ? laser_beside_run(beside, w->e, w->workspace, batch, tokens, w->hidden, w->targets, w->nll, err)
+            : laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
 
-    count_flops(w, tokens, head_flops(w));
+    /* Compared with a base, whose head is taken too. */
+    count_flops(w, tokens, (beside != NULL && beside->side == LASER_BESIDE_OTHER ? 2 : 1) * head_flops(w));
     if (code != LASER_OK && code != LASER_ENUMERIC)
         return code;
     sum_windows(w, shape, scores);
@@ -332,12 +343,11 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
         options = malloc((size_t)q->n_options * sizeof *options);
     for (int k = 0; options != NULL && k < q->n_options; ++k) {
         const struct laser_set_option *o = &set->options[q->first_option + k];
-        options[k] = (struct laser_option_score){
-            .n_tokens = o->n_scored,
-            .n_characters = o->n_characters,
-            .n_bytes = o->n_bytes,
-            .is_greedy = true,
-            .best_rank = scores[at].rank};
+        options[k] = (struct laser_option_score){.n_tokens = o->n_scored,
+                                                 .n_characters = o->n_characters,
+                                                 .n_bytes = o->n_bytes,
+                                                 .is_greedy = true,
+                                                 .best_rank = scores[at].rank};
         for (int32_t i = 0; i < o->n_scored; ++i) {
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
@@ -401,7 +411,7 @@ int laser_evaluate_batch(struct laser_evaluation *e, int64_t batch, const int32_
     if (code != LASER_OK)
         return code;
     return is_questions(e, batch) ? score_questions(w, batch, scores, err)
-                                  : score_windows(w, &shape, scores, err);
+                                  : score_windows(w, batch, &shape, scores, err);
 }
 
 /* Memory for the insides of layers, which need not be computed again then.  Shards have parts of different size, and must all

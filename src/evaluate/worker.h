@@ -12,6 +12,9 @@ int laser_worker_create(struct laser_evaluation *evaluation, struct laser_worker
                         struct laser_error *err);
 void laser_worker_free(struct laser_worker *worker);
 
+/* Tokens of the largest batch. */
+int64_t laser_worker_tokens(const struct laser_worker *worker);
+
 /* Collective over a group: forward and backward through a batch of windows with these edits in place; *sink
  * gets inputs and gradients of every linear layer of the summed loss.  scores as of laser_evaluate_batch,
  * but a loss that is not finite is LASER_ENUMERIC. */

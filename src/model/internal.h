@@ -307,6 +307,11 @@ static inline int64_t laser_model_batch_start(const struct laser_model_batch *ba
  * several weights is always stored, never added. */
 void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
                       int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
+
+/* The same for a part that is not split. */
+void laser_part_apply_whole(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride,
+                            float *y, int64_t y_stride, enum laser_output output,
+                            const struct laser_scratch *scratch);
 void laser_part_drop_thin(struct laser_part *part);
 
 /* Room for the transposes of blocks of weights, and for products with them. */
@@ -351,6 +356,11 @@ void laser_model_project(const struct laser_part *part, const struct laser_part 
 void laser_model_mlp(const struct laser_model *model, struct laser_model_workspace *ws,
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
+
+/* The same of a layer without experts. */
+void laser_model_mlp_dense(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                           enum laser_output output);
 
 /* The up projection and the activation of n <= mlp_tokens rows into ws->up; returns its stride. */
 int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_workspace *ws,

@@ -71,17 +71,13 @@ int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_works
     return stride;
 }
 
-void laser_model_mlp(const struct laser_model *m, struct laser_model_workspace *ws,
-                     const struct laser_layer *layer, int64_t n, const float *x, float *out,
-                     enum laser_output output)
+void laser_model_mlp_dense(const struct laser_model *m, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                           enum laser_output output)
 {
     const struct laser_mlp *mlp = &layer->mlp;
     int64_t h = m->arch.hidden;
 
-    if (layer->experts) {
-        laser_model_moe(m, ws, layer, n, x, out, output);
-        return;
-    }
     for (int64_t done = 0; done < n; done += ws->mlp_tokens) {
         int64_t rows = n - done < ws->mlp_tokens ? n - done : ws->mlp_tokens;
         int64_t stride = mlp->columns ? laser_model_mlp_up(m, ws, layer, mlp, rows, x + done * h) : 0;

@@ -59,8 +59,9 @@ bool laser_reduction_usable(const struct laser_run *run, int64_t i)
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && t->coded == NULL && t->n_dims >= 2 &&
-           !ambiguous(run->checkpoint, t) && !laser_arch_is_beside(run->checkpoint->config, t->name);
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && (t->coded == NULL || run->checkpoint->anew) &&
+           t->n_dims >= 2 && !ambiguous(run->checkpoint, t) &&
+           !laser_arch_is_beside(run->checkpoint->config, t->name);
 }
 
 static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_error *err)

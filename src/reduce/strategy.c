@@ -25,15 +25,6 @@ const char *laser_strategy_name(enum laser_strategy strategy)
     return names[strategy];
 }
 
-void laser_strategy_free(struct laser_strategy_plan *plan)
-{
-    free(plan->edits);
-    free(plan->trials);
-    free(plan->candidates);
-    free(plan->edit_numbers);
-    memset(plan, 0, sizeof *plan);
-}
-
 /* Room for n edits, each a trial and at most a candidate of its own, and for a candidate of `joint` trials of
  * all of them together. */
 static int reserve(struct laser_strategy_plan *plan, int64_t n, int joint, struct laser_error *err)

@@ -79,10 +79,16 @@ void laser_run_begin(struct laser_run *run)
                                     .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
+static bool edits(const struct laser_run *run)
+{
+    return run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
+}
+
 const char *laser_run_adapter(const struct laser_run *run)
 {
     const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
-                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE;
+                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE ||
+                       edits(run);
 
     return takes ? laser_deck_string(run->deck, "adapter") : "";
 }
@@ -97,8 +103,24 @@ const char *laser_run_base(const struct laser_run *run)
 
 bool laser_run_edits_change(const struct laser_run *run)
 {
-    return (run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY) &&
-           laser_run_base(run)[0] != '\0';
+    return edits(run) && laser_run_base(run)[0] != '\0';
+}
+
+bool laser_run_writes_anew(const struct laser_run *run, enum laser_dtype *dtype)
+{
+    static const struct {
+        const char *name;
+        enum laser_dtype dtype;
+    } types[] = {{"bfloat16", LASER_BF16}, {"float16", LASER_F16}, {"float32", LASER_F32}};
+    bool anew = edits(run) && laser_run_adapter(run)[0] != '\0';
+
+    *dtype = LASER_DTYPE_COUNT;
+    for (size_t i = 0; edits(run) && i < sizeof types / sizeof *types; ++i)
+        if (laser_deck_is(run->deck, "reduce.write_dtype", types[i].name)) {
+            *dtype = types[i].dtype;
+            anew = true;
+        }
+    return anew;
 }
 
 int laser_run_source(const struct laser_run *run, const struct laser_matrix *matrix,

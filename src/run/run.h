@@ -87,6 +87,10 @@ const char *laser_run_adapter(const struct laser_run *run);
 /* The base: scan.base, or "" for commands that take none. */
 const char *laser_run_base(const struct laser_run *run);
 
+/* Is the written model made of new files: with an adapter in it, or all weights of another type?  *dtype: that of
+ * all of them, or LASER_DTYPE_COUNT. */
+bool laser_run_writes_anew(const struct laser_run *run, enum laser_dtype *dtype);
+
 /* Are the differences from the base edited, and not only scanned? */
 bool laser_run_edits_change(const struct laser_run *run);
 

@@ -1,6 +1,6 @@
 #include "config.h" /* _GNU_SOURCE: CPU sets */
 
-#include "schedule/header.h"
+#include "schedule/log_header.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -157,7 +157,7 @@ static void say_program(const struct laser_run *run)
                    run->libraries, laser_kernels_name(laser_kernels_current(precision)));
 }
 
-void laser_mpi_header(const struct laser_run *run)
+void laser_mpi_log_header(const struct laser_run *run)
 {
     struct place mine, *places = run->rank == 0 ? calloc((size_t)run->size, sizeof *places) : NULL;
     int there = places != NULL;

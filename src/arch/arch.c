@@ -336,7 +336,7 @@ static void refuse_type(struct laser_config *config, const char *type)
 int64_t laser_arch_longest(const struct laser_arch *arch)
 {
     if (!arch->names->positions)
-        return INT64_MAX;
+        return arch->index_topk ? arch->index_topk : INT64_MAX;
     return arch->masked ? arch->max_positions - arch->padding - 1 : arch->max_positions;
 }
 

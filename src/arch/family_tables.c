@@ -234,6 +234,9 @@ NAMES(llama4) = {LLAMA_ENDS,
                  .shared_down = "feed_forward.shared_expert.down_proj"};
 NAMES(deepseek) = {LLAMA_ENDS, LLAMA_LAYER,    LATENT_QKV, GATED_MLP,
                    EXPERTS,    SHARED_EXPERTS, CORRECTION, NO_FREQUENCIES};
+NAMES(indexed) = {LLAMA_ENDS, LLAMA_LAYER, LATENT_QKV, GATED_MLP, EXPERTS, SHARED_EXPERTS, CORRECTION,
+    .ignored = {"self_attn.indexer.wq_b.weight", "self_attn.indexer.wk.weight", "self_attn.indexer.weights_proj.weight",
+                "self_attn.indexer.k_norm.weight", "self_attn.indexer.k_norm.bias", "rotary_emb.inv_freq"}};
 
 #define DELTA                                                                                                \
     .delta_conv = "linear_attn.conv1d.weight", .delta_dt = "linear_attn.dt_bias",                            \
@@ -801,6 +804,12 @@ static const struct laser_moe_keys deepseek3_moe = {.experts = "n_routed_experts
                                                     .scale_otherwise = 2.5,
                                                     .sparse = LASER_SPARSE_AFTER_FIRST,
                                                     .first = 3, .groups_otherwise = 8, .top_groups_otherwise = 4};
+#define DSA_ROUTING                                                                                          \
+    .experts = "n_routed_experts", .experts_otherwise = 256, PER_TOKEN(8), .shared = "n_shared_experts",     \
+    .shared_otherwise = 1, .normalized = {"norm_topk_prob", true}, V3_ROUTING, .scale_otherwise = 2.5,       \
+    .sparse = LASER_SPARSE_TYPES, .first = 3
+static const struct laser_moe_keys deepseek32_moe = {DSA_ROUTING, .groups_otherwise = 8, .top_groups_otherwise = 4};
+static const struct laser_moe_keys glm_dsa_moe = {DSA_ROUTING};
 static const struct laser_moe_keys gpt_oss_moe = {.experts = "num_local_experts",
                                                   .experts_otherwise = 128,
                                                   PER_TOKEN(4),
@@ -1168,6 +1177,10 @@ static const struct laser_family families[] = {
      .finish = laser_finish_deepseek2},
     {.model_type = "deepseek_v3", .value_size = 128, .positions = 4096, .aliases = laser_config_aliases_routed_experts,
      LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &deepseek3_moe, .finish = laser_finish_latent},
+    {.model_type = "deepseek_v32", .value_size = 128, .positions = 163840, .aliases = laser_config_aliases_indexed, LATENT_LIKE,
+     .names = &indexed_names, .eps = 1e-6, TIED(false), .moe = &deepseek32_moe, .finish = laser_finish_indexed},
+    {.model_type = "glm_moe_dsa", .value_size = 256, .positions = 202752, .aliases = laser_config_aliases_indexed, LATENT_LIKE,
+     .names = &indexed_names, .eps = 1e-5, TIED(false), .moe = &glm_dsa_moe, .finish = laser_finish_indexed},
     {.model_type = "kimi_k2", .value_size = 128, .positions = 4096, .aliases = laser_config_aliases_routed_experts,
      LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &deepseek3_moe, .finish = laser_finish_latent},
     {.model_type = "glm4_moe_lite", .value_size = 256, .positions = 202752, .aliases = laser_config_aliases_glm4_lite,

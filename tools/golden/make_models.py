@@ -524,6 +524,14 @@ CASES.update({
     "minicpmv4_6": case("minicpmv4_6", base={}, vision_config=SIGLIP,text_config=dict(SMALL,**dict(DELTA,rope_parameters=MROPE),model_type="qwen3_5_text"),image_token_id=46),
 })
 
+CASES.update({
+    # an indexer chooses what is seen of texts longer than index_topk; these are not
+    "deepseek_v32": case("deepseek_v32", **dict(V3, **LATENT, index_topk=29, index_head_dim=6, index_n_heads=2,
+                                                mlp_layer_types=["dense", "sparse"])),
+    "glm_moe_dsa": case("glm_moe_dsa", **dict(V3, **LATENT, index_topk=64, index_head_dim=6, index_n_heads=2,
+                                              mlp_layer_types=["dense", "sparse"], num_hidden_layers=2)),
+})
+
 
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""

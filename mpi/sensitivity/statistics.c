@@ -12,7 +12,7 @@
 #include "sensitivity/sums.h"
 
 /* Pieces that MPI's int counts can hold. */
-#define PIECE (1 << 28)
+#define PIECE (1 << 16)
 
 struct result {
     double loss, tokens;
@@ -71,12 +71,17 @@ static int work(void *context, const struct laser_mpi_team *team, int64_t batch,
 
 /* ---- coming together ---- */
 
+/* The root sends a copy: MPICH 4.0 follows MPI_IN_PLACE as an address where the root is not the first rank of its node. */
 static void reduce_array(MPI_Comm comm, int root, int rank, double *x, int64_t n)
 {
+    static double own[PIECE];
+
     for (int64_t at = 0; at < n; at += PIECE) {
         int count = (int)(n - at < PIECE ? n - at : PIECE);
 
-        MPI_Reduce(rank == root ? MPI_IN_PLACE : x + at, x + at, count, MPI_DOUBLE, MPI_SUM, root, comm);
+        if (rank == root)
+            memcpy(own, x + at, (size_t)count * sizeof *own);
+        MPI_Reduce(rank == root ? own : x + at, x + at, count, MPI_DOUBLE, MPI_SUM, root, comm);
     }
 }
 
@@ -94,7 +99,7 @@ static void reduce_matrix(MPI_Comm leaders, int root, int rank, struct laser_mat
         reduce_array(leaders, root, rank, m->input, m->columns * m->columns);
     if (m->output != NULL)
         reduce_array(leaders, root, rank, m->output, m->rows * m->rows);
-    MPI_Reduce(rank == root ? MPI_IN_PLACE : &m->reached, &m->reached, 1, MPI_DOUBLE, MPI_SUM, root, leaders);
+    reduce_array(leaders, root, rank, &m->reached, 1);
 }
 
 static void mirror(double *a, int64_t n)

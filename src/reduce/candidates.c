@@ -107,7 +107,7 @@ int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err)
         int code = sigma == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory")
                                  : laser_part_read(r->run->output, &o->values, sigma, err);
         if (code == LASER_OK)
-            code = laser_edit_values(r->run, r->plan.edits[e].text,
+            code = laser_edit_values(r->run, &r->plan.edits[e].what,
                                      &r->run->matrices.matrices[r->plan.edits[e].matrix], sigma, sigma,
                                      &r->ranks[e], err);
         free(sigma);

@@ -151,7 +151,7 @@ static void test_a_wrong_value_is_told_with_line_and_expectation(void **state)
     assert_refused("scan: 3\n", "dir/deck.yaml:1", "is a section");
 }
 
-static void test_rules_edits_and_layers_have_a_syntax(void **state)
+static void test_rules_edits_layers_and_fractions_have_a_syntax(void **state)
 {
     static const char *const rules[] = {"laserrmt", "marchenko-pastur", "gavish-donoho",
                                         "rank:0",   "rank:.5",          "energy:1"};
@@ -162,9 +162,16 @@ static void test_rules_edits_and_layers_have_a_syntax(void **state)
         "rank=", "rank=-1", "rank=1.5", "shrink:0", "wiener:", "shrink=1", "values:0123456789abcdef"};
     static const char *const layers[] = {"0", "-1", "3-17", "5-5"};
     static const char *const not_layers[] = {"", "-", "3-", "-3-5", "5-3", "1,2", "a", "9999999"};
+    static const char *const fractions[] = {"0.1", "1", "1e-3", "rate:0", "rate:9.5", "rate:10"};
+    static const char *const not_fractions[] = {"",    "0",     "1.1",       "-0.1",
+                                                "nan", "rate:", "rate:10.5", "rate:-1"};
     char expected[LASER_FORMS_SIZE];
 
     (void)state;
+    for (size_t i = 0; i < sizeof fractions / sizeof fractions[0]; i++)
+        assert_true(laser_check_fraction(fractions[i], expected));
+    for (size_t i = 0; i < sizeof not_fractions / sizeof not_fractions[0]; i++)
+        assert_false(laser_check_fraction(not_fractions[i], expected));
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         assert_true(laser_check_threshold(rules[i], expected) && laser_check_edit(rules[i], expected));
     for (size_t i = 0; i < sizeof not_rules / sizeof not_rules[0]; i++)
@@ -532,7 +539,7 @@ int main(void)
         cmocka_unit_test(test_a_deck_sets_keys_of_every_type),
         cmocka_unit_test(test_an_unknown_key_is_told_with_line_and_nearest_key),
         cmocka_unit_test(test_a_wrong_value_is_told_with_line_and_expectation),
-        cmocka_unit_test(test_rules_edits_and_layers_have_a_syntax),
+        cmocka_unit_test(test_rules_edits_layers_and_fractions_have_a_syntax),
         cmocka_unit_test(test_bad_structure_is_told_with_its_line),
         cmocka_unit_test(test_a_deck_of_another_version_is_refused_before_its_unknown_keys),
         cmocka_unit_test(test_an_empty_deck_is_all_defaults),

@@ -36,13 +36,10 @@ static int reserve(struct laser_strategy_plan *plan, int64_t n, int joint, struc
     return LASER_OK;
 }
 
-static void add_edit(struct laser_strategy_plan *plan, int matrix, const char *kind, const char *argument)
+static int add_edit(struct laser_strategy_plan *plan, int matrix, const char *text, struct laser_error *err)
 {
-    struct laser_strategy_edit *edit = &plan->edits[plan->n_edits];
-
-    edit->matrix = matrix;
-    snprintf(edit->text, sizeof edit->text, "%s%s", kind, argument);
-    plan->edit_numbers[plan->n_edit_numbers++] = plan->n_edits++;
+    plan->edit_numbers[plan->n_edit_numbers++] = plan->n_edits;
+    return laser_strategy_edit_set(&plan->edits[plan->n_edits++], matrix, text, err);
 }
 
 /* A trial of the edits added since the last one. */
@@ -208,49 +205,57 @@ static int *sort_fractions(const struct laser_strategy_options *o)
 
 /* ---- the edits of one matrix ---- */
 
-static void add_cut(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
-                    const int *by_share, int matrix, struct laser_strategy_plan *plan)
+static int add_cut(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                   const int *by_share, int matrix, struct laser_strategy_plan *plan, struct laser_error *err)
 {
+    int code = add_edit(plan, matrix, o->rule, err);
+
     (void)matrices;
     (void)by_share;
-    add_edit(plan, matrix, o->rule, "");
     if (laser_strategy_row(o->strategy)->at_once)
-        return;
+        return code;
     add_trial(plan, 1);
     add_candidate(plan, 1);
+    return code;
 }
 
-static void add_edits(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
-                      const int *by_share, int matrix, struct laser_strategy_plan *plan)
+static int add_edits(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                     const int *by_share, int matrix, struct laser_strategy_plan *plan,
+                     struct laser_error *err)
 {
+    int code = LASER_OK;
+
     (void)matrices;
     (void)by_share;
-    for (int i = 0; i < o->n_edits; ++i) {
-        add_edit(plan, matrix, o->edits[i], "");
+    for (int i = 0; code == LASER_OK && i < o->n_edits; ++i) {
+        code = add_edit(plan, matrix, o->edits[i], err);
         add_trial(plan, 1);
     }
     add_candidate(plan, o->n_edits);
+    return code;
 }
 
 /* The deepest cut first: the first that the tolerance allows is taken. */
-static void add_shares(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
-                       const int *by_share, int matrix, struct laser_strategy_plan *plan)
+static int add_shares(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                      const int *by_share, int matrix, struct laser_strategy_plan *plan,
+                      struct laser_error *err)
 {
-    int trials = 0;
+    int trials = 0, code = LASER_OK;
 
-    for (int f = 0; f < o->n_fractions; ++f) {
+    for (int f = 0; code == LASER_OK && f < o->n_fractions; ++f) {
         const char *fraction = o->fractions[by_share[f]];
-        char number[32];
+        char text[48];
 
         if (!pays(&matrices[matrix], fraction))
             continue;
-        snprintf(number, sizeof number, "%.12g", laser_sweep_fraction(fraction));
-        add_edit(plan, matrix, "rank:", number);
+        snprintf(text, sizeof text, "rank:%.12g", laser_sweep_fraction(fraction));
+        code = add_edit(plan, matrix, text, err);
         add_trial(plan, 1);
         ++trials;
     }
     if (trials > 0)
         add_candidate(plan, trials);
+    return code;
 }
 
 static int count_edits(const struct laser_strategy_options *o)
@@ -370,8 +375,8 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
                ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d fractions", o->n_fractions)
                : reserve(plan, (int64_t)n * per_matrix, joint, err);
     if (code == LASER_OK) {
-        for (int i = 0; row->add != NULL && i < n; ++i)
-            row->add(o, matrices, by_share, keys[i].matrix, plan);
+        for (int i = 0; code == LASER_OK && row->add != NULL && i < n; ++i)
+            code = row->add(o, matrices, by_share, keys[i].matrix, plan, err);
         if (row->at_once && n > 0) {
             add_trial(plan, n);
             add_candidate(plan, 1);
@@ -380,6 +385,8 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
             add_together(o, plan, n);
         plan->n_no_op = n_no_op;
     }
+    if (code != LASER_OK)
+        laser_strategy_free(plan);
     free(by_share);
     free(keys);
     return code;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "deck/settings.h"
 #include "search/search.h"
+#include "spectrum/edit.h"
 
 /* What a strategy knows of one scanned matrix.  Strings are borrowed. */
 struct laser_strategy_matrix {
@@ -39,10 +40,12 @@ struct laser_strategy_options {
     bool together; /* denoise: those that take the whole bulk for noise first on all matrices at once */
 };
 
+/* An edit of one matrix: what is done is a value; its text is for people, the ledger and names of files. */
 struct laser_strategy_edit {
     int matrix; /* index into the list of matrices */
-    char text[48];
-    bool skip; /* no trial needs it: it is not made */
+    struct laser_edit what;
+    char text[48]; /* as it was asked for */
+    bool skip;     /* no trial needs it: it is not made */
 };
 
 /* Everything that a search needs besides windows and its rule; owns its arrays. */
@@ -79,8 +82,8 @@ struct laser_strategy_row {
      * elsewhere (reduce/sweep.h, gradients). */
     int (*count)(const struct laser_strategy_options *options);
     const char *count_key; /* of the deck: the list that must not be empty */
-    void (*add)(const struct laser_strategy_options *options, const struct laser_strategy_matrix *matrices,
-                const int *by_share, int matrix, struct laser_strategy_plan *plan);
+    int (*add)(const struct laser_strategy_options *options, const struct laser_strategy_matrix *matrices,
+               const int *by_share, int matrix, struct laser_strategy_plan *plan, struct laser_error *err);
     bool at_once;  /* all edits are one trial */
     bool together; /* options.together counts */
 
@@ -114,6 +117,10 @@ const char *laser_strategy_name(enum laser_strategy strategy);
 int laser_strategy_build(const struct laser_strategy_options *options,
                          const struct laser_strategy_matrix *matrices, int n_matrices,
                          struct laser_strategy_plan *plan, struct laser_error *err);
+
+/* Fills an edit in from its text.  LASER_EUSAGE: there is no such edit, or it is too long. */
+int laser_strategy_edit_set(struct laser_strategy_edit *edit, int matrix, const char *text,
+                            struct laser_error *err);
 
 void laser_strategy_free(struct laser_strategy_plan *plan);
 

@@ -143,6 +143,29 @@ static void what_a_recurrence_cannot_be_is_named(void **state)
     assert_refused(nemotron_h, "{\"layers_block_type\": []}", "layers_block_type");
 }
 
+static void kimi_k2_is_deepseek_v3(void **state)
+{
+    json_t *config = json_load_file(SRCDIR "/tests/golden/model/deepseek_v3/config.json", 0, NULL);
+    struct laser_arch v3, k2;
+    struct laser_error err = {0};
+
+    (void)state;
+    assert_non_null(config);
+    assert_int_equal(laser_arch_read(config, "config.json", &v3, &err), LASER_OK);
+    json_object_set_new(config, "model_type", json_string("kimi_k2"));
+    assert_int_equal(laser_arch_read(config, "config.json", &k2, &err), LASER_OK);
+    assert_ptr_equal(v3.names, k2.names);
+    assert_memory_equal(&v3.latent, &k2.latent, sizeof v3.latent);
+    assert_true(v3.attention_scale == k2.attention_scale && v3.rope.interleaved == k2.rope.interleaved);
+    assert_int_equal(v3.moe.score, k2.moe.score);
+    assert_int_equal(v3.moe.groups, k2.moe.groups);
+    assert_true(v3.moe.scale == k2.moe.scale && v3.moe.corrected == k2.moe.corrected);
+    assert_memory_equal(v3.sparse, k2.sparse, (size_t)v3.layers * sizeof *v3.sparse);
+    laser_arch_free(&v3);
+    laser_arch_free(&k2);
+    json_decref(config);
+}
+
 static void limits_of_time_steps_may_be_infinite(void **state)
 {
     static const char *const spellings[] = {"{\"time_step_limit\": [0.5, {\"__float__\": \"Infinity\"}]}",
@@ -614,6 +637,7 @@ int main(void)
         cmocka_unit_test(many_unknown_keys_are_named_as_far_as_there_is_room),
         cmocka_unit_test(another_name_of_a_key_is_understood),
         cmocka_unit_test(what_a_recurrence_cannot_be_is_named),
+        cmocka_unit_test(kimi_k2_is_deepseek_v3),
         cmocka_unit_test(limits_of_time_steps_may_be_infinite),
         cmocka_unit_test(blocks_are_known_by_letters_and_by_both_kinds_of_words),
         cmocka_unit_test(a_missing_or_impossible_size_is_named),

@@ -92,7 +92,7 @@ PROBES = {
     "num_kv_heads": 1, "num_heads": 2, "num_layers": 1, "n_heads": 2, "n_layers": 1, "d_model": 72, "window_size": 3,
     "time_step_limit": [0.0, 0.05], "layers_block_type": ["mlp", "linear_attention", "full_attention", "moe"],
     "mlp_multipliers": [0.5, 2.0], "ssm_multipliers": [2.0, 1.0, 1.0, 0.5, 1.0], "attn_layer_indices": [0],
-    "mamba_hidden_act": "relu", "num_local_experts": 3, "mlp_hidden_act": "silu", "moe_latent_size": 5, "layer_types": MORE["layer_types"],
+    "mamba_hidden_act": "relu", "num_local_experts": 12, "mlp_hidden_act": "silu", "moe_latent_size": 5, "layer_types": MORE["layer_types"],
     "rotary_dim": 2, "hidden_activation": "relu", "attention_chunk_size": 4, "floor_scale": 2, "swiglu_limit": 0.1,
 }
 # Nothing of the model; to_dict has it, or the library keeps it for itself.
@@ -208,6 +208,8 @@ def main():
         weights = model.state_dict()
         rows = {}
         for key in sorted((set(names[t]) | read[t]) - set(vars(GenerationConfig())) - LEFT_OUT if t in LATER else keys):
+            if key in ("index_head_dim", "index_n_heads"):
+                continue  # shapes of the indexer, which is not run
             if (t, key) == ("gpt_oss", "per_layer_config"):
                 continue  # the probe is another activation, and its activation is fixed
             default = names[t].get(key, config.get(key))

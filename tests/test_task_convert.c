@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <zlib.h>
 
+#include "deck/schema.h"
 #include "task/convert.h"
 #include "testing.h"
 
@@ -438,6 +439,16 @@ static void a_set_in_another_layout_is_refused(void **state)
     }
 }
 
+/* The deck names them too, for its help. */
+static void the_deck_offers_every_adapter(void **state)
+{
+    int key = laser_deck_find("task.from");
+
+    (void)state;
+    assert_true(key >= 0);
+    assert_string_equal(laser_deck_keys[key].words, LASER_TASK_ADAPTERS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +462,7 @@ int main(void)
         cmocka_unit_test(generic_reads_choices_and_answers_in_every_form),
         cmocka_unit_test(generic_reads_csv_and_gzip),
         cmocka_unit_test(a_set_in_another_layout_is_refused),
+        cmocka_unit_test(the_deck_offers_every_adapter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 DRAWS = 200
+WINDOWS = 60
 NOISE = ["0.05", "7", "model.layers.0.mlp.down_proj.weight", "model.layers.1.self_attn.o_proj.weight"]
 
 
@@ -108,10 +109,10 @@ def models(tool):
         other = scratch + "/other"
         shutil.copytree("inputs/demo-model", other)
         subprocess.run([tool, "noise", other + "/model.safetensors"] + NOISE, check=True)
-        result, version = compare("inputs/demo-model", other, "inputs/demo-text/selection.txt", 128)
+        result, version = compare("inputs/demo-model", other, "inputs/demo-text/selection.txt", 128, WINDOWS)
     with open("tests/golden/demo_divergence.json", "w", encoding="utf-8") as f:
         json.dump({"script": "tools/golden/make_divergence.py models", "torch": torch.__version__,
-                   "transformers": version, "noise": NOISE, "figures": result}, f, indent=1)
+                   "transformers": version, "noise": NOISE, "windows": WINDOWS, "figures": result}, f, indent=1)
         f.write("\n")
 
 

@@ -1,4 +1,4 @@
-/* What reads codes that stand row by row, and what makes such codes again (coded_encode.c), share. */
+/* What reads codes that stand row by row, and what makes such codes again (encode.c), share. */
 #ifndef LASER_CHECKPOINT_CODED_ROWS_H
 #define LASER_CHECKPOINT_CODED_ROWS_H
 

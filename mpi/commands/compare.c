@@ -87,13 +87,13 @@ static int report(const struct laser_evaluation *e, const struct laser_checkpoin
                   const struct laser_divergences *d, struct laser_error *err)
 {
     struct laser_run *run = e->run;
-    json_t *results =
-        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:f, s:o}", "format", 1, "command",
-                  "compare", "version", PACKAGE_VERSION, "model", run->checkpoint->model, "compared",
-                  other->model, "convention", laser_convention_name(e->convention), "seqlen",
-                  (json_int_t)laser_deck_int(run->deck, "evaluate.seqlen"), "precision",
-                  laser_deck_string(run->deck, "evaluate.precision"), "ranks", (json_int_t)run->size,
-                  "seconds", laser_clock_s() - run->start_s, "divergence", laser_divergences_json(d));
+    json_t *results = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:f, s:o}", "format", 1, "command", "compare",
+        "version", PACKAGE_VERSION, "model", run->checkpoint->model, "compared", other->model, "convention",
+        laser_convention_name(e->convention), "seqlen", (json_int_t)run->settings->evaluate.seqlen,
+        "precision", laser_deck_value_text(run->deck, LASER_KEY_evaluate_precision), "ranks",
+        (json_int_t)run->size, "seconds", laser_clock_s() - run->start_s, "divergence",
+        laser_divergences_json(d));
     int code = results != NULL ? laser_results_write(run->output, results, err)
                                : laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
 
@@ -134,10 +134,9 @@ static int compare_models(struct laser_run *run, struct laser_error *err)
 
 int laser_mpi_command_compare(struct laser_run *run, struct laser_error *err)
 {
-    int n, code = LASER_OK;
+    int code = LASER_OK;
 
-    laser_deck_pairs(run->deck, "evaluate.text", &n);
-    if (n > 0)
+    if (run->settings->evaluate.text.count > 0)
         return compare_models(run, err);
     if (run->rank == 0)
         code = laser_command_compare(run, err);

@@ -43,10 +43,9 @@ struct generation {
 static int open_generators(struct generation *g, struct laser_error *err)
 {
     struct laser_run *run = g->run;
-    const char *against = laser_deck_string(run->deck, "generate.against");
-    int code =
-        laser_mpi_generate_open(laser_mpi_world(run), laser_deck_string(run->deck, "model"), run->checkpoint,
-                                NULL, g->prompts, g->n_prompts, g->max_tokens, &g->generators[0], err);
+    const char *against = run->settings->generate.against;
+    int code = laser_mpi_generate_open(laser_mpi_world(run), run->settings->model, run->checkpoint, NULL,
+                                       g->prompts, g->n_prompts, g->max_tokens, &g->generators[0], err);
 
     g->n_generators = 1;
     if (code == LASER_OK && run->rank == 0)
@@ -81,7 +80,7 @@ static int measure(const struct generation *g, int shards, double *bytes, double
 static int choose_shards(const struct generation *g, int *shards, struct laser_error *err)
 {
     const struct laser_run *run = g->run;
-    int asked = (int)laser_deck_int(run->deck, "parallel.shards"), most = asked > 0 ? asked : run->size;
+    int asked = (int)run->settings->parallel.shards, most = asked > 0 ? asked : run->size;
     double bytes = 0, seconds, best = 0;
 
     if (most > run->size)
@@ -235,7 +234,7 @@ static void show_end(struct generation *g, int prompt)
         int64_t n = v->n - v->n_prompt;
 
         laser_log_value(g->run->log, "GENERATION", "generation", generator_json(g, v, &g->texts[i], prompt));
-        if (laser_deck_is(g->run->deck, "log.format", "json"))
+        if (g->run->settings->log.format == LASER_DECK_LOG_JSON)
             continue;
         laser_log_line(g->run->log, "GENERATED", "%s%s%" PRId64 " token%s (%s), %.1f tokens/s",
                        g->n_generators > 1 ? v->name : "", g->n_generators > 1 ? ": " : "", n,
@@ -291,15 +290,16 @@ static void close_all(struct generation *g)
 
 static int read_deck(struct generation *g, struct laser_error *err)
 {
-    const struct laser_deck *deck = g->run->deck;
+    const struct laser_settings *settings = g->run->settings;
 
-    g->prompts = laser_deck_list(deck, "generate.prompt", &g->n_prompts);
-    g->max_tokens = laser_deck_int(deck, "generate.max_tokens");
-    g->precision = laser_deck_is(deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
-    g->sampling = (struct laser_sampling){.temperature = laser_deck_real(deck, "generate.temperature"),
-                                          .top_k = laser_deck_int(deck, "generate.top_k"),
-                                          .top_p = laser_deck_real(deck, "generate.top_p"),
-                                          .seed = (uint64_t)laser_deck_int(deck, "generate.seed")};
+    g->prompts = settings->generate.prompt.items;
+    g->n_prompts = settings->generate.prompt.count;
+    g->max_tokens = settings->generate.max_tokens;
+    g->precision = settings->evaluate.precision;
+    g->sampling = (struct laser_sampling){.temperature = settings->generate.temperature,
+                                          .top_k = settings->generate.top_k,
+                                          .top_p = settings->generate.top_p,
+                                          .seed = (uint64_t)settings->generate.seed};
     if (g->n_prompts == 0)
         return laser_error_set(
             err, LASER_EUSAGE, "generate.prompt",

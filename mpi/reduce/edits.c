@@ -282,7 +282,7 @@ int laser_mpi_edits_make(struct laser_run *run, const struct laser_strategy_plan
         .expected = expected};
     int64_t *todo = NULL;
     struct laser_mpi_team team;
-    int group_size = (int)laser_deck_int(run->deck, "parallel.group_size"), code;
+    int group_size = (int)run->settings->parallel.group_size, code;
 
     memset(list, 0, sizeof *list);
     code = share_list(run, plan, list, err);

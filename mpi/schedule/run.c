@@ -94,12 +94,15 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
 }
 
 /* Rank 0: W_model - W_base in the place of the model. */
-static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, struct laser_error *err)
+static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, bool products,
+                         struct laser_error *err)
 {
     struct laser_checkpoint *other = NULL;
     struct laser_difference found;
     int code = laser_checkpoint_open(base, &other, err);
 
+    if (code == LASER_OK && products)
+        code = laser_factors_resolve(other, err);
     if (code == LASER_OK)
         code = laser_checkpoint_subtract(checkpoint, other, &found, err);
     laser_checkpoint_close(other);
@@ -126,19 +129,24 @@ static int open_changed(const char *model, const struct laser_mpi_changes *chang
                : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
                                                        : laser_checkpoint_open(model, checkpoint, err);
 
+    if (code == LASER_OK && changes->products)
+        code = laser_factors_resolve(*checkpoint, err);
     if (code == LASER_OK && changes->adapter[0] != '\0')
         code = add_adapter(*checkpoint, changes->adapter, err);
     if (code == LASER_OK && changes->anew)
         code = laser_checkpoint_cast(*checkpoint, changes->dtype, err);
     if (code == LASER_OK && changes->base[0] != '\0')
-        code = subtract_base(*checkpoint, changes->base, err);
+        code = subtract_base(*checkpoint, changes->base, changes->products, err);
     return code;
 }
 
 /* What a run does to its model; the base apart. */
 static struct laser_mpi_changes changes_of(const struct laser_run *run)
 {
-    struct laser_mpi_changes changes = {.adapter = laser_run_adapter(run), .base = ""};
+    struct laser_mpi_changes changes = {.products = run->command == LASER_COMMAND_SCAN ||
+                                                    run->command == LASER_COMMAND_PLAN,
+                                        .adapter = laser_run_adapter(run),
+                                        .base = ""};
 
     changes.anew = laser_run_writes_anew(run, &changes.dtype);
     return changes;
@@ -149,7 +157,7 @@ int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **
 {
     const struct laser_mpi_changes changes = changes_of(run);
 
-    return open_changed(laser_deck_string(run->deck, "model"), &changes, false, checkpoint, err);
+    return open_changed(run->settings->model, &changes, false, checkpoint, err);
 }
 
 int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
@@ -191,8 +199,10 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
     struct laser_matrix_options options = {0};
     int code;
 
-    options.include = laser_deck_list(run->deck, "scan.matrices", &options.n_include);
-    options.exclude = laser_deck_list(run->deck, "scan.exclude", &options.n_exclude);
+    options.include = run->settings->scan.matrices.items;
+    options.n_include = run->settings->scan.matrices.count;
+    options.exclude = run->settings->scan.exclude.items;
+    options.n_exclude = run->settings->scan.exclude.count;
     if (run->only != NULL) {
         options.include = run->only;
         options.n_include = run->n_only;
@@ -202,8 +212,7 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
         options.include = everything;
         options.n_include = 1;
     }
-    options.split_fused =
-        run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
+    options.split_fused = run->only != NULL ? run->only_parts : run->settings->scan.split_fused;
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
     if (code == LASER_OK && run->change != NULL)
         code = laser_matrix_list_changed(run->checkpoint, run->change, &run->matrices, err);
@@ -217,7 +226,7 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
  * the process leave. */
 void laser_mpi_run_limits(struct laser_run *run)
 {
-    double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
+    double limit = (double)run->settings->parallel.memory_per_rank;
     const struct laser_address_space space = laser_address_space();
     double base = laser_resident_memory();
     int ranks, workers = run->size > 1 && run->rank == 0 ? 0 : 1;
@@ -243,7 +252,7 @@ void laser_mpi_run_limits(struct laser_run *run)
  * needs both. */
 static int open_checkpoints(struct laser_run *run, struct laser_error *err)
 {
-    const char *model = laser_deck_string(run->deck, "model"), *base = laser_run_base(run);
+    const char *model = run->settings->model, *base = laser_run_base(run);
     const bool edits = laser_run_edits_change(run);
     struct laser_mpi_changes changes = changes_of(run);
     int code;
@@ -262,12 +271,12 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     int code;
 
     laser_run_begin(run);
-    if (laser_deck_string(run->deck, "model")[0] == '\0')
+    if (run->settings->model[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
     code = open_checkpoints(run, err);
     if (code == LASER_OK)
-        run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
+        run->checkpoint->copy_other_weights = run->settings->run.copy_other_weights;
     if (code == LASER_OK)
         run->checkpoint->requantise =
             run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
@@ -291,7 +300,7 @@ int laser_mpi_run_open(struct laser_run *run, struct laser_error *err)
     if (code == LASER_OK && run->rank == 0)
         laser_say_model(run);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    if (code == LASER_OK && laser_deck_real(run->deck, "run.max_time") >= WORTH_MEASURING_S)
+    if (code == LASER_OK && run->settings->run.max_time >= WORTH_MEASURING_S)
         laser_mpi_calibrate(run, &run->speed);
     MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, laser_mpi_world(run));
     return code;

@@ -121,7 +121,7 @@ static int work(void *context, const struct laser_mpi_team *team, int64_t matrix
 static int make_plan(struct laser_run *run, const unsigned char *open, struct laser_plan *plan,
                      int64_t *indices, struct laser_error *err)
 {
-    struct laser_plan_limits limits = {.group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
+    struct laser_plan_limits limits = {.group_size = (int)run->settings->parallel.group_size,
                                        .limit_bytes = run->memory_limit_bytes,
                                        .workers = run->size > 1 ? run->size - 1 : 1};
     struct laser_plan_matrix *wanted;
@@ -292,7 +292,7 @@ int laser_mpi_scan_matrices(struct laser_run *run, struct laser_error *err)
                                  .done = done,
                                  .expected = expected}};
     unsigned char *open = calloc((size_t)run->matrices.n_matrices + 1, 1);
-    int code = laser_rule_parse(laser_deck_string(run->deck, "scan.threshold"), &scan.rule, err);
+    int code = laser_rule_parse(run->settings->scan.threshold, &scan.rule, err);
 
     scan.list.context = &scan;
     if (open == NULL)

@@ -144,8 +144,7 @@ int laser_worker_create(struct laser_evaluation *e, struct laser_worker **out, s
     w->e = e;
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
-    w->room_bytes =
-        e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
+    w->room_bytes = e->n_edits > 0 || e->caches ? (size_t)e->run->settings->evaluate.cache_memory : 0;
     code = build_trees(w, &most_scored, err);
     for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
         if (batch_tokens(w, b) > w->max_tokens)

@@ -43,6 +43,36 @@ index 70b 79 141107412992
 check "an index of fewer layers" refuses 3 "wants model.layers.79.* does not name" 1 plan --model "$models/70b"
 index 70b 81 141107412992
 check "an index of more" refuses 3 "names model.layers.80.*knows nothing of" 1 plan --model "$models/70b"
+
+# Quantised: the shapes are those of the weights once widened, and the index has their parts.
+mkdir -p "$models/gpt-oss"
+cat >"$models/gpt-oss/config.json" <<'JSON'
+{"model_type": "gpt_oss", "attention_bias": true, "head_dim": 64, "hidden_act": "silu", "hidden_size": 2880,
+ "intermediate_size": 2880, "num_attention_heads": 64, "num_key_value_heads": 8, "num_hidden_layers": 2, "num_local_experts": 4,
+ "num_experts_per_tok": 4, "sliding_window": 128, "max_position_embeddings": 131072, "rms_norm_eps": 1e-05, "rope_theta": 150000,
+ "rope_scaling": {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
+  "original_max_position_embeddings": 4096},
+ "swiglu_limit": 7.0, "tie_word_embeddings": false, "vocab_size": 201088, "quantization_config": {"quant_method": "mxfp4"}}
+JSON
+awk 'BEGIN {
+    printf "{\"metadata\": {\"total_size\": 65248815744}, \"weight_map\": {"
+    for (l = 0; l < 2; l++) {
+        p = "model.layers." l "."
+        n = split("input_layernorm.weight post_attention_layernorm.weight self_attn.sinks self_attn.q_proj.weight self_attn.q_proj.bias " \
+            "self_attn.k_proj.weight self_attn.k_proj.bias self_attn.v_proj.weight self_attn.v_proj.bias self_attn.o_proj.weight " \
+            "self_attn.o_proj.bias mlp.router.weight mlp.router.bias mlp.experts.gate_up_proj_blocks mlp.experts.gate_up_proj_scales " \
+            "mlp.experts.gate_up_proj_bias mlp.experts.down_proj_blocks mlp.experts.down_proj_scales mlp.experts.down_proj_bias", name, " ")
+        for (i = 1; i <= n; i++) printf "\"%s%s\": \"a\", ", p, name[i]
+    }
+    printf "\"model.embed_tokens.weight\": \"a\", \"model.norm.weight\": \"a\", \"lm_head.weight\": \"a\"}}"
+}' >"$models/gpt-oss/model.safetensors.index.json"
+# experts N: matrices of experts in the plan, by the lines of the table that begin with one.
+experts() { awk '/experts/ && $1 ~ /^[0-9]+$/ { n += $3 } END { print n + 0 }' "$scratch/last.log"; }
+check "MXFP4 from config.json and index" run 1 plan --model "$models/gpt-oss"
+check "... two matrices of each expert" test "$(experts)" = 16
+sed -i 's/mlp.experts.down_proj_blocks/mlp.experts.down_proj_cubes/' "$models/gpt-oss/model.safetensors.index.json"
+check "a part of no weight in the index" refuses 3 "down_proj_cubes, which config.json knows nothing of" 1 plan \
+    --model "$models/gpt-oss"
 config 405b 16384 53248 126 128
 index 405b 126 811706777600
 check "Llama-3 405B, on 3 ranks" run 3 plan --model "$models/405b" $cluster

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "arch/family.h"
+#include "arch/names.h"
 #include "base/file.h"
 #include "base/json_read.h"
 #include "checkpoint/json.h"
@@ -110,31 +111,82 @@ static enum laser_dtype stored_as(const struct laser_arch *a)
                                                      : LASER_BF16;
 }
 
+/* Parts of quantised weights, and the ending of the weight's own name. */
+static const struct {
+    const char *part, *whole;
+} parts[] = {{"_scale_inv", ""},     {"_blocks", ""},       {"_scales", ""},         {"_global_scale", ""},
+             {"_scale_2", ""},       {"_zero_point", ""},   {"_packed", ""},         {"_shape", ""},
+             {"_g_idx", ""},         {"_scale", ""},        {".qweight", ".weight"}, {".qzeros", ".weight"},
+             {".scales", ".weight"}, {".g_idx", ".weight"}, {".biases", ".weight"}};
+
+/* Does config.json know of a name of the index: as it is, or as a part of a quantised weight?  *whole: the
+ * weight's name, the caller's, if it is a part. */
+static bool is_known(const struct laser_checkpoint *c, const char *name, char **whole)
+{
+    const size_t n = strlen(name);
+
+    *whole = NULL;
+    if (laser_checkpoint_find(c, name) != NULL || strstr(name, "inv_freq") != NULL)
+        return true;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
+        const size_t m = strlen(parts[i].part);
+
+        if (n <= m || strcmp(name + n - m, parts[i].part) != 0)
+            continue;
+        if (asprintf(whole, "%.*s%s", (int)(n - m), name, parts[i].whole) < 0)
+            *whole = NULL;
+        if (*whole != NULL && laser_checkpoint_find(c, *whole) != NULL)
+            return true;
+        free(*whole);
+        *whole = NULL;
+    }
+    return false;
+}
+
+/* Layers behind the model's own, which predict further tokens (DeepSeek's, num_nextn_predict_layers). */
+static bool is_behind(const struct laser_checkpoint *c, const char *name)
+{
+    const json_int_t more = json_integer_value(json_object_get(c->config, "num_nextn_predict_layers"));
+    const json_int_t layers = json_integer_value(json_object_get(c->config, "num_hidden_layers"));
+
+    return more > 0 && laser_name_layer(name, NULL) >= layers;
+}
+
 /* Does the shard index speak of the same model? */
 static int compare_index(const char *path, const struct laser_checkpoint *c, struct laser_error *err)
 {
-    json_t *index, *map, *total, *value;
+    json_t *index, *map, *total, *value, *wholes;
     const char *name;
     int code = laser_json_load(path, 0, &index, err);
 
     if (code != LASER_OK)
         return code;
+    wholes = json_object();
     map = json_object_get(index, "weight_map");
     total = json_object_get(json_object_get(index, "metadata"), "total_size");
     json_object_foreach(map, name, value)
     {
-        if (code == LASER_OK && laser_checkpoint_find(c, name) == NULL && strstr(name, "inv_freq") == NULL)
+        char *whole;
+
+        if (code == LASER_OK && !is_known(c, name, &whole) && !is_behind(c, name))
             code = laser_error_set(err, LASER_EINPUT, path,
                                    "the index names %s, which config.json knows nothing of", name);
+        if (code == LASER_OK && whole != NULL)
+            json_object_set_new(wholes, whole, json_true());
+        if (code == LASER_OK)
+            free(whole);
     }
     for (int64_t i = 0; code == LASER_OK && i < c->n_tensors; ++i)
-        if (json_object_get(map, c->tensors[i].name) == NULL)
+        if (json_object_get(map, c->tensors[i].name) == NULL &&
+            json_object_get(wholes, c->tensors[i].name) == NULL)
             code = laser_error_set(err, LASER_EINPUT, path,
                                    "config.json wants %s, which the index does not name", c->tensors[i].name);
-    if (code == LASER_OK && json_is_integer(total) && json_integer_value(total) != c->total_size_bytes)
+    if (code == LASER_OK && json_object_size(wholes) == 0 && json_is_integer(total) &&
+        json_integer_value(total) != c->total_size_bytes)
         code = laser_error_set(err, LASER_EINPUT, path,
                                "total_size is %lld in the index; the tensors of config.json have %lld bytes",
                                (long long)json_integer_value(total), (long long)c->total_size_bytes);
+    json_decref(wholes);
     json_decref(index);
     return code;
 }
@@ -177,12 +229,6 @@ static int describe(const char *config, const char *text, size_t size, struct la
         return laser_error_set(err, LASER_EINPUT, config, "line %d: %s", where.line, where.text);
     code = laser_arch_read(json, config, &arch, err);
     json_decref(json);
-    if (code == LASER_OK && arch.quantized) {
-        code = laser_error_set(err, LASER_EINPUT, config,
-                               "quantization_config: quantised models can be scanned, not evaluated or "
-                               "reduced; how their matrices are stored, their weights alone say");
-        laser_arch_free(&arch);
-    }
     if (code != LASER_OK)
         return code;
     l.dtype = stored_as(&arch);

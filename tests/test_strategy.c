@@ -289,14 +289,14 @@ static struct laser_search_plan paired(int max_kept, double tolerance)
 
 static void test_backward_stops_after_five_unless_told_and_keeps_strict_gains_in_laserrmt_s_way(void **state)
 {
-    struct laser_search_plan own = paired(0, 0), told = paired(2, 0), compat = paired(0, 0);
+    struct laser_search_plan search = paired(0, 0), told = paired(2, 0), compat = paired(0, 0);
 
     (void)state;
-    laser_strategy_search(LASER_STRATEGY_BACKWARD, false, true, &own);
+    laser_strategy_search(LASER_STRATEGY_BACKWARD, false, true, &search);
     laser_strategy_search(LASER_STRATEGY_BACKWARD, false, true, &told);
     laser_strategy_search(LASER_STRATEGY_BACKWARD, true, true, &compat);
-    assert_int_equal(own.max_kept, 5);
-    assert_int_equal(own.accept, LASER_ACCEPT_PAIRED);
+    assert_int_equal(search.max_kept, 5);
+    assert_int_equal(search.accept, LASER_ACCEPT_PAIRED);
     assert_int_equal(told.max_kept, 2);
     assert_int_equal(compat.accept, LASER_ACCEPT_BETTER);
 }
@@ -321,13 +321,13 @@ static void test_a_sweep_keeps_nothing_and_the_composition_after_it_by_the_rule(
 
 static void test_budget_takes_the_first_that_the_tolerance_allows(void **state)
 {
-    struct laser_search_plan own = paired(0, 0.01);
+    struct laser_search_plan search = paired(0, 0.01);
 
     (void)state;
-    laser_strategy_search(LASER_STRATEGY_BUDGET, false, true, &own);
-    assert_int_equal(own.accept, LASER_ACCEPT_TOLERANCE);
-    assert_int_equal(own.pick, LASER_PICK_FIRST);
-    assert_true(own.tolerance == 0.01 && own.give_up_early);
+    laser_strategy_search(LASER_STRATEGY_BUDGET, false, true, &search);
+    assert_int_equal(search.accept, LASER_ACCEPT_TOLERANCE);
+    assert_int_equal(search.pick, LASER_PICK_FIRST);
+    assert_true(search.tolerance == 0.01 && search.give_up_early);
 }
 
 static void test_all_at_once_is_kept_whatever_it_does_unless_a_tolerance_is_given(void **state)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/family.h"
+#include "checkpoint/encode.h"
 #include "reduce/screen.h"
 #include "store/parts.h"
 
@@ -62,7 +63,7 @@ bool laser_reduction_usable(const struct laser_run *run, int64_t i)
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && (t->coded == NULL || run->checkpoint->anew) &&
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && laser_matrix_encodes(run->checkpoint, m) &&
            t->n_dims >= 2 && !ambiguous(run->checkpoint, t) &&
            !laser_arch_is_beside(run->checkpoint->config, t->name);
 }

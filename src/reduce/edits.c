@@ -18,6 +18,7 @@ bool laser_edits_want_thin(const struct laser_run *run, const struct laser_matri
     enum laser_deck_factored factored = run->settings->evaluate.factored;
 
     if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL ||
+        (run->checkpoint->tensors[m->tensor].coded != NULL && !run->checkpoint->anew) ||
         factored == LASER_DECK_FACTORED_NEVER)
         return false;
     return factored == LASER_DECK_FACTORED_ALWAYS || ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&

@@ -1,4 +1,5 @@
 #include "kernels/act.h"
+#include "kernels/act_apart.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -90,24 +91,10 @@ LASER_INLINE void activate_row(enum laser_activation activation, int64_t width, 
         activate_some(activation, width - i, x + i, up ? up + i : NULL, y + i);
 }
 
-/* The activation is told apart outside the loop, so that each has a loop of its own. */
 LASER_INLINE void activate_rows_body(enum laser_activation activation, int64_t width, const float *x,
                                      const float *up, float *y)
 {
-    switch (activation) {
-    case LASER_ACT_SILU:
-        activate_row(LASER_ACT_SILU, width, x, up, y);
-        break;
-    case LASER_ACT_GELU:
-        activate_row(LASER_ACT_GELU, width, x, up, y);
-        break;
-    case LASER_ACT_GELU_TANH:
-        activate_row(LASER_ACT_GELU_TANH, width, x, up, y);
-        break;
-    default:
-        activate_row(activation, width, x, up, y);
-        break;
-    }
+    LASER_ACTIVATIONS_APART(activate_row, activation, width, x, up, y);
 }
 
 LASER_VARIANTS(activate_rows,

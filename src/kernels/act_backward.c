@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "kernels/act.h"
+#include "kernels/act_apart.h"
 #include "kernels/vec.h"
 
 /* x s with s = 1 / (1 + exp(-argument)): value x becomes x s, *slope s + x s (1 - s) argument'. */
@@ -99,24 +100,10 @@ LASER_INLINE void backward_row(enum laser_activation activation, int64_t width, 
         backward_some(activation, width - i, x + i, up ? up + i : NULL, dy + i);
 }
 
-/* The activation is told apart outside the loop, so that each has a loop of its own. */
 LASER_INLINE void backward_rows_body(enum laser_activation activation, int64_t width, float *x, float *up,
                                      const float *dy)
 {
-    switch (activation) {
-    case LASER_ACT_SILU:
-        backward_row(LASER_ACT_SILU, width, x, up, dy);
-        break;
-    case LASER_ACT_GELU:
-        backward_row(LASER_ACT_GELU, width, x, up, dy);
-        break;
-    case LASER_ACT_GELU_TANH:
-        backward_row(LASER_ACT_GELU_TANH, width, x, up, dy);
-        break;
-    default:
-        backward_row(activation, width, x, up, dy);
-        break;
-    }
+    LASER_ACTIVATIONS_APART(backward_row, activation, width, x, up, dy);
 }
 
 LASER_VARIANTS(backward_rows,

@@ -75,23 +75,21 @@ static void density_axes(const struct laser_spectrum *s, struct laser_axis *x, s
     y->to = most > 0 ? 1.06 * most : 1;
 }
 
-/* Bins from..to-1 as one area. */
+/* Bins from..to-1 as one area; the others have no height, so that the drawings of many matrices differ in numbers only. */
 static void put_bins(struct laser_figure *f, const struct laser_spectrum_bins *b, int from, int to,
                      const struct laser_axis *x, const struct laser_axis *y, int colour)
 {
     double xy[4 * LASER_SPECTRUM_BINS + 4];
     size_t k = 0;
 
-    if (from >= to)
-        return;
-    xy[k++] = laser_axis_place(x, b->low + from * bin_width(b));
+    xy[k++] = laser_axis_place(x, b->low);
     xy[k++] = y->start;
-    for (int i = from; i < to; i++)
+    for (int i = 0; i < b->n_bins; i++)
         for (int end = 0; end < 2; end++) {
             xy[k++] = laser_axis_place(x, b->low + (i + end) * bin_width(b));
-            xy[k++] = laser_axis_place(y, bin_density(b, i));
+            xy[k++] = i >= from && i < to ? laser_axis_place(y, bin_density(b, i)) : y->start;
         }
-    xy[k++] = laser_axis_place(x, b->low + to * bin_width(b));
+    xy[k++] = laser_axis_place(x, b->high);
     xy[k++] = y->start;
     laser_figure_path(f, xy, k / 2, colour, 0, 0);
 }

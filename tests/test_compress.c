@@ -382,6 +382,35 @@ static void methods_are_found_by_name(void **state)
     assert_null(laser_compress_method_find("cholesky"));
 }
 
+/* What the functions say of themselves, and the sums and the matrix that they are given. */
+static void memory_is_that_of_the_largest_step(void **state)
+{
+    const struct laser_compress_method *both = laser_compress_method_find("both"),
+                                       *inputs = laser_compress_method_find("inputs"),
+                                       *plain = laser_compress_method_find("plain");
+    double cut = (double)laser_cut_bytes(300, 500);
+
+    (void)state;
+    assert_true(laser_cut_memory(300, 500, plain) == 8 * 300 * 500 + cut);
+    assert_true(laser_cut_memory(300, 500, inputs) == 2 * 8 * 500 * 500 + 8 * 300 * 500 + cut);
+    assert_true(laser_cut_memory(300, 500, both) == 2 * 8 * (300 * 300 + 500 * 500) + 8 * 300 * 500 + cut);
+    /* a long side whose root takes more than the cut */
+    assert_true(laser_cut_memory(10, 5000, inputs) == 8.0 * 5000 * 5000 + (double)laser_root_bytes(5000));
+}
+
+static void the_product_of_the_factors_is_the_cut(void **state)
+{
+    double *w = random_matrix(7 * 5, 3), a[7 * 5], b[5 * 5], made[7 * 5];
+    struct laser_whitened_cut cut = cut_of(w, 7, 5, NULL, NULL, 1);
+
+    (void)state;
+    laser_cut_factors(&cut, 5, a, b);
+    laser_cut_product(7, 5, 5, a, b, made);
+    assert_true(distance(made, w, 7 * 5) < 1e-13 * norm(w, 7 * 5));
+    laser_cut_free(&cut);
+    free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +426,8 @@ int main(void)
         cmocka_unit_test(what_is_not_finite_is_named),
         cmocka_unit_test(a_covariance_of_another_size_is_refused),
         cmocka_unit_test(methods_are_found_by_name),
+        cmocka_unit_test(memory_is_that_of_the_largest_step),
+        cmocka_unit_test(the_product_of_the_factors_is_the_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

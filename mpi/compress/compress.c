@@ -21,6 +21,8 @@
 #include "compress/factored.h"
 #include "compress/judge_run.h"
 #include "compress/ranks.h"
+#include "compress/refine.h"
+#include "corpus/overlap.h"
 #include "corpus/split.h"
 #include "evaluate/evaluation.h"
 #include "report/scan_report.h"
@@ -39,6 +41,7 @@ struct point {
     double remove;  /* share of the parameters to remove; 0: another kind of target */
     int64_t *ranks; /* every rank: [n_matrices] */
     struct laser_rank_summary summary;
+    struct laser_mpi_refined refined;
     struct laser_judgement judgement; /* rank 0 */
     int64_t parameters, bytes;        /* of the written checkpoint */
 };
@@ -61,28 +64,63 @@ struct compression {
 
 /* ---- windows ---- */
 
-/* The first windows of the selecting half that have enough tokens are for calibration; guard texts are only
- * judged. */
-static int mark_windows(struct compression *c, unsigned char *mark, struct laser_error *err)
+/* Does a method look at a text at all? */
+static bool needs_text(const struct laser_compress_method *method)
 {
-    const struct laser_deck *deck = c->run->deck;
+    return method->inputs || method->gradients;
+}
+
+/* Rounds in which the kept values are moved: by gradients, so not for the methods that know none. */
+static int rounds_of(const struct compression *c)
+{
+    return c->method->gradients ? (int)c->run->settings->compress.rounds : 0;
+}
+
+/* The first windows of the selecting half that have enough tokens are for calibration, the last of these for
+ * the lengths of steps: windows beside those of the gradients would be of the same articles. Guard texts are only
+ * judged. */
+static void mark_calibration(const struct compression *c, unsigned char *mark)
+{
     const struct laser_evaluation *e = c->e;
-    double share = laser_deck_real(deck, "evaluate.selection_share");
-    int64_t most = laser_deck_int(deck, "reduce.calibration_tokens"), tokens = 0;
+    int64_t most = c->run->settings->reduce.calibration_tokens, tokens = 0, n = 0, steps;
+    double rest = rounds_of(c) > 0 ? 1 - c->run->settings->reduce.calibration_share : 0;
+
+    for (int64_t i = 0; i < e->n_windows; ++i) {
+        if (mark[i] != LASER_MARK_SELECTION)
+            continue;
+        if (!needs_text(c->method) || (most > 0 && tokens >= most)) {
+            mark[i] = LASER_MARK_UNUSED;
+            continue;
+        }
+        tokens += e->windows[i].n_tokens;
+        mark[i] = LASER_MARK_CALIBRATION;
+        ++n;
+    }
+    steps = rest > 0 && n > 1 ? (int64_t)ceil(rest * (double)n) : 0;
+    steps = steps < n ? steps : n - 1;
+    for (int64_t i = e->n_windows - 1; i >= 0 && steps > 0; --i)
+        if (mark[i] == LASER_MARK_CALIBRATION) {
+            mark[i] = LASER_MARK_SELECTION;
+            --steps;
+        }
+}
+
+static int mark_windows(const struct compression *c, unsigned char *mark, struct laser_error *err)
+{
+    const struct laser_settings *settings = c->run->settings;
+    const struct laser_evaluation *e = c->e;
+    double share = settings->evaluate.selection_share;
     int code = LASER_OK;
 
     memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
     if (share < 1)
         code = laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
-                                   (uint64_t)laser_deck_int(deck, "evaluate.seed"), mark, err);
-    for (int64_t i = 0; code == LASER_OK && i < e->n_windows; ++i) {
-        if (e->windows[i].dataset >= e->n_datasets - e->n_guards) {
+                                   (uint64_t)settings->evaluate.seed, mark, err);
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        if (e->windows[i].dataset >= e->n_datasets - e->n_guards)
             mark[i] = LASER_MARK_GUARD_REPORT;
-        } else if (mark[i] == LASER_MARK_SELECTION && (most == 0 || tokens < most)) {
-            mark[i] = LASER_MARK_CALIBRATION;
-            tokens += e->windows[i].n_tokens;
-        }
-    }
+    if (code == LASER_OK)
+        mark_calibration(c, mark);
     return code;
 }
 
@@ -105,18 +143,43 @@ static int open_texts(struct compression *c, struct laser_error *err)
     return laser_mpi_agree(laser_mpi_world(c->run), code, err);
 }
 
-/* A guard text that is the text of calibration says nothing of other texts. */
-static void warn_of_equal_texts(const struct compression *c)
+/* The windows that are calibrated on, those for the lengths of steps included. */
+static int64_t calibration_windows(const struct laser_evaluation *e, struct laser_window *out)
+{
+    static const enum laser_item_part parts[] = {LASER_PART_CALIBRATION, LASER_PART_SELECTION};
+    int64_t n = 0, index;
+
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; ++p)
+        for (int64_t i = e->part_item[parts[p]]; i < e->part_item[parts[p] + 1]; ++i)
+            if (!laser_item_is_question(e, i, &index))
+                out[n++] = e->windows[index];
+    return n;
+}
+
+/* Rank 0.  What is calibrated on says nothing as a guard text, nor as a held-out window of another text. */
+static int warn_of_equal_texts(const struct compression *c, struct laser_error *err)
 {
     const struct laser_evaluation *e = c->e;
-    int32_t first = e->n_datasets - e->n_guards;
+    struct laser_window *windows = malloc((size_t)e->n_windows * sizeof *windows + 1);
+    int64_t n, found, of;
+    int code = windows == NULL ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory") : LASER_OK;
 
-    for (int32_t g = first; g < e->n_datasets; ++g)
-        for (int32_t i = 0; i < first; ++i)
-            if (e->datasets[g].hash == e->datasets[i].hash)
-                laser_log_line(c->run->log, "WARNING",
-                               "the guard text %s is the text %s: it says nothing of other texts",
-                               e->datasets[g].name, e->datasets[i].name);
+    n = code == LASER_OK ? calibration_windows(e, windows) : 0;
+    for (int32_t d = 0; code == LASER_OK && d < e->n_datasets; ++d) {
+        code = laser_windows_overlap(e->datasets, d, windows, n, &found, &of, err);
+        if (code == LASER_OK && found > 0)
+            laser_log_line(c->run->log, "WARNING",
+                           "%" PRId64 " of %" PRId64 " windows of the calibration stand in %s %s too: "
+                           "its loss is not that of an unseen text",
+                           found, of, d >= e->n_datasets - e->n_guards ? "the guard text" : "the text",
+                           e->datasets[d].name);
+    }
+    if (code == LASER_OK && e->part_item[LASER_PART_REPORT + 1] == e->part_item[LASER_PART_REPORT])
+        laser_log_line(c->run->log, "WARNING",
+                       "no window is held out (evaluate.selection_share is 1): only guard texts say what "
+                       "the model is worth");
+    free(windows);
+    return code;
 }
 
 /* ---- statistics and cuts ---- */
@@ -126,6 +189,8 @@ static uint64_t key_of(const struct compression *c)
     const struct laser_evaluation *e = c->e;
     uint64_t key = (uint64_t)e->precision;
 
+    if (!needs_text(c->method))
+        return 0;
     for (int32_t i = 0; i < e->n_datasets - e->n_guards; ++i)
         key = XXH3_64bits_withSeed(&e->datasets[i].hash, sizeof e->datasets[i].hash, key);
     for (int64_t i = e->part_item[LASER_PART_CALIBRATION]; i < e->part_item[LASER_PART_CALIBRATION + 1];
@@ -137,10 +202,17 @@ static uint64_t key_of(const struct compression *c)
     return key;
 }
 
-/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
-static int64_t end_of_range(const struct laser_run *run, int64_t first)
+static struct laser_statistics_options statistics_of(const struct compression *c, int64_t first, int64_t end)
 {
-    struct laser_statistics_options o = {.covariances = true, .first = first, .end = first + 1};
+    return (struct laser_statistics_options){
+        .covariances = true, .inputs_only = !c->method->gradients, .first = first, .end = end};
+}
+
+/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
+static int64_t end_of_range(const struct compression *c, int64_t first)
+{
+    const struct laser_run *run = c->run;
+    struct laser_statistics_options o = statistics_of(c, first, first + 1);
 
     while (o.end < run->matrices.n_matrices) {
         ++o.end;
@@ -153,7 +225,7 @@ static int64_t end_of_range(const struct laser_run *run, int64_t first)
 /* Several passes over the text where the covariances of all matrices do not fit at once. */
 static int make_range(struct compression *c, int64_t first, int64_t end, struct laser_error *err)
 {
-    const struct laser_statistics_options options = {.covariances = true, .first = first, .end = end};
+    const struct laser_statistics_options options = statistics_of(c, first, end);
     struct laser_statistics statistics;
     int code =
         laser_mpi_statistics_gather(c->e, &options, c->e->part_batch[LASER_PART_CALIBRATION],
@@ -168,6 +240,34 @@ static int make_range(struct compression *c, int64_t first, int64_t end, struct 
     return code;
 }
 
+/* One rank takes a matrix apart.  Refused before the pass over the text, not after it. */
+static int check_memory(const struct compression *c, struct laser_error *err)
+{
+    const struct laser_run *run = c->run;
+    double most = 0, left = run->memory_limit_bytes - run->base_bytes;
+    int64_t largest = 0;
+
+    for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+        double bytes;
+
+        if (!laser_mpi_cuts_usable(run, i))
+            continue;
+        bytes =
+            laser_cut_memory(m->transposed ? m->cols : m->rows, m->transposed ? m->rows : m->cols, c->method);
+        largest = bytes > most ? i : largest;
+        most = fmax(most, bytes);
+    }
+    if (most <= left)
+        return LASER_OK;
+    return laser_error_set(
+        err, LASER_ENOMEM, run->matrices.matrices[largest].name,
+        "to take %" PRId64 " x %" PRId64 " apart needs about %.3g GB on one rank, beside the "
+        "model; a rank may use %.3g GB (parallel.memory_per_rank): give it more memory, run "
+        "fewer ranks a node, or leave the matrix out (scan.matrices)",
+        run->matrices.matrices[largest].rows, run->matrices.matrices[largest].cols, most / 1e9, left / 1e9);
+}
+
 static int make_cuts(struct compression *c, struct laser_error *err)
 {
     struct laser_run *run = c->run;
@@ -179,8 +279,12 @@ static int make_cuts(struct compression *c, struct laser_error *err)
             laser_log_line(run->log, "RESUME", "the cuts of all matrices are there already");
         return code;
     }
-    for (int64_t first = 0, end; code == LASER_OK && first < run->matrices.n_matrices; first = end) {
-        end = end_of_range(run, first);
+    code = check_memory(c, err);
+    if (code == LASER_OK && !needs_text(c->method))
+        code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
+    for (int64_t first = 0, end;
+         code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices; first = end) {
+        end = end_of_range(c, first);
         if (run->rank == 0 && end - first < run->matrices.n_matrices)
             laser_log_line(run->log, "PASS", "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory",
                            first + 1, end, run->matrices.n_matrices);
@@ -204,10 +308,43 @@ static int64_t group_of(const struct laser_matrix *m)
     return -1;
 }
 
+/* What stays as it is, and why: a line for each reason, with one of its matrices. */
+static void say_left_out(const struct compression *c)
+{
+    int64_t first[LASER_MPI_LEFT_OUT_REASONS] = {0}, count[LASER_MPI_LEFT_OUT_REASONS] = {0};
+
+    for (int64_t i = c->run->matrices.n_matrices - 1; i >= 0; --i) {
+        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+
+        ++count[why];
+        first[why] = i;
+    }
+    for (int why = LASER_MPI_NOT_LEFT_OUT + 1; c->run->rank == 0 && why < LASER_MPI_LEFT_OUT_REASONS; ++why)
+        if (count[why] > 0)
+            laser_log_line(c->run->log, "LEFT OUT", "%" PRId64 " %s (%s%s): %s", count[why],
+                           count[why] > 1 ? "matrices stay as they are" : "matrix stays as it is",
+                           c->run->matrices.matrices[first[why]].name, count[why] > 1 ? ", ..." : "",
+                           laser_mpi_left_out_text(why));
+}
+
+static json_t *left_out_json(const struct compression *c)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < c->run->matrices.n_matrices; ++i) {
+        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+
+        if (why != LASER_MPI_NOT_LEFT_OUT)
+            json_array_append_new(list, json_pack("{s:s, s:s}", "tensor", c->run->matrices.matrices[i].name,
+                                                  "reason", laser_mpi_left_out_text(why)));
+    }
+    return list;
+}
+
 static int list_candidates(struct compression *c, struct laser_error *err)
 {
     int64_t n = c->run->matrices.n_matrices;
-    bool same = laser_deck_bool(c->run->deck, "compress.same_rank");
+    bool same = c->run->settings->compress.same_rank;
 
     c->candidates = calloc((size_t)n + 1, sizeof *c->candidates);
     c->numbers = calloc((size_t)n + 1, sizeof *c->numbers);
@@ -226,11 +363,11 @@ static int list_candidates(struct compression *c, struct laser_error *err)
                                                                       .coefficient = 1,
                                                                       .group = same ? group_of(m) : -1};
     }
+    say_left_out(c);
     if (c->n_candidates == 0)
         return laser_error_set(
-            err, LASER_EINPUT, c->run->checkpoint->model,
-            "no matrix can be stored as two factors: all are parts of stacked tensors, scaled, or too "
-            "small");
+            err, LASER_EINPUT, c->run->checkpoint->model, "no matrix can be stored as two factors (%s)",
+            n > 0 ? laser_mpi_left_out_text(laser_mpi_cuts_left_out(c->run, &c->cuts, 0)) : "there is none");
     return LASER_OK;
 }
 
@@ -247,18 +384,17 @@ static double share_of(const char *text)
 }
 
 /* The target that the deck names: exactly one. */
-static int read_target(const struct laser_deck *deck, const struct laser_compress_method *method,
+static int read_target(const struct laser_settings *settings, const struct laser_compress_method *method,
                        struct laser_rank_options *o, struct laser_error *err)
 {
-    const char *remove = laser_deck_string(deck, "compress.remove");
-    double parameters = laser_deck_real(deck, "compress.parameters"),
-           rise = laser_deck_real(deck, "compress.rise");
+    const char *remove = settings->compress.remove;
+    double parameters = settings->compress.parameters, rise = settings->compress.rise;
 
-    *o = (struct laser_rank_options){.rule = laser_deck_is(deck, "compress.ranks", "uniform")
+    *o = (struct laser_rank_options){.rule = settings->compress.ranks == LASER_DECK_RANKS_UNIFORM
                                                  ? LASER_RANKS_UNIFORM
                                                  : LASER_RANKS_THRESHOLD,
                                      .target = LASER_TARGET_REMOVE,
-                                     .multiple = laser_deck_int(deck, "compress.multiple")};
+                                     .multiple = settings->compress.multiple};
     if ((remove[0] != '\0') + (parameters > 0) + (rise > 0) > 1)
         return laser_error_set(
             err, LASER_EUSAGE, "compress",
@@ -306,13 +442,14 @@ static int choose_all(struct compression *c, struct laser_error *err)
 {
     struct laser_rank_options o;
     const char *const *shares;
-    int code = read_target(c->run->deck, c->method, &o, err);
+    int code = read_target(c->run->settings, c->method, &o, err);
 
     if (code == LASER_OK)
         code = list_candidates(c, err);
     if (code == LASER_OK)
         code = choose_ranks(c, &o, &c->chosen, err);
-    shares = laser_deck_list(c->run->deck, "compress.curve", &c->n_curve);
+    shares = c->run->settings->compress.curve.items;
+    c->n_curve = c->run->settings->compress.curve.count;
     c->curve = calloc((size_t)c->n_curve + 1, sizeof *c->curve);
     if (code == LASER_OK && c->curve == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
@@ -364,7 +501,8 @@ static int make_pairs(const struct compression *c, const struct point *point, st
         if (p->pairs[p->n].path == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the factors");
         else if (p->n % run->size == run->rank)
-            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i], path, err);
+            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i],
+                                          point->refined.s != NULL ? point->refined.s[i] : NULL, path, err);
         ++p->n;
     }
     return laser_mpi_agree(laser_mpi_world(run), code, err);
@@ -437,15 +575,33 @@ static int judge_written(struct compression *c, const char *name, struct laser_j
     return code;
 }
 
+/* Collective.  Moves the kept values of a point, if that is asked for and there is text for it. */
+static int refine(struct compression *c, struct point *point, struct laser_error *err)
+{
+    int64_t windows = c->e->part_item[LASER_PART_SELECTION + 1] - c->e->part_item[LASER_PART_SELECTION];
+    int rounds = rounds_of(c);
+
+    if (rounds > 0 && windows == 0)
+        laser_log_line(c->run->log, "WARNING",
+                       "one window of text to calibrate on: kept values are not moved, for that takes "
+                       "two, one for gradients and one for the length of a step");
+    if (rounds == 0 || windows == 0)
+        return LASER_OK;
+    return laser_mpi_refine(c->e, &c->cuts, point->ranks,
+                            c->run->settings->compress.goal == LASER_DECK_GOAL_ORIGINAL, rounds,
+                            &point->refined, err);
+}
+
 /* Collective.  Writes the checkpoint of a point and judges it. */
 static int finish(struct compression *c, struct point *point, const char *name, bool dense_too,
                   struct laser_error *err)
 {
     struct pairs p = {0};
     int64_t numbers[2] = {0, 0}, dense[2];
-    int code =
-        c->run->rank == 0 ? laser_directory_make(laser_run_path(c->run, "work/factors"), err) : LASER_OK;
+    int code = refine(c, point, err);
 
+    if (code == LASER_OK && c->run->rank == 0)
+        code = laser_directory_make(laser_run_path(c->run, "work/factors"), err);
     code = laser_mpi_agree(laser_mpi_world(c->run), code, err);
     laser_log_phase(c->run->log, "write");
     if (code == LASER_OK)
@@ -487,15 +643,29 @@ static json_t *rise_json(const struct compression *c, double rise)
     return c->method->gradients ? json_real(rise) : json_null();
 }
 
+static json_t *rounds_json(const struct laser_mpi_refined *r)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < r->n_rounds; ++i) {
+        const struct laser_mpi_refine_round *round = &r->rounds[i];
+        json_array_append_new(list, json_pack("{s:f, s:f, s:f, s:f, s:f}", "calibration_loss",
+                                              round->calibration_loss, "length", round->length, "difference",
+                                              round->difference, "stderr", round->error, "predicted",
+                                              round->predicted));
+    }
+    return list;
+}
+
 static json_t *point_json(const struct compression *c, const struct point *p)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "remove", p->remove,
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:o}", "remove", p->remove,
                      "linear_parameters_before", (json_int_t)p->summary.parameters_before,
                      "linear_parameters_after", (json_int_t)p->summary.parameters_after, "parameters",
                      (json_int_t)p->parameters, "bytes", (json_int_t)p->bytes, "dense",
                      (json_int_t)p->summary.dense, "predicted_rise", rise_json(c, p->summary.rise),
                      "tokens_per_second", p->judgement.tokens_per_second, "texts",
-                     laser_judgement_json(c->e, &c->base, &p->judgement));
+                     laser_judgement_json(c->e, &c->base, &p->judgement), "rounds", rounds_json(&p->refined));
 }
 
 static json_t *matrices_json(const struct compression *c)
@@ -524,14 +694,15 @@ static int write_results(const struct compression *c, json_t *phases, struct las
     for (int i = 0; i < c->n_curve; ++i)
         json_array_append_new(curve, point_json(c, &c->curve[i]));
     results =
-        json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:{s:I, s:I, s:f}, s:o, s:o, s:o, s:f}",
+        json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:{s:I, s:I, s:f}, s:o, s:o, s:o, s:o, s:f}",
                   "format", 1, "command", "compress", "version", PACKAGE_VERSION, "model",
                   run->checkpoint->model, "ranks", (json_int_t)run->size, "method", c->method->name,
-                  "rank_rule", laser_deck_string(run->deck, "compress.ranks"), "calibration_tokens",
-                  c->calibration_tokens, "calibration_loss", c->calibration_loss, "before", "parameters",
-                  (json_int_t)parameters_of(run->checkpoint), "bytes", (json_int_t)bytes_of(run->checkpoint),
-                  "tokens_per_second", c->base.tokens_per_second, "chosen", point_json(c, &c->chosen),
-                  "curve", curve, "matrices", matrices_json(c), "seconds", laser_clock_s() - run->start_s);
+                  "rank_rule", laser_deck_value_text(run->deck, LASER_KEY_compress_ranks),
+                  "calibration_tokens", c->calibration_tokens, "calibration_loss", c->calibration_loss,
+                  "before", "parameters", (json_int_t)parameters_of(run->checkpoint), "bytes",
+                  (json_int_t)bytes_of(run->checkpoint), "tokens_per_second", c->base.tokens_per_second,
+                  "chosen", point_json(c, &c->chosen), "curve", curve, "matrices", matrices_json(c),
+                  "left_out", left_out_json(c), "seconds", laser_clock_s() - run->start_s);
     code = results == NULL || json_object_set(results, "phases", phases) != 0
                ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);
@@ -551,6 +722,11 @@ static void say_point(const struct compression *c, const struct point *p)
                    " matrices left dense%s",
                    100 * (before - (double)p->summary.parameters_after) / before, p->summary.dense,
                    c->n_candidates, predicted);
+    for (int i = 0; i < p->refined.n_rounds; ++i)
+        if (p->refined.rounds[i].length > 0)
+            laser_log_line(c->run->log, "POINT",
+                           "round %d moved the kept values: %+.5f +- %.5f nats on windows of calibration",
+                           i + 1, p->refined.rounds[i].difference, p->refined.rounds[i].error);
     for (int32_t d = 0; d < c->e->n_datasets; ++d)
         if (laser_judgement_compare(c->e, &c->base, &p->judgement, d, &mean, &difference, &error))
             laser_log_line(c->run->log, "POINT", "%-12s loss %.5f -> %.5f (%+.5f +- %.5f nats)%s",
@@ -587,7 +763,7 @@ static int check_ends(const struct compression *c, struct laser_error *err)
     const struct laser_run *run = c->run;
     struct laser_rank_options target;
     struct laser_writer *writer;
-    int code = read_target(run->deck, c->method, &target, err);
+    int code = read_target(run->settings, c->method, &target, err);
 
     if (code != LASER_OK)
         return code;
@@ -601,16 +777,13 @@ static int check_ends(const struct compression *c, struct laser_error *err)
 static int compress(struct compression *c, struct laser_error *err)
 {
     struct laser_run *run = c->run;
-    bool dense_too = false;
-    const char *const *also;
-    int n_also, code = open_texts(c, err);
+    bool dense_too = (run->settings->compress.also.set >> LASER_DECK_ALSO_DENSE & 1u) != 0;
+    int code = open_texts(c, err);
 
-    also = laser_deck_list(run->deck, "compress.also", &n_also);
-    for (int i = 0; i < n_also; ++i)
-        dense_too = dense_too || strcmp(also[i], "dense") == 0;
     if (code == LASER_OK && run->rank == 0) {
-        warn_of_equal_texts(c);
-        code = check_ends(c, err);
+        code = warn_of_equal_texts(c, err);
+        if (code == LASER_OK)
+            code = check_ends(c, err);
     }
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
@@ -633,9 +806,11 @@ static void free_all(struct compression *c)
 {
     laser_judgement_free(&c->base);
     laser_judgement_free(&c->chosen.judgement);
+    laser_mpi_refined_free(&c->chosen.refined);
     free(c->chosen.ranks);
     for (int i = 0; c->curve != NULL && i < c->n_curve; ++i) {
         laser_judgement_free(&c->curve[i].judgement);
+        laser_mpi_refined_free(&c->curve[i].refined);
         free(c->curve[i].ranks);
     }
     free(c->curve);
@@ -654,7 +829,7 @@ int laser_mpi_command_compress(struct laser_run *run, struct laser_error *err)
         return code;
     laser_mpi_evaluation_init(&c.whole);
     c.e = &c.whole.evaluation;
-    c.method = laser_compress_method_find(laser_deck_string(run->deck, "compress.method"));
+    c.method = laser_compress_method_find(run->settings->compress.method);
     code = compress(&c, err);
     if (code == LASER_OK) {
         json_t *phases = laser_mpi_log_phases_json(run->log, laser_mpi_world(run));

@@ -18,7 +18,7 @@
  * behind them. */
 static int64_t last_batch(const struct laser_evaluation *e)
 {
-    int64_t wanted = laser_deck_int(e->run->deck, "reduce.calibration_tokens"), tokens = 0, b;
+    int64_t wanted = e->run->settings->reduce.calibration_tokens, tokens = 0, b;
 
     for (b = 0; b < e->part_batch[LASER_PART_SELECTION + 1] && (wanted == 0 || tokens < wanted); ++b) {
         if (e->items[e->batches[b].first] < 0)
@@ -69,7 +69,7 @@ static int predict(struct laser_reduction *r, const struct laser_statistics *sta
             code =
                 laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the predictions of %d edits", n);
         for (int i = 0; code == LASER_OK && i < n; ++i)
-            predicted[i] = (struct laser_predicted){.matrix = edits[i].matrix, .text = edits[i].text};
+            predicted[i] = (struct laser_predicted){.matrix = edits[i].matrix, .what = edits[i].what};
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)
@@ -100,11 +100,10 @@ static void say(const struct laser_reduction *r, const struct laser_screen_summa
 
 static int screen(struct laser_reduction *r, const double *changes, struct laser_error *err)
 {
-    const struct laser_deck *deck = r->run->deck;
-    struct laser_screen_options o = {
-        .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
-        .evaluations = (int)laser_deck_int(deck, "reduce.evaluations"),
-        .tolerance = log1p(laser_deck_real(deck, "reduce.tolerance"))};
+    const struct laser_settings *settings = r->run->settings;
+    struct laser_screen_options o = {.strategy = settings->reduce.strategy,
+                                     .evaluations = (int)settings->reduce.evaluations,
+                                     .tolerance = log1p(settings->reduce.tolerance)};
     struct laser_screen_summary summary;
     int code = laser_screen(&o, changes, &r->plan, &summary, err);
 

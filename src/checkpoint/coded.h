@@ -25,6 +25,7 @@ enum laser_coding {
     LASER_CODED_DIFFERENCE, /* q - z, both tensors that may be coded themselves: difference.h */
     LASER_CODED_SUM,        /* q + z, likewise: adapter.h */
     LASER_CODED_PRODUCT,    /* offset * s q, s of block2 columns: adapter.h */
+    LASER_CODED_CAST,       /* q, rounded to the type of the tensor: cast.h */
     LASER_CODED_ALONE,      /* has no partner to be subtracted from; not read */
     LASER_CODED_COUNT
 };
@@ -57,6 +58,7 @@ struct laser_coded {
     int zero_shift;     /* added to stored zero points (GPTQ v1: 1) */
     bool divides;       /* the scale of scales divides */
     double offset;      /* added to scales */
+    bool flipped;       /* each code is taken with its lowest bit turned: step.h */
     int64_t heads;      /* whose rows stand in llama.cpp's order; 0: rows stand as they are seen */
     struct laser_tensor *parts[LASER_CODED_PARTS]; /* owned, or NULL */
 };
@@ -106,6 +108,8 @@ int laser_coded_transposed(const struct laser_checkpoint *c, const struct laser_
                            const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_blocks(const struct laser_checkpoint *c, const struct laser_tensor *t,
                        const struct laser_coded_window *w, double *dst, struct laser_error *err);
+/* Is it known where the codes of this type of block stand? */
+bool laser_coded_flips_blocks(const struct laser_coded *k);
 int laser_coded_product(const struct laser_checkpoint *c, const struct laser_tensor *t,
                         const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_combined(const struct laser_checkpoint *c, const struct laser_tensor *t,

@@ -65,6 +65,10 @@ void laser_root_free(struct laser_root *root);
 int64_t laser_root_bytes(int64_t n);
 int64_t laser_cut_bytes(int64_t rows, int64_t columns);
 
+/* Of one rank that makes the sums of a matrix into roots and takes it apart, at most: sums, roots, matrix and
+ * work. */
+double laser_cut_memory(int64_t rows, int64_t columns, const struct laser_compress_method *method);
+
 /* A matrix taken apart: every cut of it can be read off. */
 struct laser_whitened_cut {
     int64_t rows, columns, n; /* n = min(rows, columns) */
@@ -85,6 +89,9 @@ void laser_cut_free(struct laser_whitened_cut *cut);
 /* The factors of rank k, 1 <= k <= n: a [rows, k], b [k, columns].  The product is W_k; column i of a and row
  * i of b are scaled to the same length, so that narrow floating types hold both. */
 void laser_cut_factors(const struct laser_whitened_cut *cut, int64_t k, double *a, double *b);
+
+/* w [rows, columns] = a [rows, k] b [k, columns]. */
+void laser_cut_product(int64_t rows, int64_t columns, int64_t k, const double *a, const double *b, double *w);
 
 /* sum over i >= k of s[i]^2, smallest first.  Half of it is the predicted rise of the loss, in nats a token,
  * if C and R are both in use (only the order of matrices means anything otherwise). */

@@ -184,6 +184,11 @@ void laser_cut_factors(const struct laser_whitened_cut *cut, int64_t k, double *
     }
 }
 
+void laser_cut_product(int64_t rows, int64_t columns, int64_t k, const double *a, const double *b, double *w)
+{
+    multiply('N', 'N', rows, columns, k, a, k, b, columns, w);
+}
+
 double laser_cut_loss(const double *s, int64_t n, int64_t k)
 {
     double sum = 0;

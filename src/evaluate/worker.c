@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate/beside.h"
 #include "evaluate/overlay.h"
 #include "task/tree.h"
 
@@ -60,6 +61,11 @@ void laser_worker_free(struct laser_worker *w)
     free(w->edit_layer);
     free(w->saved);
     free(w);
+}
+
+int64_t laser_worker_tokens(const struct laser_worker *w)
+{
+    return w->max_tokens;
 }
 
 static bool is_questions(const struct laser_evaluation *e, int64_t batch)
@@ -138,8 +144,7 @@ int laser_worker_create(struct laser_evaluation *e, struct laser_worker **out, s
     w->e = e;
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
-    w->room_bytes =
-        e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
+    w->room_bytes = e->n_edits > 0 || e->caches ? (size_t)e->run->settings->evaluate.cache_memory : 0;
     code = build_trees(w, &most_scored, err);
     for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
         if (batch_tokens(w, b) > w->max_tokens)
@@ -290,13 +295,18 @@ static void sum_windows(const struct laser_worker *w, const struct laser_model_b
     }
 }
 
-static int score_windows(struct laser_worker *w, const struct laser_model_batch *shape,
+static int score_windows(struct laser_worker *w, int64_t batch, const struct laser_model_batch *shape,
                          struct laser_item_score *scores, struct laser_error *err)
 {
+    struct laser_beside *beside = w->e->beside;
     int64_t tokens = laser_model_batch_tokens(shape);
-    int code = laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
+    int code =
+        beside != NULL
+            ? laser_beside_run(beside, w->e, w->workspace, batch, tokens, w->hidden, w->targets, w->nll, err)
+            : laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
 
-    count_flops(w, tokens, head_flops(w));
+    /* Compared with a base, whose head is taken too. */
+    count_flops(w, tokens, (beside != NULL && beside->side == LASER_BESIDE_OTHER ? 2 : 1) * head_flops(w));
     if (code != LASER_OK && code != LASER_ENUMERIC)
         return code;
     sum_windows(w, shape, scores);
@@ -325,15 +335,18 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
 {
     const struct laser_set *set = &w->e->set;
     const struct laser_set_question *q = &set->questions[question];
-    struct laser_option_score small[16], *options = small;
+    struct laser_option_score small[16] = {{0}}, *options = small;
     int64_t at = 0;
 
     if (q->n_options > 16)
         options = malloc((size_t)q->n_options * sizeof *options);
     for (int k = 0; options != NULL && k < q->n_options; ++k) {
         const struct laser_set_option *o = &set->options[q->first_option + k];
-        options[k] = (struct laser_option_score){
-            .n_tokens = o->n_scored, .is_greedy = true, .best_rank = scores[at].rank};
+        options[k] = (struct laser_option_score){.n_tokens = o->n_scored,
+                                                 .n_characters = o->n_characters,
+                                                 .n_bytes = o->n_bytes,
+                                                 .is_greedy = true,
+                                                 .best_rank = scores[at].rank};
         for (int32_t i = 0; i < o->n_scored; ++i) {
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
@@ -397,7 +410,7 @@ int laser_evaluate_batch(struct laser_evaluation *e, int64_t batch, const int32_
     if (code != LASER_OK)
         return code;
     return is_questions(e, batch) ? score_questions(w, batch, scores, err)
-                                  : score_windows(w, &shape, scores, err);
+                                  : score_windows(w, batch, &shape, scores, err);
 }
 
 /* Memory for the insides of layers, which need not be computed again then.  Shards have parts of different size, and must all
@@ -412,24 +425,50 @@ int64_t laser_gradient_bytes(const struct laser_evaluation *e)
     return laser_model_gradient_bytes_within(e->model, e->worker->max_tokens, gradient_limit(e));
 }
 
+/* Puts edits in place and the batch into the worker's arrays. */
+static int begin_gradient(struct laser_worker *w, int64_t batch, const int32_t *edits, int n_edits,
+                          struct laser_model_batch *shape, struct laser_error *err)
+{
+    const struct laser_evaluation *e = w->e;
+    int code = laser_overlay_set(&w->placed, edits, n_edits, err);
+
+    if (code == LASER_OK && w->gradient == NULL)
+        code =
+            laser_model_gradient_create_within(e->model, w->max_tokens, gradient_limit(e), &w->gradient, err);
+    if (code == LASER_OK)
+        fill_batch(w, batch, shape);
+    return code;
+}
+
+int laser_gradient_teach(struct laser_evaluation *e, int64_t batch, struct laser_error *err)
+{
+    struct laser_worker *w = e->worker;
+    struct laser_model_batch shape;
+    int code = begin_gradient(w, batch, NULL, 0, &shape, err);
+
+    if (code == LASER_OK)
+        code = laser_model_gradient_teach(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets,
+                                          NULL, w->nll, err);
+    if (code == LASER_OK)
+        count_flops(w, laser_model_batch_tokens(&shape), layer_flops(w, 0) + 2 * head_flops(w));
+    return code;
+}
+
 int laser_gradient_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
                          const struct laser_model_gradient_sink *sink, struct laser_item_score *scores,
                          struct laser_error *err)
 {
     struct laser_worker *w = e->worker;
     struct laser_model_batch shape;
-    int code = laser_overlay_set(&w->placed, edits, n_edits, err);
+    int code = begin_gradient(w, batch, edits, n_edits, &shape, err);
 
     memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
-    if (code == LASER_OK && w->gradient == NULL)
-        code =
-            laser_model_gradient_create_within(e->model, w->max_tokens, gradient_limit(e), &w->gradient, err);
     if (code != LASER_OK)
         return code;
-    fill_batch(w, batch, &shape);
     code = laser_model_gradient_run(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets, NULL,
                                     w->nll, sink, err);
-    count_flops(w, laser_model_batch_tokens(&shape), 3 * (layer_flops(w, 0) + head_flops(w)));
+    count_flops(w, laser_model_batch_tokens(&shape),
+                (sink->inputs_only ? 1 : 3) * (layer_flops(w, 0) + head_flops(w)));
     if (code == LASER_OK)
         sum_windows(w, &shape, scores);
     return code;

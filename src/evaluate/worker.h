@@ -12,12 +12,19 @@ int laser_worker_create(struct laser_evaluation *evaluation, struct laser_worker
                         struct laser_error *err);
 void laser_worker_free(struct laser_worker *worker);
 
+/* Tokens of the largest batch. */
+int64_t laser_worker_tokens(const struct laser_worker *worker);
+
 /* Collective over a group: forward and backward through a batch of windows with these edits in place; *sink
  * gets inputs and gradients of every linear layer of the summed loss.  scores as of laser_evaluate_batch,
  * but a loss that is not finite is LASER_ENUMERIC. */
 int laser_gradient_batch(struct laser_evaluation *evaluation, int64_t batch, const int32_t *edits,
                          int n_edits, const struct laser_model_gradient_sink *sink,
                          struct laser_item_score *scores, struct laser_error *err);
+
+/* Collective over a group: laser_model_gradient_teach with no edit in place.  The next laser_gradient_batch,
+ * of the same batch, gives the gradient of the divergence from the model as it is without edits. */
+int laser_gradient_teach(struct laser_evaluation *evaluation, int64_t batch, struct laser_error *err);
 
 /* Local: bytes of the hidden states and working arrays of laser_gradient_batch. */
 int64_t laser_gradient_bytes(const struct laser_evaluation *evaluation);

@@ -76,7 +76,7 @@ int laser_backward_attention(const struct laser_backward *b, const struct laser_
     if (result != LASER_OK)
         return result;
     laser_backward_project(b, &layer->o, b->n, delta, h, q, b->gradient->heads, LASER_STORE);
-    while (m->heads.count > 0 && laser_model_next_run(b->batch, &run))
+    while (m->heads.count > 0 && !laser_backward_inputs_only(b) && laser_model_next_run(b->batch, &run))
         back_run(b, layer, &run);
     back_norm(b, &layer->q_norm, m->heads.count, ws->unnormed, q + kv, ws->qkv, stride);
     back_norm(b, &layer->k_norm, m->kv_heads.count, ws->unnormed ? ws->unnormed + q : NULL, q + kv,

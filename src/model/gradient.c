@@ -247,66 +247,10 @@ void laser_model_gradient_free(struct laser_model_gradient *g)
     if (!g)
         return;
     laser_scratch_free(&g->turning.scratch);
+    free(g->teacher);
     free(g->memory);
     free(g->insides);
     free(g);
-}
-
-int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
-                          enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
-                          const float *delta, int64_t delta_stride, const int64_t *token_rows)
-{
-    const struct laser_model *m = b->model;
-    const struct laser_bound_piece *piece = m->pieces + part->first_piece;
-    const struct laser_model_rows *rows = m->piece_rows + part->first_piece;
-    bool shared_out = m->group.count > 1;
-    int result = LASER_OK;
-
-    for (int64_t i = 0, j; b->sink && b->sink->linear && i < part->pieces && result == LASER_OK; i = j) {
-        struct laser_model_linear_site site = {.tensor = piece[i].tensor,
-                                               .origin = piece[i].origin,
-                                               .layer = piece[i].layer,
-                                               .rows = piece[i].rows,
-                                               .columns = piece[i].columns,
-                                               .first_row = rows[i].first,
-                                               .first_column = piece[i].first_column,
-                                               .column_count = piece[i].column_count,
-                                               .piece = rows + i,
-                                               .outputs_split = shared_out && split == LASER_SPLIT_OUTPUTS,
-                                               .inputs_split = shared_out && split == LASER_SPLIT_INPUTS,
-                                               .transposed = piece[i].transposed};
-
-        for (j = i; j < part->pieces && piece[j].tensor == site.tensor && piece[j].origin == site.origin; j++)
-            site.row_count += rows[j].count;
-        site.pieces = j - i;
-        result =
-            b->sink->linear(b->sink->context, &site, n, x, x_stride, delta, delta_stride, token_rows, b->err);
-        delta += site.row_count;
-    }
-    return result;
-}
-
-void laser_backward_project(const struct laser_backward *b, const struct laser_part *part, int64_t n,
-                            const float *dy, int64_t dy_stride, int64_t width, float *dx,
-                            enum laser_output output)
-{
-    if (laser_part_present(part))
-        laser_part_apply_backward(part, n, dy, dy_stride, dx, width, output, &b->gradient->turning);
-    else if (output == LASER_STORE)
-        memset(dx, 0, (size_t)(n * width) * sizeof *dx);
-}
-
-void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
-                         const float *x, const float *dy, float *dx, bool add)
-{
-    const struct laser_arch *a = &b->model->arch;
-    int64_t h = a->hidden;
-
-    if (a->norm == LASER_NORM_RMS)
-        laser_rmsnorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, a->norm_plus_one, dy, h,
-                               dx, h, add);
-    else
-        laser_layernorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, dy, h, dx, h, add);
 }
 
 static bool is_finite(const float *x, int64_t n)
@@ -370,6 +314,27 @@ static int run_backward(const struct laser_backward *b)
     return result;
 }
 
+/* The way back through a layer hands its inputs to the sink; gradients on the way are zero, and no product is
+ * taken. */
+static int run_inputs(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
+                      double *nll)
+{
+    const struct laser_model *m = b->model;
+    struct laser_model_gradient *g = b->gradient;
+    int64_t size = b->n * m->arch.hidden;
+    float *hidden = g->states, *next = hidden + size;
+    int result = laser_model_embed(m, b->ws, tokens, b->batch, hidden, b->err);
+
+    memset(g->delta, 0, (size_t)size * sizeof *g->delta);
+    for (int64_t i = 0; i < m->arch.layers && result == LASER_OK; i++, hidden += size, next += size) {
+        enter(b, i);
+        result = laser_backward_forward(b, &m->layers[i], hidden, next);
+        if (result == LASER_OK)
+            result = laser_backward_layer(b, &m->layers[i], hidden);
+    }
+    return result == LASER_OK ? laser_model_nll(m, b->ws, b->n, hidden, targets, nll, b->err) : result;
+}
+
 static int run(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
                const float *weights, double *nll)
 {
@@ -383,6 +348,34 @@ static int run(const struct laser_backward *b, const int32_t *tokens, const int3
         result = laser_error_set(b->err, LASER_ENUMERIC, b->model->checkpoint->model,
                                  "the gradient after layer %lld is not finite", (long long)a->layers - 1);
     return result == LASER_OK ? run_backward(b) : result;
+}
+
+int laser_model_gradient_teach(const struct laser_model *model, struct laser_model_workspace *workspace,
+                               struct laser_model_gradient *gradient, const int32_t *tokens,
+                               const struct laser_model_batch *batch, const int32_t *targets,
+                               const float *weights, double *nll, struct laser_error *err)
+{
+    const struct laser_backward b = {model, workspace, gradient, batch, laser_model_batch_tokens(batch),
+                                     NULL,  err};
+    int64_t size = gradient->max_tokens * model->arch.hidden;
+    int result = LASER_OK;
+
+    if (b.n > gradient->max_tokens)
+        return laser_error_set(err, LASER_EINTERNAL, NULL, "a gradient of %lld tokens, prepared for %lld",
+                               (long long)b.n, (long long)gradient->max_tokens);
+    if (!gradient->teacher)
+        gradient->teacher = malloc((size_t)size * sizeof *gradient->teacher);
+    if (!gradient->teacher)
+        result = laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");
+    else
+        result = laser_model_embed(model, workspace, tokens, batch, gradient->states, err);
+    if (result == LASER_OK)
+        result = laser_model_layers(model, workspace, 0, model->arch.layers, batch, gradient->states, err);
+    gradient->teaching = LASER_TEACHER_RECORD;
+    if (result == LASER_OK)
+        result = laser_backward_head(&b, gradient->states, targets, weights, nll);
+    gradient->taught = result == LASER_OK;
+    return result;
 }
 
 int laser_model_gradient_run(const struct laser_model *model, struct laser_model_workspace *workspace,
@@ -402,7 +395,10 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
                                (long long)b.n, (long long)gradient->max_tokens);
     gradient->shared.qkv = qkv;
     gradient->shared.context = context;
-    result = run(&b, tokens, targets, weights, nll);
+    gradient->teaching = gradient->taught ? LASER_TEACHER_SUBTRACT : LASER_TEACHER_NONE;
+    gradient->taught = false;
+    result = laser_backward_inputs_only(&b) ? run_inputs(&b, tokens, targets, nll)
+                                            : run(&b, tokens, targets, weights, nll);
     workspace->qkv = qkv;
     workspace->context = context;
     workspace->softmax = NULL;

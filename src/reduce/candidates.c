@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/family.h"
+#include "checkpoint/encode.h"
 #include "reduce/screen.h"
 #include "store/parts.h"
 
@@ -16,20 +17,26 @@ static const char *const backward_types[] = {"mlp.down_proj",
                                              "self_attn.o_proj",
                                              "*"};
 
-static void fill_options(const struct laser_deck *deck, struct laser_strategy_options *o)
+static void fill_options(const struct laser_run *run, struct laser_strategy_options *o)
 {
-    *o = (struct laser_strategy_options){
-        .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
-        .rule = laser_deck_string(deck, "scan.threshold"),
-        .candidates = (int)laser_deck_int(deck, "reduce.candidates")};
-    o->types = laser_deck_list(deck, "reduce.types", &o->n_types);
-    o->layers = laser_deck_list(deck, "reduce.layers", &o->n_layers);
-    o->fractions = laser_deck_list(deck, "reduce.fractions", &o->n_fractions);
-    o->edits = laser_deck_list(deck, "reduce.edits", &o->n_edits);
-    if (o->strategy == LASER_STRATEGY_BACKWARD && o->n_types == 0) {
+    const struct laser_settings *settings = run->settings;
+
+    *o = (struct laser_strategy_options){.strategy = settings->reduce.strategy,
+                                         .rule = settings->scan.threshold,
+                                         .candidates = (int)settings->reduce.candidates,
+                                         .together = run->change != NULL,
+                                         .types = settings->reduce.types.items,
+                                         .n_types = settings->reduce.types.count,
+                                         .layers = settings->reduce.layers.items,
+                                         .n_layers = settings->reduce.layers.count,
+                                         .fractions = settings->reduce.fractions.items,
+                                         .n_fractions = settings->reduce.fractions.count,
+                                         .edits = settings->reduce.edits.items,
+                                         .n_edits = settings->reduce.edits.count};
+    if (laser_strategy_row(o->strategy)->by_depth && o->n_types == 0) {
         o->types = backward_types;
         o->n_types = (int)(sizeof backward_types / sizeof *backward_types) -
-                     laser_deck_is(deck, "reduce.accept", "laserrmt");
+                     (settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT);
     }
 }
 
@@ -56,8 +63,9 @@ bool laser_reduction_usable(const struct laser_run *run, int64_t i)
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && t->coded == NULL && t->n_dims >= 2 &&
-           !ambiguous(run->checkpoint, t) && !laser_arch_is_beside(run->checkpoint->config, t->name);
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && laser_matrix_encodes(run->checkpoint, m) &&
+           t->n_dims >= 2 && !ambiguous(run->checkpoint, t) &&
+           !laser_arch_is_beside(run->checkpoint->config, t->name);
 }
 
 static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_error *err)
@@ -65,8 +73,7 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
     struct laser_run *run = r->run;
     int n = (int)run->matrices.n_matrices, code;
     struct laser_strategy_matrix *m = calloc((size_t)n + 1, sizeof *m);
-    enum laser_score score =
-        laser_deck_is(run->deck, "scan.score", "snr") ? LASER_SCORE_SNR : LASER_SCORE_SNR_NORMALIZED;
+    enum laser_score score = run->settings->scan.score;
     struct laser_strategy_options options;
 
     if (m == NULL)
@@ -82,7 +89,7 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
                                               .usable = laser_reduction_usable(run, i)};
         *n_unusable += !m[i].usable;
     }
-    fill_options(run->deck, &options);
+    fill_options(run, &options);
     code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
                              : laser_strategy_build(&options, m, n, &r->plan, err);
     free(m);
@@ -100,7 +107,7 @@ int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err)
         int code = sigma == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory")
                                  : laser_part_read(r->run->output, &o->values, sigma, err);
         if (code == LASER_OK)
-            code = laser_edit_values(r->run, r->plan.edits[e].text,
+            code = laser_edit_values(r->run, &r->plan.edits[e].what,
                                      &r->run->matrices.matrices[r->plan.edits[e].matrix], sigma, sigma,
                                      &r->ranks[e], err);
         free(sigma);
@@ -129,22 +136,21 @@ int laser_reduction_plan(struct laser_reduction *r, struct laser_error *err)
         laser_log_line(run->log, "CANDIDATES",
                        "none: the rule %s removes nothing from any of the matrices (%d looked at); the "
                        "model is written as it is",
-                       laser_deck_string(run->deck, "scan.threshold"), r->plan.n_no_op);
+                       run->settings->scan.threshold, r->plan.n_no_op);
     return LASER_OK;
 }
 
 bool laser_tune_is(const struct laser_reduction *r)
 {
-    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(LASER_STRATEGY_TUNE));
+    return r->run->settings->reduce.strategy == LASER_STRATEGY_TUNE;
 }
 
 bool laser_screen_is(const struct laser_reduction *r)
 {
-    const struct laser_deck *deck = r->run->deck;
+    const struct laser_settings *settings = r->run->settings;
 
-    return laser_deck_bool(deck, "reduce.screen") && laser_deck_is(deck, "reduce.accept", "paired") &&
-           laser_screen_applies(
-               (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy"))) &&
+    return settings->reduce.screen && settings->reduce.accept == LASER_DECK_ACCEPT_PAIRED &&
+           laser_screen_applies(settings->reduce.strategy) &&
            r->e->part_batch[LASER_PART_SELECTION + 1] > 0 && r->e->items[0] >= 0;
 }
 

@@ -15,24 +15,26 @@
  * to less than float32. */
 bool laser_edits_want_thin(const struct laser_run *run, const struct laser_matrix *m)
 {
-    const char *factored = laser_deck_string(run->deck, "evaluate.factored");
+    enum laser_deck_factored factored = run->settings->evaluate.factored;
 
-    if (!laser_matrix_is_whole(run->checkpoint, m) || strcmp(factored, "never") == 0)
+    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL ||
+        (run->checkpoint->tensors[m->tensor].coded != NULL && !run->checkpoint->anew) ||
+        factored == LASER_DECK_FACTORED_NEVER)
         return false;
-    return strcmp(factored, "always") == 0 ||
-           ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
-            strcmp(laser_deck_string(run->deck, "evaluate.precision"), "float32") == 0);
+    return factored == LASER_DECK_FACTORED_ALWAYS || ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
+                                                      run->settings->evaluate.precision == LASER_FLOAT32);
 }
 
-int laser_edit_values(const struct laser_run *run, const char *text, const struct laser_matrix *m,
-                      const double *sigma, double *s_new, int64_t *rank, struct laser_error *err)
+int laser_edit_values(const struct laser_run *run, const struct laser_edit *edit,
+                      const struct laser_matrix *m, const double *sigma, double *s_new, int64_t *rank,
+                      struct laser_error *err)
 {
     int64_t n = m->rows < m->cols ? m->rows : m->cols;
-    struct laser_edit what;
+    struct laser_edit what = *edit;
     double *values = NULL;
-    int code = laser_edit_parse(text, &what, err);
+    int code = LASER_OK;
 
-    if (code == LASER_OK && what.kind == LASER_EDIT_VALUES) {
+    if (what.kind == LASER_EDIT_VALUES) {
         values = malloc((size_t)n * sizeof *values);
         code = values == NULL
                    ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values")
@@ -55,7 +57,7 @@ int laser_edit_ratio(const struct laser_run *run, const struct laser_strategy_ed
                      const struct laser_matrix *m, double *ratio, struct laser_error *err)
 {
     int64_t n = m->rows < m->cols ? m->rows : m->cols, rank;
-    int code = laser_edit_values(run, edit->text, m, sigma, ratio, &rank, err);
+    int code = laser_edit_values(run, &edit->what, m, sigma, ratio, &rank, err);
 
     if (code != LASER_OK)
         return code;
@@ -78,7 +80,7 @@ static void edit_path(const struct laser_run *run, const struct laser_matrix *m,
 
 int laser_edit_list_fill(struct laser_run *run, struct laser_edit_list *list, struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
 
     for (int e = 0; e < list->n; ++e) {
         const struct laser_matrix *m = &run->matrices.matrices[list->edits[e].matrix];

@@ -16,24 +16,19 @@ struct promise {
     int place;
 };
 
-static bool is_sweep(enum laser_strategy strategy)
+static enum laser_strategy_screening screening(enum laser_strategy strategy)
 {
-    return strategy == LASER_STRATEGY_SWEEP || strategy == LASER_STRATEGY_COMPOSE;
-}
-
-static bool takes_best(enum laser_strategy strategy)
-{
-    return strategy == LASER_STRATEGY_SNR || strategy == LASER_STRATEGY_DENOISE;
+    return laser_strategy_row(strategy)->screening;
 }
 
 bool laser_screen_applies(enum laser_strategy strategy)
 {
-    return is_sweep(strategy) || takes_best(strategy) || strategy == LASER_STRATEGY_BUDGET;
+    return screening(strategy) != LASER_SCREEN_NOT;
 }
 
 int laser_screen_limit(enum laser_strategy strategy)
 {
-    return is_sweep(strategy) ? SWEEP_LIMIT : LIMIT;
+    return screening(strategy) == LASER_SCREEN_EACH ? SWEEP_LIMIT : LIMIT;
 }
 
 static double change_of(const struct laser_strategy_plan *plan, int trial, const double *changes)
@@ -61,20 +56,20 @@ static struct promise consider(const struct laser_screen_options *o, const struc
 {
     const struct laser_search_candidate *c = &plan->candidates[place];
     struct promise p = {.change = INFINITY, .place = place};
+    enum laser_strategy_screening how = screening(o->strategy);
 
     for (int t = c->first_trial; t < c->first_trial + c->n_trials; ++t) {
         double change = change_of(plan, t, changes);
 
         if (!isfinite(change))
             continue;
-        if (o->strategy == LASER_STRATEGY_BUDGET && change <= TRUST * o->tolerance) {
+        if (how == LASER_SCREEN_DEPTH && change <= TRUST * o->tolerance) {
             /* The deepest cut stands first: it and all that follow stay. */
             p.candidate = (struct laser_search_candidate){t, c->first_trial + c->n_trials - t};
             p.change = change;
             break;
         }
-        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change &&
-            (is_sweep(o->strategy) || change < 0)) {
+        if (how != LASER_SCREEN_DEPTH && change < p.change && (how == LASER_SCREEN_EACH || change < 0)) {
             p.candidate = (struct laser_search_candidate){t, 1};
             p.change = change;
         }
@@ -105,6 +100,13 @@ static int add_together(struct laser_strategy_plan *plan, struct promise *kept, 
     return LASER_OK;
 }
 
+/* Is a candidate one of several edits at once?  Such are few, and all their trials are evaluated. */
+static bool is_joint(const struct laser_screen_options *o, const struct laser_strategy_plan *plan, int c)
+{
+    return laser_strategy_row(o->strategy)->together &&
+           plan->trials[plan->candidates[c].first_trial].n_edits > 1;
+}
+
 static void skip_unused(struct laser_strategy_plan *plan)
 {
     for (int e = 0; e < plan->n_edits; ++e)
@@ -121,16 +123,21 @@ int laser_screen(const struct laser_screen_options *o, const double *changes,
                  struct laser_strategy_plan *plan, struct laser_screen_summary *s, struct laser_error *err)
 {
     int limit = o->evaluations > 0 ? o->evaluations : laser_screen_limit(o->strategy), n = 0, kept = 0,
-        trials = 0;
+        trials = 0, joint = 0;
     struct promise *all = malloc(((size_t)plan->n_candidates + 1) * sizeof *all);
-    struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 1) * sizeof *candidates);
+    struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 2) * sizeof *candidates);
     int code = LASER_OK;
 
     *s = (struct laser_screen_summary){0};
     if (all == NULL || candidates == NULL)
         code =
             laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d candidates", plan->n_candidates);
-    for (int c = 0; code == LASER_OK && c < plan->n_candidates; ++c) {
+    while (code == LASER_OK && joint < plan->n_candidates && is_joint(o, plan, joint)) {
+        candidates[kept++] = plan->candidates[joint];
+        trials += plan->candidates[joint].n_trials;
+        s->before += plan->candidates[joint++].n_trials;
+    }
+    for (int c = joint; code == LASER_OK && c < plan->n_candidates; ++c) {
         struct promise p = consider(o, plan, changes, c);
 
         s->before += plan->candidates[c].n_trials;
@@ -141,7 +148,7 @@ int laser_screen(const struct laser_screen_options *o, const double *changes,
     if (code == LASER_OK) {
         qsort(all, (size_t)n, sizeof *all, compare);
         s->promise = n > 0 ? all[0].change : 0;
-        if (takes_best(o->strategy) && n > 1)
+        if (screening(o->strategy) == LASER_SCREEN_BEST && n > 1)
             code = add_together(plan, all, &n, err);
     }
     for (int i = 0; code == LASER_OK && i < n; ++i) {

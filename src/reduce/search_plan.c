@@ -8,7 +8,7 @@
 
 bool laser_reduction_strategy_is(const struct laser_reduction *r, enum laser_strategy strategy)
 {
-    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(strategy));
+    return r->run->settings->reduce.strategy == strategy;
 }
 
 /* Windows or questions alone: the first of them tell about all. */
@@ -22,55 +22,34 @@ static bool has_one_kind(const struct laser_evaluation *e)
 /* Of perplexity a relative rise, of another objective an amount of it. */
 static double tolerance_of(const struct laser_reduction *r)
 {
-    double tolerance = laser_deck_real(r->run->deck, "reduce.tolerance");
+    double tolerance = r->run->settings->reduce.tolerance;
 
     return laser_reduction_has_ppl(r) ? log1p(tolerance) : tolerance;
 }
 
 static void fill_search_plan(const struct laser_reduction *r, struct laser_search_plan *p)
 {
-    const struct laser_deck *deck = r->run->deck;
-    bool compat = laser_deck_is(deck, "reduce.accept", "laserrmt");
+    const struct laser_settings *settings = r->run->settings;
+    bool compat = settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT;
 
-    *p = (struct laser_search_plan){
-        .candidates = r->now->candidates,
-        .n_candidates = r->now->n_candidates,
-        .trials = r->now->trials,
-        .n_trials = r->now->n_trials,
-        .edits = r->now->edit_numbers,
-        .n_edits = r->now->n_edit_numbers,
-        .accept = compat                                         ? LASER_ACCEPT_NOT_WORSE
-                  : laser_objective_share(&r->e->objective) >= 0 ? LASER_ACCEPT_MCNEMAR
-                                                                 : LASER_ACCEPT_PAIRED,
-        .z = laser_search_z(laser_keep_rule_tried(r)),
-        .tolerance = tolerance_of(r),
-        .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
-        .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(r->e) &&
-                         laser_objective_is_positive(&r->e->objective),
-        .lookahead = (int)laser_deck_int(deck, "reduce.lookahead")};
+    *p = (struct laser_search_plan){.candidates = r->now->candidates,
+                                    .n_candidates = r->now->n_candidates,
+                                    .trials = r->now->trials,
+                                    .n_trials = r->now->n_trials,
+                                    .edits = r->now->edit_numbers,
+                                    .n_edits = r->now->n_edit_numbers,
+                                    .accept = compat ? LASER_ACCEPT_NOT_WORSE
+                                              : laser_objective_share(&r->e->objective) >= 0
+                                                  ? LASER_ACCEPT_MCNEMAR
+                                                  : LASER_ACCEPT_PAIRED,
+                                    .z = laser_search_z(laser_keep_rule_tried(r)),
+                                    .tolerance = tolerance_of(r),
+                                    .max_kept = (int)settings->reduce.max_kept,
+                                    .give_up_early = settings->reduce.early_stop && has_one_kind(r->e) &&
+                                                     laser_objective_is_positive(&r->e->objective),
+                                    .lookahead = (int)settings->reduce.lookahead};
     laser_search_items(r->e, LASER_PART_SELECTION, r->weights, r->batch_first, p);
-    if (laser_reduction_strategy_is(r, LASER_STRATEGY_BACKWARD)) {
-        if (compat)
-            p->accept = LASER_ACCEPT_BETTER;
-        if (p->max_kept == 0)
-            p->max_kept = 5;
-    } else if (laser_reduction_strategy_is(r, LASER_STRATEGY_SWEEP) ||
-               (laser_reduction_strategy_is(r, LASER_STRATEGY_COMPOSE) && r->now == &r->plan)) {
-        p->accept = LASER_ACCEPT_NEVER;
-        p->give_up_early = false;
-        p->max_kept = 0;
-        if (p->lookahead > 0)
-            p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
-    } else if (laser_reduction_strategy_is(r, LASER_STRATEGY_BUDGET)) {
-        p->accept = LASER_ACCEPT_TOLERANCE;
-        p->pick = LASER_PICK_FIRST;
-    } else if (laser_reduction_strategy_is(r, LASER_STRATEGY_ALL)) {
-        /* Kept whatever it does, unless a tolerance was given. */
-        p->accept = LASER_ACCEPT_TOLERANCE;
-        p->give_up_early = false;
-        if (!(p->tolerance > 0))
-            p->tolerance = 1e300;
-    }
+    laser_strategy_search(settings->reduce.strategy, compat, r->now == &r->plan, p);
 }
 
 int laser_reduction_search_memory(struct laser_reduction *r, struct laser_error *err)
@@ -150,4 +129,21 @@ int laser_reduction_fill_report(const struct laser_reduction *r, struct laser_se
     plan->n_edits = n_kept + n_winner;
     plan->n_candidates = plan->n_trials = n_winner > 0 ? 2 : 1;
     return LASER_OK;
+}
+
+int32_t *laser_reduction_last_edits(const struct laser_reduction *r, int *n)
+{
+    int n_kept, n_last = 0;
+    const int32_t *kept = laser_search_kept(r->search, &n_kept);
+    int32_t *last = malloc((size_t)n_kept * sizeof *last + 1);
+
+    for (int i = 0; last != NULL && i < n_kept; ++i) {
+        bool replaced = false;
+        for (int j = i + 1; j < n_kept && !replaced; ++j)
+            replaced = r->edits.files[kept[j]].matrix == r->edits.files[kept[i]].matrix;
+        if (!replaced)
+            last[n_last++] = kept[i];
+    }
+    *n = n_last;
+    return last;
 }

@@ -26,16 +26,16 @@ struct laser_part_record {
 
 /* Plain data: sent from a group's leader to rank 0, whose size does not depend on the matrix. */
 struct laser_outcome {
-    int32_t status;     /* enum laser_outcome_status */
-    int32_t solver;     /* the one that gave the values */
-    int32_t code;       /* of a failure: enum laser_result */
-    int32_t ranks;      /* of the group */
-    int32_t stop_asked; /* the group was asked to stop (a signal) */
+    int32_t status; /* enum laser_outcome_status */
+    int32_t solver; /* the one that gave the values */
+    int32_t code;   /* of a failure: enum laser_result */
+    int32_t ranks;  /* of the group */
     struct laser_part_record values;
     int64_t bytes_read;
     double read_s, solve_s;
     struct laser_metrics metrics; /* scanned; its texts are NULL until laser_outcome_texts */
-    char reason[384];             /* of a failure */
+    double step_noise; /* that the step of a quantised format implies (checkpoint/step.h); 0: not quantised */
+    char reason[384];  /* of a failure */
 };
 
 /* The static texts of metrics (status, warning), which do not travel between processes. */

@@ -21,7 +21,12 @@ struct laser_statistics_options {
     bool values; /* gradient and Fisher information of the singular values: needs laser_mpi_vectors_make */
     bool block;  /* the Fisher information whole, not its diagonal */
     bool covariances;   /* of inputs and of gradients of outputs */
+    bool inputs_only;   /* of inputs alone: a forward pass */
+    bool divergence;    /* gradients of the divergence from the model without edits, not of the loss */
     int64_t first, end; /* matrices that are asked for, first <= i < end; end 0: all */
+    /* [matrices of the run], borrowed: files of vectors (laser_singular_vectors_read) in the place of the singular
+     * vectors; a matrix without one is not asked for.  NULL: the singular vectors of all. */
+    const char *const *vectors;
 };
 
 /* Of one matrix of run->matrices.  Arrays are there on its owner only, and owned by the statistics. */
@@ -31,7 +36,7 @@ struct laser_matrix_statistics {
                       another matrix serves */
     int64_t
         input_of; /* number of the matrix that has `input`: its own, or one with the same inputs and owner */
-    double *output;        /* [rows, rows] sum of delta delta^T */
+    double *output;        /* [rows, rows] sum of delta delta^T; NULL with inputs_only */
     int64_t rows, columns; /* in that orientation, also where the matrix is stored transposed */
     bool transposed;
     double reached; /* tokens that went through it */
@@ -55,7 +60,8 @@ double laser_statistics_bytes(const struct laser_run *run, const struct laser_st
 /* Is a matrix asked for? */
 static inline bool laser_statistics_wants(const struct laser_statistics_options *options, int64_t matrix)
 {
-    return options->end == 0 || (matrix >= options->first && matrix < options->end);
+    return (options->end == 0 || (matrix >= options->first && matrix < options->end)) &&
+           (options->vectors == NULL || options->vectors[matrix] != NULL);
 }
 
 #endif

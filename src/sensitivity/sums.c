@@ -117,8 +117,10 @@ double laser_statistics_bytes(const struct laser_run *run, const struct laser_st
             continue;
         if (o->values)
             bytes += 8 * (o->block ? n * n + 2 * n : 3 * n);
-        if (o->covariances)
-            bytes += 8 * ((double)m->rows * (double)m->rows + (double)m->cols * (double)m->cols);
+        if (o->covariances && (!o->inputs_only || m->transposed))
+            bytes += 8 * (double)m->rows * (double)m->rows;
+        if (o->covariances && (!o->inputs_only || !m->transposed))
+            bytes += 8 * (double)m->cols * (double)m->cols;
     }
     return bytes;
 }
@@ -131,7 +133,7 @@ static int allocate(struct laser_gradient_sums *s, int64_t matrix, const struct 
     struct entry *entry = &s->entries[matrix];
     struct laser_matrix_statistics *sums = &entry->sums;
     struct laser_fisher *f = &sums->fisher;
-    int64_t n = shape_n(m);
+    int64_t n = entry->vectors.n;
     bool bad = false;
 
     sums->rows = site->rows;
@@ -146,8 +148,10 @@ static int allocate(struct laser_gradient_sums *s, int64_t matrix, const struct 
         bad = f->gradient == NULL || f->squares == NULL || f->fisher == NULL;
     }
     if (s->options.covariances) {
-        sums->output = calloc((size_t)square_of(sums->rows), sizeof *sums->output);
-        bad = bad || sums->output == NULL;
+        if (!s->options.inputs_only) {
+            sums->output = calloc((size_t)square_of(sums->rows), sizeof *sums->output);
+            bad = bad || sums->output == NULL;
+        }
         if (sums->input_of == matrix) {
             sums->input = calloc((size_t)square_of(sums->columns), sizeof *sums->input);
             bad = bad || sums->input == NULL;
@@ -368,6 +372,8 @@ static int add_covariances(struct laser_gradient_sums *s, int64_t matrix,
         code = put_together(s, tokens, site->columns, &inputs, 1, &x, &x_stride, err);
     if (code == LASER_OK && m->input != NULL && s->is_leader)
         code = add_square(s, matrix, tokens, m->columns, x, x_stride, m->input, entry->input_unit, err);
+    if (m->output == NULL)
+        return code;
     if (code == LASER_OK && site->outputs_split)
         code = put_together(s, tokens, site->rows, site->piece, site->pieces, &delta, &delta_stride, err);
     return code == LASER_OK && s->is_leader ? add_square(s, matrix, tokens, m->rows, delta, delta_stride,
@@ -407,7 +413,10 @@ static int open_matrix(struct laser_gradient_sums *s, int64_t matrix,
         s->entries[last].sums.columns == site->columns &&
         s->e->run->matrices.matrices[last].layer == s->e->run->matrices.matrices[matrix].layer)
         entry->sums.input_of = s->entries[last].sums.input_of;
-    if (s->options.values)
+    if (s->options.values && s->options.vectors != NULL)
+        code =
+            laser_singular_vectors_read(s->e->run, matrix, s->options.vectors[matrix], &entry->vectors, err);
+    else if (s->options.values)
         code = laser_singular_vectors_open(s->e->run, matrix, &entry->vectors, err);
     if (code == LASER_OK && s->options.values && !s->options.block)
         code = find_equal(s, matrix, err);
@@ -464,7 +473,8 @@ int laser_gradient_sums_begin(struct laser_gradient_sums *s, int64_t batch,
     s->n_windows = b->n;
     s->last_matrix = -1;
     s->last_x = NULL;
-    *sink = (struct laser_model_gradient_sink){.context = s, .linear = linear};
+    *sink = (struct laser_model_gradient_sink){
+        .context = s, .inputs_only = s->options.inputs_only, .linear = linear};
     return LASER_OK;
 }
 

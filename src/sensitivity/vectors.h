@@ -34,6 +34,11 @@ void laser_singular_vectors_cost(const struct laser_run *run, double *file_bytes
 /* Local.  Maps the file of one matrix of run->matrices. */
 int laser_singular_vectors_open(const struct laser_run *run, int64_t matrix,
                                 struct laser_singular_vectors *vectors, struct laser_error *err);
+
+/* The same of a file of any number n of pairs of vectors: sigma [n] float64, left [n, rows] and right [n, cols]
+ * float32; they need not be orthonormal. */
+int laser_singular_vectors_read(const struct laser_run *run, int64_t matrix, const char *path,
+                                struct laser_singular_vectors *vectors, struct laser_error *err);
 void laser_singular_vectors_close(struct laser_singular_vectors *vectors);
 
 #endif

@@ -15,7 +15,6 @@
 #include "checkpoint/json.h"
 #include "run/terminal.h"
 #include "store/parts.h"
-#include "store/report.h"
 
 void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, enum laser_score score,
                     struct laser_scan_number *numbers)
@@ -33,6 +32,8 @@ void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, e
     row->score = laser_score_of(score, &o->metrics.cut);
     row->s_max = o->metrics.s_max;
     row->s_min = o->metrics.s_min;
+    row->step_noise = o->step_noise;
+    row->fitted_noise = o->metrics.noise_sigma;
     row->is_zero = row->s_max == 0;
     if (row->is_zero) /* a ledger or a file of an earlier version calls it infinite */
         row->snr = row->score = NAN;
@@ -46,11 +47,6 @@ void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, e
     }
     row->numbers = numbers;
     row->nnumbers = laser_n_metric_fields;
-}
-
-static enum laser_score run_score(const struct laser_run *run)
-{
-    return laser_deck_is(run->deck, "scan.score", "snr") ? LASER_SCORE_SNR : LASER_SCORE_SNR_NORMALIZED;
 }
 
 int laser_rows_make(const struct laser_run *run, struct laser_rows *rows, struct laser_error *err)
@@ -75,7 +71,7 @@ int laser_rows_make(const struct laser_run *run, struct laser_rows *rows, struct
                                     .rows = m->rows,
                                     .columns = m->cols,
                                     .dtype = laser_coded_format(&run->checkpoint->tensors[m->tensor])};
-        laser_row_fill(&rows->rows[i], &run->outcomes[i], run_score(run),
+        laser_row_fill(&rows->rows[i], &run->outcomes[i], run->settings->scan.score,
                        rows->numbers + i * laser_n_metric_fields);
         if (laser_run_base(run)[0] != '\0' && run->outcomes[i].status == LASER_OUTCOME_SCANNED &&
             run->outcomes[i].metrics.s_max == 0)
@@ -107,7 +103,7 @@ void laser_rows_free(struct laser_rows *rows)
 static int put_provenance(const struct laser_run *run, struct laser_spectra_writer *w,
                           struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
     char *deck = laser_deck_print(run->deck, run->command);
     char *json = laser_deck_json(run->deck, run->command, 0);
     char content[20], ranks[16], seconds[32];
@@ -118,8 +114,8 @@ static int put_provenance(const struct laser_run *run, struct laser_spectra_writ
                  {"model", run->checkpoint->model},
                  {"base", laser_run_base(run)},
                  {"model_content_hash", content},
-                 {"rule", laser_deck_string(run->deck, "scan.threshold")},
-                 {"score", laser_deck_string(run->deck, "scan.score")},
+                 {"rule", run->settings->scan.threshold},
+                 {"score", laser_score_name(run->settings->scan.score)},
                  {"deck", deck},
                  {"deck_json", json},
                  {"libraries", run->libraries},
@@ -213,18 +209,18 @@ static const char *tensor_that_is_there(const struct laser_run *run, const struc
 
 static void fill_meta(const struct laser_run *run, const char *model_id, struct laser_scan_meta *meta)
 {
-    const struct laser_deck *deck = run->deck;
+    const struct laser_settings *settings = run->settings;
 
     *meta = (struct laser_scan_meta){.command = laser_command_name(run->command),
                                      .version = PACKAGE_VERSION,
                                      .model = run->checkpoint->model,
                                      .base = laser_run_base(run)[0] != '\0' ? laser_run_base(run) : NULL,
                                      .model_id = model_id,
-                                     .threshold = laser_deck_string(deck, "scan.threshold"),
-                                     .score = laser_deck_string(deck, "scan.score"),
+                                     .threshold = settings->scan.threshold,
+                                     .score = laser_score_name(settings->scan.score),
                                      .ranks = run->size,
                                      .seconds = laser_clock_s() - run->start_s,
-                                     .top_percent = (int)laser_deck_int(deck, "scan.top_percent"),
+                                     .top_percent = (int)settings->scan.top_percent,
                                      .lm_head = tensor_that_is_there(run, &laser_arch_ends()[0]),
                                      .embedding = tensor_that_is_there(run, &laser_arch_ends()[1])};
     if (strcmp(meta->threshold, "laserrmt") == 0)
@@ -233,7 +229,7 @@ static void fill_meta(const struct laser_run *run, const char *model_id, struct 
 
 int laser_scan_results_write(struct laser_run *run, json_t **results, struct laser_error *err)
 {
-    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    const char *asked = run->settings->scan.model_id;
     char *model_id = asked[0] != '\0' ? strdup(asked) : laser_scan_model_id(run->checkpoint->model);
     struct laser_scan_style style = laser_terminal_style();
     struct laser_rows rows = {0};
@@ -288,7 +284,7 @@ int laser_results_guard(const struct laser_run *run, const char *dir, const char
     int code = LASER_OK;
 
     snprintf(path, sizeof path, "%.4200s/results.json", dir);
-    if (access(path, F_OK) != 0 || laser_deck_bool(run->deck, "run.force"))
+    if (access(path, F_OK) != 0 || run->settings->run.force)
         return LASER_OK;
     if (laser_json_load(path, 0, &results, NULL) != LASER_OK)
         results = NULL;
@@ -303,21 +299,4 @@ int laser_results_guard(const struct laser_run *run, const char *dir, const char
                             command != NULL ? "the command " : "another run", command != NULL ? command : "");
     json_decref(results);
     return code;
-}
-
-int laser_results_scan(struct laser_run *run, json_t *phases, struct laser_error *err)
-{
-    json_t *results;
-    int code = laser_scan_results_write(run, &results, err);
-
-    if (code == LASER_OK && json_object_set(results, "phases", phases) != 0)
-        code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
-    if (code == LASER_OK)
-        code = laser_results_write(run->output, results, err);
-    json_decref(results);
-    if (code != LASER_OK)
-        return code;
-    laser_log_line(run->log, "OUTPUT", "%s", run->output);
-    laser_report_make(run);
-    return laser_results_failures(run, err);
 }

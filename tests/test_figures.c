@@ -287,6 +287,26 @@ static void test_a_calibration_finds_the_factor(void **state)
     json_decref(results);
 }
 
+/* Decisions whose edit was predicted count, but those for a share do not: another loss was predicted for it. */
+static void test_a_calibration_takes_decisions_with_a_prediction(void **state)
+{
+    json_t *results = json_pack("{s:[{s:f, s:f, s:f}, {s:f}], s:[{s:f, s:f}]}", "decisions", "predicted",
+                                -0.2, "difference", -0.1, "difference_stderr", 0.01, "difference", 0.1,
+                                "sweep", "predicted", 0.2, "difference", 0.3);
+    struct laser_calibration c;
+
+    (void)state;
+    assert_true(laser_calibration_read(results, &c));
+    assert_int_equal(c.n, 2);
+    assert_true(isnan(c.pairs[0].error) && c.pairs[1].error == 0.01);
+    laser_calibration_free(&c);
+    json_object_set_new(results, "objective_rises", json_true());
+    assert_true(laser_calibration_read(results, &c));
+    assert_int_equal(c.n, 0);
+    laser_calibration_free(&c);
+    json_decref(results);
+}
+
 static void test_a_compression_has_a_curve_of_size_against_loss(void **state)
 {
     json_t *results =
@@ -317,7 +337,8 @@ static void test_losses_of_two_runs_are_subtracted(void **state)
 
     (void)state;
     assert_non_null(strstr(svg, "change of loss, B less A"));
-    assert_non_null(strstr(svg, "mean \xe2\x88\x92" "0.25"));
+    assert_non_null(strstr(svg, "mean \xe2\x88\x92"
+                                "0.25"));
     assert_int_equal(count(svg, "h0"), 1 + 2);
     free(svg);
     svg = svg_of(entry_of("windows"), runs, 1, 600);
@@ -409,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_a_kept_edit_changes_what_a_matrix_has_left),
         cmocka_unit_test(test_colours_are_by_logarithm_where_values_are_far_apart),
         cmocka_unit_test(test_a_calibration_finds_the_factor),
+        cmocka_unit_test(test_a_calibration_takes_decisions_with_a_prediction),
         cmocka_unit_test(test_a_compression_has_a_curve_of_size_against_loss),
         cmocka_unit_test(test_losses_of_two_runs_are_subtracted),
         cmocka_unit_test(test_a_run_becomes_files_in_every_format),

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "report/axis.h"
 #include "report/calibration.h"
+#include "report/decisions.h"
 #include "report/figures.h"
 
 /* cairo's fonts: fontconfig keeps what it once read. */
@@ -214,6 +215,38 @@ static void test_a_cell_of_experts_shows_their_median(void **state)
     assert_true(cell.median == 2 && cell.low == 1 && cell.high == 10);
     assert_int_equal(t.runs[0].order[t.runs[0].start[1]], 1); /* by expert */
     laser_matrix_table_free(&t);
+}
+
+static void test_two_experts_show_the_middle_between_them(void **state)
+{
+    static const struct laser_scan_row rows[] = {{.name = "a", .type = "mlp.experts.0.up_proj", .score = 1},
+                                                 {.name = "b", .type = "mlp.experts.1.up_proj", .score = 4}};
+    const struct laser_page_run run = {.rows = rows, .n_rows = 2};
+    struct laser_matrix_table t;
+
+    (void)state;
+    assert_true(laser_matrix_table_make(&t, &run, 1));
+    assert_true(laser_matrix_cell(&t, 0, laser_matrix_metric(&t.runs[0], "score"), 0, 0).median == 2.5);
+    laser_matrix_table_free(&t);
+}
+
+/* Differences are to the best so far, which only a kept edit moves. */
+static void test_decisions_stand_on_those_that_were_kept(void **state)
+{
+    json_t *results = json_pack("{s:{s:{s:f}}, s:[{s:b, s:f}, {s:b, s:f}, {s:b, s:f}]}", "baseline",
+                                "selection", "nll", 2.0, "decisions", "kept", 0, "difference", 1.0, "kept", 1,
+                                "difference", -0.5, "kept", 0, "difference", 0.25);
+    struct laser_goal goal;
+    struct laser_decision *list;
+
+    (void)state;
+    laser_goal_read(results, &goal);
+    assert_int_equal(laser_decisions_read(results, &goal, &list), 3);
+    assert_true(fabs(list[0].level - exp(3)) < 1e-12 * exp(3));
+    assert_true(fabs(list[1].level - exp(1.5)) < 1e-12 * exp(1.5));
+    assert_true(fabs(list[2].level - exp(1.75)) < 1e-12 * exp(1.75));
+    free(list);
+    json_decref(results);
 }
 
 static void test_a_kept_edit_changes_what_a_matrix_has_left(void **state)
@@ -427,6 +460,8 @@ int main(void)
         cmocka_unit_test(test_a_map_has_a_box_for_each_cell),
         cmocka_unit_test(test_a_map_that_is_too_wide_is_turned),
         cmocka_unit_test(test_a_cell_of_experts_shows_their_median),
+        cmocka_unit_test(test_two_experts_show_the_middle_between_them),
+        cmocka_unit_test(test_decisions_stand_on_those_that_were_kept),
         cmocka_unit_test(test_a_kept_edit_changes_what_a_matrix_has_left),
         cmocka_unit_test(test_colours_are_by_logarithm_where_values_are_far_apart),
         cmocka_unit_test(test_a_calibration_finds_the_factor),

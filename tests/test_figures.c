@@ -275,7 +275,8 @@ static void test_a_kept_edit_changes_what_a_matrix_has_left(void **state)
 
 static void test_colours_are_by_logarithm_where_values_are_far_apart(void **state)
 {
-    static const double near[] = {1, 2, 3}, far[] = {1, 10, 100, INFINITY}, signs[] = {-1, 0, 0.5};
+    static const double near[] = {1, 2, 3}, far[] = {1, 10, 100, INFINITY}, signs[] = {-1, 0, 0.5},
+                        zero[] = {0, 1, 2, 30, 100}, zeros[] = {0, 0, 1, 100};
     struct laser_colour_scale s;
 
     (void)state;
@@ -289,6 +290,14 @@ static void test_colours_are_by_logarithm_where_values_are_far_apart(void **stat
     assert_int_equal(laser_colour_scale_step(&s, INFINITY), LASER_COLOUR_STEPS - 1);
     assert_int_equal(laser_colour_scale_step(&s, -1), 0);
     laser_colour_scale_free(&s);
+    assert_true(
+        laser_colour_scale_make(&s, zero, 5, LASER_SCALE_AUTO, 0)); /* a single 0 has the lowest colour */
+    assert_int_equal(s.how, LASER_SCALE_LOG);
+    assert_int_equal(laser_colour_scale_step(&s, 0), 0);
+    laser_colour_scale_free(&s);
+    assert_true(laser_colour_scale_make(&s, zeros, 4, LASER_SCALE_AUTO, 0));
+    assert_int_equal(s.how, LASER_SCALE_LINEAR);
+    laser_colour_scale_free(&s);
     assert_true(laser_colour_scale_make(&s, signs, 3, LASER_SCALE_AUTO, 1));
     assert_int_equal(laser_colour_scale_step(&s, 0), 32); /* the middle is 0 */
     assert_int_equal(laser_colour_scale_step(&s, -1), 0);
@@ -296,13 +305,13 @@ static void test_colours_are_by_logarithm_where_values_are_far_apart(void **stat
     laser_colour_scale_free(&s);
 }
 
-/* Measured changes of half of what was predicted. */
+/* 0.22 / 0.56, and 0.22 / sqrt(0.56 * 0.26 / 3). */
 static void test_a_calibration_finds_the_factor(void **state)
 {
     json_t *results =
         json_pack("{s:{s:[{s:[{s:f, s:f, s:f}, {s:f, s:f}]}, {s:[{s:f, s:f}, {s:n}]}]}}", "tune", "rounds",
                   "steps", "predicted", -0.2, "difference", -0.1, "stderr", 0.01, "predicted", -0.4,
-                  "difference", -0.2, "steps", "predicted", 0.6, "difference", 0.3, "predicted");
+                  "difference", -0.2, "steps", "predicted", 0.6, "difference", 0.2, "predicted");
     struct laser_page_run run = {.results = results};
     struct laser_calibration c;
     char *svg;
@@ -310,11 +319,11 @@ static void test_a_calibration_finds_the_factor(void **state)
     (void)state;
     assert_true(laser_calibration_read(results, &c));
     assert_int_equal(c.n, 3);
-    assert_true(fabs(c.factor - 0.5) < 1e-12);
-    assert_true(fabs(c.correlation - 1) < 1e-12);
+    assert_true(fabs(c.factor - 0.22 / 0.56) < 1e-12);
+    assert_true(fabs(c.correlation - 0.22 / sqrt(0.56 * 0.26 / 3)) < 1e-12);
     laser_calibration_free(&c);
     svg = svg_of(entry_of("calibration"), &run, 1, 600);
-    assert_non_null(strstr(svg, "measured = 0.50"));
+    assert_non_null(strstr(svg, "measured = 0.39"));
     assert_int_equal(count(svg, "h0"), 1 + 3); /* the legend's dot and three */
     free(svg);
     json_decref(results);

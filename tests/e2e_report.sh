@@ -1,6 +1,6 @@
 #!/bin/sh
 # report.html: made by every run and again by `report`, from whatever is left of a run's files; looked at in a headless
-# Chromium, where there is one, at the widths of a phone and of a desk, light and dark.
+# Chromium, where there is one, at the widths of a phone and of a wide screen, light and dark.
 . "$SRCDIR/tests/e2e_lib.sh"
 out=$scratch/out
 mkdir "$out" "$scratch/one" "$scratch/odd"
@@ -128,7 +128,7 @@ console.error = console.warn = (...a) => seenErrors.push(a.join(' '));</script>|
         >"$scratch/page.html"
     { echo '<script>' && cat "$SRCDIR/tests/report_probe.js" && echo '</script></body></html>'; } >>"$scratch/page.html"
     echo "<body><iframe src='page.html' style='width:$2px;height:900px;border:0' onload='setTimeout(() => \
-document.body.append(JSON.stringify(frames[0].document.body.dataset)), 50)'></iframe>" >"$scratch/frame.html"
+document.body.append(JSON.stringify(frames[0].document.body.dataset)), 3500)'></iframe>" >"$scratch/frame.html"
     timeout 60 "$browser" --headless --no-sandbox --disable-gpu --allow-file-access-from-files --window-size=1400,1000 \
         --virtual-time-budget=8000 --blink-settings=preferredColorScheme="$3" --user-data-dir="$scratch/profile" \
         --dump-dom "file://$scratch/frame.html" >"$scratch/dom.txt" 2>/dev/null
@@ -154,6 +154,12 @@ inspect() { # "width/scheme...", page, figures...
         check "... in its scheme" fact scheme "$scheme"
         check "... in time" fact milliseconds below-2000
         check "... with the numbers of each figure" fact numbers all
+        case " $* " in
+        *" map spectra "*)
+            check "... with cells that another metric paints" fact painted anew
+            check "... with the spectrum of a cell that is chosen" fact chosen drawn
+            ;;
+        esac
     done
 }
 if [ -z "$browser" ]; then

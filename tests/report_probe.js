@@ -24,4 +24,23 @@ addEventListener("load", () => {
     toggles.forEach(b => b.click());
     body.numbers = toggles.length === [...document.querySelectorAll(".numbers textarea")].filter(a => a.value.split("\n").length > 2).length
         ? "all" : "missing";
+    /* Another metric gives cells other colours; a cell that is chosen has its spectrum drawn. */
+    const map = [...document.querySelectorAll("#map svg")].find(e => e.getBoundingClientRect().width > 0), spectra = document.getElementById("spectra");
+    if (!map || !spectra)
+        return;
+    const cells = [...map.querySelectorAll(".cells rect")], colours = () => cells.map(e => e.getAttribute("class")).join(" "), before = colours();
+    const metric = document.querySelector("#map select");
+    metric.value = [...metric.options].map(o => o.value).find(v => v === "s_max") || metric.value;
+    metric.dispatchEvent(new Event("change", {bubbles: true}));
+    body.painted = colours() !== before ? "anew" : "as before";
+    cells[cells.length - 1].dispatchEvent(new PointerEvent("pointermove", {bubbles: true}));
+    cells[cells.length - 1].dispatchEvent(new MouseEvent("click", {bubbles: true}));
+    const layers = spectra.querySelector("select"), last = layers.options[layers.options.length - 1].value;
+    const look = tries => {
+        const drawn = spectra.querySelectorAll("svg.panel").length === 2 || /Failed|not known/.test(spectra.textContent);
+        body.chosen = layers.isConnected && layers.value !== last ? "another layer" : drawn ? "drawn" : "not drawn";
+        if (!drawn && tries > 0)
+            setTimeout(look, 50, tries - 1);
+    };
+    look(60);
 });

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "report/axis.h"
 #include "report/calibration.h"
+#include "report/decisions.h"
 #include "report/figures.h"
 
 /* cairo's fonts: fontconfig keeps what it once read. */
@@ -216,6 +217,38 @@ static void test_a_cell_of_experts_shows_their_median(void **state)
     laser_matrix_table_free(&t);
 }
 
+static void test_two_experts_show_the_middle_between_them(void **state)
+{
+    static const struct laser_scan_row rows[] = {{.name = "a", .type = "mlp.experts.0.up_proj", .score = 1},
+                                                 {.name = "b", .type = "mlp.experts.1.up_proj", .score = 4}};
+    const struct laser_page_run run = {.rows = rows, .n_rows = 2};
+    struct laser_matrix_table t;
+
+    (void)state;
+    assert_true(laser_matrix_table_make(&t, &run, 1));
+    assert_true(laser_matrix_cell(&t, 0, laser_matrix_metric(&t.runs[0], "score"), 0, 0).median == 2.5);
+    laser_matrix_table_free(&t);
+}
+
+/* Differences are to the best so far, which only a kept edit moves. */
+static void test_decisions_stand_on_those_that_were_kept(void **state)
+{
+    json_t *results = json_pack("{s:{s:{s:f}}, s:[{s:b, s:f}, {s:b, s:f}, {s:b, s:f}]}", "baseline",
+                                "selection", "nll", 2.0, "decisions", "kept", 0, "difference", 1.0, "kept", 1,
+                                "difference", -0.5, "kept", 0, "difference", 0.25);
+    struct laser_goal goal;
+    struct laser_decision *list;
+
+    (void)state;
+    laser_goal_read(results, &goal);
+    assert_int_equal(laser_decisions_read(results, &goal, &list), 3);
+    assert_true(fabs(list[0].level - exp(3)) < 1e-12 * exp(3));
+    assert_true(fabs(list[1].level - exp(1.5)) < 1e-12 * exp(1.5));
+    assert_true(fabs(list[2].level - exp(1.75)) < 1e-12 * exp(1.75));
+    free(list);
+    json_decref(results);
+}
+
 static void test_a_kept_edit_changes_what_a_matrix_has_left(void **state)
 {
     static const struct laser_scan_number rank = {"rank", 20, 1};
@@ -242,7 +275,8 @@ static void test_a_kept_edit_changes_what_a_matrix_has_left(void **state)
 
 static void test_colours_are_by_logarithm_where_values_are_far_apart(void **state)
 {
-    static const double near[] = {1, 2, 3}, far[] = {1, 10, 100, INFINITY}, signs[] = {-1, 0, 0.5};
+    static const double near[] = {1, 2, 3}, far[] = {1, 10, 100, INFINITY}, signs[] = {-1, 0, 0.5},
+                        zero[] = {0, 1, 2, 30, 100}, zeros[] = {0, 0, 1, 100};
     struct laser_colour_scale s;
 
     (void)state;
@@ -256,6 +290,14 @@ static void test_colours_are_by_logarithm_where_values_are_far_apart(void **stat
     assert_int_equal(laser_colour_scale_step(&s, INFINITY), LASER_COLOUR_STEPS - 1);
     assert_int_equal(laser_colour_scale_step(&s, -1), 0);
     laser_colour_scale_free(&s);
+    assert_true(
+        laser_colour_scale_make(&s, zero, 5, LASER_SCALE_AUTO, 0)); /* a single 0 has the lowest colour */
+    assert_int_equal(s.how, LASER_SCALE_LOG);
+    assert_int_equal(laser_colour_scale_step(&s, 0), 0);
+    laser_colour_scale_free(&s);
+    assert_true(laser_colour_scale_make(&s, zeros, 4, LASER_SCALE_AUTO, 0));
+    assert_int_equal(s.how, LASER_SCALE_LINEAR);
+    laser_colour_scale_free(&s);
     assert_true(laser_colour_scale_make(&s, signs, 3, LASER_SCALE_AUTO, 1));
     assert_int_equal(laser_colour_scale_step(&s, 0), 32); /* the middle is 0 */
     assert_int_equal(laser_colour_scale_step(&s, -1), 0);
@@ -263,13 +305,13 @@ static void test_colours_are_by_logarithm_where_values_are_far_apart(void **stat
     laser_colour_scale_free(&s);
 }
 
-/* Measured changes of half of what was predicted. */
+/* 0.22 / 0.56, and 0.22 / sqrt(0.56 * 0.26 / 3). */
 static void test_a_calibration_finds_the_factor(void **state)
 {
     json_t *results =
         json_pack("{s:{s:[{s:[{s:f, s:f, s:f}, {s:f, s:f}]}, {s:[{s:f, s:f}, {s:n}]}]}}", "tune", "rounds",
                   "steps", "predicted", -0.2, "difference", -0.1, "stderr", 0.01, "predicted", -0.4,
-                  "difference", -0.2, "steps", "predicted", 0.6, "difference", 0.3, "predicted");
+                  "difference", -0.2, "steps", "predicted", 0.6, "difference", 0.2, "predicted");
     struct laser_page_run run = {.results = results};
     struct laser_calibration c;
     char *svg;
@@ -277,13 +319,33 @@ static void test_a_calibration_finds_the_factor(void **state)
     (void)state;
     assert_true(laser_calibration_read(results, &c));
     assert_int_equal(c.n, 3);
-    assert_true(fabs(c.factor - 0.5) < 1e-12);
-    assert_true(fabs(c.correlation - 1) < 1e-12);
+    assert_true(fabs(c.factor - 0.22 / 0.56) < 1e-12);
+    assert_true(fabs(c.correlation - 0.22 / sqrt(0.56 * 0.26 / 3)) < 1e-12);
     laser_calibration_free(&c);
     svg = svg_of(entry_of("calibration"), &run, 1, 600);
-    assert_non_null(strstr(svg, "measured = 0.50"));
+    assert_non_null(strstr(svg, "measured = 0.39"));
     assert_int_equal(count(svg, "h0"), 1 + 3); /* the legend's dot and three */
     free(svg);
+    json_decref(results);
+}
+
+/* Decisions whose edit was predicted count, but those for a share do not: another loss was predicted for it. */
+static void test_a_calibration_takes_decisions_with_a_prediction(void **state)
+{
+    json_t *results = json_pack("{s:[{s:f, s:f, s:f}, {s:f}], s:[{s:f, s:f}]}", "decisions", "predicted",
+                                -0.2, "difference", -0.1, "difference_stderr", 0.01, "difference", 0.1,
+                                "sweep", "predicted", 0.2, "difference", 0.3);
+    struct laser_calibration c;
+
+    (void)state;
+    assert_true(laser_calibration_read(results, &c));
+    assert_int_equal(c.n, 2);
+    assert_true(isnan(c.pairs[0].error) && c.pairs[1].error == 0.01);
+    laser_calibration_free(&c);
+    json_object_set_new(results, "objective_rises", json_true());
+    assert_true(laser_calibration_read(results, &c));
+    assert_int_equal(c.n, 0);
+    laser_calibration_free(&c);
     json_decref(results);
 }
 
@@ -317,7 +379,8 @@ static void test_losses_of_two_runs_are_subtracted(void **state)
 
     (void)state;
     assert_non_null(strstr(svg, "change of loss, B less A"));
-    assert_non_null(strstr(svg, "mean \xe2\x88\x92" "0.25"));
+    assert_non_null(strstr(svg, "mean \xe2\x88\x92"
+                                "0.25"));
     assert_int_equal(count(svg, "h0"), 1 + 2);
     free(svg);
     svg = svg_of(entry_of("windows"), runs, 1, 600);
@@ -406,9 +469,12 @@ int main(void)
         cmocka_unit_test(test_a_map_has_a_box_for_each_cell),
         cmocka_unit_test(test_a_map_that_is_too_wide_is_turned),
         cmocka_unit_test(test_a_cell_of_experts_shows_their_median),
+        cmocka_unit_test(test_two_experts_show_the_middle_between_them),
+        cmocka_unit_test(test_decisions_stand_on_those_that_were_kept),
         cmocka_unit_test(test_a_kept_edit_changes_what_a_matrix_has_left),
         cmocka_unit_test(test_colours_are_by_logarithm_where_values_are_far_apart),
         cmocka_unit_test(test_a_calibration_finds_the_factor),
+        cmocka_unit_test(test_a_calibration_takes_decisions_with_a_prediction),
         cmocka_unit_test(test_a_compression_has_a_curve_of_size_against_loss),
         cmocka_unit_test(test_losses_of_two_runs_are_subtracted),
         cmocka_unit_test(test_a_run_becomes_files_in_every_format),

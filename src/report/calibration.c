@@ -6,8 +6,8 @@
 
 #include "report/decisions.h"
 
-/* Entries with `predicted`, `difference` and `stderr`. */
-static int add_pairs(struct laser_calibration *c, const json_t *list)
+/* Entries with `predicted`, `difference` and an error under this key. */
+static int add_pairs(struct laser_calibration *c, const json_t *list, const char *error)
 {
     size_t room = c->n + json_array_size(list) + 1;
     struct laser_calibration_pair *bigger = realloc(c->pairs, room * sizeof *bigger);
@@ -19,7 +19,7 @@ static int add_pairs(struct laser_calibration *c, const json_t *list)
         const json_t *edit = json_array_get(list, i);
         struct laser_calibration_pair pair = {laser_result_number(edit, "predicted"),
                                               laser_result_number(edit, "difference"),
-                                              laser_result_number(edit, "stderr")};
+                                              laser_result_number(edit, error)};
         if (isfinite(pair.predicted) && isfinite(pair.measured))
             c->pairs[c->n++] = pair;
     }
@@ -53,7 +53,11 @@ int laser_calibration_read(const json_t *results, struct laser_calibration *c)
 
     memset(c, 0, sizeof *c);
     for (size_t i = 0; good && i < json_array_size(rounds); i++)
-        good = add_pairs(c, json_object_get(json_array_get(rounds, i), "steps"));
+        good = add_pairs(c, json_object_get(json_array_get(rounds, i), "steps"), "stderr");
+    /* What rises is a share, for which another loss was predicted. */
+    if (!json_is_true(json_object_get(results, "objective_rises")))
+        good = good && add_pairs(c, json_object_get(results, "sweep"), "difference_stderr") &&
+               add_pairs(c, json_object_get(results, "decisions"), "difference_stderr");
     fit(c);
     return good;
 }

@@ -16,7 +16,8 @@ struct laser_calibration {
     double correlation; /* Pearson's; NaN: not defined */
 };
 
-/* From results.json: the steps of a tuning (`tune.rounds[].steps[]`).  0 without memory.  Free it in any case. */
+/* From results.json: the steps of a tuning (`tune.rounds[].steps[]`), then the edits of a sweep and the decisions that have
+ * a prediction.  0 without memory.  Free it in any case. */
 int laser_calibration_read(const json_t *results, struct laser_calibration *calibration);
 void laser_calibration_free(struct laser_calibration *calibration);
 

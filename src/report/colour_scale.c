@@ -39,21 +39,22 @@ static void find_diverging_range(struct laser_colour_scale *s)
     s->how = LASER_SCALE_LINEAR;
 }
 
+/* By logarithm where values are far apart, and not many of them are 0. */
 static void find_range(struct laser_colour_scale *s)
 {
     size_t positive = 0;
+    int far;
 
     s->low = s->sorted[0];
     s->high = s->sorted[s->n - 1];
-    if (s->how == LASER_SCALE_AUTO)
-        s->how = s->low > 0 && s->high / s->low > 20 ? LASER_SCALE_LOG : LASER_SCALE_LINEAR;
-    if (s->how != LASER_SCALE_LOG)
-        return;
     while (positive < s->n && s->sorted[positive] <= 0)
         positive++;
-    if (positive < s->n)
+    far = s->low >= 0 && positive < s->n && positive <= s->n / 4 && s->high / s->sorted[positive] > 20;
+    if (s->how == LASER_SCALE_AUTO)
+        s->how = far ? LASER_SCALE_LOG : LASER_SCALE_LINEAR;
+    if (s->how == LASER_SCALE_LOG && positive < s->n)
         s->low = s->sorted[positive];
-    else
+    else if (s->how == LASER_SCALE_LOG)
         s->how = LASER_SCALE_LINEAR;
 }
 

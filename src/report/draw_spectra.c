@@ -9,7 +9,7 @@
 
 enum { COLUMNS = 4, MOST_TYPES = 12 };
 
-#define PANEL_HEIGHT 92.0
+#define PANEL_HEIGHT 108.0
 #define BETWEEN      20.0
 
 /* The matrices of one type that have values, by layer. */
@@ -36,7 +36,7 @@ static void put_panel(struct laser_figure *f, const struct laser_scan_row *row, 
     char snr[32], most[32];
 
     laser_spectrum_make(&s, row, NULL, LASER_SPECTRUM_BINS, LASER_SPECTRUM_POINTS);
-    laser_draw_density(f, &s, left, top + 22, width, PANEL_HEIGHT - 22);
+    laser_draw_density(f, &s, left, top + 36, width, PANEL_HEIGHT - 36);
     x.from = s.bins.low;
     x.to = s.bins.high;
     laser_draw_bottom_axis(f, &x, top + PANEL_HEIGHT, 4, NULL, 0);

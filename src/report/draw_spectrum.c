@@ -75,23 +75,21 @@ static void density_axes(const struct laser_spectrum *s, struct laser_axis *x, s
     y->to = most > 0 ? 1.06 * most : 1;
 }
 
-/* Bins from..to-1 as one area. */
+/* Bins from..to-1 as one area; the others have no height, so that the drawings of many matrices differ in numbers only. */
 static void put_bins(struct laser_figure *f, const struct laser_spectrum_bins *b, int from, int to,
                      const struct laser_axis *x, const struct laser_axis *y, int colour)
 {
     double xy[4 * LASER_SPECTRUM_BINS + 4];
     size_t k = 0;
 
-    if (from >= to)
-        return;
-    xy[k++] = laser_axis_place(x, b->low + from * bin_width(b));
+    xy[k++] = laser_axis_place(x, b->low);
     xy[k++] = y->start;
-    for (int i = from; i < to; i++)
+    for (int i = 0; i < b->n_bins; i++)
         for (int end = 0; end < 2; end++) {
             xy[k++] = laser_axis_place(x, b->low + (i + end) * bin_width(b));
-            xy[k++] = laser_axis_place(y, bin_density(b, i));
+            xy[k++] = i >= from && i < to ? laser_axis_place(y, bin_density(b, i)) : y->start;
         }
-    xy[k++] = laser_axis_place(x, b->low + to * bin_width(b));
+    xy[k++] = laser_axis_place(x, b->high);
     xy[k++] = y->start;
     laser_figure_path(f, xy, k / 2, colour, 0, 0);
 }
@@ -168,7 +166,7 @@ void laser_draw_density(struct laser_figure *f, const struct laser_spectrum *s, 
     }
 }
 
-static double put_legend(struct laser_figure *f, const struct laser_spectrum *s)
+static double put_legend(struct laser_figure *f, const struct laser_spectrum *s, double top)
 {
     struct mark marks[MARKS];
     char texts[MARKS][80], number[32];
@@ -187,21 +185,20 @@ static double put_legend(struct laser_figure *f, const struct laser_spectrum *s)
         items[4 + i] = (struct laser_legend_item){LASER_MARK_LINE, marks[i].colour, marks[i].dash,
                                                   isfinite(marks[i].value) ? texts[i] : NULL};
     }
-    return laser_draw_legend(f, items, 4 + MARKS, 0, 0, LASER_SPECTRUM_WIDTH);
+    return laser_draw_legend(f, items, 4 + MARKS, 0, top, LASER_SPECTRUM_WIDTH);
 }
 
-enum { PLOT_HEIGHT = 214 };
+enum { PLOT_HEIGHT = 214, TOP = 24 };
 
 void laser_draw_density_figure(struct laser_figure *f, const struct laser_spectrum *s)
 {
-    struct laser_axis x = {.start = 52, .end = LASER_SPECTRUM_WIDTH - 14}, y = {.end = 0};
+    struct laser_axis x = {.start = 52, .end = LASER_SPECTRUM_WIDTH - 14},
+                      y = {.end = TOP, .start = TOP + PLOT_HEIGHT};
     char number[32];
 
     density_axes(s, &x, &y);
-    y.end = put_legend(f, s) + 24;
-    y.start = y.end + PLOT_HEIGHT;
     f->width = LASER_SPECTRUM_WIDTH;
-    f->height = y.start + 40;
+    f->height = put_legend(f, s, y.start + 46);
     laser_draw_left_axis(f, &y, x.start, x.end, 4, "density");
     laser_figure_group(f, "plot-only");
     laser_draw_density(f, s, x.start, y.end, x.end - x.start, PLOT_HEIGHT);
@@ -254,17 +251,12 @@ static size_t place_points(const struct laser_spectrum_bins *b, int from, int to
 void laser_draw_values_figure(struct laser_figure *f, const struct laser_spectrum *s)
 {
     const struct laser_spectrum_bins *b = &s->bins;
-    struct laser_axis x = {.start = 56, .end = LASER_SPECTRUM_WIDTH - 14}, y = {.end = 24};
-    struct laser_figure beside = {0};
+    struct laser_axis x = {.start = 56, .end = LASER_SPECTRUM_WIDTH - 14},
+                      y = {.end = TOP, .start = TOP + PLOT_HEIGHT};
     double xy[2 * LASER_SPECTRUM_POINTS];
     struct mark marks[MARKS];
     int kept = 0;
 
-    /* As high as the other one, which has a legend. */
-    y.end += put_legend(&beside, s);
-    y.start = y.end + PLOT_HEIGHT;
-    f->failed |= beside.failed;
-    laser_figure_free(&beside);
     value_axes(s, &x, &y);
     f->width = LASER_SPECTRUM_WIDTH;
     f->height = y.start + 40;

@@ -229,10 +229,10 @@ static void put_path(struct laser_text *out, const struct laser_figure *f, const
             pen_up = 1;
             continue;
         }
-        if (!pen_up && y == xy[2 * i - 1]) {
-            put_coordinate(out, "H", x);
-        } else if (!pen_up && x == xy[2 * i - 2]) {
+        if (!pen_up && x == xy[2 * i - 2]) {
             put_coordinate(out, "V", y);
+        } else if (!pen_up && y == xy[2 * i - 1]) {
+            put_coordinate(out, "H", x);
         } else {
             put_coordinate(out, pen_up ? "M" : "L", x);
             put_coordinate(out, " ", y);

@@ -49,7 +49,7 @@ struct laser_page_run {
 
 /* Appends the page for one run, or for two in comparison (differences are those of the second less the
  * first). Names may hold anything.  Runs of many matrices are drawn from fewer points each, so that the page
- * grows slowly: about 1 kB a matrix, 0.5 kB beyond 2000. */
+ * grows slowly: about 2 kB a matrix, 0.8 kB beyond 8000. */
 void laser_page_render(struct laser_text *out, const struct laser_page_run *runs, int n_runs);
 
 #endif

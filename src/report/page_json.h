@@ -30,7 +30,8 @@ void laser_page_maps(struct laser_text *out, const struct laser_drawing *drawing
 void laser_page_curves(struct laser_text *out, const struct laser_drawing *drawing);
 
 /* `"spectra":{...}`: the drawings and bins of every matrix of the first run.  `first` holds, by number of the matrix, those
- * that the page begins with; `layers` those of each layer as base64 of deflated JSON of the same form. */
+ * that the page begins with; `layers` those of each layer (page_spectra.c), packed; `templates` the lines that their drawings
+ * are made of (page_pack.h), packed. */
 void laser_page_spectra(struct laser_text *out, const struct laser_drawing *drawing);
 
 #endif

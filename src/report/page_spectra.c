@@ -1,96 +1,55 @@
-#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/json_text.h"
 #include "report/draw_spectrum.h"
 #include "report/page_json.h"
+#include "report/page_pack.h"
 
 /* Beyond so many matrices each is drawn from fewer points. */
 enum { MANY = 2000, VERY_MANY = 8000 };
 
-/* ---- packing ---- */
+/* What is being written. */
+struct spectra {
+    const struct laser_drawing *d;
+    const struct laser_run_matrices *list; /* of the first run */
+    int fewer;                             /* points and bins are divided by this */
+    struct laser_line_templates templates;
+};
 
-static void put_base64(struct laser_text *out, const unsigned char *data, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned left = (unsigned)(n - i), bits = (unsigned)data[i] << 16;
-        char text[4];
-        bits |= left > 1 ? (unsigned)data[i + 1] << 8 : 0;
-        bits |= left > 2 ? data[i + 2] : 0;
-        for (int k = 0; k < 4; k++)
-            text[k] = (unsigned)k > left ? '=' : digits[bits >> (18 - 6 * k) & 63];
-        laser_text_add(out, text, 4);
-    }
-}
-
-/* `"base64 of the deflated text"`; a browser has the way back (DecompressionStream). */
-static void put_packed(struct laser_text *out, const struct laser_text *text)
-{
-    z_stream z = {0};
-    unsigned char *packed;
-    uLong bound;
-
-    if (text->failed || text->size > UINT32_MAX / 2 ||
-        deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
-        out->failed = 1;
-        return;
-    }
-    bound = deflateBound(&z, (uLong)text->size);
-    packed = malloc(bound + 1);
-    if (packed != NULL) {
-        z.next_in = (unsigned char *)text->data;
-        z.avail_in = (unsigned)text->size;
-        z.next_out = packed;
-        z.avail_out = (unsigned)bound;
-        if (deflate(&z, Z_FINISH) != Z_STREAM_END)
-            out->failed = 1;
-        laser_text_puts(out, "\"");
-        put_base64(out, packed, z.total_out);
-        laser_text_puts(out, "\"");
-    } else {
-        out->failed = 1;
-    }
-    deflateEnd(&z);
-    free(packed);
-}
-
-/* ---- one matrix ---- */
-
-static void put_drawing(struct laser_text *out, const struct laser_spectrum *s,
-                        void (*draw)(struct laser_figure *, const struct laser_spectrum *), const char *what,
-                        int for_page)
+static void draw(struct laser_text *svg, const struct laser_spectrum *s,
+                 void (*figure)(struct laser_figure *, const struct laser_spectrum *))
 {
     struct laser_figure f = {0};
-    struct laser_text svg = {0}, label = {0};
 
-    draw(&f, s);
-    laser_text_printf(&label, "%s of %s", what, s->row->name);
-    laser_figure_embed(&svg, &f, "panel", label.data != NULL ? label.data : what);
-    out->failed |= svg.failed || label.failed;
-    if (for_page)
-        laser_page_string(out, svg.data);
-    else if (!svg.failed)
-        laser_json_quote(out, svg.data, 0);
-    laser_text_free(&svg);
-    laser_text_free(&label);
+    figure(&f, s);
+    laser_figure_embed(svg, &f, "panel", "spectrum");
     laser_figure_free(&f);
 }
 
-/* [density, values, [low, high, level, edge, compat, threshold, beyond], [counts], [ranks], [values]] */
-static void put_matrix(struct laser_text *out, const struct laser_spectrum *s, int for_page)
+/* The spectrum of matrix i; 0 where it has no values. */
+static int make(const struct spectra *w, size_t i, struct laser_spectrum *s)
 {
-    const struct laser_spectrum_bins *b = &s->bins;
+    const struct laser_matrix_table *t = w->d->table;
+    const struct laser_scan_row *row = w->list->rows[i], *other = NULL;
+
+    if (!laser_spectrum_known(row))
+        return 0;
+    if (t->n_runs == 2) {
+        size_t j = laser_matrix_find(&t->runs[1], row->name);
+        other = j < t->runs[1].n ? t->runs[1].rows[j] : NULL;
+    }
+    laser_spectrum_make(s, row, other, LASER_SPECTRUM_BINS / w->fewer, LASER_SPECTRUM_POINTS / w->fewer);
+    s->other_label = t->n_runs == 2 ? w->d->runs[1].label : NULL;
+    return 1;
+}
+
+/* [low, high, level, edge, compat, threshold, beyond],[counts],[ranks],[values] */
+static void put_numbers(struct laser_text *out, const struct laser_spectrum_bins *b)
+{
     const double heads[] = {b->low, b->high, b->level, b->edge, b->compat, b->threshold};
 
-    laser_text_puts(out, "[");
-    put_drawing(out, s, laser_draw_density_figure, "density of the singular values", for_page);
-    laser_text_puts(out, ",");
-    put_drawing(out, s, laser_draw_values_figure, "singular values by rank", for_page);
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        laser_text_puts(out, i > 0 ? "," : ",[");
+        laser_text_puts(out, i > 0 ? "," : "[");
         laser_page_real(out, heads[i], 6);
     }
     laser_text_printf(out, ",%lld],[", (long long)b->above);
@@ -104,82 +63,109 @@ static void put_matrix(struct laser_text *out, const struct laser_spectrum *s, i
         laser_text_puts(out, i > 0 ? "," : "");
         laser_page_real(out, b->values[i], 5);
     }
-    laser_text_puts(out, "]]");
+    laser_text_puts(out, "]");
 }
 
-/* `"I":[...]` of matrix i; nothing where it has no values.  Returns 1 if there was something. */
-static int put_numbered(struct laser_text *out, const struct laser_drawing *d, size_t i, int less,
-                        const char *separator, int for_page)
+/* [[matrix, ...], [density, ...], [values by rank, ...], [[numbers], ...]]: like things side by side, which packs best. */
+static void put_layer(struct laser_text *out, struct spectra *w, size_t layer)
 {
-    const struct laser_matrix_table *t = d->table;
-    const struct laser_scan_row *row = t->runs[0].rows[i], *other = NULL;
-    struct laser_spectrum s;
+    struct laser_text parts[4] = {{0}, {0}, {0}, {0}}, all = {0};
+    size_t types = w->d->table->n_types, any = 0;
 
-    if (!laser_spectrum_known(row))
-        return 0;
-    if (t->n_runs == 2) {
-        size_t j = laser_matrix_find(&t->runs[1], row->name);
-        other = j < t->runs[1].n ? t->runs[1].rows[j] : NULL;
+    for (size_t k = w->list->start[layer * types]; k < w->list->start[(layer + 1) * types]; k++) {
+        struct laser_text svg[2] = {{0}, {0}};
+        struct laser_spectrum s;
+        if (!make(w, w->list->order[k], &s))
+            continue;
+        draw(&svg[0], &s, laser_draw_density_figure);
+        draw(&svg[1], &s, laser_draw_values_figure);
+        laser_text_printf(&parts[0], "%s%zu", any > 0 ? "," : "", w->list->order[k]);
+        for (int i = 0; i < 2; i++) {
+            parts[1 + i].failed |= svg[i].failed;
+            laser_text_puts(&parts[1 + i], any > 0 ? ",\"" : "\"");
+            if (!svg[i].failed)
+                laser_line_templates_encode(&w->templates, svg[i].data, &parts[1 + i]);
+            laser_text_puts(&parts[1 + i], "\"");
+            laser_text_free(&svg[i]);
+        }
+        laser_text_puts(&parts[3], any++ > 0 ? ",[" : "[");
+        put_numbers(&parts[3], &s.bins);
+        laser_text_puts(&parts[3], "]");
     }
-    laser_spectrum_make(&s, row, other, LASER_SPECTRUM_BINS / less, LASER_SPECTRUM_POINTS / less);
-    s.other_label = d->n_runs == 2 ? d->runs[1].label : NULL;
-    laser_text_printf(out, "%s\"%zu\":", separator, i);
-    put_matrix(out, &s, for_page);
-    return 1;
-}
-
-/* ---- all of them ---- */
-
-static int less_for(size_t n)
-{
-    return n > VERY_MANY ? 3 : n > MANY ? 2 : 1;
-}
-
-static void put_layer(struct laser_text *out, const struct laser_drawing *d, size_t layer)
-{
-    const struct laser_run_matrices *list = &d->table->runs[0];
-    size_t types = d->table->n_types, any = 0;
-    struct laser_text text = {0};
-
-    laser_text_puts(&text, "{");
-    for (size_t k = list->start[layer * types]; k < list->start[(layer + 1) * types]; k++)
-        any += (size_t)put_numbered(&text, d, list->order[k], less_for(list->n), any > 0 ? "," : "", 0);
-    laser_text_puts(&text, "}");
+    for (int i = 0; i < 4; i++) {
+        all.failed |= parts[i].failed;
+        laser_text_printf(&all, "%s[%s]", i > 0 ? "," : "[",
+                          parts[i].data != NULL && !parts[i].failed ? parts[i].data : "");
+        laser_text_free(&parts[i]);
+    }
+    laser_text_puts(&all, "]");
     if (any > 0)
-        put_packed(out, &text);
+        laser_pack_put(out, &all);
     else
         laser_text_puts(out, "null");
-    laser_text_free(&text);
+    out->failed |= all.failed;
+    laser_text_free(&all);
 }
 
-/* The first matrix of every type of a layer: those of the layer in which the first matrix with values is. */
-static void put_first(struct laser_text *out, const struct laser_drawing *d)
+/* `"I":[density,values,numbers...]` of the first matrix of every type of a layer: that of the first matrix with values. */
+static void put_first(struct laser_text *out, const struct spectra *w)
 {
-    const struct laser_run_matrices *list = &d->table->runs[0];
-    size_t types = d->table->n_types, layer = 0, any = 0, i = 0;
+    size_t types = w->d->table->n_types, layer = 0, any = 0, i = 0;
 
-    while (i < list->n && !laser_spectrum_known(list->rows[i]))
+    while (i < w->list->n && !laser_spectrum_known(w->list->rows[i]))
         i++;
-    while (i < list->n && d->table->layers[layer] != list->rows[i]->layer)
+    while (i < w->list->n && w->d->table->layers[layer] != w->list->rows[i]->layer)
         layer++;
-    for (size_t k = 0; i < list->n && k < types; k++) {
-        size_t c = layer * types + k;
-        if (list->start[c] < list->start[c + 1])
-            any += (size_t)put_numbered(out, d, list->order[list->start[c]], less_for(list->n),
-                                        any > 0 ? "," : "", 1);
+    for (size_t c = layer * types; i < w->list->n && c < (layer + 1) * types; c++) {
+        size_t first = w->list->order[w->list->start[c]];
+        struct laser_text svg[2] = {{0}, {0}};
+        struct laser_spectrum s;
+        if (w->list->start[c] == w->list->start[c + 1] || !make(w, first, &s))
+            continue;
+        draw(&svg[0], &s, laser_draw_density_figure);
+        draw(&svg[1], &s, laser_draw_values_figure);
+        laser_text_printf(out, "%s\"%zu\":[", any++ > 0 ? ",\n" : "", first);
+        for (int k = 0; k < 2; k++) {
+            out->failed |= svg[k].failed;
+            laser_page_string(out, svg[k].data);
+            laser_text_puts(out, ",");
+            laser_text_free(&svg[k]);
+        }
+        put_numbers(out, &s.bins);
+        laser_text_puts(out, "]");
     }
+}
+
+static void put_templates(struct laser_text *out, const struct laser_line_templates *t)
+{
+    struct laser_text list = {0};
+
+    laser_text_puts(&list, "[");
+    for (size_t k = 0; k < t->n; k++) {
+        laser_text_puts(&list, k > 0 ? "," : "");
+        laser_json_quote(&list, t->lines[k], 0);
+    }
+    laser_text_puts(&list, "]");
+    laser_pack_put(out, &list);
+    laser_text_free(&list);
 }
 
 void laser_page_spectra(struct laser_text *out, const struct laser_drawing *d)
 {
+    struct spectra w = {.d = d, .list = &d->table->runs[0]};
+
+    w.fewer = w.list->n > VERY_MANY ? 3 : w.list->n > MANY ? 2 : 1;
     laser_text_puts(out, "\"spectra\":{\"first\":{");
-    put_first(out, d);
+    put_first(out, &w);
     laser_text_puts(out, "},\n\"layers\":[");
     for (size_t layer = 0; layer < d->table->n_layers; layer++) {
         laser_text_puts(out, layer > 0 ? ",\n" : "\n");
-        put_layer(out, d, layer);
+        put_layer(out, &w, layer);
     }
-    laser_text_puts(out, "]}");
+    laser_text_puts(out, "],\n\"templates\":");
+    put_templates(out, &w.templates);
+    laser_text_puts(out, "}");
+    laser_line_templates_free(&w.templates);
 }
 
 /* ---- the law ---- */

@@ -127,19 +127,35 @@ async function unpack(text) {
     return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
 }
 
+const NUMBER = /\d+(?:\.\d+)?/g;
+
+/* A drawing from its lines: each is a template's text with numbers, of which those that are missing are the template's own. */
+function fillLines(templates, text) {
+    return text.split(";").map(line => {
+        const [k, ...numbers] = line.split(","), parts = templates[k].split(NUMBER), own = templates[k].match(NUMBER) || [];
+        return parts.map((part, i) => i === 0 ? part : (numbers[i - 1] || own[i - 1]) + part).join("");
+    }).join("\n");
+}
+
 /* Drawings and bins of the matrices of the first run; those of a layer are unpacked when they are first looked at. */
 class Spectra {
     constructor(data, layers) {
-        Object.assign(this, {known: new Map(), packed: data.layers, layers, error: null, loading: false});
-        this.take(data.first);
+        Object.assign(this, {known: new Map(), packed: data.layers, templates: data.templates, layers, error: null, loading: false});
+        for (const [i, [density, values, ...numbers]] of Object.entries(data.first))
+            this.take(Number(i), density, values, numbers);
     }
-    take(object) {
-        for (const [i, [density, values, [low, high, level, edge, compat, threshold, beyond], counts, ranks, points]] of Object.entries(object))
-            this.known.set(Number(i), {density, values, low, high, level, edge, compat, threshold: value(threshold), beyond, counts, ranks, points: points.map(value),
-                                       n: counts.reduce((sum, c) => sum + c, 0) + beyond});
+    take(i, density, values, [[low, high, level, edge, compat, threshold, beyond], counts, ranks, points]) {
+        this.known.set(i, {density, values, low, high, level, edge, compat, threshold: value(threshold), beyond, counts, ranks, points: points.map(value),
+                           n: counts.reduce((sum, c) => sum + c, 0) + beyond});
     }
     any() {
         return this.known.size > 0;
+    }
+    async unpackLayer(text) {
+        if (typeof this.templates === "string")
+            this.templates = JSON.parse(await unpack(this.templates));
+        const [matrices, densities, values, numbers] = JSON.parse(await unpack(text));
+        matrices.forEach((i, k) => this.take(i, fillLines(this.templates, densities[k]), fillLines(this.templates, values[k]), numbers[k]));
     }
     /* Unpacks a layer, then calls back; false where there is nothing to wait for. */
     load(layer, then) {
@@ -148,16 +164,18 @@ class Spectra {
             return false;
         this.packed[k] = null;
         this.loading = true;
-        unpack(text).then(json => this.take(JSON.parse(json)), e => { this.error = e; }).then(() => { this.loading = false; then(); });
+        this.unpackLayer(text).catch(e => { this.error = e; }).then(() => { this.loading = false; then(); });
         return true;
     }
 }
 
 /* A drawing from its text; cropped: the plot alone, without axes and legend. */
-function drawingOf(text, cropped) {
+function drawingOf(text, label, cropped) {
     const holder = h("div", {});
     holder.innerHTML = text;
     const node = holder.firstElementChild;
+    if (node)
+        node.setAttribute("aria-label", label);
     if (cropped && node) {
         const {left, right, top, bottom} = frameOf(node);
         node.setAttribute("viewBox", `${left} ${top - 5} ${right - left} ${bottom - top + 5}`);
@@ -252,7 +270,8 @@ function spectrumFigure(page) {
         plot.append(h("h3", {}, run.names[i]));
         if (s)
             plot.append(h("p", {class: "fine"}, spectrumLine(run, i)), h("div", {class: "two"},
-                densityTip(drawingOf(s.density), s, curveOf(i)), valuesTip(drawingOf(s.values), s)));
+                densityTip(drawingOf(s.density, "density of the singular values of " + run.names[i]), s, curveOf(i)),
+                valuesTip(drawingOf(s.values, "singular values by rank of " + run.names[i]), s)));
         else
             plot.append(h("p", {}, run.failure[i] !== null ? [h("span", {class: "bad"}, "Failed: "), run.failure[i]]
                 : spectra.error ? "This browser cannot unpack the drawings of this layer; a newer one can."
@@ -269,7 +288,7 @@ function spectrumFigure(page) {
             plot.append(h("h3", {}, "All types of layer " + layerText(state.layer)), h("div", {class: "minis"}, shown.map(([t, k]) =>
                 h("button", {class: "mini", type: "button", "aria-pressed": String(t === state.type), onclick: () => go({type: t})},
                   h("h4", {}, h("span", {title: t}, shortType(t)), h("span", {}, run.metrics.snr ? "SNR " + number(run.metrics.snr[k]) : "")),
-                  drawingOf(spectra.known.get(k).density, true)))));
+                  drawingOf(spectra.known.get(k).density, "density of the singular values of " + run.names[k], true)))));
     };
     const numbers = () => {
         const i = at(), s = i === undefined ? undefined : spectra.known.get(i);

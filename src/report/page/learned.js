@@ -62,14 +62,18 @@ function tuning(page) {
         return [section(numbered(page, run, "tune"), named(page, run, "Tuning"),
             "All singular values move at once, by one step of every round: what was kept is one step in many matrices, not an edit of any single one. Changes are of the mean loss in nats per token, ± one standard error of the paired difference.",
             texts.length ? [h("h3", {}, "Texts before and after"), table([["text", true], ["windows"], ["loss before"], ["after"], ["change"]], texts, "texts before and after")] : null,
-            h("h3", {}, "Steps of each round"), rows.length ? table([["round"], ["length"], ["predicted"], ["measured"], ["decision", true]], rows, "steps of each round") : h("p", {}, "No step was tried.")), calibrationFigure(page, run)];
+            h("h3", {}, "Steps of each round"), rows.length ? table([["round"], ["length"], ["predicted"], ["measured"], ["decision", true]], rows, "steps of each round") : h("p", {}, "No step was tried."))];
     });
 }
 
 /* Predicted changes against the same ones measured. */
 function calibrationFigure(page, run) {
+    const id = numbered(page, run, "calibration");
     const steps = objects((run.results.tune || {}).rounds).flatMap((round, k) => objects(round.steps).map(step => ({...step, what: `round ${k + 1}, length ${step.length}`})));
-    const list = steps.filter(s => Number.isFinite(value(s.predicted)) && Number.isFinite(value(s.difference))), id = numbered(page, run, "calibration");
+    /* What rises is a share, for which another loss was predicted. */
+    const edits = run.results.objective_rises ? [] : objects(run.results.sweep).concat(objects(run.results.decisions)).map(
+        d => ({...d, stderr: d.difference_stderr, what: `${d.edit} on ${d.tensor}`}));
+    const list = steps.concat(edits).filter(s => Number.isFinite(value(s.predicted)) && Number.isFinite(value(s.difference)));
     return list.length < 2 || !drawn(id) ? null : figure(id, named(page, run, "Predicted against measured"),
         "Changes of the mean loss that the gradients predicted and those that were measured, ± one standard error. The factor is that by which predictions must be multiplied to fit best.", {
             draw: plot => plot.append(drawn(id)),

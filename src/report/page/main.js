@@ -62,7 +62,7 @@ function build(data) {
     page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [
-        beforeAfter(page), tuning(page), compression(page), predictions(page), taskFigures(page), taskChanges(page), perplexities(page),
+        beforeAfter(page), tuning(page), runs.map(r => calibrationFigure(page, r)), compression(page), predictions(page), taskFigures(page), taskChanges(page), perplexities(page),
         runs.map((r, k) => r.results.sweep_table ? gainsFigure(page, r, k ? "gains-2" : "gains") : null),
         runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
         runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,

@@ -216,9 +216,8 @@ static bool is_finite(const struct laser_mpi_evaluation *e, int64_t item,
            isfinite(score->question.values[LASER_METRIC_MARGIN]);
 }
 
-/* The base model must be finite: where it is not, says where that begins. */
-static int check_finite(struct laser_mpi_evaluation *e, int64_t batch,
-                        const struct laser_mpi_item_score *scores, struct laser_error *err)
+int laser_mpi_check_finite(struct laser_mpi_evaluation *e, int64_t batch,
+                           const struct laser_mpi_item_score *scores, struct laser_error *err)
 {
     for (int i = 0; i < e->batches[batch].n; ++i)
         if (!is_finite(e, e->batches[batch].first + i, &scores[i]))
@@ -241,7 +240,8 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
     code = laser_mpi_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
     copy_options(all->e, &all->e->batches[batch], r->option_nats, NULL);
     r->work_s = MPI_Wtime() - start_s;
-    return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
+    return code == LASER_OK && all->n_edits == 0 ? laser_mpi_check_finite(all->e, batch, r->scores, err)
+                                                 : code;
 }
 
 /* The edits of rank 0 on every rank; the caller frees them. */
@@ -392,7 +392,7 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
     r->stop_asked = laser_mpi_signalled() != 0;
     code = laser_mpi_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
-        code = check_finite(s->e, batch, scores, err);
+        code = laser_mpi_check_finite(s->e, batch, scores, err);
     for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
         r->nll[i] = laser_mpi_item_value(s->e, s->e->batches[batch].first + i, &scores[i]);
     return code;

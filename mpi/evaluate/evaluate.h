@@ -136,9 +136,11 @@ int laser_mpi_items_make(struct laser_mpi_evaluation *evaluation, const unsigned
 /* Is an item a question? *index: its number among the questions or the windows. */
 bool laser_mpi_item_is_question(const struct laser_mpi_evaluation *evaluation, int64_t item, int64_t *index);
 
-/* Weight of an item of the objective in the mean that a search makes, and its number, lower is better; NaN
- * where a loss is not finite. */
+/* Weight of an item of the objective in the mean that a search makes, how its number comes about, and its
+ * number, lower is better; NaN where a loss is not finite. */
 double laser_mpi_item_weight(const struct laser_mpi_evaluation *evaluation, int64_t item);
+const struct laser_objective_part *laser_mpi_item_objective(const struct laser_mpi_evaluation *evaluation,
+                                                            int64_t item);
 double laser_mpi_item_value(const struct laser_mpi_evaluation *evaluation, int64_t item,
                             const struct laser_mpi_item_score *score);
 
@@ -158,6 +160,11 @@ int laser_mpi_evaluate_batch(struct laser_mpi_evaluation *evaluation, int64_t ba
 
 /* Collective over a group: where the first value that is not finite appears in a batch, as an error text. */
 int laser_mpi_blame(struct laser_mpi_evaluation *evaluation, int64_t batch, struct laser_error *err);
+
+/* Collective over a group: the scores of a batch of the base model must be finite; LASER_ENUMERIC says where
+ * what is not begins. */
+int laser_mpi_check_finite(struct laser_mpi_evaluation *evaluation, int64_t batch,
+                           const struct laser_mpi_item_score *scores, struct laser_error *err);
 
 /* Collective over run->world.  Scores of every item with these edits in place (of rank 0); scores[n_items] on
  * rank 0.  Without edits a loss that is not finite is LASER_ENUMERIC. */

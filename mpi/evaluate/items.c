@@ -28,14 +28,15 @@ static enum laser_task_kind kind_of(const struct laser_mpi_evaluation *e, int64_
     return (enum laser_task_kind)e->set.tasks[e->set.questions[question].task].kind;
 }
 
-static const struct laser_objective_part *weights_of(const struct laser_mpi_evaluation *e, int64_t item)
+const struct laser_objective_part *laser_mpi_item_objective(const struct laser_mpi_evaluation *e,
+                                                            int64_t item)
 {
     return &e->weights[item >= e->part_item[LASER_PART_REPORT]];
 }
 
 double laser_mpi_item_weight(const struct laser_mpi_evaluation *e, int64_t item)
 {
-    const struct laser_objective_part *w = weights_of(e, item);
+    const struct laser_objective_part *w = laser_mpi_item_objective(e, item);
     int64_t index;
 
     return laser_mpi_item_is_question(e, item, &index) ? w->question_weight
@@ -45,7 +46,7 @@ double laser_mpi_item_weight(const struct laser_mpi_evaluation *e, int64_t item)
 double laser_mpi_item_value(const struct laser_mpi_evaluation *e, int64_t item,
                             const struct laser_mpi_item_score *score)
 {
-    const struct laser_objective_part *w = weights_of(e, item);
+    const struct laser_objective_part *w = laser_mpi_item_objective(e, item);
     int64_t index;
 
     return laser_mpi_item_is_question(e, item, &index)

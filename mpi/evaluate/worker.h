@@ -12,11 +12,31 @@ int laser_mpi_worker_create(struct laser_mpi_evaluation *evaluation, struct lase
                             struct laser_error *err);
 void laser_mpi_worker_free(struct laser_mpi_worker *worker);
 
-/* Collective over a group: forward and backward through a batch of windows with these edits in place; *sink
- * gets inputs and gradients of every linear layer of the summed loss.  scores as of laser_mpi_evaluate_batch,
- * but a loss that is not finite is LASER_ENUMERIC. */
+/* One run of the backward pass over some sequences: windows, or all options of some questions.  The number of
+ * the part's objective is the sum of c[i] times the summed loss of sequence i.  Gradients that come are those
+ * of sum of sign(c[i]) sqrt(|c[i]|) times the loss, so that with p of a token from them
+ *   scale p     is its part of the objective's gradient, scale = sqrt(|c[i]|),
+ *   p p'        its part of the objective's Fisher information, |c[i]| times that of the sequence's loss. */
+struct laser_mpi_gradient_run {
+    int64_t n_sequences;
+    const int64_t *lengths; /* [n_sequences] tokens */
+    const int *items;       /* [n_sequences] number in the batch of the item that the sequence is of */
+    const float *scales;    /* [n_sequences] */
+};
+
+struct laser_mpi_gradient_sink {
+    void *context;
+    /* Before each run, on every rank of the group. */
+    int (*begin)(void *context, const struct laser_mpi_gradient_run *run, struct laser_error *err);
+    struct laser_model_gradient_sink linear;
+    bool unit_slopes; /* c = 1 for every option of a question: how large gradients are at most, about */
+};
+
+/* Collective over a group: forward and backward through a batch with these edits in place; *sink gets inputs
+ * and gradients of every linear layer.  scores as of laser_mpi_evaluate_batch, but a loss that is not finite
+ * is LASER_ENUMERIC. */
 int laser_mpi_gradient_batch(struct laser_mpi_evaluation *evaluation, int64_t batch, const int32_t *edits,
-                             int n_edits, const struct laser_model_gradient_sink *sink,
+                             int n_edits, const struct laser_mpi_gradient_sink *sink,
                              struct laser_mpi_item_score *scores, struct laser_error *err);
 
 /* Local: bytes of the hidden states and working arrays of laser_mpi_gradient_batch. */

@@ -239,6 +239,8 @@ void laser_mpi_reduction_free(struct laser_mpi_reduction *r)
     free(r->options_before);
     free(r->ranks);
     free(r->trial_means);
+    free(r->changes);
+    free(r->asked);
 }
 
 int laser_mpi_command_reduce(struct laser_mpi_run *run, struct laser_error *err)

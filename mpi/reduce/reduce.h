@@ -52,6 +52,10 @@ struct laser_mpi_reduction {
     double *options_before;                      /* log probabilities of every option */
     int64_t *ranks;                              /* of each edit: singular values above 0 */
     double *trial_means;                         /* of r->plan: nats, NaN where unknown */
+    double *changes;                             /* predicted, of each edit of r->plan; NULL: no screening */
+    int evaluations; /* of a sweep by rounds (search/refine.h): of all of them together; 0: it is no such */
+    int round_first; /* candidates of earlier rounds, which stand first in the plan */
+    unsigned char *asked; /* of a sweep by rounds: which trials are candidates */
     json_t *decisions;
     json_t *sweep;            /* of compose: the decisions of its first half */
     struct laser_sweep cells; /* of sweep and compose */
@@ -99,6 +103,14 @@ bool laser_mpi_screen_is(const struct laser_mpi_reduction *r);
 /* Collective, with the model loaded and no edits made.  Of r->plan those trials stay that promise something.
  */
 int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err);
+
+/* Rank 0.  A sweep by rounds: the candidates of the next one are added to r->plan; of its
+ * edits theirs alone are not skipped, so that what is made of a matrix at once does not depend on where a run was
+ * stopped.  *more: there are some. */
+int laser_mpi_screen_next(struct laser_mpi_reduction *r, int *more, struct laser_error *err);
+
+/* Rank 0.  What budget puts up with, in units of the objective's mean. */
+double laser_mpi_reduction_tolerance(const struct laser_mpi_reduction *r);
 
 /* Is the strategy tune? */
 bool laser_mpi_tune_is(const struct laser_mpi_reduction *r);

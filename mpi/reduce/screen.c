@@ -6,6 +6,7 @@
 
 #include "comm/agree.h"
 #include "reduce/reduce.h"
+#include "search/refine.h"
 #include "search/screen.h"
 #include "sensitivity/predict.h"
 #include "sensitivity/statistics.h"
@@ -14,28 +15,34 @@
 /* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
 #define BLOCK_MEMORY_SHARE 0.4
 
+static enum laser_strategy strategy_of(const struct laser_mpi_reduction *r)
+{
+    return (enum laser_strategy)laser_strategy_parse(laser_deck_string(r->run->deck, "reduce.strategy"));
+}
+
+/* What a gradient predicts of a share is a loss: no tolerance of budget. */
 bool laser_mpi_screen_is(const struct laser_mpi_reduction *r)
 {
     const struct laser_deck *deck = r->run->deck;
 
     return laser_deck_bool(deck, "reduce.screen") && laser_deck_is(deck, "reduce.accept", "paired") &&
-           laser_screen_applies(
-               (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy"))) &&
-           r->e.part_batch[LASER_PART_SELECTION + 1] > 0 && r->e.items[0] >= 0;
+           laser_screen_applies(strategy_of(r)) && r->e.part_batch[LASER_PART_SELECTION + 1] > 0 &&
+           (strategy_of(r) != LASER_STRATEGY_BUDGET || !laser_objective_has_share(&r->e.objective));
 }
 
-/* The batches of text that select, as many as reduce.calibration_tokens asks for; those of questions stand
- * behind them. */
+/* The batches that select, as many as reduce.calibration_tokens asks for; all where windows and questions select
+ * together, so that their weights are right. */
 static int64_t last_batch(const struct laser_mpi_evaluation *e)
 {
-    int64_t wanted = laser_deck_int(e->run->deck, "reduce.calibration_tokens"), tokens = 0, b;
+    int64_t wanted = laser_deck_int(e->run->deck, "reduce.calibration_tokens"), tokens = 0, b, index,
+            n = e->part_batch[LASER_PART_SELECTION + 1];
 
-    for (b = 0; b < e->part_batch[LASER_PART_SELECTION + 1] && (wanted == 0 || tokens < wanted); ++b) {
-        if (e->items[e->batches[b].first] < 0)
-            break;
-        for (int64_t i = 0; i < e->batches[b].n; ++i)
-            tokens += e->windows[e->items[e->batches[b].first + i]].n_tokens;
-    }
+    if (wanted == 0 || (e->items[0] < 0) != (e->items[e->batches[n - 1].first] < 0))
+        return n;
+    for (b = 0; b < n && tokens < wanted; ++b)
+        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
+            tokens += laser_mpi_item_is_question(e, i, &index) ? e->set.questions[index].tokens
+                                                               : e->windows[index].n_tokens;
     return b;
 }
 
@@ -101,26 +108,94 @@ static void say(const struct laser_mpi_reduction *r, const struct laser_screen_s
 
     if (e->batch_s > 0)
         snprintf(time, sizeof time, "; about %.0f s", batches * e->batch_s / e->team.n_groups);
-    laser_mpi_log_line(
-        r->run->log, "SCREEN",
-        "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond reduce.evaluations; "
-        "the best promises %+.2e nats",
-        s->after, s->before, time, s->hurting, s->too_many, s->promise);
+    if (r->evaluations > 0)
+        laser_mpi_log_line(
+            r->run->log, "SCREEN",
+            "at most %d of %d trials are evaluated%s: those of most promise first, then around the "
+            "best; the best promises %+.2e",
+            r->evaluations, s->before, time, s->promise);
+    else
+        laser_mpi_log_line(r->run->log, "SCREEN",
+                           "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond "
+                           "reduce.evaluations; the best promises %+.2e%s",
+                           s->after, s->before, time, s->hurting, s->too_many, s->promise,
+                           laser_mpi_reduction_has_ppl(r) ? " nats" : "");
 }
 
-static int screen(struct laser_mpi_reduction *r, const double *changes, struct laser_error *err)
+int laser_mpi_screen_next(struct laser_mpi_reduction *r, int *more, struct laser_error *err)
+{
+    struct laser_strategy_plan *p = &r->plan;
+    struct laser_refine_state state = {
+        .means = r->trial_means, .asked = r->asked, .evaluations = r->evaluations};
+    double *changes = malloc((size_t)p->n_trials * sizeof *changes);
+    int *trials = malloc((size_t)r->evaluations * sizeof *trials), n = 0, code;
+
+    state.changes = changes;
+    for (int t = 0; changes != NULL && t < p->n_trials; ++t)
+        changes[t] = laser_screen_change(p, t, r->changes);
+    code = changes == NULL || trials == NULL
+               ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", p->n_trials)
+               : laser_refine_next(&r->cells, &state, trials, &n, err);
+    r->round_first = p->n_candidates;
+    for (int e = 0; e < p->n_edits; ++e)
+        p->edits[e].skip = true; /* those of earlier rounds have their files */
+    for (int i = 0; i < n; ++i) {
+        const struct laser_search_trial *t = &p->trials[trials[i]];
+
+        r->asked[trials[i]] = 1;
+        p->candidates[p->n_candidates++] = (struct laser_search_candidate){trials[i], 1};
+        for (int e = 0; e < t->n_edits; ++e)
+            p->edits[p->edit_numbers[t->first_edit + e]].skip = false;
+    }
+    *more = n > 0;
+    free(changes);
+    free(trials);
+    return code;
+}
+
+/* A sweep by rounds: the first one. */
+static int begin_rounds(struct laser_mpi_reduction *r, int evaluations, struct laser_screen_summary *s,
+                        struct laser_error *err)
+{
+    struct laser_strategy_plan *p = &r->plan;
+    int more;
+
+    r->evaluations = evaluations;
+    r->asked = calloc((size_t)p->n_trials + 1, 1);
+    r->trial_means = malloc(((size_t)p->n_trials + 1) * sizeof *r->trial_means);
+    if (r->asked == NULL || r->trial_means == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", p->n_trials);
+    *s = (struct laser_screen_summary){.before = p->n_trials, .after = evaluations, .promise = INFINITY};
+    for (int t = 0; t < p->n_trials; ++t) {
+        r->trial_means[t] = NAN;
+        s->promise = fmin(s->promise, laser_screen_change(p, t, r->changes));
+    }
+    p->n_candidates = 0;
+    return laser_mpi_screen_next(r, &more, err);
+}
+
+static int screen(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     const struct laser_deck *deck = r->run->deck;
-    struct laser_screen_options o = {
-        .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
-        .evaluations = (int)laser_deck_int(deck, "reduce.evaluations"),
-        .tolerance = log1p(laser_deck_real(deck, "reduce.tolerance"))};
+    struct laser_screen_options o = {.strategy = strategy_of(r),
+                                     .evaluations = (int)laser_deck_int(deck, "reduce.evaluations"),
+                                     .tolerance = laser_mpi_reduction_tolerance(r)};
     struct laser_screen_summary summary;
-    int code = laser_screen(&o, changes, &r->plan, &summary, err);
+    int code = laser_screen_is_sweep(o.strategy)
+                   ? begin_rounds(r, o.evaluations > 0 ? o.evaluations : laser_screen_limit(o.strategy),
+                                  &summary, err)
+                   : laser_screen(&o, r->changes, &r->plan, &summary, err);
 
     if (code == LASER_OK)
         say(r, &summary);
     return code;
+}
+
+/* Rank 0: are there so few trials that all are evaluated? */
+static bool takes_all(const struct laser_mpi_reduction *r)
+{
+    return r->plan.n_trials <=
+           laser_screen_whole(strategy_of(r), (int)laser_deck_int(r->run->deck, "reduce.evaluations"));
 }
 
 int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error *err)
@@ -128,8 +203,11 @@ int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error
     struct laser_mpi_statistics_options options = {.values = true, .block = true};
     struct laser_mpi_statistics statistics;
     double *changes = NULL;
-    int code;
+    int code, all = r->run->rank == 0 && takes_all(r);
 
+    MPI_Bcast(&all, 1, MPI_INT, 0, r->run->world);
+    if (all)
+        return LASER_OK;
     options.block =
         laser_mpi_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
     code = laser_mpi_vectors_make(r->run, err);
@@ -139,8 +217,8 @@ int laser_mpi_reduction_screen(struct laser_mpi_reduction *r, struct laser_error
         return code;
     code = predict(r, &statistics, &changes, err);
     laser_mpi_statistics_free(&statistics);
+    r->changes = changes;
     if (code == LASER_OK && r->run->rank == 0)
-        code = screen(r, changes, err);
-    free(changes);
+        code = screen(r, err);
     return laser_mpi_agree(r->run->world, code, err);
 }

@@ -21,7 +21,7 @@ static bool has_one_kind(const struct laser_mpi_evaluation *e)
 }
 
 /* Of perplexity a relative rise, of another objective an amount of it. */
-static double tolerance_of(const struct laser_mpi_reduction *r)
+double laser_mpi_reduction_tolerance(const struct laser_mpi_reduction *r)
 {
     double tolerance = laser_deck_real(r->run->deck, "reduce.tolerance");
 
@@ -34,8 +34,8 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
     bool compat = laser_deck_is(deck, "reduce.accept", "laserrmt");
 
     *p = (struct laser_search_plan){
-        .candidates = r->now->candidates,
-        .n_candidates = r->now->n_candidates,
+        .candidates = r->now->candidates + r->round_first,
+        .n_candidates = r->now->n_candidates - r->round_first,
         .trials = r->now->trials,
         .n_trials = r->now->n_trials,
         .edits = r->now->edit_numbers,
@@ -44,7 +44,7 @@ static void fill_search_plan(const struct laser_mpi_reduction *r, struct laser_s
                   : laser_objective_share(&r->e.objective) >= 0 ? LASER_ACCEPT_MCNEMAR
                                                                 : LASER_ACCEPT_PAIRED,
         .z = laser_search_z(laser_mpi_rule_tried(r)),
-        .tolerance = tolerance_of(r),
+        .tolerance = laser_mpi_reduction_tolerance(r),
         .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
         .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(&r->e) &&
                          laser_objective_is_positive(&r->e.objective),
@@ -80,7 +80,8 @@ static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
     r->weights = malloc((size_t)r->e.n_items * sizeof *r->weights + 1);
     r->final = malloc((size_t)r->e.n_items * sizeof *r->final + 1);
     r->batch_first = malloc(((size_t)r->e.n_items + 1) * sizeof *r->batch_first);
-    r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
+    if (r->trial_means == NULL)
+        r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
     if (r->weights == NULL || r->final == NULL || r->batch_first == NULL || r->trial_means == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e.n_items);
     for (int64_t i = 0; i < r->e.n_items; ++i) {
@@ -94,21 +95,26 @@ static int make_memory(struct laser_mpi_reduction *r, struct laser_error *err)
 
 static int open_search(struct laser_mpi_reduction *r, struct laser_error *err)
 {
+    struct laser_search *earlier = r->search; /* the round before, or the sweep before a composition */
     struct laser_search_plan plan;
     double base;
+    int code;
 
-    r->decisions = json_array();
-    if (r->decisions == NULL)
+    if (r->decisions == NULL && (r->decisions = json_array()) == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory");
     fill_search_plan(r, &plan);
-    laser_mpi_rule_say(r, &plan);
-    if (r->search != NULL) /* of the sweep before a composition */
-        laser_mpi_rule_check_base(r, laser_search_base(r->search, &base));
-    laser_search_free(r->search);
+    if (r->round_first == 0)
+        laser_mpi_rule_say(r, &plan);
+    if (earlier != NULL && r->round_first == 0)
+        laser_mpi_rule_check_base(r, laser_search_base(earlier, &base));
     r->search = NULL;
-    if (laser_search_create(&plan, laser_mpi_reduction_decided, r, &r->search, err) != LASER_OK)
-        return err->code;
-    return laser_mpi_reduction_replay(r, err);
+    code = laser_search_create(&plan, laser_mpi_reduction_decided, r, &r->search, err);
+    if (code == LASER_OK)
+        code = laser_mpi_reduction_replay(r, err);
+    if (code == LASER_OK && earlier != NULL)
+        code = laser_search_continue(r->search, earlier, err);
+    laser_search_free(earlier);
+    return code;
 }
 
 /* The search of r->now. */
@@ -127,13 +133,50 @@ static int run_search(struct laser_mpi_reduction *r, const char *phase, struct l
     return laser_mpi_agree(r->run->world, code, err);
 }
 
+/* The edits of r->plan that are not skipped any more, in the place of the list before. */
+static int make_edits(struct laser_mpi_reduction *r, struct laser_error *err)
+{
+    struct laser_mpi_edit_list made;
+    int code = laser_mpi_edits_make(r->run, &r->plan, &made, err);
+
+    if (code == LASER_OK)
+        code =
+            laser_mpi_agree(r->run->world, laser_mpi_evaluation_edits(&r->e, made.files, made.n, err), err);
+    if (code != LASER_OK) {
+        laser_mpi_edits_free(&made);
+        return code;
+    }
+    laser_mpi_edits_free(&r->edits);
+    r->edits = made;
+    return LASER_OK;
+}
+
+/* Round after round of a sweep that does not measure all. */
+static int run_rounds(struct laser_mpi_reduction *r, const char *phase, struct laser_error *err)
+{
+    int more = 1, code = LASER_OK;
+
+    while (code == LASER_OK && more) {
+        code = run_search(r, phase, err);
+        more = 0;
+        if (code == LASER_OK && r->run->rank == 0 && r->evaluations > 0)
+            code = laser_mpi_screen_next(r, &more, err);
+        code = laser_mpi_agree(r->run->world, code, err);
+        MPI_Bcast(&more, 1, MPI_INT, 0, r->run->world);
+        if (code == LASER_OK && more)
+            code = make_edits(r, err);
+    }
+    r->round_first = 0;
+    return code;
+}
+
 int laser_mpi_reduction_search(struct laser_mpi_reduction *r, struct laser_error *err)
 {
     int code = r->run->rank == 0 ? make_memory(r, err) : LASER_OK;
 
     code = laser_mpi_agree(r->run->world, code, err);
     if (code == LASER_OK)
-        code = run_search(r, strategy_is(r, LASER_STRATEGY_COMPOSE) ? "sweep" : "search", err);
+        code = run_rounds(r, strategy_is(r, LASER_STRATEGY_COMPOSE) ? "sweep" : "search", err);
     if (code != LASER_OK || !laser_mpi_sweep_is(r))
         return code;
     if (r->run->rank == 0)

@@ -22,7 +22,7 @@ struct order {
 struct result {
     int32_t stop_asked;
     double loss, tokens;
-    int64_t windows;
+    int64_t windows, questions;
 };
 
 struct pass {
@@ -56,6 +56,7 @@ static int done(void *context, int group, const void *order, const void *result,
     p->out->loss += r->loss;
     p->out->tokens += r->tokens;
     p->out->windows += r->windows;
+    p->out->questions += r->questions;
     return laser_mpi_run_asked(r->stop_asked, err);
 }
 
@@ -67,21 +68,38 @@ static int tick(void *context, struct laser_error *err)
     return laser_mpi_run_stop(p->e->run, err);
 }
 
+/* An item's part of the sums of losses and of weights. */
+static void add_item(const struct laser_mpi_evaluation *e, int64_t item,
+                     const struct laser_mpi_item_score *score, struct result *r)
+{
+    const struct laser_objective_part *o = laser_mpi_item_objective(e, item);
+    double weight = laser_mpi_item_weight(e, item);
+    int64_t index;
+
+    r->tokens += weight;
+    if (laser_mpi_item_is_question(e, item, &index)) {
+        r->loss += weight * laser_mpi_item_value(e, item, score);
+        ++r->questions;
+    } else {
+        r->loss += o->text_weight * laser_objective_window(o, score->window.sum_nats);
+        ++r->windows;
+    }
+}
+
 /* The losses of a batch, and its sums. */
-static int run_batch(struct pass *p, int64_t batch, struct result *r, struct laser_error *err)
+static int run_batch(struct pass *p, int64_t batch, bool unit_slopes, struct result *r,
+                     struct laser_error *err)
 {
     struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
     const struct laser_mpi_batch *b = &p->e->batches[batch];
-    struct laser_model_gradient_sink sink;
-    int code = laser_mpi_sums_begin(p->sums, batch, &sink, err);
+    struct laser_mpi_gradient_sink sink;
+    int code;
 
-    if (code == LASER_OK)
-        code = laser_mpi_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
-    for (int i = 0; code == LASER_OK && i < b->n; ++i) {
-        r->loss += scores[i].window.sum_nats;
-        r->tokens += p->e->windows[p->e->items[b->first + i]].n_scored;
-        ++r->windows;
-    }
+    laser_mpi_sums_sink(p->sums, &sink);
+    sink.unit_slopes = unit_slopes;
+    code = laser_mpi_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
+    for (int i = 0; code == LASER_OK && i < b->n; ++i)
+        add_item(p->e, b->first + i, &scores[i], r);
     return code;
 }
 
@@ -93,7 +111,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     (void)team;
     memset(r, 0, sizeof *r);
     r->stop_asked = laser_mpi_signalled() != 0;
-    return run_batch(context, ((const struct order *)order)->batch, r, err);
+    return run_batch(context, ((const struct order *)order)->batch, false, r, err);
 }
 
 /* ---- coming together ---- */
@@ -158,7 +176,7 @@ static int bring_together(struct pass *p, struct laser_error *err)
             continue;
         }
         m->fisher.tokens = s->tokens;
-        m->fisher.windows = (double)s->windows;
+        m->fisher.windows = (double)(s->windows + s->questions);
         if (m->fisher.block)
             mirror(m->fisher.fisher, m->fisher.n);
         mirror(m->input, m->columns);
@@ -215,19 +233,23 @@ static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, in
     return code;
 }
 
-/* Every group learns the units of the sums from the first batch; the first group keeps its sums of it. */
+/* Every group learns the units of the sums from the first batch; the first group keeps its sums of it.  The slopes
+ * of questions differ by orders of magnitude: theirs are learned from slopes of 1, and nothing is kept. */
 static int begin(struct pass *p, struct result *first, struct laser_error *err)
 {
+    bool questions = p->e->items[p->e->batches[p->first].first] < 0,
+         keep = p->e->team.group == 0 && !questions;
     int code = LASER_OK;
 
     memset(first, 0, sizeof *first);
     if (p->e->team.group >= 0) {
-        code = run_batch(p, p->first, first, err);
+        code = run_batch(p, p->first, questions, first, err);
         if (code == LASER_OK)
-            laser_mpi_sums_fix_units(p->sums, p->e->team.group == 0);
-        if (p->e->team.group != 0)
+            laser_mpi_sums_fix_units(p->sums, keep);
+        if (!keep)
             memset(first, 0, sizeof *first);
     }
+    p->n_handed_out = p->n_done = questions ? 0 : 1;
     return laser_mpi_agree(p->e->run->world, code, err);
 }
 
@@ -257,12 +279,12 @@ static int run_pass(struct pass *p, struct laser_error *err)
         p->out->tokens = first.tokens;
         p->out->windows = first.windows;
     }
-    p->n_handed_out = p->n_done = 1;
     code = laser_mpi_farm_run(&p->e->team, &farm, err);
     if (code != LASER_OK)
         return code;
     MPI_Bcast(&p->out->tokens, 1, MPI_DOUBLE, 0, run->world);
     MPI_Bcast(&p->out->windows, 1, MPI_INT64_T, 0, run->world);
+    MPI_Bcast(&p->out->questions, 1, MPI_INT64_T, 0, run->world);
     return bring_together(p, err);
 }
 
@@ -274,9 +296,10 @@ int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e,
     struct laser_mpi_run *run = e->run;
     struct pass p = {.e = e, .first = first_batch, .end = end_batch, .out = s};
     int32_t *all = NULL;
-    int code = first_batch < end_batch ? LASER_OK
-                                       : laser_error_set(err, LASER_EINPUT, "evaluate.text",
-                                                         "no window of text to take gradients on");
+    int code = first_batch < end_batch
+                   ? LASER_OK
+                   : laser_error_set(err, LASER_EINPUT, "evaluate",
+                                     "no window of text and no question to take gradients on");
 
     *s = (struct laser_mpi_statistics){.options = *options, .n_matrices = run->matrices.n_matrices};
     s->matrices = calloc((size_t)s->n_matrices + 1, sizeof *s->matrices);

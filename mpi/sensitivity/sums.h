@@ -2,7 +2,7 @@
 #ifndef LASER_MPI_SENSITIVITY_SUMS_H
 #define LASER_MPI_SENSITIVITY_SUMS_H
 
-#include "model/gradient.h"
+#include "evaluate/worker.h"
 #include "sensitivity/statistics.h"
 
 struct laser_mpi_sums;
@@ -13,9 +13,8 @@ int laser_mpi_sums_create(struct laser_mpi_evaluation *evaluation,
                           struct laser_error *err);
 void laser_mpi_sums_free(struct laser_mpi_sums *sums);
 
-/* Before each batch of windows: *sink takes its gradients, collective over the group. */
-int laser_mpi_sums_begin(struct laser_mpi_sums *sums, int64_t batch, struct laser_model_gradient_sink *sink,
-                         struct laser_error *err);
+/* *sink takes the gradients of laser_mpi_gradient_batch. */
+void laser_mpi_sums_sink(struct laser_mpi_sums *sums, struct laser_mpi_gradient_sink *sink);
 
 /* After the first batch: the units of all sums follow from its terms.  keep: it counts. */
 void laser_mpi_sums_fix_units(struct laser_mpi_sums *sums, bool keep);

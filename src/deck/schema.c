@@ -7,7 +7,7 @@
 #define EVALUATES                                                                                            \
     (LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN | LASER_IN_SENSITIVITY |      \
      LASER_IN_COMPRESS)
-#define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN)
+#define ASKS      (LASER_IN_EVALUATE | LASER_IN_REDUCE | LASER_IN_PLAN | LASER_IN_SENSITIVITY)
 #define REDUCES   (LASER_IN_REDUCE | LASER_IN_PLAN)
 #define HOLDS_OUT (REDUCES | LASER_IN_COMPRESS)
 #define PREDICTS  (REDUCES | LASER_IN_SENSITIVITY)
@@ -97,8 +97,8 @@ static const struct laser_deck_key keys[] = {
      "a text to evaluate on, may be repeated; wikitext2, ptb, c4 and gsm8k are joined as their users do"},
     {"evaluate.task", LASER_TYPE_PAIRS, "", NULL, NO_RANGE, NULL, NULL, 1, ASKS, "task", "NAME=PATH", 0,
      "a file of questions to evaluate on (doc/tasks.md), may be repeated; the name may be left out"},
-    {"evaluate.objective", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 1, REDUCES, "objective", "NAME",
-     0,
+    {"evaluate.objective", LASER_TYPE_STRING, "", NULL, NO_RANGE, NULL, NULL, 1, PREDICTS, "objective",
+     "NAME", 0,
      "what a search improves: perplexity, accuracy, log_loss, brier, preference, ... or a weighted sum "
      "(0.7*accuracy + 0.3*log_loss); default: perplexity with a text, else accuracy or preference"},
     {"evaluate.validation_share", LASER_TYPE_REAL, "0.2", NULL, 0.001, 1, NULL, NULL, 1, REDUCES, NULL, NULL,
@@ -173,9 +173,8 @@ static const struct laser_deck_key keys[] = {
      "candidates that idle groups evaluate ahead of their turn; changes no decision"},
 
     {"reduce.screen", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
-     "evaluate only edits that a gradient of the selecting text predicts to help, most promising first; not "
-     "with strategy all "
-     "or backward, nor with questions alone"},
+     "evaluate only edits that a gradient on what selects predicts to help, most promising first; not with "
+     "strategy all or backward"},
     {"reduce.evaluations", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, "evaluations",
      "N", 0, "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 50"},
     {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
@@ -347,8 +346,8 @@ static const struct laser_deck_command commands[] = {
      "allows it, and writes a checkpoint that transformers loads."},
     {LASER_COMMAND_SENSITIVITY, "sensitivity", "[DECK.yaml] [OPTIONS]", 0, 0, 1,
      "what every singular value is worth to the loss, by one gradient",
-     "Scans a model and passes the given texts once forward and once backward through it: gradient and "
-     "Fisher information of "
+     "Scans a model and passes the given texts, or the questions of tasks, once forward and once backward "
+     "through it: gradient and Fisher information of "
      "every singular value, and what each cut or shrinkage is predicted to do to the loss.  Writes "
      "sensitivity.h5."},
     {LASER_COMMAND_COMPRESS, "compress", "[DECK.yaml] [OPTIONS]", 0, 0, 1,

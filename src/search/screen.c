@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT = 100, SWEEP_LIMIT = 50 };
+enum { LIMIT = 100, SWEEP_LIMIT = 32, WHOLE_SWEEP = 50 };
 
 /* A prediction to second order is about right within a factor of two. */
 #define TRUST 2.0
@@ -16,7 +16,7 @@ struct promise {
     int place;
 };
 
-static bool is_sweep(enum laser_strategy strategy)
+bool laser_screen_is_sweep(enum laser_strategy strategy)
 {
     return strategy == LASER_STRATEGY_SWEEP || strategy == LASER_STRATEGY_COMPOSE;
 }
@@ -28,15 +28,22 @@ static bool takes_best(enum laser_strategy strategy)
 
 bool laser_screen_applies(enum laser_strategy strategy)
 {
-    return is_sweep(strategy) || takes_best(strategy) || strategy == LASER_STRATEGY_BUDGET;
+    return laser_screen_is_sweep(strategy) || takes_best(strategy) || strategy == LASER_STRATEGY_BUDGET;
 }
 
 int laser_screen_limit(enum laser_strategy strategy)
 {
-    return is_sweep(strategy) ? SWEEP_LIMIT : LIMIT;
+    return laser_screen_is_sweep(strategy) ? SWEEP_LIMIT : LIMIT;
 }
 
-static double change_of(const struct laser_strategy_plan *plan, int trial, const double *changes)
+int laser_screen_whole(enum laser_strategy strategy, int evaluations)
+{
+    if (!laser_screen_is_sweep(strategy))
+        return 0;
+    return evaluations > 0 ? evaluations : WHOLE_SWEEP;
+}
+
+double laser_screen_change(const struct laser_strategy_plan *plan, int trial, const double *changes)
 {
     const struct laser_search_trial *t = &plan->trials[trial];
     double sum = 0;
@@ -63,7 +70,7 @@ static struct promise consider(const struct laser_screen_options *o, const struc
     struct promise p = {.change = INFINITY, .place = place};
 
     for (int t = c->first_trial; t < c->first_trial + c->n_trials; ++t) {
-        double change = change_of(plan, t, changes);
+        double change = laser_screen_change(plan, t, changes);
 
         if (!isfinite(change))
             continue;
@@ -73,8 +80,7 @@ static struct promise consider(const struct laser_screen_options *o, const struc
             p.change = change;
             break;
         }
-        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change &&
-            (is_sweep(o->strategy) || change < 0)) {
+        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change && change < 0) {
             p.candidate = (struct laser_search_candidate){t, 1};
             p.change = change;
         }

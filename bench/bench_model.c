@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "model/estimate.h"
 #include "model/model.h"
+#include "plan/estimate.h"
 
 static double now_s(void)
 {

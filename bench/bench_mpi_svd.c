@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "layout/gridshape.h"
 #include "svd/rebuild.h"
 #include "svd/values.h"
@@ -49,7 +50,7 @@ static int drop(void *context, int64_t row0, int64_t nrows, const double *src, s
 static double since(double start_s)
 {
     MPI_Barrier(MPI_COMM_WORLD);
-    return MPI_Wtime() - start_s;
+    return laser_clock_s() - start_s;
 }
 
 static int one_pass(struct laser_mpi_matrix *a, double *sigma, double *ratio, int with_gesvd, double *best_s,

@@ -9,9 +9,9 @@
  * A matrix is held as float32 and widened slab by slab, as a checkpoint's is.
  */
 #include "linalg/blas.h"
-#include "linalg/cost.h"
 #include "linalg/gram.h"
 #include "linalg/reference.h"
+#include "plan/solver_cost.h"
 
 #include <math.h>
 #include <stdio.h>

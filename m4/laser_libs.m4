@@ -106,6 +106,10 @@ AC_DEFUN([LASER_CHECK_HDF5], [
   ])
   laser_save_LIBS=$LIBS; laser_save_CFLAGS=$CFLAGS
   LIBS="$HDF5_LIBS $MPI_LIBS $LIBS"; CFLAGS="$CFLAGS $HDF5_CFLAGS $MPI_CFLAGS"
+  # src/ is compiled without MPI's flags; the header of a parallel HDF5 includes mpi.h, and needs its path.
+  laser_hdf5_CPPFLAGS=$CPPFLAGS; CPPFLAGS="$CPPFLAGS $HDF5_CFLAGS"
+  AC_PREPROC_IFELSE([AC_LANG_PROGRAM([[#include <hdf5.h>]], [[]])], [], [HDF5_CFLAGS="$HDF5_CFLAGS $MPI_CFLAGS"])
+  CPPFLAGS=$laser_hdf5_CPPFLAGS
   AC_MSG_CHECKING([whether an HDF5 program links])
   AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <hdf5.h>]], [[return H5open() < 0;]])], [AC_MSG_RESULT([yes])],
     [AC_MSG_RESULT([no])

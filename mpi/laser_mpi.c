@@ -15,19 +15,20 @@
 #endif
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "comm/agree.h"
 #include "comm/launch.h"
 #include "comm/log.h"
-#include "comm/signals.h"
-#include "comm/watch.h"
+#include "run/watch.h"
 #include "commands/commands.h"
 #include "deck/deck.h"
 #include "linalg/blas.h"
+#include "run/signals.h"
+#include "run/terminal.h"
 #include "schedule/header.h"
-#include "schedule/report.h"
-#include "schedule/results.h"
 #include "schedule/run.h"
+#include "store/report.h"
 
 /* The demo's deck: beside the program in a build tree, installed, or where LASER_MPI_DATA says. */
 static const char *demo_path(void)
@@ -72,7 +73,7 @@ static bool answer(const struct laser_deck *deck, const struct laser_deck_reques
         return true;
     }
     if (request->help)
-        text = laser_deck_help(request->help_command, laser_mpi_style().width);
+        text = laser_deck_help(request->help_command, laser_terminal_style().width);
     else if (request->print_deck)
         text = laser_deck_print(deck, request->command);
     if (text != NULL)
@@ -115,11 +116,11 @@ static enum laser_mpi_progress progress_kind(const struct laser_deck *deck)
     return LASER_MPI_PROGRESS_AUTO;
 }
 
-static enum laser_mpi_log_level log_level(const struct laser_deck *deck)
+static enum laser_log_level log_level(const struct laser_deck *deck)
 {
-    return laser_deck_is(deck, "log.level", "quiet")     ? LASER_MPI_LOG_QUIET
-           : laser_deck_is(deck, "log.level", "verbose") ? LASER_MPI_LOG_VERBOSE
-                                                         : LASER_MPI_LOG_NORMAL;
+    return laser_deck_is(deck, "log.level", "quiet")     ? LASER_LOG_QUIET
+           : laser_deck_is(deck, "log.level", "verbose") ? LASER_LOG_VERBOSE
+                                                         : LASER_LOG_NORMAL;
 }
 
 /* One BLAS thread a rank unless the deck says otherwise: ranks fill the cores. */
@@ -137,54 +138,57 @@ static void say_done(struct laser_mpi_log *log, enum laser_command command)
 {
     char time[LASER_NUMBER_SIZE];
 
-    laser_mpi_log_line(log, "DONE", "%s took %s", laser_command_name(command),
-                       laser_number_time(MPI_Wtime() - log->start_s, time));
-    laser_mpi_log_line(log, "JOB DONE", "%s", "");
+    laser_log_line(&log->log, "DONE", "%s took %s", laser_command_name(command),
+                   laser_number_time(laser_clock_s() - log->start_s, time));
+    laser_log_line(&log->log, "JOB DONE", "%s", "");
 }
 
 static int run_command(int rank, const struct laser_deck *deck, const struct laser_deck_request *request,
                        struct laser_mpi_log *log, struct laser_error *err)
 {
-    struct laser_mpi_run run = {.world = MPI_COMM_WORLD,
-                                .rank = rank,
-                                .deck = deck,
-                                .command = request->command,
-                                .log = log,
-                                .n_arguments = request->nargs,
-                                .arguments = request->args,
-                                .start_s = MPI_Wtime()};
+    struct laser_mpi_run whole = {.world = MPI_COMM_WORLD,
+                                  .run = {.rank = rank,
+                                          .deck = deck,
+                                          .command = request->command,
+                                          .log = &log->log,
+                                          .libraries = rank == 0 ? laser_mpi_libraries() : "",
+                                          .n_arguments = request->nargs,
+                                          .arguments = request->args,
+                                          .start_s = laser_clock_s()}};
+    struct laser_run *run = &whole.run;
     const struct laser_mpi_command *command = laser_mpi_command_find(request->command);
     int code;
 
-    MPI_Comm_size(MPI_COMM_WORLD, &run.size);
-    run.dir.lock_fd = -1;
+    run->parallel = &whole;
+    MPI_Comm_size(MPI_COMM_WORLD, &run->size);
+    run->dir.lock_fd = -1;
     if (command == NULL)
         return laser_error_set(err, LASER_EUSAGE, laser_command_name(request->command),
                                "this command is not part of this version");
-    code = laser_mpi_launch_check(run.size, err);
+    code = laser_mpi_launch_check(run->size, err);
     if (code != LASER_OK)
         return code;
     if (!command->stops)
-        laser_mpi_signals_release();
+        laser_signals_release();
     code = set_threads(deck, err);
     if (code != LASER_OK)
         return code;
     if (command->is_job)
-        laser_mpi_header(&run);
-    if (command->is_job && laser_mpi_launch_forgotten(run.size) > 0)
-        laser_mpi_log_line(log, "WARNING",
-                           "the job has %d tasks, and this is one process: without srun or mpirun the "
-                           "others are idle",
-                           laser_mpi_launch_forgotten(run.size));
-    if (run.rank == 0 && run.size > 1)
-        laser_mpi_watch_start(log, laser_deck_real(deck, "run.stall_time"));
-    code = laser_mpi_report_check(deck, err);
+        laser_mpi_header(run);
+    if (command->is_job && laser_mpi_launch_forgotten(run->size) > 0)
+        laser_log_line(run->log, "WARNING",
+                       "the job has %d tasks, and this is one process: without srun or mpirun the "
+                       "others are idle",
+                       laser_mpi_launch_forgotten(run->size));
+    if (run->rank == 0 && run->size > 1)
+        laser_watch_start(&log->phase, laser_mpi_log_host(&log->log, 0), laser_deck_real(deck, "run.stall_time"));
+    code = laser_report_check(deck, err);
     if (code == LASER_OK)
-        code = command->run(&run, err);
+        code = laser_mpi_command_run(command, run, err);
     if (code == LASER_OK && command->is_job)
-        laser_mpi_log_phases(log, run.world);
-    laser_mpi_run_close(&run);
-    laser_mpi_watch_stop();
+        laser_mpi_log_phases(&log->log, MPI_COMM_WORLD);
+    laser_run_close(run);
+    laser_watch_stop();
     if (code == LASER_OK && command->is_job)
         say_done(log, request->command);
     return code;
@@ -298,11 +302,11 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     setlocale(LC_CTYPE, "");
-    laser_mpi_signals_catch();
-    laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF, LASER_MPI_LOG_NORMAL);
+    laser_signals_catch();
+    laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF, LASER_LOG_NORMAL);
     code = serve(rank, argc, argv, &log, &err);
     if (code != LASER_OK && !laser_mpi_launch_repeats())
-        laser_mpi_log_error(&log, &err);
+        laser_mpi_log_error(&log.log, &err);
     laser_mpi_log_close(&log);
     MPI_Finalize();
     return code;

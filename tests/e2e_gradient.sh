@@ -106,8 +106,19 @@ done
 check "a fifth of the linear parameters is gone" below "$(get c1 chosen linear_parameters_after)" \
     "$(awk -v n="$(get c1 chosen linear_parameters_before)" 'BEGIN { print 0.8 * n + 1 }')"
 check "whitening both sides costs less than the plain cut" squeeze plain 2 --remove 20% --method plain
-check "... much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"
+check "... which takes no pass over the text" says_not "BEGIN +(gradient|inputs)"
+check "both sides much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"
 check "... whose size is no loss in nats" test "$(get plain chosen predicted_rise)" = null
+check "whitening the inputs alone" squeeze inputs 3 --remove 20% --method inputs
+check "... takes a forward pass" says "BEGIN +inputs"
+check "... and no other" says_not "BEGIN +gradient"
+check "whitening the inputs by one process" squeeze inputs1 0 --remove 20% --method inputs
+check "... gives the same bytes" cmp "$out/inputs/model/model.safetensors" "$out/inputs1/model/model.safetensors"
+check "cuts without rounds" squeeze once 2 --remove 20% --rounds 0 --guard "other=$text"
+check "... keep their values" says_not "STEP"
+check "... a guard text of the calibration is warned of" \
+    says "WARNING +[0-9]+ of [0-9]+ windows of the calibration stand in the guard text other too"
+check "rounds make it better" below "$(get c1 chosen texts 0 difference)" "$(get once chosen texts 0 difference)"
 check "the factored model is evaluated" run 2 perplexity --model "$out/c1/model" --text "demo=$text" \
     --set evaluate.max_tokens=4000 --output "$out/c-ppl"
 expect=2

@@ -24,7 +24,7 @@ for layout in 1:1 3:2 4:3; do
     [ -n "$(ranks_of "$n")" ] || continue
     check "tasks, $n ranks, shards of $shards" run "$n" evaluate --model "$masked" --shards "$shards" \
         --task "choice=$masked/choice.jsonl" --task "completion=$masked/completion.jsonl" --output "$scratch/tasks-$n"
-    for m in accuracy accuracy_norm log_loss brier; do
+    for m in accuracy accuracy_per_token log_loss brier; do
         check "... choice: $m" metric "tasks-$n" choice $m
     done
     for m in accuracy log_loss log_loss_sum; do
@@ -49,7 +49,7 @@ asked() { # MODEL: its directory with a tokenizer, asked all kinds
     asked_code=$?
     rm -rf "$scratch/asked"
     [ $asked_code = 0 ] || return 1
-    for m in choice:accuracy:1e-9 choice:accuracy_norm:1e-9 choice:log_loss:1e-5 completion:accuracy:1e-9 completion:log_loss:1e-5 \
+    for m in choice:accuracy:1e-9 choice:accuracy_per_token:1e-9 choice:log_loss:1e-5 completion:accuracy:1e-9 completion:log_loss:1e-5 \
         completion:top_5:1e-9 preference:preference:1e-9 preference:preference_norm:1e-9; do
         asked_task=${m%%:*} asked_figure=${m#*:}
         asked_figure=${asked_figure%:*}

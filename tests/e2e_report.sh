@@ -51,7 +51,7 @@ facts=$SRCDIR/tests/data/facts
 tasks=$SRCDIR/tests/golden/task
 check "tasks without a text" run 2 evaluate --model "$demo" --task "$tasks/choice.jsonl" --task "$tasks/preference.jsonl" \
     --output "$out/tasks"
-check "... have a report" holds "$out/tasks/report.html" '"accuracy_norm":{"value"'
+check "... have a report" holds "$out/tasks/report.html" '"accuracy_per_token":{"value"'
 check "... with the deck" holds "$out/tasks/report.html" 'command: evaluate'
 cp "$out/tasks/report.html" "$scratch/first.html"
 check "... made again" report "$out/tasks"

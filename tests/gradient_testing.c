@@ -60,15 +60,16 @@ static int take(void *context, const struct laser_model_linear_site *site, int64
     assert_true(site->layer >= 0 && m->rows == site->rows && m->columns == site->columns);
     assert_int_equal(site->first_row, site->piece[0].first);
     m->reached = n;
+    assert_true(!delta == job->inputs_only);
     for (int64_t i = 0; i < n; i++) {
         int64_t row = token_rows ? token_rows[i] : i, column = 0;
 
         assert_in_range(row, 0, job->n - 1);
-        for (int64_t p = 0; p < site->pieces; p++)
+        for (int64_t p = 0; delta && p < site->pieces; p++)
             for (int64_t j = 0; j < site->piece[p].count; j++)
                 put(&m->delta[row * m->rows + site->piece[p].first + j],
                     (double)delta[i * delta_stride + column++], site->outputs_split, first);
-        assert_int_equal(column, site->row_count);
+        assert_int_equal(column, delta ? site->row_count : 0);
         for (int64_t j = 0; j < site->column_count; j++)
             put(&m->x[row * m->columns + site->first_column + j], (double)x[i * x_stride + j],
                 site->inputs_split, first);
@@ -89,7 +90,8 @@ static void body(void *context, int index, const struct laser_model_group *group
 {
     struct gradient_job *job = context;
     struct shard shard = {job, index};
-    const struct laser_model_gradient_sink sink = {&shard, take};
+    const struct laser_model_gradient_sink sink = {
+        .context = &shard, .inputs_only = job->inputs_only, .linear = take};
     struct laser_model *model = NULL;
     struct laser_model_workspace *ws = NULL;
     struct laser_model_gradient *gradient = NULL;
@@ -99,13 +101,20 @@ static void body(void *context, int index, const struct laser_model_group *group
 
     if (result == LASER_OK)
         result = laser_model_load(model, err);
-    if (result == LASER_OK && job->change)
+    if (result == LASER_OK && job->teacher)
+        result = job->teacher(job, model, err);
+    else if (result == LASER_OK && job->change)
         result = job->change(job, model, err);
     if (result == LASER_OK)
         result = laser_model_workspace_create(model, job->n, &ws, err);
     if (result == LASER_OK)
         result = laser_model_gradient_create_within(model, job->n, job->limit_bytes, &gradient, err);
     result = agree(group, result);
+    if (result == LASER_OK && job->teacher)
+        result = laser_model_gradient_teach(model, ws, gradient, job->tokens, &job->batch, job->targets,
+                                            job->weights, nll, err);
+    if (result == LASER_OK && job->teacher && job->change)
+        result = job->change(job, model, err);
     if (result == LASER_OK)
         result = laser_model_gradient_run(model, ws, gradient, job->tokens, &job->batch, job->targets,
                                           job->weights, nll, &sink, err);

@@ -27,6 +27,9 @@ struct gradient_job {
     const float *weights;
     int64_t limit_bytes;
     model_change *change; /* called with the job */
+    model_change
+        *teacher; /* makes the model that the gradient of the divergence is taken from; NULL: of losses */
+    bool inputs_only;
     double *nll;
     struct gradient_matrix matrices[GRADIENT_MATRICES];
     int count;

@@ -10,8 +10,8 @@
 
 #include "compress/factored.h"
 #include "model/absent.h"
-#include "model/estimate.h"
 #include "model_testing.h"
+#include "plan/estimate.h"
 #include "testing.h"
 
 enum { MOST = 8 };

@@ -1,4 +1,5 @@
 /* Window layouts against the loops of the reference programs (tools/golden/make_corpus.py), and the split. */
+#include "corpus/overlap.h"
 #include "corpus/split.h"
 #include "corpus/window.h"
 #include "corpus_testing.h"
@@ -333,6 +334,53 @@ static void a_prefix_token_may_have_the_id_0(void **state)
     assert_int_equal(target[0], 8);
 }
 
+/* Two texts of counted tokens, the second 30 tokens of its own and then the first from `shift` on. */
+static void fill_texts(struct laser_dataset texts[2], int32_t tokens[2][400], int64_t shift)
+{
+    for (int i = 0; i < 400; i++) {
+        tokens[0][i] = i;
+        tokens[1][i] = i < 30 ? 1000 + i : i - 30 + (int32_t)shift;
+    }
+    for (int i = 0; i < 2; i++)
+        texts[i] = (struct laser_dataset){.tokens = tokens[i], .n_tokens = 400};
+}
+
+static void a_window_is_found_in_another_text_wherever_it_stands(void **state)
+{
+    const struct laser_window windows[] = {{.first = 0, .dataset = 0, .n_tokens = 100, .prefix = -1},
+                                           {.first = 100, .dataset = 0, .n_tokens = 100, .prefix = -1},
+                                           {.first = 200, .dataset = 0, .n_tokens = 100, .prefix = -1}};
+    struct laser_dataset texts[2];
+    static int32_t tokens[2][400];
+    struct laser_error err = {0};
+    int64_t found, of;
+
+    (void)state;
+    fill_texts(texts, tokens, 90); /* of the first window only 10 tokens stand there */
+    assert_int_equal(laser_windows_overlap(texts, 1, windows, 3, &found, &of, &err), LASER_OK);
+    assert_int_equal(of, 3);
+    assert_int_equal(found, 2);
+    fill_texts(texts, tokens, 5); /* not the first piece of the first window, but the next ones */
+    assert_int_equal(laser_windows_overlap(texts, 1, windows, 3, &found, &of, &err), LASER_OK);
+    assert_int_equal(found, 3);
+}
+
+static void windows_are_not_looked_for_in_their_own_text(void **state)
+{
+    const struct laser_window windows[] = {{.first = 0, .dataset = 0, .n_tokens = 100, .prefix = -1},
+                                           {.first = 50, .dataset = 1, .n_tokens = 31, .prefix = -1}};
+    struct laser_dataset texts[2];
+    static int32_t tokens[2][400];
+    struct laser_error err = {0};
+    int64_t found, of;
+
+    (void)state;
+    fill_texts(texts, tokens, 0);
+    assert_int_equal(laser_windows_overlap(texts, 0, windows, 2, &found, &of, &err), LASER_OK);
+    assert_int_equal(of, 0); /* the other one is too short */
+    assert_int_equal(found, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +405,8 @@ int main(void)
         cmocka_unit_test(a_single_window_cannot_be_split),
         cmocka_unit_test(a_fraction_of_0_or_1_or_nan_is_a_usage_error),
         cmocka_unit_test(a_prefix_token_may_have_the_id_0),
+        cmocka_unit_test(a_window_is_found_in_another_text_wherever_it_stands),
+        cmocka_unit_test(windows_are_not_looked_for_in_their_own_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "search/edit_plan.h"
+#include "reduce/edit_plan.h"
 
 static char path[400];
 

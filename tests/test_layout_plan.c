@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "layout/cost.h"
-#include "layout/schedule.h"
+#include "plan/cost.h"
+#include "plan/schedule.h"
 
 #define MANY 300
 

@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "search/ledger.h"
+#include "run/ledger.h"
 
 #include <math.h>
 #include <stdlib.h>

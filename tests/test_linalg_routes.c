@@ -4,10 +4,10 @@
 #include "linalg/accuracy.h"
 #include "linalg/basis.h"
 #include "linalg/blas.h"
-#include "linalg/cost.h"
 #include "linalg/factors.h"
 #include "linalg/project.h"
 #include "linalg/reference.h"
+#include "plan/solver_cost.h"
 #include "spectrum/edit.h"
 
 static void reference_values(const double *a, int64_t rows, int64_t columns, int64_t count, double *s)

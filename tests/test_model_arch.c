@@ -7,8 +7,8 @@
 #include "arch/arch.h"
 #include "arch/family.h"
 #include "arch/rope.h"
-#include "model/estimate.h"
 #include "model_testing.h"
+#include "plan/estimate.h"
 #include "testing.h"
 
 static const char llama[] =

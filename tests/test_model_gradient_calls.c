@@ -321,6 +321,121 @@ static void the_gradient_is_the_slope_of_the_loss(void **state)
     golden_close(&g);
 }
 
+static int leave(void *context, struct laser_model *model, struct laser_error *err)
+{
+    (void)context;
+    (void)model;
+    (void)err;
+    return LASER_OK;
+}
+
+static void a_model_does_not_diverge_from_itself(void **state)
+{
+    static const char *const names[] = {"llama", "mixtral", "phi", "roberta"};
+
+    (void)state;
+    for (int k = 0; k < 4; k++)
+        for (int shards = 1; shards <= 3; shards += 2) {
+            struct golden g;
+            struct gradient_job job;
+
+            golden_open(&g, names[k]);
+            gradient_start(&job, &g);
+            job.teacher = leave;
+            gradient_run(&job, shards);
+            assert_true(job.count > 0);
+            for (int i = 0; i < job.count; i++)
+                for (int64_t j = 0; j < job.n * job.matrices[i].rows; j++)
+                    assert_true(job.matrices[i].delta[j] == 0);
+            gradient_discard(&job);
+            golden_close(&g);
+        }
+}
+
+/* The slope of the divergence along the edit, at that size. */
+static double divergence_slope(const struct golden *g, double size, int shards)
+{
+    struct gradient_job job;
+    double slope = 0;
+
+    edit_size = size;
+    gradient_start(&job, g);
+    for (int64_t i = 0; i < job.n; i++)
+        ((float *)(uintptr_t)job.weights)[i] = 1;
+    job.teacher = leave;
+    job.change = make_thin;
+    gradient_run(&job, shards);
+    for (int k = 0; k < job.count; k++) {
+        const struct gradient_matrix *m = &job.matrices[k];
+
+        for (int64_t i = 0; strcmp(m->name, edited) == 0 && i < job.n; i++)
+            for (int64_t r = 0; r < m->rows; r++)
+                for (int64_t c = 0; c < m->columns; c++)
+                    slope += m->delta[i * m->rows + r] * m->x[i * m->columns + c] * edit_at(r, c);
+    }
+    gradient_discard(&job);
+    return slope;
+}
+
+/* A divergence is least, and flat, where the models are the same. */
+static void the_divergence_grows_with_an_edit_to_either_side(void **state)
+{
+    static const char *const names[] = {"model.layers.0.self_attn.k_proj.weight",
+                                        "model.layers.1.mlp.down_proj.weight"};
+    struct golden g;
+
+    (void)state;
+    golden_open(&g, "llama");
+    for (int i = 0; i < 2; i++) {
+        double h = 2e-3, up, down, twice;
+
+        edited = names[i];
+        up = divergence_slope(&g, h, 1);
+        down = divergence_slope(&g, -h, 3);
+        twice = divergence_slope(&g, 2 * h, 1);
+        assert_true(up > 0 && down < 0);
+        assert_near(-down / up, 1, 0.2);
+        assert_near(twice / up, 2, 0.3);
+    }
+    edited = NULL;
+    golden_close(&g);
+}
+
+static void inputs_alone_are_those_of_the_gradients(void **state)
+{
+    static const char *const names[] = {"llama", "mixtral", "phi", "roberta", "qwen2_moe", "gemma2", "gptj"};
+
+    (void)state;
+    for (int k = 0; k < 7; k++)
+        for (int shards = 1; shards <= 3; shards += 2) {
+            struct golden g;
+            struct gradient_job job, inputs;
+
+            golden_open(&g, names[k]);
+            gradient_start(&job, &g);
+            gradient_start(&inputs, &g);
+            inputs.inputs_only = true;
+            gradient_run(&job, shards);
+            gradient_run(&inputs, shards);
+            assert_int_equal(inputs.count, job.count);
+            for (int i = 0; i < job.count; i++) {
+                const struct gradient_matrix *m = &inputs.matrices[i], *same = NULL;
+
+                for (int j = 0; j < job.count; j++)
+                    if (strcmp(job.matrices[j].name, m->name) == 0)
+                        same = &job.matrices[j];
+                assert_non_null(same);
+                for (int64_t j = 0; j < job.n * m->columns; j++)
+                    assert_true(m->x[j] == same->x[j]);
+            }
+            for (int64_t i = 0; i < job.n; i++)
+                assert_near(inputs.nll[i], job.nll[i], 1e-5);
+            gradient_discard(&job);
+            gradient_discard(&inputs);
+            golden_close(&g);
+        }
+}
+
 static void more_rank_than_a_matrix_has_is_refused(void **state)
 {
     struct golden g;
@@ -568,6 +683,9 @@ int main(void)
         cmocka_unit_test(a_future_token_gets_nothing_of_a_causal_loss),
         cmocka_unit_test(a_thin_weight_has_the_gradient_of_the_dense_one),
         cmocka_unit_test(the_gradient_is_the_slope_of_the_loss),
+        cmocka_unit_test(a_model_does_not_diverge_from_itself),
+        cmocka_unit_test(the_divergence_grows_with_an_edit_to_either_side),
+        cmocka_unit_test(inputs_alone_are_those_of_the_gradients),
         cmocka_unit_test(more_rank_than_a_matrix_has_is_refused),
         cmocka_unit_test(every_kernel_gives_it),
         cmocka_unit_test(memory_is_as_told),

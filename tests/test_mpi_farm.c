@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "schedule/farm.h"
 
 #define N_JOBS 500
@@ -26,7 +27,7 @@ struct bench {
     int fail_done_at; /* job whose result cannot be taken, or -1 */
     int group_size;
     double unit_s;
-    struct laser_mpi_pace *pace;
+    struct laser_pace *pace;
 };
 
 static enum laser_mpi_next next(void *context, int group, void *order)
@@ -124,7 +125,7 @@ static void test_what_cannot_be_finished_is_not_begun(void **state)
     (void)state;
     for (int known = 0; known < 2; ++known)
         for (int durable = 0; durable < 2; ++durable) {
-            struct laser_mpi_pace pace = {.deadline_s = MPI_Wtime() + 100, .n_durable = durable};
+            struct laser_pace pace = {.deadline_s = laser_clock_s() + 100, .n_durable = durable};
             struct bench b = {
                 .fail_work_at = -1, .fail_done_at = -1, .unit_s = known ? 1000 : 0, .pace = &pace};
             struct laser_error err = {0};
@@ -192,7 +193,7 @@ static int count_late(void *context, int group, const void *order, const void *r
 
 static void test_the_order_that_a_group_holds_counts_against_the_deadline(void **state)
 {
-    struct laser_mpi_pace pace = {.deadline_s = MPI_Wtime() + 100, .n_durable = 1};
+    struct laser_pace pace = {.deadline_s = laser_clock_s() + 100, .n_durable = 1};
     int handed_out[9] = {0}, rank;
     struct laser_mpi_farm farm = {.context = handed_out,
                                   .order_bytes = sizeof(struct order),

@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "search/outcome.h"
+#include "run/outcome.h"
 
 #include <math.h>
 #include <stdlib.h>

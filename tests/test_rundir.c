@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "search/rundir.h"
+#include "run/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* Which trials a prediction leaves, and the rounds of a sweep. */
 #include "testing.h"
 
-#include "search/refine.h"
-#include "search/screen.h"
+#include "reduce/refine.h"
+#include "reduce/screen.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "testing.h"
 
-#include "search/strategy.h"
+#include "reduce/strategy.h"
 
 #include <math.h>
 #include <string.h>

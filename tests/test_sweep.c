@@ -1,7 +1,7 @@
 #include "testing.h"
 
 #include "arch/paper.h"
-#include "search/sweep.h"
+#include "reduce/sweep.h"
 
 #include <math.h>
 #include <stdio.h>

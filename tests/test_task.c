@@ -190,23 +190,44 @@ static void near(double a, double b)
         fail_msg("%.17g is not %.17g", a, b);
 }
 
-static void a_choice_is_scored_by_sum_and_by_token(void **state)
+static void a_choice_is_scored_by_sum_by_token_by_character_and_by_byte(void **state)
 {
-    /* The right one has more tokens: best a token, not by sum. */
-    const struct laser_option_score o[] = {{.log_probability = log(0.2), .n_tokens = 1},
-                                           {.log_probability = log(0.1), .n_tokens = 4},
-                                           {.log_probability = log(0.1), .n_tokens = 2}};
+    /* The best of all, a token, a character and a byte are different ones. */
+    const struct laser_option_score o[] = {
+        {.log_probability = log(0.2), .n_tokens = 1, .n_characters = 4, .n_bytes = 4},
+        {.log_probability = log(0.1), .n_tokens = 4, .n_characters = 4, .n_bytes = 5},
+        {.log_probability = log(0.1), .n_tokens = 2, .n_characters = 9, .n_bytes = 9}};
     struct laser_task_score s;
 
     (void)state;
     laser_task_score(LASER_TASK_CHOICE, o, 3, 1, &s);
     near(s.values[LASER_METRIC_ACCURACY], 0);
-    near(s.values[LASER_METRIC_ACCURACY_NORM], 1);
+    near(s.values[LASER_METRIC_ACCURACY_PER_TOKEN], 1);
+    near(s.values[LASER_METRIC_ACCURACY_PER_CHARACTER], 0);
+    near(s.values[LASER_METRIC_ACCURACY_PER_BYTE], 0);
     near(s.values[LASER_METRIC_LOG_LOSS], -log(0.25));
     near(s.values[LASER_METRIC_BRIER], 0.5 * 0.5 + 0.75 * 0.75 + 0.25 * 0.25);
     assert_true(isnan(s.values[LASER_METRIC_PREFERENCE]));
     laser_task_score(LASER_TASK_CHOICE, o, 3, 0, &s);
     near(s.values[LASER_METRIC_ACCURACY], 1);
+    laser_task_score(LASER_TASK_CHOICE, o, 3, 2, &s);
+    near(s.values[LASER_METRIC_ACCURACY], 0);
+    near(s.values[LASER_METRIC_ACCURACY_PER_TOKEN], 0);
+    near(s.values[LASER_METRIC_ACCURACY_PER_CHARACTER], 1);
+    near(s.values[LASER_METRIC_ACCURACY_PER_BYTE], 1);
+}
+
+static void characters_are_not_bytes(void **state)
+{
+    const struct laser_option_score o[] = {
+        {.log_probability = -4, .n_tokens = 1, .n_characters = 4, .n_bytes = 12},
+        {.log_probability = -4, .n_tokens = 1, .n_characters = 5, .n_bytes = 5}};
+    struct laser_task_score s;
+
+    (void)state;
+    laser_task_score(LASER_TASK_CHOICE, o, 2, 0, &s);
+    near(s.values[LASER_METRIC_ACCURACY_PER_CHARACTER], 0);
+    near(s.values[LASER_METRIC_ACCURACY_PER_BYTE], 1);
 }
 
 static void a_sure_choice_keeps_its_small_loss(void **state)
@@ -347,7 +368,7 @@ static void an_objective_is_a_metric_or_a_sum(void **state)
     assert_string_equal(text.data, "0.5*accuracy + 2.0*log_loss + 1.0*perplexity");
     laser_text_free(&text);
     assert_int_equal(laser_objective_parse("accurcy", &o, &err), LASER_EUSAGE);
-    assert_non_null(strstr(err.text, "accuracy_norm"));
+    assert_non_null(strstr(err.text, "accuracy_per_token"));
     assert_int_equal(laser_objective_parse("-1*accuracy", &o, &err), LASER_EUSAGE);
     assert_int_equal(laser_objective_parse("x*accuracy", &o, &err), LASER_EUSAGE);
     assert_int_equal(laser_objective_parse("accuracy+accuracy", &o, &err), LASER_EUSAGE);
@@ -501,7 +522,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_rows_can_be_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_task_file_is_refused_by_line, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_without_a_question_is_refused, setup, teardown),
-        cmocka_unit_test(a_choice_is_scored_by_sum_and_by_token),
+        cmocka_unit_test(a_choice_is_scored_by_sum_by_token_by_character_and_by_byte),
+        cmocka_unit_test(characters_are_not_bytes),
         cmocka_unit_test(a_sure_choice_keeps_its_small_loss),
         cmocka_unit_test(a_tie_is_no_hit),
         cmocka_unit_test(the_best_accepted_answer_counts),

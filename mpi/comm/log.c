@@ -7,25 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "comm/watch.h"
+#include "base/clock.h"
+#include "run/watch.h"
+#include "run/terminal.h"
 
 #define BAR_COLUMNS 79
 
-void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress,
-                        enum laser_mpi_log_level level)
+/* The log that a laser_log is part of. */
+static struct laser_mpi_log *own(const struct laser_log *log)
 {
-    bool terminal = laser_mpi_log_terminal();
-
-    memset(log, 0, sizeof *log);
-    log->speaks = rank == 0;
-    log->json = json;
-    log->level = level;
-    log->bar =
-        !json && (progress == LASER_MPI_PROGRESS_BAR || (progress == LASER_MPI_PROGRESS_AUTO && terminal));
-    log->lines = progress == LASER_MPI_PROGRESS_LINES || (progress == LASER_MPI_PROGRESS_AUTO && !log->bar);
-    log->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    log->start_s = MPI_Wtime();
-    laser_mpi_phases_start(&log->phases);
+    return (struct laser_mpi_log *)(uintptr_t)log;
 }
 
 void laser_mpi_log_close(struct laser_mpi_log *log)
@@ -35,8 +26,9 @@ void laser_mpi_log_close(struct laser_mpi_log *log)
     log->n_hosts = 0;
 }
 
-void laser_mpi_log_hosts(struct laser_mpi_log *log, MPI_Comm comm)
+void laser_mpi_log_hosts(struct laser_log *serial, MPI_Comm comm)
 {
+    struct laser_mpi_log *log = own(serial);
     char name[LASER_MPI_HOST_SIZE] = "";
     int rank, size, there;
 
@@ -54,9 +46,9 @@ void laser_mpi_log_hosts(struct laser_mpi_log *log, MPI_Comm comm)
     log->n_hosts = rank == 0 ? size : 0;
 }
 
-const char *laser_mpi_log_host(const struct laser_mpi_log *log, int rank)
+const char *laser_mpi_log_host(const struct laser_log *log, int rank)
 {
-    return rank >= 0 && rank < log->n_hosts ? log->hosts[rank] : "";
+    return rank >= 0 && rank < own(log)->n_hosts ? own(log)->hosts[rank] : "";
 }
 
 static void wipe_bar(struct laser_mpi_log *log)
@@ -85,7 +77,7 @@ static json_t *string_json(const char *text)
 static void print_json(const struct laser_mpi_log *log, const char *word, const char *key, json_t *value)
 {
     json_t *line =
-        json_pack("{s:s, s:f, s:o}", "event", word, "elapsed_s", MPI_Wtime() - log->start_s, key, value);
+        json_pack("{s:s, s:f, s:o}", "event", word, "elapsed_s", laser_clock_s() - log->start_s, key, value);
 
     if (line == NULL)
         return;
@@ -95,163 +87,154 @@ static void print_json(const struct laser_mpi_log *log, const char *word, const 
     json_decref(line);
 }
 
-/* What log.level: quiet leaves out. */
-static bool is_detail(const char *word)
+static void put_line(struct laser_log *log, const char *word, const char *text)
 {
-    static const char *const details[] = {"BEGIN",  "PHASE",      "PROGRESS", "RESUME",  "BUILD",
-                                          "RANKS",  "NODE",       "MEMORY",   "MODEL",   "LIMIT",
-                                          "SHARES", "CANDIDATES", "KEPT",     "REVERTED"};
+    struct laser_mpi_log *l = own(log);
 
-    for (size_t i = 0; i < sizeof details / sizeof *details; ++i)
-        if (strcmp(word, details[i]) == 0)
-            return true;
-    return false;
-}
-
-static void put_line(struct laser_mpi_log *log, const char *word, const char *fmt, va_list args)
-{
-    char text[4096];
-
-    vsnprintf(text, sizeof text, fmt, args);
-    wipe_bar(log);
-    if (log->json)
-        print_json(log, word, "text", string_json(text));
+    wipe_bar(l);
+    if (l->json)
+        print_json(l, word, "text", string_json(text));
     else
         printf(text[0] != '\0' ? "%-10s %s\n" : "%s\n", word, text);
     fflush(stdout);
 }
 
-void laser_mpi_log_line(struct laser_mpi_log *log, const char *word, const char *fmt, ...)
+static void put_block(struct laser_log *log, const char *text)
 {
-    va_list args;
-
-    if (!log->speaks || (log->level == LASER_MPI_LOG_QUIET && is_detail(word)))
+    if (own(log)->json)
         return;
-    va_start(args, fmt);
-    put_line(log, word, fmt, args);
-    va_end(args);
-}
-
-void laser_mpi_log_detail(struct laser_mpi_log *log, const char *word, const char *fmt, ...)
-{
-    va_list args;
-
-    if (!log->speaks || log->level != LASER_MPI_LOG_VERBOSE)
-        return;
-    va_start(args, fmt);
-    put_line(log, word, fmt, args);
-    va_end(args);
-}
-
-void laser_mpi_log_block(struct laser_mpi_log *log, const char *text)
-{
-    if (!log->speaks || log->json)
-        return;
-    wipe_bar(log);
+    wipe_bar(own(log));
     fputs(text, stdout);
     fflush(stdout);
 }
 
-void laser_mpi_log_value(struct laser_mpi_log *log, const char *word, const char *key, json_t *value)
+static void put_value(struct laser_log *log, const char *word, const char *key, json_t *value)
 {
-    if (log->speaks && log->json)
-        print_json(log, word, key, value);
+    if (own(log)->json)
+        print_json(own(log), word, key, value);
     else
         json_decref(value);
 }
 
-void laser_mpi_log_phase(struct laser_mpi_log *log, const char *phase)
+static void end_phase(struct laser_mpi_log *l)
 {
-    laser_mpi_log_phase_end(log);
-    laser_mpi_phases_enter(&log->phases, phase);
-    laser_mpi_watch_tick();
-    log->phase = phase;
-    log->phase_start_s = MPI_Wtime();
-    log->last_progress_s = -1;
-    laser_mpi_log_line(log, "BEGIN", "%s", phase);
-}
-
-void laser_mpi_log_phase_end(struct laser_mpi_log *log)
-{
-    if (log->speaks)
-        wipe_bar(log);
-    if (log->phase == NULL)
+    if (l->log.speaks)
+        wipe_bar(l);
+    if (l->phase == NULL)
         return;
-    laser_mpi_log_line(log, "PHASE", "%s: %.2f s", log->phase, MPI_Wtime() - log->phase_start_s);
-    laser_mpi_phases_enter(&log->phases, NULL);
-    log->phase = NULL;
+    laser_log_line(&l->log, "PHASE", "%s: %.2f s", l->phase, laser_clock_s() - l->phase_start_s);
+    laser_mpi_phases_enter(&l->phases, NULL);
+    l->phase = NULL;
 }
 
-void laser_mpi_log_work(struct laser_mpi_log *log, double seconds, double flops)
+static void enter_phase(struct laser_log *log, const char *phase)
 {
-    laser_mpi_phases_work(&log->phases, seconds, flops);
-}
+    struct laser_mpi_log *l = own(log);
 
-void laser_mpi_log_phases(struct laser_mpi_log *log, MPI_Comm comm)
-{
-    struct laser_phase_row rows[LASER_MPI_MAX_PHASES];
-    struct laser_text table = {0};
-    int n = laser_mpi_phases_collect(&log->phases, comm, rows);
-
-    if (!log->speaks || log->level == LASER_MPI_LOG_QUIET)
+    if (phase == NULL) {
+        end_phase(l);
         return;
-    laser_mpi_log_value(log, "PHASES", "phases", laser_phase_json(rows, n));
-    laser_phase_table(&table, rows, n);
-    if (table.data != NULL && !table.failed)
-        laser_mpi_log_block(log, table.data);
-    laser_text_free(&table);
+    }
+    laser_mpi_phases_enter(&l->phases, phase);
+    laser_watch_tick();
+    l->phase = phase;
+    l->phase_start_s = laser_clock_s();
+    l->last_progress_s = -1;
 }
 
-json_t *laser_mpi_log_phases_json(struct laser_mpi_log *log, MPI_Comm comm)
+static void add_work(struct laser_log *log, double seconds, double flops)
 {
-    struct laser_phase_row rows[LASER_MPI_MAX_PHASES];
-    int n = laser_mpi_phases_collect(&log->phases, comm, rows);
-
-    return log->speaks ? laser_phase_json(rows, n) : NULL;
+    laser_mpi_phases_work(&own(log)->phases, seconds, flops);
 }
 
-void laser_mpi_log_progress(struct laser_mpi_log *log, int64_t done, int64_t total, const char *unit)
+static void put_progress(struct laser_log *log, int64_t done, int64_t total, const char *unit)
 {
+    struct laser_mpi_log *l = own(log);
     struct laser_progress p = {
-        .what = unit, .done = done, .total = total, .elapsed_s = MPI_Wtime() - log->phase_start_s};
+        .what = unit, .done = done, .total = total, .elapsed_s = laser_clock_s() - l->phase_start_s};
     struct laser_text text = {0};
 
-    if (!log->speaks || log->phase == NULL || total < 1 || done >= total || !(log->bar || log->lines) ||
-        log->level == LASER_MPI_LOG_QUIET || !laser_progress_due(&p, log->last_progress_s, log->bar))
+    if (l->phase == NULL || total < 1 || done >= total || !(l->bar || l->lines) ||
+        !laser_progress_due(&p, l->last_progress_s, l->bar))
         return;
-    log->last_progress_s = p.elapsed_s;
-    if (log->bar)
-        laser_progress_bar(&text, &p, BAR_COLUMNS - (int)strlen(log->phase) - 1, log->utf8);
+    l->last_progress_s = p.elapsed_s;
+    if (l->bar)
+        laser_progress_bar(&text, &p, BAR_COLUMNS - (int)strlen(l->phase) - 1, l->utf8);
     else
         laser_progress_line(&text, &p);
     if (text.data == NULL || text.failed) {
         laser_text_free(&text);
         return;
     }
-    if (log->bar) {
-        printf("\r\033[K%s %s", log->phase, text.data);
-        log->bar_drawn = true;
+    if (l->bar) {
+        printf("\r\033[K%s %s", l->phase, text.data);
+        l->bar_drawn = true;
         fflush(stdout);
     } else {
-        laser_mpi_log_line(log, "PROGRESS", "%s: %s", log->phase, text.data);
+        laser_log_line(log, "PROGRESS", "%s: %s", l->phase, text.data);
     }
     laser_text_free(&text);
 }
 
-void laser_mpi_log_error(struct laser_mpi_log *log, const struct laser_error *err)
+void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress,
+                        enum laser_log_level level)
+{
+    static const struct laser_log_writer writer = {.line = put_line,
+                                                   .block = put_block,
+                                                   .value = put_value,
+                                                   .phase = enter_phase,
+                                                   .progress = put_progress,
+                                                   .work = add_work};
+    bool terminal = laser_terminal_is_watched();
+
+    memset(log, 0, sizeof *log);
+    log->log = (struct laser_log){.writer = &writer, .speaks = rank == 0, .level = level};
+    log->json = json;
+    log->bar =
+        !json && (progress == LASER_MPI_PROGRESS_BAR || (progress == LASER_MPI_PROGRESS_AUTO && terminal));
+    log->lines = progress == LASER_MPI_PROGRESS_LINES || (progress == LASER_MPI_PROGRESS_AUTO && !log->bar);
+    log->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    log->start_s = laser_clock_s();
+    laser_mpi_phases_start(&log->phases);
+}
+
+void laser_mpi_log_phases(struct laser_log *log, MPI_Comm comm)
+{
+    struct laser_phase_row rows[LASER_MPI_MAX_PHASES];
+    struct laser_text table = {0};
+    int n = laser_mpi_phases_collect(&own(log)->phases, comm, rows);
+
+    if (!log->speaks || log->level == LASER_LOG_QUIET)
+        return;
+    laser_log_value(log, "PHASES", "phases", laser_phase_json(rows, n));
+    laser_phase_table(&table, rows, n);
+    if (table.data != NULL && !table.failed)
+        laser_log_block(log, table.data);
+    laser_text_free(&table);
+}
+
+json_t *laser_mpi_log_phases_json(struct laser_log *log, MPI_Comm comm)
+{
+    struct laser_phase_row rows[LASER_MPI_MAX_PHASES];
+    int n = laser_mpi_phases_collect(&own(log)->phases, comm, rows);
+
+    return log->speaks ? laser_phase_json(rows, n) : NULL;
+}
+
+void laser_mpi_log_error(struct laser_log *log, const struct laser_error *err)
 {
     const char *host = laser_mpi_log_host(log, err->rank);
     char place[128] = "";
 
     if (!log->speaks)
         return;
-    wipe_bar(log);
+    wipe_bar(own(log));
     fflush(stdout);
     if (err->rank > 0)
         snprintf(place, sizeof place, " (rank %d%s%s)", err->rank, host[0] != '\0' ? " on " : "", host);
     fprintf(stderr, "laser_mpi: %s%s%s%s\n", err->where, err->where[0] != '\0' ? ": " : "", err->text, place);
-    laser_mpi_log_value(log, "ERROR", "error",
-                        json_pack("{s:i, s:s, s:o, s:o, s:i, s:s}", "code", err->code, "kind",
-                                  laser_result_name(err->code), "where", string_json(err->where), "text",
-                                  string_json(err->text), "rank", err->rank, "host", host));
+    laser_log_value(log, "ERROR", "error",
+                    json_pack("{s:i, s:s, s:o, s:o, s:i, s:s}", "code", err->code, "kind",
+                              laser_result_name(err->code), "where", string_json(err->where), "text",
+                              string_json(err->text), "rank", err->rank, "host", host));
 }

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "comm/agree.h"
 #include "commands/commands.h"
-#include "reduce/reduce.h"
+#include "reduce/edit_plan.h"
+#include "reduce/reduction.h"
 #include "report/scan_report.h"
 #include "schedule/scan.h"
-#include "search/edit_plan.h"
 
 static int find_matrix(const struct laser_matrix_list *list, const char *name)
 {
@@ -52,7 +53,7 @@ static int check_item(const struct laser_edit_plan *plan, const struct laser_edi
                                ", %" PRId64 "] in %s: the plan is for another model (%s)",
                                item->dtype, item->rows, item->columns, laser_dtype_name(m->dtype), m->rows,
                                m->cols, c->model, plan->model);
-    code = laser_mpi_tensor_hash(c, &c->tensors[m->tensor], &hash, err);
+    code = laser_tensor_hash(c, &c->tensors[m->tensor], &hash, err);
     if (code != LASER_OK)
         return code;
     if (hash != item->hash)
@@ -82,7 +83,7 @@ static int check_plan(const struct laser_edit_plan *plan, const struct laser_che
 }
 
 /* Rank 0.  Singular values that the plan refers to lie beside it. */
-static int find_values(struct laser_mpi_run *run, struct laser_error *err)
+static int find_values(struct laser_run *run, struct laser_error *err)
 {
     char *folder = laser_file_directory(run->arguments[0]);
 
@@ -94,7 +95,7 @@ static int find_values(struct laser_mpi_run *run, struct laser_error *err)
 }
 
 /* The plan as every rank gets it: the file's bytes. */
-static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, struct laser_error *err)
+static int share_plan(struct laser_run *run, struct laser_edit_plan *plan, struct laser_error *err)
 {
     struct laser_text text = {0};
     struct laser_checkpoint *c = NULL;
@@ -123,17 +124,17 @@ static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, s
         if (code == LASER_OK)
             code = find_values(run, err);
     }
-    MPI_Bcast(run->values, (int)sizeof run->values, MPI_BYTE, 0, run->world);
-    code = laser_mpi_agree(run->world, code, err);
+    MPI_Bcast(run->values, (int)sizeof run->values, MPI_BYTE, 0, laser_mpi_world(run));
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK) {
-        code = laser_mpi_share(run->world, (void **)&names, &size, err);
+        code = laser_mpi_share(laser_mpi_world(run), (void **)&names, &size, err);
         if (code != LASER_OK && run->rank != 0)
             names = NULL;
     }
     if (code == LASER_OK) {
         const char **list;
         int parts = run->rank == 0 && has_parts(plan);
-        MPI_Bcast(&parts, 1, MPI_INT, 0, run->world);
+        MPI_Bcast(&parts, 1, MPI_INT, 0, laser_mpi_world(run));
         run->only_parts = parts != 0;
         for (size_t at = 0; at < size; at += strlen(names + at) + 1)
             ++run->n_only;
@@ -143,7 +144,7 @@ static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, s
         run->only = list;
         if (list == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
-        code = laser_mpi_agree(run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code != LASER_OK)
         free(names);
@@ -151,7 +152,7 @@ static int share_plan(struct laser_mpi_run *run, struct laser_edit_plan *plan, s
 }
 
 /* Rank 0: the edits as a strategy's plan, which the making of edits starts from. */
-static int fill_edits(struct laser_mpi_reduction *r, const struct laser_edit_plan *plan, int32_t *numbers,
+static int fill_edits(struct laser_reduction *r, const struct laser_edit_plan *plan, int32_t *numbers,
                       struct laser_error *err)
 {
     r->plan.edits = calloc((size_t)plan->n_items + 1, sizeof *r->plan.edits);
@@ -169,17 +170,18 @@ static int fill_edits(struct laser_mpi_reduction *r, const struct laser_edit_pla
         memcpy(edit->text, plan->items[i].edit, strlen(plan->items[i].edit) + 1);
         numbers[i] = r->plan.n_edits++;
     }
-    return laser_mpi_reduction_ranks(r, err);
+    return laser_reduction_ranks(r, err);
 }
 
-static int write_results(const struct laser_mpi_reduction *r, const struct laser_edit_plan *plan,
+static int write_results(const struct laser_reduction *r, const struct laser_edit_plan *plan,
                          struct laser_error *err)
 {
-    struct laser_mpi_run *run = r->run;
+    struct laser_run *run = r->run;
     json_t *edits = json_array(),
-           *results = json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:o}", "command", "apply", "version",
-                                PACKAGE_VERSION, "model", run->checkpoint->model, "plan", run->arguments[0],
-                                "ranks", run->size, "seconds", MPI_Wtime() - run->start_s, "edits", edits);
+           *results =
+               json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:o}", "command", "apply", "version",
+                         PACKAGE_VERSION, "model", run->checkpoint->model, "plan", run->arguments[0], "ranks",
+                         run->size, "seconds", laser_clock_s() - run->start_s, "edits", edits);
     int code;
 
     if (results == NULL)
@@ -191,19 +193,19 @@ static int write_results(const struct laser_mpi_reduction *r, const struct laser
                                                "edit", plan->items[i].edit, "rank", (json_int_t)r->ranks[i],
                                                "of", (json_int_t)n));
         if (r->ranks[i] != plan->items[i].rank)
-            laser_mpi_log_line(run->log, "NOTE", "%s: rank %" PRId64 ", the plan has %" PRId64,
-                               plan->items[i].tensor, r->ranks[i], plan->items[i].rank);
+            laser_log_line(run->log, "NOTE", "%s: rank %" PRId64 ", the plan has %" PRId64,
+                           plan->items[i].tensor, r->ranks[i], plan->items[i].rank);
     }
     code = laser_results_write(run->output, results, err);
     json_decref(results);
-    laser_mpi_log_line(run->log, "RESULT", "%" PRId64 " edits replayed; the model is in %s", plan->n_items,
-                       laser_mpi_run_path(run, "model"));
+    laser_log_line(run->log, "RESULT", "%" PRId64 " edits replayed; the model is in %s", plan->n_items,
+                   laser_run_path(run, "model"));
     return code;
 }
 
-static int apply(struct laser_mpi_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
+static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
 {
-    struct laser_mpi_run *run = r->run;
+    struct laser_run *run = r->run;
     int32_t *numbers = calloc((size_t)plan->n_items + 1, sizeof *numbers);
     int code = laser_mpi_run_open(run, err);
 
@@ -213,7 +215,7 @@ static int apply(struct laser_mpi_reduction *r, const struct laser_edit_plan *pl
         if (run->rank == 0)
             code = numbers == NULL ? laser_error_set(err, LASER_ENOMEM, "plan", "no memory")
                                    : fill_edits(r, plan, numbers, err);
-        code = laser_mpi_agree(run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)
         code = laser_mpi_edits_make(run, &r->plan, &r->edits, err);
@@ -222,23 +224,23 @@ static int apply(struct laser_mpi_reduction *r, const struct laser_edit_plan *pl
     if (code == LASER_OK) {
         if (run->rank == 0)
             code = write_results(r, plan, err);
-        code = laser_mpi_agree(run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     free(numbers);
     return code;
 }
 
-int laser_mpi_command_apply(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_command_apply(struct laser_run *run, struct laser_error *err)
 {
-    struct laser_mpi_reduction r = {.run = run};
+    struct laser_mpi_evaluation e;
+    struct laser_reduction r = {.run = run, .e = &e.evaluation};
     struct laser_edit_plan plan = {0};
     int code = share_plan(run, &plan, err);
 
-    r.e.shards.sharers = MPI_COMM_NULL;
-    r.e.team.group_comm = MPI_COMM_NULL;
+    laser_mpi_evaluation_init(&e);
     if (code == LASER_OK)
         code = apply(&r, &plan, err);
-    laser_mpi_reduction_free(&r);
+    laser_reduction_free(&r);
     laser_edit_plan_free(&plan);
     if (run->only != NULL)
         free((void *)(uintptr_t)run->only[0]);

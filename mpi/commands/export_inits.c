@@ -1,5 +1,5 @@
-/* PiSSA and MiLoRA: adapters whose first step is on the model as it was, and the model without them. */
-#include "commands/export.h"
+/* The command `export`; what of it is collective: PiSSA and MiLoRA, adapters whose first step is on the model as it was, and the model without them. */
+#include "commands/commands.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,9 +12,10 @@
 #include "base/file.h"
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
+#include "commands/export.h"
 #include "linalg/factors.h"
-#include "schedule/notes.h"
-#include "search/rundir.h"
+#include "run/notes.h"
+#include "run/rundir.h"
 
 /* A module that gets an adapter, the same list on every rank. */
 struct module {
@@ -24,7 +25,7 @@ struct module {
 };
 
 struct inits {
-    struct laser_mpi_run *run;
+    struct laser_run *run;
     struct module *modules;
     int n;
     char *text; /* of the names */
@@ -57,19 +58,19 @@ static int describe(const struct laser_export *e, struct laser_text *text, struc
 
 static int share_modules(struct inits *x, const struct laser_export *e, struct laser_error *err)
 {
-    struct laser_mpi_run *run = x->run;
+    struct laser_run *run = x->run;
     struct laser_text text = {0};
     const char **names;
     size_t size = 0;
     int code = run->rank == 0 ? describe(e, &text, err) : LASER_OK;
 
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (run->rank == 0) {
         size = text.size;
         x->text = laser_text_take(&text);
     }
     if (code == LASER_OK)
-        code = laser_mpi_share(run->world, (void **)&x->text, &size, err);
+        code = laser_mpi_share(laser_mpi_world(run), (void **)&x->text, &size, err);
     if (code != LASER_OK)
         return code;
     for (size_t at = 0; at < size; at += strlen(x->text + at) + 1)
@@ -85,7 +86,7 @@ static int share_modules(struct inits *x, const struct laser_export *e, struct l
     }
     run->only = names;
     run->n_only = x->n;
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
 /* Local; the same on every rank. */
@@ -317,7 +318,7 @@ static int write_config(const struct inits *x, const struct laser_export *all, s
 /* Every rank: the model from the rests. */
 static int write_base(struct inits *x, struct laser_error *err)
 {
-    struct laser_mpi_run *run = x->run;
+    struct laser_run *run = x->run;
     struct laser_writer *writer = NULL;
     char path[4400];
     int code = LASER_OK;
@@ -330,17 +331,17 @@ static int write_base(struct inits *x, struct laser_error *err)
     if (code == LASER_OK)
         code = laser_writer_open(run->checkpoint, path, &writer, err);
     if (code == LASER_OK && run->rank == 0)
-        laser_mpi_say_left_out(run, writer);
+        laser_say_left_out(run, writer);
     if (code == LASER_OK && run->rank == 0)
         code = laser_writer_begin(writer, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     for (int i = run->rank; code == LASER_OK && i < writer->n_files; i += run->size)
         code = laser_writer_file(writer, i, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_writer_finish(writer, err);
     laser_writer_close(writer);
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
 /* The pieces are of no use any more; the next adapter takes the weights as they were. */
@@ -365,48 +366,51 @@ static int clean(struct inits *x, struct laser_error *err)
 static int write_init(struct inits *x, const char *name, const struct laser_export *e,
                       struct laser_error *err)
 {
-    struct laser_mpi_run *run = x->run;
+    struct laser_run *run = x->run;
     int code = LASER_OK;
 
     snprintf(x->dir, sizeof x->dir, "%.4096s/%s", run->output, name);
     if (run->rank == 0)
         code = laser_directory_make(x->dir, err);
-    code = laser_mpi_agree(run->world, code, err);
-    laser_mpi_log_phase(run->log, name);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    laser_log_phase(run->log, name);
     for (int i = run->rank; code == LASER_OK && i < x->n; i += run->size)
         code = make_module(x, i, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK && run->rank == 0) {
         code = write_adapter(x, err);
         if (code == LASER_OK)
             code = write_config(x, e, err);
     }
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = write_base(x, err);
     if (code == LASER_OK)
         code = clean(x, err);
-    laser_mpi_log_phase_end(run->log);
+    laser_log_phase_end(run->log);
     if (code == LASER_OK)
-        laser_mpi_log_line(run->log, "EXPORT",
-                           "%s/: adapter of the %s components of %d modules; its model is %s", name,
-                           x->smallest ? "smallest" : "largest", x->n, "base/ in there");
+        laser_log_line(run->log, "EXPORT", "%s/: adapter of the %s components of %d modules; its model is %s",
+                       name, x->smallest ? "smallest" : "largest", x->n, "base/ in there");
     return code;
 }
 
-int laser_mpi_export_inits(struct laser_mpi_run *run, unsigned formats, const struct laser_export *e,
-                           struct laser_error *err)
+/* Collective.  For the formats pissa and milora: an adapter of the largest (PiSSA, arXiv 2404.02948) or
+ * smallest (MiLoRA, arXiv 2406.09044) singular components of the picked modules, B A = U_r S_r V_r^T with S_r
+ * shared evenly, and the model without them: OUT/NAME/adapter_*, OUT/NAME/base.  e and formats: rank 0's. The
+ * model is the deck's.  LASER_EINPUT where it lacks a module. */
+static int export_inits(struct laser_run *run, unsigned formats, const struct laser_export *e,
+                        struct laser_error *err)
 {
     struct inits x = {.run = run};
     int code;
 
-    MPI_Bcast(&formats, 1, MPI_UNSIGNED, 0, run->world);
+    MPI_Bcast(&formats, 1, MPI_UNSIGNED, 0, laser_mpi_world(run));
     if ((formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) == 0)
         return LASER_OK;
     code = share_modules(&x, e, err);
     if (code == LASER_OK)
         code = laser_mpi_run_open_model(run, err);
-    MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, run->world);
+    MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, laser_mpi_world(run));
     if (code == LASER_OK)
         code = find_matrices(&x, err);
     if (code == LASER_OK && (formats & LASER_EXPORT_PISSA))
@@ -418,5 +422,32 @@ int laser_mpi_export_inits(struct laser_mpi_run *run, unsigned formats, const st
     run->only = NULL;
     free(x.modules);
     free(x.text);
+    return code;
+}
+
+int laser_mpi_command_export(struct laser_run *run, struct laser_error *err)
+{
+    struct laser_scan_input in = {0};
+    struct laser_scan_meta meta = {0};
+    struct laser_export e = {0};
+    struct laser_pick pick = {0};
+    unsigned formats = 0;
+    char *model_id = NULL;
+    int code = LASER_OK;
+
+    if (run->rank == 0) {
+        code = laser_export_scan(run, &in, &e, &formats, &pick, err);
+        if (code == LASER_OK)
+            code = laser_scan_input_meta(run, &in, &meta, &model_id, err);
+        e.meta = &meta;
+    }
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    if (code == LASER_OK)
+        code = export_inits(run, formats, &e, err);
+    if (code == LASER_OK && run->rank == 0)
+        laser_log_line(run->log, "OUTPUT", "%s", run->output);
+    laser_pick_free(&pick);
+    free(model_id);
+    laser_scan_input_free(&in);
     return code;
 }

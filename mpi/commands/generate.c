@@ -8,10 +8,11 @@
 
 #include "comm/agree.h"
 #include "commands/commands.h"
-#include "evaluate/layout.h"
 #include "evaluate/voice.h"
 #include "generate/columns.h"
-#include "schedule/results.h"
+#include "plan/layout.h"
+#include "run/terminal.h"
+#include "store/results.h"
 
 /* A process with MPI and the libraries. */
 #define BASE_BYTES 150e6
@@ -23,7 +24,7 @@
 enum { MOST_VOICES = 2 };
 
 struct generation {
-    struct laser_mpi_run *run;
+    struct laser_run *run;
     struct laser_mpi_voice voices[MOST_VOICES];
     int n_voices;
     const char *const *prompts;
@@ -41,19 +42,20 @@ struct generation {
 
 static int open_voices(struct generation *g, struct laser_error *err)
 {
-    struct laser_mpi_run *run = g->run;
+    struct laser_run *run = g->run;
     const char *against = laser_deck_string(run->deck, "generate.against");
-    int code = laser_mpi_voice_open(run->world, laser_deck_string(run->deck, "model"), run->checkpoint, NULL,
-                                    g->prompts, g->n_prompts, g->max_tokens, &g->voices[0], err);
+    int code =
+        laser_mpi_voice_open(laser_mpi_world(run), laser_deck_string(run->deck, "model"), run->checkpoint,
+                             NULL, g->prompts, g->n_prompts, g->max_tokens, &g->voices[0], err);
 
     g->n_voices = 1;
     if (code == LASER_OK && run->rank == 0)
-        laser_mpi_say_config(run->log, &g->voices[0].arch);
+        laser_say_config(run->log, &g->voices[0].arch);
     if (code != LASER_OK || against[0] == '\0')
         return code;
     g->n_voices = 2;
-    return laser_mpi_voice_open(run->world, against, NULL, run->checkpoint->dir, g->prompts, g->n_prompts,
-                                g->max_tokens, &g->voices[1], err);
+    return laser_mpi_voice_open(laser_mpi_world(run), against, NULL, run->checkpoint->dir, g->prompts,
+                                g->n_prompts, g->max_tokens, &g->voices[1], err);
 }
 
 /* Memory of a rank, and seconds of one token. */
@@ -78,7 +80,7 @@ static int measure(const struct generation *g, int shards, double *bytes, double
 /* The same on every rank. */
 static int choose_shards(const struct generation *g, int *shards, struct laser_error *err)
 {
-    const struct laser_mpi_run *run = g->run;
+    const struct laser_run *run = g->run;
     int asked = (int)laser_deck_int(run->deck, "parallel.shards"), most = asked > 0 ? asked : run->size;
     double bytes = 0, seconds, best = 0;
 
@@ -105,10 +107,10 @@ static int choose_shards(const struct generation *g, int *shards, struct laser_e
 
 static int make_team(struct generation *g, int shards, struct laser_error *err)
 {
-    struct laser_mpi_run *run = g->run;
+    struct laser_run *run = g->run;
     struct laser_mpi_team *t = &g->team;
 
-    *t = (struct laser_mpi_team){.world = run->world,
+    *t = (struct laser_mpi_team){.world = laser_mpi_world(run),
                                  .rank = run->rank,
                                  .size = run->size,
                                  .n_workers = run->size,
@@ -116,7 +118,7 @@ static int make_team(struct generation *g, int shards, struct laser_error *err)
                                  .n_groups = 1,
                                  .group = run->rank < shards ? 0 : -1,
                                  .group_rank = run->rank < shards ? run->rank : -1};
-    if (MPI_Comm_split(run->world, t->group < 0 ? MPI_UNDEFINED : 0, run->rank, &t->group_comm) !=
+    if (MPI_Comm_split(laser_mpi_world(run), t->group < 0 ? MPI_UNDEFINED : 0, run->rank, &t->group_comm) !=
         MPI_SUCCESS)
         return laser_error_set(err, LASER_EINTERNAL, "generate", "ranks cannot be grouped");
     laser_mpi_shards_create(t, &g->shards);
@@ -125,18 +127,18 @@ static int make_team(struct generation *g, int shards, struct laser_error *err)
 
 static int open_all(struct generation *g, struct laser_error *err)
 {
-    struct laser_mpi_run *run = g->run;
+    struct laser_run *run = g->run;
     int shards, code = open_voices(g, err);
 
     if (code == LASER_OK)
-        code = laser_mpi_agree(run->world, choose_shards(g, &shards, err), err);
+        code = laser_mpi_agree(laser_mpi_world(run), choose_shards(g, &shards, err), err);
     if (code == LASER_OK)
-        code = laser_mpi_agree(run->world, make_team(g, shards, err), err);
+        code = laser_mpi_agree(laser_mpi_world(run), make_team(g, shards, err), err);
     if (code != LASER_OK)
         return code;
     for (int i = 0; i < g->n_voices && code == LASER_OK && g->team.group == 0; ++i)
         code = laser_mpi_voice_load(&g->voices[i], &g->shards, g->precision, err);
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
 /* ---- showing; rank 0 ---- */
@@ -158,7 +160,7 @@ static const char *ending_name(enum laser_mpi_ending ending)
 static void show(struct generation *g, struct laser_text *text)
 {
     if (text->data != NULL && !text->failed)
-        laser_mpi_log_block(g->run->log, text->data);
+        laser_log_block(g->run->log, text->data);
     laser_text_free(text);
 }
 
@@ -167,11 +169,11 @@ static void show_prompt(struct generation *g, int prompt)
     struct laser_text text = {0};
 
     laser_columns_clean(g->prompts[prompt], strlen(g->prompts[prompt]), &text);
-    laser_mpi_log_line(g->run->log, "PROMPT", "%s", text.data != NULL ? text.data : "");
+    laser_log_line(g->run->log, "PROMPT", "%s", text.data != NULL ? text.data : "");
     laser_text_free(&text);
     if (g->n_voices < 2)
         return;
-    laser_columns_start(&g->columns, g->n_voices, (size_t)laser_mpi_style().width);
+    laser_columns_start(&g->columns, g->n_voices, (size_t)laser_terminal_style().width);
     for (int i = 0; i < g->n_voices; ++i) {
         laser_columns_push(&g->columns, i, g->voices[i].name, strlen(g->voices[i].name));
         laser_columns_push(&g->columns, i, "\n", 1);
@@ -219,25 +221,25 @@ static void say_difference(struct generation *g)
     while (same < n_a && same < n_b && a->ids[a->n_prompt + same] == b->ids[b->n_prompt + same])
         ++same;
     if (same == n_a && same == n_b)
-        laser_mpi_log_line(g->run->log, "SAME", "both models give the same %" PRId64 " tokens", same);
+        laser_log_line(g->run->log, "SAME", "both models give the same %" PRId64 " tokens", same);
     else
-        laser_mpi_log_line(g->run->log, "DIFFER", "from token %" PRId64 " on", same + 1);
+        laser_log_line(g->run->log, "DIFFER", "from token %" PRId64 " on", same + 1);
 }
 
 static void show_end(struct generation *g, int prompt)
 {
     if (g->n_voices == 1)
-        laser_mpi_log_block(g->run->log, "\n");
+        laser_log_block(g->run->log, "\n");
     for (int i = 0; i < g->n_voices; ++i) {
         const struct laser_mpi_voice *v = &g->voices[i];
         int64_t n = v->n - v->n_prompt;
 
-        laser_mpi_log_value(g->run->log, "GENERATION", "generation", voice_json(g, v, &g->texts[i], prompt));
-        if (g->run->log->json)
+        laser_log_value(g->run->log, "GENERATION", "generation", voice_json(g, v, &g->texts[i], prompt));
+        if (laser_deck_is(g->run->deck, "log.format", "json"))
             continue;
-        laser_mpi_log_line(g->run->log, "GENERATED", "%s%s%" PRId64 " token%s (%s), %.1f tokens/s",
-                           g->n_voices > 1 ? v->name : "", g->n_voices > 1 ? ": " : "", n, n == 1 ? "" : "s",
-                           ending_name(v->ending), v->seconds > 0 ? (double)(n + 1) / v->seconds : 0);
+        laser_log_line(g->run->log, "GENERATED", "%s%s%" PRId64 " token%s (%s), %.1f tokens/s",
+                       g->n_voices > 1 ? v->name : "", g->n_voices > 1 ? ": " : "", n, n == 1 ? "" : "s",
+                       ending_name(v->ending), v->seconds > 0 ? (double)(n + 1) / v->seconds : 0);
     }
     if (g->n_voices == 2)
         say_difference(g);
@@ -271,7 +273,7 @@ static int generate(struct generation *g, int prompt, struct laser_error *err)
     if (root && code == LASER_OK)
         show_end(g, prompt);
     else if (root)
-        laser_mpi_log_block(g->run->log, "\n");
+        laser_log_block(g->run->log, "\n");
     for (int i = 0; i < g->n_voices; ++i)
         laser_text_free(&g->texts[i]);
     laser_columns_free(&g->columns);
@@ -305,7 +307,7 @@ static int read_deck(struct generation *g, struct laser_error *err)
     return LASER_OK;
 }
 
-int laser_mpi_command_generate(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_command_generate(struct laser_run *run, struct laser_error *err)
 {
     struct generation g = {.run = run, .shards.sharers = MPI_COMM_NULL, .team.group_comm = MPI_COMM_NULL};
     int code = read_deck(&g, err);
@@ -318,7 +320,7 @@ int laser_mpi_command_generate(struct laser_mpi_run *run, struct laser_error *er
     if (code == LASER_OK) {
         for (int i = 0; i < g.n_prompts && code == LASER_OK && g.team.group == 0; ++i)
             code = generate(&g, i, err);
-        code = laser_mpi_agree(run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     close_all(&g);
     return code;

@@ -6,13 +6,15 @@
 
 #include "comm/agree.h"
 #include "commands/commands.h"
-#include "commands/plan_cluster.h"
-#include "evaluate/layout.h"
-#include "schedule/header.h"
-#include "schedule/scan_plan.h"
-#include "schedule/speed.h"
+#include "evaluate/plan_evaluation.h"
+#include "plan/calibrate.h"
+#include "plan/cluster.h"
+#include "plan/layout.h"
+#include "plan/scan_plan.h"
+#include "run/notes.h"
+#include "schedule/calibrate.h"
 
-static void say_phases(const struct laser_mpi_run *run, const struct laser_plan *plan)
+static void say_phases(const struct laser_run *run, const struct laser_plan *plan)
 {
     for (int p = 0; p < plan->nphases; ++p) {
         const struct laser_plan_phase *phase = &plan->phases[p];
@@ -20,15 +22,14 @@ static void say_phases(const struct laser_mpi_run *run, const struct laser_plan 
         for (int64_t j = phase->first; j < phase->first + phase->count; ++j)
             if (plan->jobs[j].memory_bytes > memory)
                 memory = plan->jobs[j].memory_bytes;
-        laser_mpi_log_line(run->log, "PHASE",
-                           "%" PRId64 " matrices by %d groups of %d rank%s, %.1f MB a rank, about %.3g s",
-                           phase->count, phase->groups, phase->group_size, phase->group_size == 1 ? "" : "s",
-                           memory / 1e6, phase->makespan_s);
+        laser_log_line(run->log, "PHASE",
+                       "%" PRId64 " matrices by %d groups of %d rank%s, %.1f MB a rank, about %.3g s",
+                       phase->count, phase->groups, phase->group_size, phase->group_size == 1 ? "" : "s",
+                       memory / 1e6, phase->makespan_s);
     }
 }
 
-static bool alike(const struct laser_mpi_run *run, const struct laser_plan_job *a,
-                  const struct laser_plan_job *b)
+static bool alike(const struct laser_run *run, const struct laser_plan_job *a, const struct laser_plan_job *b)
 {
     const struct laser_matrix *m = &run->matrices.matrices[a->matrix],
                               *o = &run->matrices.matrices[b->matrix];
@@ -37,14 +38,13 @@ static bool alike(const struct laser_mpi_run *run, const struct laser_plan_job *
 }
 
 /* One line for each shape, largest work first as the plan has them. */
-static void say_matrices(const struct laser_mpi_run *run, const struct laser_plan *plan,
-                         enum laser_route route)
+static void say_matrices(const struct laser_run *run, const struct laser_plan *plan, enum laser_route route)
 {
     char line[256];
 
     snprintf(line, sizeof line, "%10s %10s %10s %12s %12s %12s  %s\n", "rows", "columns", "how many",
              "ranks each", "GFLOP each", "s each", "first of them");
-    laser_mpi_log_block(run->log, line);
+    laser_log_block(run->log, line);
     for (int64_t j = 0; j < plan->njobs; ++j) {
         const struct laser_plan_job *job = &plan->jobs[j];
         const struct laser_matrix *m = &run->matrices.matrices[job->matrix];
@@ -59,7 +59,7 @@ static void say_matrices(const struct laser_mpi_run *run, const struct laser_pla
                  m->rows, m->cols, count, job->group_size,
                  laser_cost_flops(laser_route_for(route, job->group_size), m->rows, m->cols) / 1e9,
                  job->seconds, m->name);
-        laser_mpi_log_block(run->log, line);
+        laser_log_block(run->log, line);
     }
 }
 
@@ -70,7 +70,7 @@ static int most_workers(const struct laser_plan *plan)
 }
 
 /* Within the cores that are here; what more of them would be good for is said, too. */
-static int say_recommended(const struct laser_mpi_run *run, const struct laser_plan_matrix *wanted, int64_t n,
+static int say_recommended(const struct laser_run *run, const struct laser_plan_matrix *wanted, int64_t n,
                            const struct laser_cost_rates *rates, const struct laser_plan *plan, int cores,
                            struct laser_error *err)
 {
@@ -85,14 +85,14 @@ static int say_recommended(const struct laser_mpi_run *run, const struct laser_p
         return code;
     if (best > here)
         snprintf(more, sizeof more, "; on more cores up to %d workers are of use", best);
-    laser_mpi_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d worker%s%s) for the %d core%s here%s",
-                       here > 1 ? here + 1 : 1, here, here > 1 ? "s" : "",
-                       here > 1 ? " and the coordinator, which hardly computes" : "", cores,
-                       cores > 1 ? "s" : "", more);
+    laser_log_line(run->log, "RECOMMEND", "mpirun -np %d (%d worker%s%s) for the %d core%s here%s",
+                   here > 1 ? here + 1 : 1, here, here > 1 ? "s" : "",
+                   here > 1 ? " and the coordinator, which hardly computes" : "", cores, cores > 1 ? "s" : "",
+                   more);
     return LASER_OK;
 }
 
-static int plan_scan(const struct laser_mpi_run *run, const struct laser_mpi_speed *speed,
+static int plan_scan(const struct laser_run *run, const struct laser_calibration *speed,
                      struct laser_error *err)
 {
     struct laser_plan_limits limits = {.workers = run->size > 1 ? run->size - 1 : 1,
@@ -103,31 +103,29 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_mpi_spe
     struct laser_plan plan = {0};
     int64_t n;
     char misfits[80] = "";
-    int code = laser_mpi_scan_wanted(run, NULL, &wanted, NULL, &n, err);
+    int code = laser_scan_wanted(run, NULL, &wanted, NULL, &n, err);
 
     if (code != LASER_OK)
         return code;
     if (limits.group_size > limits.workers)
         limits.group_size = limits.workers;
-    laser_mpi_speed_rates(speed, &rates);
+    laser_calibration_rates(speed, &rates);
     code = laser_plan_make(&plan, wanted, n, &rates, &limits, err);
     if (code == LASER_OK) {
-        laser_mpi_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
-                           run->checkpoint->model, n, run->matrices.n_skipped);
-        laser_mpi_log_line(
-            run->log, "SPEED",
-            "%d worker%s here, measured at once, each: %.3g GFLOP/s in float64 products, %.3g in "
-            "reductions to tridiagonal form, %.3g in linear layers",
-            limits.workers, limits.workers > 1 ? "s" : "", speed->product_flops / 1e9,
-            speed->tridiagonal_flops / 1e9, speed->forward_flops / 1e9);
-        say_matrices(run, &plan, laser_mpi_scan_route(run));
+        laser_log_line(run->log, "PLAN", "%s: %" PRId64 " matrices, %" PRId64 " tensors skipped",
+                       run->checkpoint->model, n, run->matrices.n_skipped);
+        laser_log_line(run->log, "SPEED",
+                       "%d worker%s here, measured at once, each: %.3g GFLOP/s in float64 products, %.3g in "
+                       "reductions to tridiagonal form, %.3g in linear layers",
+                       limits.workers, limits.workers > 1 ? "s" : "", speed->product_flops / 1e9,
+                       speed->tridiagonal_flops / 1e9, speed->forward_flops / 1e9);
+        say_matrices(run, &plan, laser_scan_route(run));
         say_phases(run, &plan);
         if (plan.misfits > 0)
             snprintf(misfits, sizeof misfits, "; %" PRId64 " matrices fit into no group of them",
                      plan.misfits);
-        laser_mpi_log_line(run->log, "TOTAL", "%d rank%s: about %.3g s; limit %.3g GB a rank%s", run->size,
-                           run->size == 1 ? "" : "s", plan.makespan_s, run->memory_limit_bytes / 1e9,
-                           misfits);
+        laser_log_line(run->log, "TOTAL", "%d rank%s: about %.3g s; limit %.3g GB a rank%s", run->size,
+                       run->size == 1 ? "" : "s", plan.makespan_s, run->memory_limit_bytes / 1e9, misfits);
         code = say_recommended(run, wanted, n, &rates, &plan, speed->cores, err);
     }
     laser_plan_free(&plan);
@@ -135,22 +133,22 @@ static int plan_scan(const struct laser_mpi_run *run, const struct laser_mpi_spe
     return code;
 }
 
-int laser_mpi_command_plan(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_command_plan(struct laser_run *run, struct laser_error *err)
 {
-    struct laser_mpi_speed speed;
-    struct laser_mpi_layout layout;
+    struct laser_calibration speed;
+    struct laser_layout layout;
     int code = laser_mpi_run_open_model(run, err);
 
     if (code != LASER_OK)
         return code;
-    laser_mpi_speed_measure(run, &speed);
-    laser_mpi_header_groups(run);
+    laser_mpi_calibrate(run, &speed);
+    laser_say_groups(run);
     if (run->rank == 0)
         code = plan_scan(run, &speed, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_plan_evaluation(run, speed.forward_flops, &layout, err);
     if (code == LASER_OK && run->rank == 0)
-        code = laser_mpi_plan_cluster(run, &speed, &layout, err);
-    return laser_mpi_agree(run->world, code, err);
+        code = laser_plan_cluster(run, &speed, &layout, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }

@@ -6,17 +6,19 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/log.h"
 #include "commands/commands.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/evaluation.h"
 #include "report/heat_map.h"
 #include "report/scan_report.h"
-#include "schedule/report.h"
-#include "schedule/results.h"
+#include "run/terminal.h"
 #include "schedule/scan.h"
 #include "sensitivity/fisher.h"
-#include "sensitivity/predict.h"
+#include "sensitivity/gather.h"
 #include "sensitivity/statistics.h"
 #include "sensitivity/vectors.h"
+#include "store/report.h"
+#include "store/results.h"
 #include "store/sensitivity.h"
 
 /* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
@@ -25,13 +27,14 @@
 enum { LISTED = 5 };
 
 struct sensing {
-    struct laser_mpi_run *run;
-    struct laser_mpi_evaluation e;
-    struct laser_mpi_statistics statistics;
-    struct laser_mpi_spectrum spectrum;
+    struct laser_run *run;
+    struct laser_mpi_evaluation whole;
+    struct laser_evaluation *e; /* of it */
+    struct laser_statistics statistics;
+    struct laser_scan_spectrum spectrum;
     double *gradient, *error, *fisher; /* [n_values], of the summed loss; complete on rank 0 */
     double *steps;                     /* [n_matrices] predicted change of the mean loss by the best step */
-    struct laser_mpi_predicted *edits; /* of every matrix the rule's cut, then those of reduce.edits */
+    struct laser_predicted *edits;     /* of every matrix the rule's cut, then those of reduce.edits */
     int64_t n_edits, per_matrix;
     struct laser_sensitivity_record *records; /* rank 0 */
 };
@@ -92,12 +95,12 @@ static void to_root(const struct sensing *s, double *x, int64_t n)
 {
     bool root = s->run->rank == 0;
 
-    MPI_Reduce(root ? MPI_IN_PLACE : x, x, (int)n, MPI_DOUBLE, MPI_SUM, 0, s->run->world);
+    MPI_Reduce(root ? MPI_IN_PLACE : x, x, (int)n, MPI_DOUBLE, MPI_SUM, 0, laser_mpi_world(s->run));
 }
 
 static int describe_all(struct sensing *s, struct laser_error *err)
 {
-    int n_texts, code = laser_mpi_agree(s->run->world, allocate(s, err), err);
+    int n_texts, code = laser_mpi_agree(laser_mpi_world(s->run), allocate(s, err), err);
     const char *const *texts = laser_deck_list(s->run->deck, "reduce.edits", &n_texts);
 
     if (code != LASER_OK)
@@ -106,7 +109,7 @@ static int describe_all(struct sensing *s, struct laser_error *err)
         if (s->statistics.matrices[i].owner == s->run->rank &&
             s->statistics.matrices[i].fisher.gradient != NULL)
             code = describe(s, i, err);
-    code = laser_mpi_agree(s->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(s->run), code, err);
     if (code != LASER_OK)
         return code;
     to_root(s, s->gradient, s->spectrum.n_values);
@@ -115,7 +118,7 @@ static int describe_all(struct sensing *s, struct laser_error *err)
     to_root(s, s->steps, s->spectrum.n_matrices);
     for (int64_t i = 0; i < s->n_edits; ++i) {
         int64_t k = i % s->per_matrix;
-        s->edits[i] = (struct laser_mpi_predicted){
+        s->edits[i] = (struct laser_predicted){
             .matrix = i / s->per_matrix,
             .text = k == 0 ? laser_deck_string(s->run->deck, "scan.threshold") : texts[k - 1]};
     }
@@ -136,7 +139,7 @@ static void fill_records(struct sensing *s)
     }
     for (int64_t i = 0; i < s->spectrum.n_matrices; ++i) {
         const struct laser_matrix *m = &s->run->matrices.matrices[i];
-        const struct laser_mpi_predicted *edits = s->edits + i * s->per_matrix, *best = edits;
+        const struct laser_predicted *edits = s->edits + i * s->per_matrix, *best = edits;
         int64_t first = s->spectrum.first[i];
 
         for (int64_t k = 1; k < s->per_matrix; ++k)
@@ -193,7 +196,7 @@ static int write_files(struct sensing *s, json_t *results, json_t *phases, struc
                                           .windows = (double)s->statistics.windows,
                                           .loss = s->statistics.loss / s->statistics.tokens,
                                           .block = s->statistics.options.block};
-    int code = laser_sensitivity_write(laser_mpi_run_path(s->run, "sensitivity.h5"), &meta, s->records,
+    int code = laser_sensitivity_write(laser_run_path(s->run, "sensitivity.h5"), &meta, s->records,
                                        s->spectrum.n_matrices, err);
 
     if (code == LASER_OK && (json_object_set_new(results, "sensitivity", results_json(s)) != 0 ||
@@ -233,7 +236,8 @@ static void list_best(const struct sensing *s, struct laser_text *out)
 
 static void say(const struct sensing *s)
 {
-    struct laser_heat_style style = {.width = laser_mpi_style().width, .colours = laser_mpi_log_terminal()};
+    struct laser_heat_style style = {.width = laser_terminal_style().width,
+                                     .colours = laser_terminal_is_watched()};
     struct laser_scan_row *rows = calloc((size_t)s->spectrum.n_matrices + 1, sizeof *rows);
     struct laser_text out = {0};
     size_t n = 0;
@@ -251,81 +255,80 @@ static void say(const struct sensing *s)
         laser_heat_map(&out, rows, n, &style);
     list_best(s, &out);
     if (!out.failed && out.data != NULL)
-        laser_mpi_log_block(s->run->log, out.data);
+        laser_log_block(s->run->log, out.data);
     laser_text_free(&out);
     free(rows);
-    laser_mpi_log_line(s->run->log, "RESULT", "loss %.6f on %.0f tokens in %" PRId64 " windows",
-                       s->statistics.loss / s->statistics.tokens, s->statistics.tokens,
-                       s->statistics.windows);
-    laser_mpi_log_line(s->run->log, "RESULT", "%s holds sensitivity.h5, spectra.h5, results.json",
-                       s->run->output);
+    laser_log_line(s->run->log, "RESULT", "loss %.6f on %.0f tokens in %" PRId64 " windows",
+                   s->statistics.loss / s->statistics.tokens, s->statistics.tokens, s->statistics.windows);
+    laser_log_line(s->run->log, "RESULT", "%s holds sensitivity.h5, spectra.h5, results.json",
+                   s->run->output);
 }
 
 /* ---- all of it ---- */
 
 static int gather(struct sensing *s, struct laser_error *err)
 {
-    struct laser_mpi_statistics_options options = {.values = true, .block = true};
+    struct laser_statistics_options options = {.values = true, .block = true};
     const char *form = laser_deck_string(s->run->deck, "reduce.fisher");
     int code = laser_mpi_spectrum_read(s->run, &s->spectrum, err);
 
-    options.block = strcmp(form, "auto") == 0 ? laser_mpi_statistics_bytes(s->run, &options) <=
+    options.block = strcmp(form, "auto") == 0 ? laser_statistics_bytes(s->run, &options) <=
                                                     BLOCK_MEMORY_SHARE * s->run->memory_limit_bytes
                                               : strcmp(form, "block") == 0;
     if (code == LASER_OK)
         code = laser_mpi_vectors_make(s->run, err);
     if (code == LASER_OK)
-        code = laser_mpi_statistics_gather(&s->e, &options, s->e.part_batch[LASER_PART_SELECTION],
-                                           s->e.part_batch[LASER_PART_SELECTION + 1], NULL, 0,
+        code = laser_mpi_statistics_gather(s->e, &options, s->e->part_batch[LASER_PART_SELECTION],
+                                           s->e->part_batch[LASER_PART_SELECTION + 1], NULL, 0,
                                            &s->statistics, err);
     return code == LASER_OK ? describe_all(s, err) : code;
 }
 
 static int sense(struct sensing *s, struct laser_error *err)
 {
-    struct laser_mpi_run *run = s->run;
+    struct laser_run *run = s->run;
     json_t *results = NULL, *phases;
-    int code = laser_mpi_texts_open(run, &s->e, err);
+    int code = laser_mpi_texts_open(run, &s->whole, err);
 
     if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK)
-        code = laser_mpi_agree(run->world,
-                               run->rank == 0 ? laser_mpi_results_write(run, &results, err) : LASER_OK, err);
+        code = laser_mpi_agree(laser_mpi_world(run),
+                               run->rank == 0 ? laser_scan_results_write(run, &results, err) : LASER_OK, err);
     if (code == LASER_OK)
-        code = laser_mpi_evaluation_open(&s->e, err);
+        code = laser_mpi_evaluation_open(s->e, err);
     if (code == LASER_OK)
         code = gather(s, err);
     if (code == LASER_OK) {
-        phases = laser_mpi_log_phases_json(run->log, run->world);
+        phases = laser_mpi_log_phases_json(run->log, laser_mpi_world(run));
         if (run->rank == 0) {
             fill_records(s);
             code = write_files(s, results, phases, err);
         }
         json_decref(phases);
-        code = laser_mpi_agree(run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK && run->rank == 0) {
         say(s);
-        laser_mpi_report_make(run);
+        laser_report_make(run);
     }
     json_decref(results);
     return code;
 }
 
-int laser_mpi_command_sensitivity(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_command_sensitivity(struct laser_run *run, struct laser_error *err)
 {
     struct sensing s = {.run = run};
     int code = laser_mpi_run_open(run, err);
 
     if (code != LASER_OK)
         return code;
-    s.e.shards.sharers = MPI_COMM_NULL;
-    s.e.team.group_comm = MPI_COMM_NULL;
+    laser_mpi_evaluation_init(&s.whole);
+    s.e = &s.whole.evaluation;
     code = sense(&s, err);
-    laser_mpi_statistics_free(&s.statistics);
-    laser_mpi_spectrum_free(&s.spectrum);
-    laser_mpi_evaluation_close(&s.e);
+    laser_statistics_free(&s.statistics);
+    laser_scan_spectrum_free(&s.spectrum);
+    laser_mpi_evaluation_close(s.e);
     free(s.gradient);
     free(s.error);
     free(s.fisher);

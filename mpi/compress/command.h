@@ -5,6 +5,6 @@
 #include "schedule/run.h"
 
 /* Collective over run->world. */
-int laser_mpi_command_compress(struct laser_mpi_run *run, struct laser_error *err);
+int laser_mpi_command_compress(struct laser_run *run, struct laser_error *err);
 
 #endif

@@ -10,21 +10,25 @@
 
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
+#include "comm/log.h"
 #include "compress/command.h"
 #include "compress/compress.h"
 #include "compress/cuts.h"
 #include "compress/factored.h"
-#include "compress/judge.h"
+#include "compress/judge_run.h"
 #include "compress/ranks.h"
+#include "compress/refine.h"
+#include "corpus/overlap.h"
 #include "corpus/split.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/evaluation.h"
 #include "report/scan_report.h"
-#include "schedule/report.h"
-#include "schedule/results.h"
-#include "sensitivity/statistics.h"
+#include "sensitivity/gather.h"
+#include "store/report.h"
+#include "store/results.h"
 
 /* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
 #define WRITE_BYTES_S 200e6
@@ -37,19 +41,21 @@ struct point {
     double remove;  /* share of the parameters to remove; 0: another kind of target */
     int64_t *ranks; /* every rank: [n_matrices] */
     struct laser_rank_summary summary;
-    struct laser_mpi_judgement judgement; /* rank 0 */
-    int64_t parameters, bytes;            /* of the written checkpoint */
+    struct laser_mpi_refined refined;
+    struct laser_judgement judgement; /* rank 0 */
+    int64_t parameters, bytes;        /* of the written checkpoint */
 };
 
 struct compression {
-    struct laser_mpi_run *run;
-    struct laser_mpi_evaluation e;
+    struct laser_run *run;
+    struct laser_mpi_evaluation whole;
+    struct laser_evaluation *e; /* of it */
     const struct laser_compress_method *method;
     struct laser_mpi_cuts cuts;
     struct laser_rank_matrix *candidates; /* every rank */
     int64_t *numbers;                     /* [n_candidates] matrices of run->matrices */
     int64_t n_candidates;
-    struct laser_mpi_judgement base; /* rank 0 */
+    struct laser_judgement base; /* rank 0 */
     struct point chosen;
     struct point *curve; /* of compress.curve */
     int n_curve;
@@ -58,71 +64,133 @@ struct compression {
 
 /* ---- windows ---- */
 
-/* The first windows of the selecting half that have enough tokens are for calibration; guard texts are only
+/* Does a method look at a text at all? */
+static bool needs_text(const struct laser_compress_method *method)
+{
+    return method->inputs || method->gradients;
+}
+
+/* Rounds in which the kept values are moved: by gradients, so not for the methods that know none. */
+static int rounds_of(const struct compression *c)
+{
+    return c->method->gradients ? (int)laser_deck_int(c->run->deck, "compress.rounds") : 0;
+}
+
+/* The first windows of the selecting half that have enough tokens are for calibration, the last of these for
+ * the lengths of steps: windows beside those of the gradients would be of the same articles. Guard texts are only
  * judged. */
-static int mark_windows(struct compression *c, unsigned char *mark, struct laser_error *err)
+static void mark_calibration(const struct compression *c, unsigned char *mark)
+{
+    const struct laser_evaluation *e = c->e;
+    int64_t most = laser_deck_int(c->run->deck, "reduce.calibration_tokens"), tokens = 0, n = 0, steps;
+    double rest = rounds_of(c) > 0 ? 1 - laser_deck_real(c->run->deck, "reduce.calibration_share") : 0;
+
+    for (int64_t i = 0; i < e->n_windows; ++i) {
+        if (mark[i] != LASER_MARK_SELECTION)
+            continue;
+        if (!needs_text(c->method) || (most > 0 && tokens >= most)) {
+            mark[i] = LASER_MARK_UNUSED;
+            continue;
+        }
+        tokens += e->windows[i].n_tokens;
+        mark[i] = LASER_MARK_CALIBRATION;
+        ++n;
+    }
+    steps = rest > 0 && n > 1 ? (int64_t)ceil(rest * (double)n) : 0;
+    steps = steps < n ? steps : n - 1;
+    for (int64_t i = e->n_windows - 1; i >= 0 && steps > 0; --i)
+        if (mark[i] == LASER_MARK_CALIBRATION) {
+            mark[i] = LASER_MARK_SELECTION;
+            --steps;
+        }
+}
+
+static int mark_windows(const struct compression *c, unsigned char *mark, struct laser_error *err)
 {
     const struct laser_deck *deck = c->run->deck;
-    const struct laser_mpi_evaluation *e = &c->e;
+    const struct laser_evaluation *e = c->e;
     double share = laser_deck_real(deck, "evaluate.selection_share");
-    int64_t most = laser_deck_int(deck, "reduce.calibration_tokens"), tokens = 0;
     int code = LASER_OK;
 
     memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
     if (share < 1)
         code = laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
                                    (uint64_t)laser_deck_int(deck, "evaluate.seed"), mark, err);
-    for (int64_t i = 0; code == LASER_OK && i < e->n_windows; ++i) {
-        if (e->windows[i].dataset >= e->n_datasets - e->n_guards) {
+    for (int64_t i = 0; i < e->n_windows; ++i)
+        if (e->windows[i].dataset >= e->n_datasets - e->n_guards)
             mark[i] = LASER_MARK_GUARD_REPORT;
-        } else if (mark[i] == LASER_MARK_SELECTION && (most == 0 || tokens < most)) {
-            mark[i] = LASER_MARK_CALIBRATION;
-            tokens += e->windows[i].n_tokens;
-        }
-    }
+    if (code == LASER_OK)
+        mark_calibration(c, mark);
     return code;
 }
 
 static int open_texts(struct compression *c, struct laser_error *err)
 {
     unsigned char *mark = NULL;
-    int code = laser_mpi_texts_open(c->run, &c->e, err);
+    int code = laser_mpi_texts_open(c->run, &c->whole, err);
 
     if (code != LASER_OK)
         return code;
-    mark = malloc((size_t)c->e.n_windows + 1);
+    mark = malloc((size_t)c->e->n_windows + 1);
     if (mark == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for %" PRId64 " windows",
-                               c->e.n_windows);
+                               c->e->n_windows);
     if (code == LASER_OK)
         code = mark_windows(c, mark, err);
     if (code == LASER_OK)
-        code = laser_mpi_items_make(&c->e, mark, NULL, err);
+        code = laser_items_make(c->e, mark, NULL, err);
     free(mark);
-    return laser_mpi_agree(c->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(c->run), code, err);
 }
 
-/* A guard text that is the text of calibration says nothing of other texts. */
-static void warn_of_equal_texts(const struct compression *c)
+/* The windows that are calibrated on, those for the lengths of steps included. */
+static int64_t calibration_windows(const struct laser_evaluation *e, struct laser_window *out)
 {
-    const struct laser_mpi_evaluation *e = &c->e;
-    int32_t first = e->n_datasets - e->n_guards;
+    static const enum laser_item_part parts[] = {LASER_PART_CALIBRATION, LASER_PART_SELECTION};
+    int64_t n = 0, index;
 
-    for (int32_t g = first; g < e->n_datasets; ++g)
-        for (int32_t i = 0; i < first; ++i)
-            if (e->datasets[g].hash == e->datasets[i].hash)
-                laser_mpi_log_line(c->run->log, "WARNING",
-                                   "the guard text %s is the text %s: it says nothing of other texts",
-                                   e->datasets[g].name, e->datasets[i].name);
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; ++p)
+        for (int64_t i = e->part_item[parts[p]]; i < e->part_item[parts[p] + 1]; ++i)
+            if (!laser_item_is_question(e, i, &index))
+                out[n++] = e->windows[index];
+    return n;
+}
+
+/* Rank 0.  What is calibrated on says nothing as a guard text, nor as a held-out window of another text. */
+static int warn_of_equal_texts(const struct compression *c, struct laser_error *err)
+{
+    const struct laser_evaluation *e = c->e;
+    struct laser_window *windows = malloc((size_t)e->n_windows * sizeof *windows + 1);
+    int64_t n, found, of;
+    int code = windows == NULL ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory") : LASER_OK;
+
+    n = code == LASER_OK ? calibration_windows(e, windows) : 0;
+    for (int32_t d = 0; code == LASER_OK && d < e->n_datasets; ++d) {
+        code = laser_windows_overlap(e->datasets, d, windows, n, &found, &of, err);
+        if (code == LASER_OK && found > 0)
+            laser_log_line(c->run->log, "WARNING",
+                           "%" PRId64 " of %" PRId64 " windows of the calibration stand in %s %s too: "
+                           "its loss is not that of an unseen text",
+                           found, of, d >= e->n_datasets - e->n_guards ? "the guard text" : "the text",
+                           e->datasets[d].name);
+    }
+    if (code == LASER_OK && e->part_item[LASER_PART_REPORT + 1] == e->part_item[LASER_PART_REPORT])
+        laser_log_line(c->run->log, "WARNING",
+                       "no window is held out (evaluate.selection_share is 1): only guard texts say what "
+                       "the model is worth");
+    free(windows);
+    return code;
 }
 
 /* ---- statistics and cuts ---- */
 
 static uint64_t key_of(const struct compression *c)
 {
-    const struct laser_mpi_evaluation *e = &c->e;
+    const struct laser_evaluation *e = c->e;
     uint64_t key = (uint64_t)e->precision;
 
+    if (!needs_text(c->method))
+        return 0;
     for (int32_t i = 0; i < e->n_datasets - e->n_guards; ++i)
         key = XXH3_64bits_withSeed(&e->datasets[i].hash, sizeof e->datasets[i].hash, key);
     for (int64_t i = e->part_item[LASER_PART_CALIBRATION]; i < e->part_item[LASER_PART_CALIBRATION + 1];
@@ -134,14 +202,21 @@ static uint64_t key_of(const struct compression *c)
     return key;
 }
 
-/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
-static int64_t end_of_range(const struct laser_mpi_run *run, int64_t first)
+static struct laser_statistics_options statistics_of(const struct compression *c, int64_t first, int64_t end)
 {
-    struct laser_mpi_statistics_options o = {.covariances = true, .first = first, .end = first + 1};
+    return (struct laser_statistics_options){
+        .covariances = true, .inputs_only = !c->method->gradients, .first = first, .end = end};
+}
+
+/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
+static int64_t end_of_range(const struct compression *c, int64_t first)
+{
+    const struct laser_run *run = c->run;
+    struct laser_statistics_options o = statistics_of(c, first, first + 1);
 
     while (o.end < run->matrices.n_matrices) {
         ++o.end;
-        if (laser_mpi_statistics_bytes(run, &o) > MEMORY_SHARE * run->memory_limit_bytes)
+        if (laser_statistics_bytes(run, &o) > MEMORY_SHARE * run->memory_limit_bytes)
             return o.end - 1;
     }
     return o.end;
@@ -150,38 +225,40 @@ static int64_t end_of_range(const struct laser_mpi_run *run, int64_t first)
 /* Several passes over the text where the covariances of all matrices do not fit at once. */
 static int make_range(struct compression *c, int64_t first, int64_t end, struct laser_error *err)
 {
-    const struct laser_mpi_statistics_options options = {.covariances = true, .first = first, .end = end};
-    struct laser_mpi_statistics statistics;
+    const struct laser_statistics_options options = statistics_of(c, first, end);
+    struct laser_statistics statistics;
     int code =
-        laser_mpi_statistics_gather(&c->e, &options, c->e.part_batch[LASER_PART_CALIBRATION],
-                                    c->e.part_batch[LASER_PART_CALIBRATION + 1], NULL, 0, &statistics, err);
+        laser_mpi_statistics_gather(c->e, &options, c->e->part_batch[LASER_PART_CALIBRATION],
+                                    c->e->part_batch[LASER_PART_CALIBRATION + 1], NULL, 0, &statistics, err);
 
     if (code != LASER_OK)
         return code;
     c->calibration_tokens = statistics.tokens;
     c->calibration_loss = statistics.loss / statistics.tokens;
     code = laser_mpi_cuts_make(c->run, c->method, &statistics, &c->cuts, err);
-    laser_mpi_statistics_free(&statistics);
+    laser_statistics_free(&statistics);
     return code;
 }
 
 static int make_cuts(struct compression *c, struct laser_error *err)
 {
-    struct laser_mpi_run *run = c->run;
+    struct laser_run *run = c->run;
     bool complete;
     int code = laser_mpi_cuts_open(run, c->method, key_of(c), &c->cuts, &complete, err);
 
     if (code != LASER_OK || complete) {
         if (code == LASER_OK && run->rank == 0)
-            laser_mpi_log_line(run->log, "RESUME", "the cuts of all matrices are there already");
+            laser_log_line(run->log, "RESUME", "the cuts of all matrices are there already");
         return code;
     }
-    for (int64_t first = 0, end; code == LASER_OK && first < run->matrices.n_matrices; first = end) {
-        end = end_of_range(run, first);
+    if (!needs_text(c->method))
+        code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
+    for (int64_t first = 0, end;
+         code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices; first = end) {
+        end = end_of_range(c, first);
         if (run->rank == 0 && end - first < run->matrices.n_matrices)
-            laser_mpi_log_line(run->log, "PASS",
-                               "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory", first + 1,
-                               end, run->matrices.n_matrices);
+            laser_log_line(run->log, "PASS", "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory",
+                           first + 1, end, run->matrices.n_matrices);
         code = make_range(c, first, end, err);
     }
     if (code == LASER_OK)
@@ -321,7 +398,7 @@ static int choose_all(struct compression *c, struct laser_error *err)
                                                 "`%s`: a share like 20%% or 0.2 was expected", shares[i])
                               : choose_ranks(c, &o, &c->curve[i], err);
     }
-    return laser_mpi_agree(c->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(c->run), code, err);
 }
 
 /* ---- writing ---- */
@@ -343,7 +420,7 @@ static void free_pairs(struct pairs *p)
 static int make_pairs(const struct compression *c, const struct point *point, struct pairs *p,
                       struct laser_error *err)
 {
-    const struct laser_mpi_run *run = c->run;
+    const struct laser_run *run = c->run;
     char path[4400];
     int code = LASER_OK;
 
@@ -362,30 +439,31 @@ static int make_pairs(const struct compression *c, const struct point *point, st
         if (p->pairs[p->n].path == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the factors");
         else if (p->n % run->size == run->rank)
-            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i], path, err);
+            code = laser_mpi_cuts_factors(run, &c->cuts, i, point->ranks[i],
+                                          point->refined.s != NULL ? point->refined.s[i] : NULL, path, err);
         ++p->n;
     }
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
 /* Collective.  The checkpoint of a point; numbers: its parameters and bytes. */
 static int write_form(const struct compression *c, const struct pairs *p, const char *name,
                       enum laser_factored_form form, int64_t numbers[2], struct laser_error *err)
 {
-    const struct laser_mpi_run *run = c->run;
+    const struct laser_run *run = c->run;
     struct laser_factored *w = NULL;
     char dir[4400];
     int code;
 
     snprintf(dir, sizeof dir, "%s/%s", run->output, name);
     code = laser_factored_open(run->checkpoint, dir, p->pairs, p->n, form, LASER_DTYPE_COUNT, &w, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_factored_begin(w, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     for (int i = run->rank; code == LASER_OK && i < w->writer->n_files; i += run->size)
         code = laser_factored_file(w, i, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_factored_finish(w, err);
     if (code == LASER_OK) {
@@ -395,43 +473,59 @@ static int write_form(const struct compression *c, const struct pairs *p, const 
             numbers[1] += w->writer->files[i].size_bytes;
     }
     laser_factored_close(w);
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
 /* ---- judging ---- */
 
 /* Collective.  Opens a checkpoint that was written here and evaluates it as it is. */
-static int judge_written(struct compression *c, const char *name, struct laser_mpi_judgement *judgement,
+static int judge_written(struct compression *c, const char *name, struct laser_judgement *judgement,
                          struct laser_error *err)
 {
-    struct laser_mpi_run after = *c->run;
-    struct laser_mpi_evaluation e;
+    struct laser_run after = *c->run;
+    struct laser_mpi_evaluation whole;
+    struct laser_evaluation *e = &whole.evaluation;
     unsigned char *mark;
     char dir[4400];
     int code;
 
     snprintf(dir, sizeof dir, "%s/%s", c->run->output, name);
-    code = laser_mpi_share_checkpoint(c->run->world, dir, false, &after.checkpoint, err);
+    code = laser_mpi_share_checkpoint(laser_mpi_world(c->run), dir, false, &after.checkpoint, err);
     if (code != LASER_OK)
         return code;
-    code = laser_mpi_texts_open(&after, &e, err);
-    mark = malloc((size_t)e.n_windows + 1);
+    code = laser_mpi_texts_open(&after, &whole, err);
+    mark = malloc((size_t)e->n_windows + 1);
     if (code == LASER_OK && mark == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
     if (code == LASER_OK)
         code = mark_windows(c, mark, err);
     if (code == LASER_OK)
-        code = laser_mpi_items_make(&e, mark, NULL, err);
+        code = laser_items_make(e, mark, NULL, err);
     free(mark);
-    code = laser_mpi_agree(c->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(c->run), code, err);
     if (code == LASER_OK)
-        code = laser_mpi_evaluation_open(&e, err);
+        code = laser_mpi_evaluation_open(e, err);
     if (code == LASER_OK)
-        code = laser_mpi_judge(&e, judgement, err);
+        code = laser_mpi_judge(e, judgement, err);
     c->run->pace = after.pace;
-    laser_mpi_evaluation_close(&e);
+    laser_mpi_evaluation_close(e);
     laser_checkpoint_close(after.checkpoint);
     return code;
+}
+
+/* Collective.  Moves the kept values of a point, if that is asked for and there is text for it. */
+static int refine(struct compression *c, struct point *point, struct laser_error *err)
+{
+    int64_t windows = c->e->part_item[LASER_PART_SELECTION + 1] - c->e->part_item[LASER_PART_SELECTION];
+    int rounds = rounds_of(c);
+
+    if (rounds > 0 && windows == 0)
+        laser_log_line(c->run->log, "WARNING",
+                       "one window of text to calibrate on: kept values are not moved, for that takes "
+                       "two, one for gradients and one for the length of a step");
+    if (rounds == 0 || windows == 0)
+        return LASER_OK;
+    return laser_mpi_refine(c->e, &c->cuts, point->ranks, rounds, &point->refined, err);
 }
 
 /* Collective.  Writes the checkpoint of a point and judges it. */
@@ -440,18 +534,19 @@ static int finish(struct compression *c, struct point *point, const char *name, 
 {
     struct pairs p = {0};
     int64_t numbers[2] = {0, 0}, dense[2];
-    int code =
-        c->run->rank == 0 ? laser_directory_make(laser_mpi_run_path(c->run, "work/factors"), err) : LASER_OK;
+    int code = refine(c, point, err);
 
-    code = laser_mpi_agree(c->run->world, code, err);
-    laser_mpi_log_phase(c->run->log, "write");
+    if (code == LASER_OK && c->run->rank == 0)
+        code = laser_directory_make(laser_run_path(c->run, "work/factors"), err);
+    code = laser_mpi_agree(laser_mpi_world(c->run), code, err);
+    laser_log_phase(c->run->log, "write");
     if (code == LASER_OK)
         code = make_pairs(c, point, &p, err);
     if (code == LASER_OK)
         code = write_form(c, &p, name, LASER_FORM_FACTORED, numbers, err);
     if (code == LASER_OK && dense_too)
         code = write_form(c, &p, "dense", LASER_FORM_DENSE, dense, err);
-    laser_mpi_log_phase_end(c->run->log);
+    laser_log_phase_end(c->run->log);
     free_pairs(&p);
     point->parameters = numbers[0];
     point->bytes = numbers[1];
@@ -484,15 +579,29 @@ static json_t *rise_json(const struct compression *c, double rise)
     return c->method->gradients ? json_real(rise) : json_null();
 }
 
+static json_t *rounds_json(const struct laser_mpi_refined *r)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < r->n_rounds; ++i) {
+        const struct laser_mpi_refine_round *round = &r->rounds[i];
+        json_array_append_new(list, json_pack("{s:f, s:f, s:f, s:f, s:f}", "calibration_loss",
+                                              round->calibration_loss, "length", round->length, "difference",
+                                              round->difference, "stderr", round->error, "predicted",
+                                              round->predicted));
+    }
+    return list;
+}
+
 static json_t *point_json(const struct compression *c, const struct point *p)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o}", "remove", p->remove,
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:o}", "remove", p->remove,
                      "linear_parameters_before", (json_int_t)p->summary.parameters_before,
                      "linear_parameters_after", (json_int_t)p->summary.parameters_after, "parameters",
                      (json_int_t)p->parameters, "bytes", (json_int_t)p->bytes, "dense",
                      (json_int_t)p->summary.dense, "predicted_rise", rise_json(c, p->summary.rise),
                      "tokens_per_second", p->judgement.tokens_per_second, "texts",
-                     laser_mpi_judgement_json(&c->e, &c->base, &p->judgement));
+                     laser_judgement_json(c->e, &c->base, &p->judgement), "rounds", rounds_json(&p->refined));
 }
 
 static json_t *matrices_json(const struct compression *c)
@@ -514,7 +623,7 @@ static json_t *matrices_json(const struct compression *c)
 
 static int write_results(const struct compression *c, json_t *phases, struct laser_error *err)
 {
-    const struct laser_mpi_run *run = c->run;
+    const struct laser_run *run = c->run;
     json_t *curve = json_array(), *results;
     int code;
 
@@ -528,7 +637,7 @@ static int write_results(const struct compression *c, json_t *phases, struct las
                   c->calibration_tokens, "calibration_loss", c->calibration_loss, "before", "parameters",
                   (json_int_t)parameters_of(run->checkpoint), "bytes", (json_int_t)bytes_of(run->checkpoint),
                   "tokens_per_second", c->base.tokens_per_second, "chosen", point_json(c, &c->chosen),
-                  "curve", curve, "matrices", matrices_json(c), "seconds", MPI_Wtime() - run->start_s);
+                  "curve", curve, "matrices", matrices_json(c), "seconds", laser_clock_s() - run->start_s);
     code = results == NULL || json_object_set(results, "phases", phases) != 0
                ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);
@@ -543,37 +652,42 @@ static void say_point(const struct compression *c, const struct point *p)
 
     if (c->method->gradients)
         snprintf(predicted, sizeof predicted, ", predicted rise %.4f nats", p->summary.rise);
-    laser_mpi_log_line(c->run->log, "POINT",
-                       "%.1f %% of the parameters of the linear layers removed, %" PRId64 " of %" PRId64
-                       " matrices left dense%s",
-                       100 * (before - (double)p->summary.parameters_after) / before, p->summary.dense,
-                       c->n_candidates, predicted);
-    for (int32_t d = 0; d < c->e.n_datasets; ++d)
-        if (laser_mpi_judgement_compare(&c->e, &c->base, &p->judgement, d, &mean, &difference, &error))
-            laser_mpi_log_line(c->run->log, "POINT", "%-12s loss %.5f -> %.5f (%+.5f +- %.5f nats)%s",
-                               c->e.datasets[d].name, mean, mean + difference, difference, error,
-                               d >= c->e.n_datasets - c->e.n_guards ? ", another text" : ", held out");
+    laser_log_line(c->run->log, "POINT",
+                   "%.1f %% of the parameters of the linear layers removed, %" PRId64 " of %" PRId64
+                   " matrices left dense%s",
+                   100 * (before - (double)p->summary.parameters_after) / before, p->summary.dense,
+                   c->n_candidates, predicted);
+    for (int i = 0; i < p->refined.n_rounds; ++i)
+        if (p->refined.rounds[i].length > 0)
+            laser_log_line(c->run->log, "POINT",
+                           "round %d moved the kept values: %+.5f +- %.5f nats on windows of calibration",
+                           i + 1, p->refined.rounds[i].difference, p->refined.rounds[i].error);
+    for (int32_t d = 0; d < c->e->n_datasets; ++d)
+        if (laser_judgement_compare(c->e, &c->base, &p->judgement, d, &mean, &difference, &error))
+            laser_log_line(c->run->log, "POINT", "%-12s loss %.5f -> %.5f (%+.5f +- %.5f nats)%s",
+                           c->e->datasets[d].name, mean, mean + difference, difference, error,
+                           d >= c->e->n_datasets - c->e->n_guards ? ", another text" : ", held out");
 }
 
 static void say(const struct compression *c)
 {
-    const struct laser_mpi_run *run = c->run;
+    const struct laser_run *run = c->run;
     const struct point *p = &c->chosen;
     char before[LASER_NUMBER_SIZE], after[LASER_NUMBER_SIZE];
 
     for (int i = 0; i < c->n_curve; ++i)
         say_point(c, &c->curve[i]);
     say_point(c, p);
-    laser_mpi_log_line(run->log, "RESULT",
-                       "%" PRId64 " -> %" PRId64 " parameters, %s -> %s, %" PRId64 " flops less a token",
-                       parameters_of(run->checkpoint), p->parameters,
-                       laser_number_bytes((double)bytes_of(run->checkpoint), before),
-                       laser_number_bytes((double)p->bytes, after),
-                       2 * (p->summary.parameters_before - p->summary.parameters_after));
+    laser_log_line(run->log, "RESULT",
+                   "%" PRId64 " -> %" PRId64 " parameters, %s -> %s, %" PRId64 " flops less a token",
+                   parameters_of(run->checkpoint), p->parameters,
+                   laser_number_bytes((double)bytes_of(run->checkpoint), before),
+                   laser_number_bytes((double)p->bytes, after),
+                   2 * (p->summary.parameters_before - p->summary.parameters_after));
     if (c->base.tokens_per_second > 0 && p->judgement.tokens_per_second > 0)
-        laser_mpi_log_line(run->log, "RESULT", "%.0f -> %.0f tokens/s", c->base.tokens_per_second,
-                           p->judgement.tokens_per_second);
-    laser_mpi_log_line(run->log, "RESULT", "%s holds model/ (factored), results.json", run->output);
+        laser_log_line(run->log, "RESULT", "%.0f -> %.0f tokens/s", c->base.tokens_per_second,
+                       p->judgement.tokens_per_second);
+    laser_log_line(run->log, "RESULT", "%s holds model/ (factored), results.json", run->output);
 }
 
 /* ---- all of it ---- */
@@ -581,14 +695,14 @@ static void say(const struct compression *c)
 /* Rank 0: is there one target, and can the model be written?  Better asked before the work than after it. */
 static int check_ends(const struct compression *c, struct laser_error *err)
 {
-    const struct laser_mpi_run *run = c->run;
+    const struct laser_run *run = c->run;
     struct laser_rank_options target;
     struct laser_writer *writer;
     int code = read_target(run->deck, c->method, &target, err);
 
     if (code != LASER_OK)
         return code;
-    code = laser_writer_open(run->checkpoint, laser_mpi_run_path(run, "model"), &writer, err);
+    code = laser_writer_open(run->checkpoint, laser_run_path(run, "model"), &writer, err);
 
     if (code == LASER_OK)
         laser_writer_close(writer);
@@ -597,7 +711,7 @@ static int check_ends(const struct compression *c, struct laser_error *err)
 
 static int compress(struct compression *c, struct laser_error *err)
 {
-    struct laser_mpi_run *run = c->run;
+    struct laser_run *run = c->run;
     bool dense_too = false;
     const char *const *also;
     int n_also, code = open_texts(c, err);
@@ -606,14 +720,15 @@ static int compress(struct compression *c, struct laser_error *err)
     for (int i = 0; i < n_also; ++i)
         dense_too = dense_too || strcmp(also[i], "dense") == 0;
     if (code == LASER_OK && run->rank == 0) {
-        warn_of_equal_texts(c);
-        code = check_ends(c, err);
+        code = warn_of_equal_texts(c, err);
+        if (code == LASER_OK)
+            code = check_ends(c, err);
     }
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
-        code = laser_mpi_evaluation_open(&c->e, err);
+        code = laser_mpi_evaluation_open(c->e, err);
     if (code == LASER_OK)
-        code = laser_mpi_judge(&c->e, &c->base, err);
+        code = laser_mpi_judge(c->e, &c->base, err);
     if (code == LASER_OK)
         code = make_cuts(c, err);
     if (code == LASER_OK)
@@ -628,43 +743,45 @@ static int compress(struct compression *c, struct laser_error *err)
 
 static void free_all(struct compression *c)
 {
-    laser_mpi_judgement_free(&c->base);
-    laser_mpi_judgement_free(&c->chosen.judgement);
+    laser_judgement_free(&c->base);
+    laser_judgement_free(&c->chosen.judgement);
+    laser_mpi_refined_free(&c->chosen.refined);
     free(c->chosen.ranks);
     for (int i = 0; c->curve != NULL && i < c->n_curve; ++i) {
-        laser_mpi_judgement_free(&c->curve[i].judgement);
+        laser_judgement_free(&c->curve[i].judgement);
+        laser_mpi_refined_free(&c->curve[i].refined);
         free(c->curve[i].ranks);
     }
     free(c->curve);
     free(c->candidates);
     free(c->numbers);
     laser_mpi_cuts_free(&c->cuts);
-    laser_mpi_evaluation_close(&c->e);
+    laser_mpi_evaluation_close(c->e);
 }
 
-int laser_mpi_command_compress(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_command_compress(struct laser_run *run, struct laser_error *err)
 {
     struct compression c = {.run = run};
     int code = laser_mpi_run_open(run, err);
 
     if (code != LASER_OK)
         return code;
-    c.e.shards.sharers = MPI_COMM_NULL;
-    c.e.team.group_comm = MPI_COMM_NULL;
+    laser_mpi_evaluation_init(&c.whole);
+    c.e = &c.whole.evaluation;
     c.method = laser_compress_method_find(laser_deck_string(run->deck, "compress.method"));
     code = compress(&c, err);
     if (code == LASER_OK) {
-        json_t *phases = laser_mpi_log_phases_json(run->log, run->world);
+        json_t *phases = laser_mpi_log_phases_json(run->log, laser_mpi_world(run));
 
         if (run->rank == 0) {
             code = write_results(&c, phases, err);
             if (code == LASER_OK) {
                 say(&c);
-                laser_mpi_report_make(run);
+                laser_report_make(run);
             }
         }
         json_decref(phases);
-        code = laser_mpi_agree(run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     free_all(&c);
     return code;

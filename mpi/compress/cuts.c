@@ -12,15 +12,16 @@
 #include "arch/family.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
-#include "comm/signals.h"
-#include "search/rundir.h"
+#include "evaluate/thin.h"
+#include "run/rundir.h"
+#include "run/signals.h"
 
 static int64_t short_side(const struct laser_matrix *m)
 {
     return m->rows < m->cols ? m->rows : m->cols;
 }
 
-bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
+bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
 
@@ -31,7 +32,7 @@ bool laser_mpi_cuts_usable(const struct laser_mpi_run *run, int64_t matrix)
 
 /* ---- files ---- */
 
-static void path_of(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+static void path_of(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
                     char *path, size_t size)
 {
     const char *name = run->matrices.matrices[matrix].name;
@@ -148,7 +149,7 @@ static int read_sides(const char *path, struct laser_whitened_cut *cut, struct l
 /* ---- what is there ---- */
 
 /* Rank 0.  Returns whether the file of every usable matrix is there; cuts->made: it has values. */
-static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+static bool read_all(const struct laser_run *run, struct laser_mpi_cuts *cuts)
 {
     char path[4400];
     bool complete = true;
@@ -165,7 +166,7 @@ static bool read_all(const struct laser_mpi_run *run, struct laser_mpi_cuts *cut
     return complete;
 }
 
-static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
+static int allocate(const struct laser_run *run, struct laser_mpi_cuts *cuts, struct laser_error *err)
 {
     cuts->s = calloc((size_t)cuts->n_matrices + 1, sizeof *cuts->s);
     cuts->made = calloc((size_t)cuts->n_matrices + 1, 1);
@@ -183,8 +184,8 @@ static int allocate(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts
     return LASER_OK;
 }
 
-int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        uint64_t key, struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
+int laser_mpi_cuts_open(const struct laser_run *run, const struct laser_compress_method *method, uint64_t key,
+                        struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
     char text[200], folder[4400];
@@ -199,14 +200,14 @@ int laser_mpi_cuts_open(const struct laser_mpi_run *run, const struct laser_comp
         snprintf(folder, sizeof folder, "%s/work/cuts/%s", run->output, cuts->folder);
         code = laser_directory_make(folder, err);
     }
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code != LASER_OK) {
         laser_mpi_cuts_free(cuts);
         return code;
     }
     if (run->rank == 0)
         all = read_all(run, cuts);
-    MPI_Bcast(&all, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(run));
     *complete = all != 0;
     if (all)
         laser_mpi_cuts_share(run, cuts);
@@ -233,7 +234,7 @@ struct inputs {
 };
 
 /* W in the orientation y = W x. */
-static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool transposed, double **out,
+static int read_matrix(const struct laser_run *run, int64_t matrix, bool transposed, double **out,
                        struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -259,28 +260,41 @@ static int read_matrix(const struct laser_mpi_run *run, int64_t matrix, bool tra
     return code;
 }
 
-static int take_apart(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                      struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+/* The root of the covariance of a matrix's inputs stays for the next matrix with the same inputs. */
+static int take_inputs(const struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
+                       struct laser_error *err)
+{
+    int64_t of = statistics->matrices[matrix].input_of;
+    const struct laser_matrix_statistics *source = &statistics->matrices[of];
+    int code;
+
+    if (inputs->of == of)
+        return LASER_OK;
+    laser_root_free(&inputs->root);
+    code = laser_root_make(source->input, source->columns, source->reached, &inputs->root, err);
+    inputs->of = code == LASER_OK ? of : -1;
+    return code;
+}
+
+static int take_apart(const struct laser_run *run, const struct laser_compress_method *method,
+                      const struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                       struct laser_whitened_cut *cut, struct laser_error *err)
 {
-    struct laser_mpi_matrix_statistics *m = &statistics->matrices[matrix];
-    struct laser_mpi_matrix_statistics *source = &statistics->matrices[m->input_of];
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    int64_t rows = m->transposed ? m->cols : m->rows, columns = m->transposed ? m->rows : m->cols;
     struct laser_root gradients = {0};
     double *w = NULL;
     int code = LASER_OK;
 
-    if (method->inputs && inputs->of != m->input_of) {
-        laser_root_free(&inputs->root);
-        inputs->of = -1;
-        code = laser_root_make(source->input, source->columns, source->reached, &inputs->root, err);
-        inputs->of = code == LASER_OK ? m->input_of : -1;
-    }
+    if (method->inputs)
+        code = take_inputs(statistics, matrix, inputs, err);
     if (code == LASER_OK && method->gradients)
-        code = laser_root_make(m->output, m->rows, m->reached, &gradients, err);
+        code = laser_root_make(statistics->matrices[matrix].output, rows,
+                               statistics->matrices[matrix].reached, &gradients, err);
     if (code == LASER_OK)
         code = read_matrix(run, matrix, m->transposed, &w, err);
     if (code == LASER_OK)
-        code = laser_cut_make(w, m->rows, m->columns, method->inputs ? &inputs->root : NULL,
+        code = laser_cut_make(w, rows, columns, method->inputs ? &inputs->root : NULL,
                               method->gradients ? &gradients : NULL, cut, err);
     free(w);
     laser_root_free(&gradients);
@@ -288,8 +302,8 @@ static int take_apart(const struct laser_mpi_run *run, const struct laser_compre
 }
 
 /* On the owner. */
-static int make_one(const struct laser_mpi_run *run, const struct laser_compress_method *method,
-                    struct laser_mpi_statistics *statistics, int64_t matrix, struct inputs *inputs,
+static int make_one(const struct laser_run *run, const struct laser_compress_method *method,
+                    const struct laser_statistics *statistics, int64_t matrix, struct inputs *inputs,
                     struct laser_mpi_cuts *cuts, bool *made, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
@@ -298,7 +312,7 @@ static int make_one(const struct laser_mpi_run *run, const struct laser_compress
     int code;
 
     path_of(run, cuts, matrix, path, sizeof path);
-    *made = statistics->matrices[matrix].reached >= LASER_MPI_CUTS_TOKENS;
+    *made = statistics == NULL || statistics->matrices[matrix].reached >= LASER_MPI_CUTS_TOKENS;
     if (!*made)
         return write_left_out(path, short_side(m), err);
     code = take_apart(run, method, statistics, matrix, inputs, &cut, err);
@@ -313,17 +327,17 @@ static int make_one(const struct laser_mpi_run *run, const struct laser_compress
 }
 
 /* What the rank that made a matrix's cut has of it, and all others have not. */
-void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts *cuts)
+void laser_mpi_cuts_share(const struct laser_run *run, struct laser_mpi_cuts *cuts)
 {
     for (int64_t i = 0; i < cuts->n_matrices; ++i) {
         int64_t n = short_side(&run->matrices.matrices[i]);
         int made = cuts->made[i];
 
-        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, run->world);
+        MPI_Allreduce(MPI_IN_PLACE, &made, 1, MPI_INT, MPI_MAX, laser_mpi_world(run));
         if (cuts->s[i] != NULL && made) {
             if (!cuts->made[i])
                 memset(cuts->s[i], 0, (size_t)n * sizeof **cuts->s);
-            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, run->world);
+            MPI_Allreduce(MPI_IN_PLACE, cuts->s[i], (int)n, MPI_DOUBLE, MPI_SUM, laser_mpi_world(run));
             continue;
         }
         free(cuts->s[i]);
@@ -331,57 +345,89 @@ void laser_mpi_cuts_share(const struct laser_mpi_run *run, struct laser_mpi_cuts
     }
 }
 
-int laser_mpi_cuts_make(struct laser_mpi_run *run, const struct laser_compress_method *method,
-                        struct laser_mpi_statistics *statistics, struct laser_mpi_cuts *cuts,
+/* Without statistics the ranks share the matrices out by their numbers. */
+static bool is_mine(const struct laser_run *run, const struct laser_statistics *statistics, int64_t matrix)
+{
+    if (statistics == NULL)
+        return matrix % run->size == run->rank;
+    return laser_statistics_wants(&statistics->options, matrix) &&
+           statistics->matrices[matrix].owner == run->rank;
+}
+
+int laser_mpi_cuts_make(struct laser_run *run, const struct laser_compress_method *method,
+                        const struct laser_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err)
 {
     struct inputs inputs = {.of = -1};
     int code = LASER_OK;
 
-    laser_mpi_log_phase(run->log, "cuts");
+    laser_log_phase(run->log, "cuts");
     for (int64_t i = 0; code == LASER_OK && i < cuts->n_matrices; ++i) {
         bool one = false;
 
-        if (!laser_mpi_cuts_usable(run, i) || !laser_mpi_statistics_wants(&statistics->options, i) ||
-            statistics->matrices[i].owner != run->rank)
+        if (!laser_mpi_cuts_usable(run, i) || !is_mine(run, statistics, i))
             continue;
-        if (laser_mpi_signalled())
-            code = laser_mpi_run_asked(1, err);
+        if (laser_signalled())
+            code = laser_run_asked(1, err);
         if (code == LASER_OK)
             code = make_one(run, method, statistics, i, &inputs, cuts, &one, err);
         cuts->made[i] = one;
     }
     laser_root_free(&inputs.root);
-    code = laser_mpi_agree(run->world, code, err);
-    laser_mpi_log_phase_end(run->log);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    laser_log_phase_end(run->log);
     return code;
 }
 
 /* ---- factors ---- */
 
-int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
-                           int64_t k, const char *path, struct laser_error *err)
+/* The cut of one matrix, with these first values or its own.  Free with laser_cut_free. */
+static int read_cut(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix, int64_t k,
+                    const double *values, struct laser_whitened_cut *cut, struct laser_error *err)
 {
     const struct laser_matrix *m = &run->matrices.matrices[matrix];
-    struct laser_whitened_cut cut = {.rows = m->transposed ? m->cols : m->rows,
-                                     .columns = m->transposed ? m->rows : m->cols,
-                                     .n = short_side(m),
-                                     .s = cuts->s[matrix]};
-    size_t n_a = (size_t)(cut.rows * k), n_b = (size_t)(k * cut.columns), size = laser_dtype_size(m->dtype);
-    double *a = malloc((n_a + n_b) * sizeof *a + 1);
-    unsigned char *bytes = malloc((n_a + n_b) * size + 1);
-    char from[4400];
+    char path[4400];
     int code = LASER_OK;
 
-    cut.left = malloc((size_t)(cut.rows * cut.n) * sizeof *cut.left);
-    cut.right = malloc((size_t)(cut.n * cut.columns) * sizeof *cut.right);
-    if (a == NULL || bytes == NULL || cut.left == NULL || cut.right == NULL)
+    *cut = (struct laser_whitened_cut){.rows = m->transposed ? m->cols : m->rows,
+                                       .columns = m->transposed ? m->rows : m->cols,
+                                       .n = short_side(m)};
+    cut->s = malloc((size_t)cut->n * sizeof *cut->s);
+    cut->left = malloc((size_t)(cut->rows * cut->n) * sizeof *cut->left);
+    cut->right = malloc((size_t)(cut->n * cut->columns) * sizeof *cut->right);
+    if (cut->s == NULL || cut->left == NULL || cut->right == NULL)
         code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
     if (code == LASER_OK) {
-        path_of(run, cuts, matrix, from, sizeof from);
-        code = read_sides(from, &cut, err);
+        memcpy(cut->s, cuts->s[matrix], (size_t)cut->n * sizeof *cut->s);
+        if (values != NULL)
+            memcpy(cut->s, values, (size_t)k * sizeof *cut->s);
+        path_of(run, cuts, matrix, path, sizeof path);
+        code = read_sides(path, cut, err);
     }
-    if (code == LASER_OK) {
+    if (code != LASER_OK)
+        laser_cut_free(cut);
+    return code;
+}
+
+int laser_mpi_cuts_factors(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                           int64_t k, const double *values, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut;
+    size_t n_a, n_b, size = laser_dtype_size(m->dtype);
+    unsigned char *bytes;
+    double *a;
+    int code = read_cut(run, cuts, matrix, k, values, &cut, err);
+
+    if (code != LASER_OK)
+        return code;
+    n_a = (size_t)(cut.rows * k);
+    n_b = (size_t)(k * cut.columns);
+    a = malloc((n_a + n_b) * sizeof *a + 1);
+    bytes = malloc((n_a + n_b) * size + 1);
+    if (a == NULL || bytes == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
+    } else {
         const struct laser_safetensors_item items[] = {
             {.name = "a", .dtype = m->dtype, .n_dims = 2, .shape = {cut.rows, k}, .data = bytes},
             {.name = "b",
@@ -397,7 +443,131 @@ int laser_mpi_cuts_factors(const struct laser_mpi_run *run, const struct laser_m
     }
     free(a);
     free(bytes);
-    free(cut.left);
-    free(cut.right);
+    laser_cut_free(&cut);
+    return code;
+}
+
+/* x^T [columns, rows] of x [rows, columns], whose rows are `stride` apart. */
+static void turn(const double *x, int64_t rows, int64_t columns, int64_t stride, float *out)
+{
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+            out[j * rows + i] = (float)x[i * stride + j];
+}
+
+static void narrow(const double *x, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; ++i)
+        out[i] = (float)x[i];
+}
+
+int laser_mpi_cuts_vectors(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                           int64_t k, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut;
+    float *outputs, *inputs;
+    int code = read_cut(run, cuts, matrix, k, NULL, &cut, err);
+
+    if (code != LASER_OK)
+        return code;
+    outputs = malloc((size_t)(k * (cut.rows + cut.columns)) * sizeof *outputs + 1);
+    inputs = outputs + k * cut.rows;
+    if (outputs == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its vectors");
+    } else {
+        const struct laser_safetensors_item items[] = {
+            {.name = "left",
+             .dtype = LASER_F32,
+             .n_dims = 2,
+             .shape = {k, m->rows},
+             .data = m->transposed ? inputs : outputs},
+            {.name = "right",
+             .dtype = LASER_F32,
+             .n_dims = 2,
+             .shape = {k, m->cols},
+             .data = m->transposed ? outputs : inputs},
+            {.name = "sigma", .dtype = LASER_F64, .n_dims = 1, .shape = {k}, .data = cut.s}};
+
+        turn(cut.left, cut.rows, k, cut.n, outputs);
+        narrow(cut.right, k * cut.columns, inputs);
+        code = laser_safetensors_write(path, items, 3, err);
+    }
+    free(outputs);
+    laser_cut_free(&cut);
+    return code;
+}
+
+/* The factors as the matrix is stored: a b, or (a b)^T. */
+static int write_thin(const struct laser_matrix *m, int64_t k, const double *a, const double *b,
+                      const char *path, struct laser_error *err)
+{
+    struct laser_thin_factors thin;
+    int code = laser_thin_init(&thin, m->rows, m->cols, k, err);
+
+    if (code != LASER_OK)
+        return code;
+    if (m->transposed) {
+        turn(b, k, m->rows, m->rows, thin.left);
+        turn(a, m->cols, k, k, thin.right);
+    } else {
+        narrow(a, m->rows * k, thin.left);
+        narrow(b, k * m->cols, thin.right);
+    }
+    code = laser_thin_write(path, &thin, err);
+    laser_thin_free(&thin);
+    return code;
+}
+
+static int write_whole(const struct laser_matrix *m, int64_t k, const double *a, const double *b,
+                       const char *path, struct laser_error *err)
+{
+    int64_t n = m->rows * m->cols, rows = m->transposed ? m->cols : m->rows,
+            columns = m->transposed ? m->rows : m->cols;
+    double *w = malloc((size_t)n * 2 * sizeof *w), *stored = w;
+    unsigned char *bytes = malloc((size_t)n * laser_dtype_size(m->dtype));
+    struct laser_safetensors_item item = {
+        .name = m->name, .dtype = m->dtype, .n_dims = 2, .shape = {m->rows, m->cols}, .data = bytes};
+    int code = w == NULL || bytes == NULL
+                   ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for the product of its factors")
+                   : LASER_OK;
+
+    if (code == LASER_OK) {
+        laser_cut_product(rows, columns, k, a, b, w);
+        if (m->transposed) {
+            stored = w + n;
+            for (int64_t i = 0; i < rows; ++i)
+                for (int64_t j = 0; j < columns; ++j)
+                    stored[j * rows + i] = w[i * columns + j];
+        }
+        laser_dtype_from_f64(m->dtype, stored, n, bytes);
+        code = laser_safetensors_write(path, &item, 1, err);
+    }
+    free(w);
+    free(bytes);
+    return code;
+}
+
+int laser_mpi_cuts_edit(const struct laser_run *run, const struct laser_mpi_cuts *cuts, int64_t matrix,
+                        int64_t k, const double *values, bool thin, const char *path, struct laser_error *err)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[matrix];
+    struct laser_whitened_cut cut;
+    double *a;
+    int code = read_cut(run, cuts, matrix, k, values, &cut, err);
+
+    if (code != LASER_OK)
+        return code;
+    a = malloc((size_t)(k * (cut.rows + cut.columns)) * sizeof *a + 1);
+    if (a == NULL) {
+        code = laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
+    } else {
+        double *b = a + k * cut.rows;
+
+        laser_cut_factors(&cut, k, a, b);
+        code = (thin ? write_thin : write_whole)(m, k, a, b, path, err);
+    }
+    free(a);
+    laser_cut_free(&cut);
     return code;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/evaluation.h"
 #include "tokenizer/spellings.h"
 #include "tokenizer/tokenizer.h"
 
@@ -54,38 +54,37 @@ static void fill_encoder(const struct laser_arch *arch, struct encoding *encodin
                                    .max_tokens = context_of(arch)};
 }
 
-static void say_task(const struct laser_mpi_evaluation *e, const struct laser_set_task *t, int64_t max_tokens)
+static void say_task(const struct laser_evaluation *e, const struct laser_set_task *t, int64_t max_tokens)
 {
-    laser_mpi_log_line(e->run->log, "TASK", "%s: %" PRId64 " questions of kind %s", t->name,
-                       t->n_read - t->n_left_out, laser_task_kind_name((enum laser_task_kind)t->kind));
+    laser_log_line(e->run->log, "TASK", "%s: %" PRId64 " questions of kind %s", t->name,
+                   t->n_read - t->n_left_out, laser_task_kind_name((enum laser_task_kind)t->kind));
     if (t->n_too_long > 0)
-        laser_mpi_log_line(e->run->log, "WARNING",
-                           "%s: %" PRId64 " of %" PRId64 " questions are longer than the context of %" PRId64
-                           " tokens and are left out",
-                           t->name, t->n_too_long, t->n_read, max_tokens);
+        laser_log_line(e->run->log, "WARNING",
+                       "%s: %" PRId64 " of %" PRId64 " questions are longer than the context of %" PRId64
+                       " tokens and are left out",
+                       t->name, t->n_too_long, t->n_read, max_tokens);
 }
 
 /* How many are told one by one; all are in results.json. */
 #define SAID_ROWS 10
 
-static void say_left_out(const struct laser_mpi_evaluation *e, const struct laser_set_task *t)
+static void say_left_out(const struct laser_evaluation *e, const struct laser_set_task *t)
 {
     const struct laser_task_left_out *rows = e->set.left_out + e->set.n_left_out - t->n_left_out;
 
     if (t->n_left_out == 0)
         return;
-    laser_mpi_log_line(e->run->log, "WARNING",
-                       "%s: %" PRId64 " of %" PRId64 " rows are no questions and are left out", t->name,
-                       t->n_left_out, t->n_read);
+    laser_log_line(e->run->log, "WARNING",
+                   "%s: %" PRId64 " of %" PRId64 " rows are no questions and are left out", t->name,
+                   t->n_left_out, t->n_read);
     for (int64_t i = 0; i < t->n_left_out && i < SAID_ROWS; ++i)
-        laser_mpi_log_line(e->run->log, "LEFT OUT", "%s:%" PRId64 ": %s", t->path, rows[i].line,
-                           rows[i].reason);
+        laser_log_line(e->run->log, "LEFT OUT", "%s:%" PRId64 ": %s", t->path, rows[i].line, rows[i].reason);
     if (t->n_left_out > SAID_ROWS)
-        laser_mpi_log_line(e->run->log, "LEFT OUT", "and %" PRId64 " more, all in results.json",
-                           t->n_left_out - SAID_ROWS);
+        laser_log_line(e->run->log, "LEFT OUT", "and %" PRId64 " more, all in results.json",
+                       t->n_left_out - SAID_ROWS);
 }
 
-static int load_task(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+static int load_task(struct laser_evaluation *e, const struct laser_deck_pair *pair,
                      struct encoding *encoding, struct laser_set_encoder *encoder, struct laser_error *err)
 {
     struct laser_task task;
@@ -106,7 +105,7 @@ static int load_task(struct laser_mpi_evaluation *e, const struct laser_deck_pai
 }
 
 /* Rank 0. */
-static int load(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pairs, int n,
+static int load(struct laser_evaluation *e, const struct laser_deck_pair *pairs, int n,
                 struct laser_error *err)
 {
     const struct laser_checkpoint *c = e->run->checkpoint;
@@ -137,7 +136,7 @@ static int load(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pa
 }
 
 /* The arrays of rank 0 on every rank. */
-static int share(struct laser_mpi_evaluation *e, struct laser_error *err)
+static int share(struct laser_evaluation *e, struct laser_error *err)
 {
     struct laser_set *s = &e->set;
     int64_t counts[] = {s->n_tasks, s->n_questions, s->n_options, s->n_tokens, s->n_targets, s->n_variants};
@@ -149,13 +148,13 @@ static int share(struct laser_mpi_evaluation *e, struct laser_error *err)
                   {(void **)&s->targets, sizeof *s->targets}, {(void **)&s->variants, sizeof *s->variants}};
     int code = LASER_OK;
 
-    MPI_Bcast(counts, 6, MPI_INT64_T, 0, e->run->world);
+    MPI_Bcast(counts, 6, MPI_INT64_T, 0, laser_mpi_world(e->run));
     for (int i = 0; code == LASER_OK && i < 6; ++i) {
         size_t bytes = (size_t)counts[i] * arrays[i].size;
         void *data = *arrays[i].data;
         if (counts[i] == 0)
             continue;
-        code = laser_mpi_share(e->run->world, &data, &bytes, err);
+        code = laser_mpi_share(laser_mpi_world(e->run), &data, &bytes, err);
         *arrays[i].data = data;
     }
     s->n_tasks = counts[0];
@@ -168,7 +167,7 @@ static int share(struct laser_mpi_evaluation *e, struct laser_error *err)
 }
 
 /* Every rank. */
-static int read_objective(struct laser_mpi_evaluation *e, struct laser_error *err)
+static int read_objective(struct laser_evaluation *e, struct laser_error *err)
 {
     const char *text = laser_deck_string(e->run->deck, "evaluate.objective");
     unsigned kinds = laser_set_kinds(&e->set);
@@ -182,7 +181,7 @@ static int read_objective(struct laser_mpi_evaluation *e, struct laser_error *er
     return code == LASER_OK ? laser_objective_check(&e->objective, e->n_datasets > 0, kinds, err) : code;
 }
 
-int laser_mpi_questions_open(struct laser_mpi_evaluation *e, struct laser_error *err)
+int laser_mpi_questions_open(struct laser_evaluation *e, struct laser_error *err)
 {
     int n, code = LASER_OK;
     const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.task", &n);
@@ -190,11 +189,11 @@ int laser_mpi_questions_open(struct laser_mpi_evaluation *e, struct laser_error 
     if (n > 0 && e->run->command != LASER_COMMAND_PERPLEXITY) {
         if (e->run->rank == 0)
             code = load(e, pairs, n, err);
-        code = laser_mpi_agree(e->run->world, code, err);
+        code = laser_mpi_agree(laser_mpi_world(e->run), code, err);
         if (code == LASER_OK)
             code = share(e, err);
     }
     if (code == LASER_OK)
         code = read_objective(e, err);
-    return laser_mpi_agree(e->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(e->run), code, err);
 }

@@ -1,5 +1,5 @@
 /* The texts of an evaluation: read and tokenised on rank 0, sent to all, cut into windows and batches. */
-#include "evaluate/evaluate.h"
+#include "evaluate/evaluation.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static int32_t window_bos(enum laser_convention convention, const struct laser_t
     return bos >= 0 ? bos : laser_tokenizer_role_id(t, LASER_TOKEN_EOS);
 }
 
-static int parse_source(const struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+static int parse_source(const struct laser_evaluation *e, const struct laser_deck_pair *pair,
                         struct laser_text_source *source, struct laser_error *err)
 {
     struct laser_text text = {0};
@@ -68,7 +68,7 @@ static int load_h5_ids(const struct laser_text_source *source, int64_t vocab_siz
     return code;
 }
 
-static int load_dataset(struct laser_mpi_evaluation *e, const struct laser_deck_pair *pair,
+static int load_dataset(struct laser_evaluation *e, const struct laser_deck_pair *pair,
                         const struct laser_encoder *encoder, struct laser_dataset *dataset,
                         struct laser_error *err)
 {
@@ -115,7 +115,7 @@ static int check_tokenizer(const struct laser_checkpoint *c, struct laser_error 
 }
 
 /* Token ids need no tokenizer, but these conventions need its BOS. */
-static bool needs_tokenizer(const struct laser_mpi_evaluation *e, const struct laser_deck_pair *pairs, int n)
+static bool needs_tokenizer(const struct laser_evaluation *e, const struct laser_deck_pair *pairs, int n)
 {
     struct laser_text_source source;
     struct laser_error ignored;
@@ -132,21 +132,21 @@ static bool needs_tokenizer(const struct laser_mpi_evaluation *e, const struct l
 }
 
 /* A tokenizer of another model gives losses that mean nothing, often without an error. */
-static void check_vocabulary(const struct laser_mpi_evaluation *e, const struct laser_tokenizer *t,
+static void check_vocabulary(const struct laser_evaluation *e, const struct laser_tokenizer *t,
                              int64_t vocab_size)
 {
     int64_t end = laser_tokenizer_id_end(t);
 
     if (end > vocab_size)
-        laser_mpi_log_line(e->run->log, "WARNING",
-                           "the tokenizer has ids up to %" PRId64 ", the model's vocabulary ends at %" PRId64
-                           ": does it belong to this model?",
-                           end - 1, vocab_size - 1);
+        laser_log_line(e->run->log, "WARNING",
+                       "the tokenizer has ids up to %" PRId64 ", the model's vocabulary ends at %" PRId64
+                       ": does it belong to this model?",
+                       end - 1, vocab_size - 1);
     else if (end < vocab_size / 10 * 9)
-        laser_mpi_log_line(e->run->log, "WARNING",
-                           "the tokenizer has ids up to %" PRId64
-                           " only, the model's vocabulary ends at %" PRId64 ": does it belong to this model?",
-                           end - 1, vocab_size - 1);
+        laser_log_line(e->run->log, "WARNING",
+                       "the tokenizer has ids up to %" PRId64 " only, the model's vocabulary ends at %" PRId64
+                       ": does it belong to this model?",
+                       end - 1, vocab_size - 1);
 }
 
 /* The model's vocabulary; an architecture or a checkpoint that cannot be evaluated is refused here, before
@@ -173,7 +173,7 @@ static int describe_model(const struct laser_checkpoint *c, enum laser_precision
     return code;
 }
 
-int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *e, int64_t vocabulary, struct laser_tokenizer **t,
+int laser_mpi_tokenizer_open(struct laser_evaluation *e, int64_t vocabulary, struct laser_tokenizer **t,
                              struct laser_error *err)
 {
     int code = check_tokenizer(e->run->checkpoint, err);
@@ -185,7 +185,7 @@ int laser_mpi_tokenizer_open(struct laser_mpi_evaluation *e, int64_t vocabulary,
     return code;
 }
 
-static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer **t,
+static int load_tokenizer(struct laser_evaluation *e, struct laser_tokenizer **t,
                           struct laser_encoder *encoder, struct header *header, struct laser_error *err)
 {
     int code = laser_mpi_tokenizer_open(e, encoder->vocab_size, t, err);
@@ -200,7 +200,7 @@ static int load_tokenizer(struct laser_mpi_evaluation *e, struct laser_tokenizer
 }
 
 /* Rank 0. */
-static int load(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+static int load(struct laser_evaluation *e, struct header *header, struct laser_error *err)
 {
     int n, n_tasks, n_guards;
     const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
@@ -241,7 +241,7 @@ struct dataset_numbers {
     char name[256], path[1024];
 };
 
-static int share_dataset(struct laser_mpi_evaluation *e, struct laser_dataset *d, struct laser_error *err)
+static int share_dataset(struct laser_evaluation *e, struct laser_dataset *d, struct laser_error *err)
 {
     struct dataset_numbers numbers = {0};
     bool root = e->run->rank == 0;
@@ -259,14 +259,14 @@ static int share_dataset(struct laser_mpi_evaluation *e, struct laser_dataset *d
         snprintf(numbers.name, sizeof numbers.name, "%s", d->name);
         snprintf(numbers.path, sizeof numbers.path, "%s", d->path);
     }
-    MPI_Bcast(&numbers, (int)sizeof numbers, MPI_BYTE, 0, e->run->world);
+    MPI_Bcast(&numbers, (int)sizeof numbers, MPI_BYTE, 0, laser_mpi_world(e->run));
     tokens = root ? d->tokens : NULL;
     starts = root ? d->document_start : NULL;
     n_tokens = (size_t)numbers.n_tokens * sizeof *d->tokens;
     n_starts = (size_t)(numbers.n_documents + 1) * sizeof *d->document_start;
-    code = laser_mpi_share(e->run->world, &tokens, &n_tokens, err);
+    code = laser_mpi_share(laser_mpi_world(e->run), &tokens, &n_tokens, err);
     if (code == LASER_OK)
-        code = laser_mpi_share(e->run->world, &starts, &n_starts, err);
+        code = laser_mpi_share(laser_mpi_world(e->run), &starts, &n_starts, err);
     if (code != LASER_OK || root)
         return code;
     d->tokens = tokens;
@@ -284,42 +284,41 @@ static int share_dataset(struct laser_mpi_evaluation *e, struct laser_dataset *d
     return code;
 }
 
-static int share(struct laser_mpi_evaluation *e, struct header *header, struct laser_error *err)
+static int share(struct laser_evaluation *e, struct header *header, struct laser_error *err)
 {
     int code = LASER_OK;
 
-    MPI_Bcast(header, (int)sizeof *header, MPI_BYTE, 0, e->run->world);
+    MPI_Bcast(header, (int)sizeof *header, MPI_BYTE, 0, laser_mpi_world(e->run));
     if (e->run->rank != 0) {
         e->datasets = calloc((size_t)header->n_datasets + 1, sizeof *e->datasets);
         if (e->datasets == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "evaluate.text", "no memory");
     }
-    code = laser_mpi_agree(e->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(e->run), code, err);
     e->n_guards = header->n_guards;
     for (int i = 0; code == LASER_OK && i < header->n_datasets; ++i) {
-        code = laser_mpi_agree(e->run->world, share_dataset(e, &e->datasets[i], err), err);
+        code = laser_mpi_agree(laser_mpi_world(e->run), share_dataset(e, &e->datasets[i], err), err);
         if (code == LASER_OK)
             e->n_datasets = i + 1;
     }
     return code;
 }
 
-int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation *e, struct laser_error *err)
+int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *whole, struct laser_error *err)
 {
+    struct laser_evaluation *e = &whole->evaluation;
     struct laser_window_options options = {0};
     struct header header = {0};
     int code;
 
-    memset(e, 0, sizeof *e);
+    laser_mpi_evaluation_init(whole);
     e->run = run;
-    e->shards.sharers = MPI_COMM_NULL;
-    e->team.group_comm = MPI_COMM_NULL;
     e->precision =
         laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
     code = laser_convention_parse(laser_deck_string(run->deck, "evaluate.convention"), &e->convention, err);
     if (code == LASER_OK && run->rank == 0)
         code = load(e, &header, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = share(e, &header, err);
     if (code != LASER_OK)
@@ -330,9 +329,9 @@ int laser_mpi_texts_open(struct laser_mpi_run *run, struct laser_mpi_evaluation 
     options.bos = header.bos;
     if (e->n_datasets > 0)
         code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_questions_open(e, err);
-    return code == LASER_OK ? laser_mpi_agree(run->world, laser_mpi_items_make(e, NULL, NULL, err), err)
+    return code == LASER_OK ? laser_mpi_agree(laser_mpi_world(run), laser_items_make(e, NULL, NULL, err), err)
                             : code;
 }

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "arch/rope.h"
+#include "base/clock.h"
 #include "comm/agree.h"
-#include "comm/signals.h"
 #include "evaluate/evaluate.h"
-#include "evaluate/layout.h"
-#include "model/estimate.h"
+#include "evaluate/evaluation.h"
+#include "plan/estimate.h"
+#include "plan/layout.h"
+#include "run/signals.h"
 
 static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
 {
@@ -131,7 +133,7 @@ int laser_mpi_voice_bytes(const struct laser_mpi_voice *v, int shards, enum lase
 {
     struct laser_model_estimate e;
     int64_t tokens = batch_tokens(v);
-    int code = laser_model_estimate(&v->arch, shards, precision, laser_mpi_stored_type(v->checkpoint), tokens,
+    int code = laser_model_estimate(&v->arch, shards, precision, laser_stored_type(v->checkpoint), tokens,
                                     tokens, &e, err);
     double heads = (double)(v->arch.kv_heads + shards - 1) / shards;
 
@@ -216,7 +218,7 @@ static struct decision decide(struct laser_mpi_voice *v, const struct laser_samp
 {
     struct decision d = {0};
 
-    if (laser_mpi_signalled())
+    if (laser_signalled())
         d.code = laser_error_set(err, LASER_ESTOPPED, "", "stopped by a signal");
     else
         d.code = laser_sampling_next(sampling, v->arch.vocabulary, v->logits, sequence,
@@ -235,7 +237,7 @@ int laser_mpi_voice_step(struct laser_mpi_voice *v, MPI_Comm group, const struct
                          struct laser_error *err)
 {
     struct decision d = {0};
-    double start_s = MPI_Wtime();
+    double start_s = laser_clock_s();
     int rank, code = run(v, err); /* the same on every shard */
 
     if (code != LASER_OK)
@@ -255,7 +257,7 @@ int laser_mpi_voice_step(struct laser_mpi_voice *v, MPI_Comm group, const struct
     if (d.ending != LASER_MPI_ENDING_STOP)
         v->ids[v->n++] = d.token;
     v->ending = (enum laser_mpi_ending)d.ending;
-    v->seconds += MPI_Wtime() - start_s;
+    v->seconds += laser_clock_s() - start_s;
     return LASER_OK;
 }
 

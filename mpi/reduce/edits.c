@@ -1,4 +1,4 @@
-#include "reduce/edits.h"
+#include "reduce/edits_make.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,17 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
 #include "comm/agree.h"
-#include "comm/signals.h"
-#include "layout/cost.h"
 #include "layout/gridshape.h"
+#include "plan/cost.h"
 #include "reduce/edits_local.h"
+#include "run/signals.h"
 #include "schedule/farm.h"
-#include "spectrum/edit.h"
+#include "schedule/run.h"
 #include "store/parts.h"
-#include "store/values.h"
 #include "svd/rebuild.h"
 
 struct order {
@@ -28,8 +25,8 @@ struct result {
 };
 
 struct making {
-    struct laser_mpi_run *run;
-    struct laser_mpi_edit_list *list;
+    struct laser_run *run;
+    struct laser_edit_list *list;
     const int64_t *todo; /* rank 0: matrices with missing files */
     int64_t n_todo, n_handed_out, n_done;
 };
@@ -63,20 +60,20 @@ static int done(void *context, int group, const void *order, const void *result,
     (void)group;
     (void)order;
     ++m->n_done;
-    return laser_mpi_run_asked(((const struct result *)result)->stop_asked, err);
+    return laser_run_asked(((const struct result *)result)->stop_asked, err);
 }
 
 static int tick(void *context, struct laser_error *err)
 {
     struct making *m = context;
 
-    laser_mpi_log_progress(m->run->log, m->n_done, m->n_todo, "matrices");
-    return laser_mpi_run_stop(m->run, err);
+    laser_log_progress(m->run->log, m->n_done, m->n_todo, "matrices");
+    return laser_run_stop(m->run, err);
 }
 
 /* Where the rows of a rebuilt matrix go: its elements in their dtype, on the leader. */
 struct sheet {
-    const struct laser_mpi_run *run;
+    const struct laser_run *run;
     const struct laser_matrix *matrix;
     struct laser_matrix alone;
     unsigned char *bytes; /* the whole matrix; each rank fills its rows, the others are zero */
@@ -118,61 +115,6 @@ static int write_edit(const struct sheet *s, const char *path, struct laser_erro
     return laser_safetensors_write(path, &item, 1, err);
 }
 
-static void thin_path(const char *path, char *thin, size_t size)
-{
-    snprintf(thin, size, "%.*s-thin.safetensors", (int)(strlen(path) - strlen(".safetensors")), path);
-}
-
-/* What is evaluated by itself is what is written only where neither the checkpoint nor the arithmetic rounds
- * to less than float32. */
-bool laser_mpi_edits_want_thin(const struct laser_mpi_run *run, const struct laser_matrix *m)
-{
-    const char *factored = laser_deck_string(run->deck, "evaluate.factored");
-
-    if (!laser_matrix_is_whole(run->checkpoint, m) || strcmp(factored, "never") == 0)
-        return false;
-    return strcmp(factored, "always") == 0 ||
-           ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
-            strcmp(laser_deck_string(run->deck, "evaluate.precision"), "float32") == 0);
-}
-
-int laser_mpi_edit_values(const struct laser_mpi_run *run, const char *text, const struct laser_matrix *m,
-                          const double *sigma, double *s_new, int64_t *rank, struct laser_error *err)
-{
-    int64_t n = m->rows < m->cols ? m->rows : m->cols;
-    struct laser_edit what;
-    double *values = NULL;
-    int code = laser_edit_parse(text, &what, err);
-
-    if (code == LASER_OK && what.kind == LASER_EDIT_VALUES) {
-        values = malloc((size_t)n * sizeof *values);
-        code = values == NULL
-                   ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values")
-                   : laser_values_read(run->values[0] != '\0' ? run->values : run->output, what.hash, m->name,
-                                       n, values, err);
-        what.values = values;
-    }
-    if (code == LASER_OK)
-        *rank = laser_edit_apply(&what, sigma, m->rows, m->cols, s_new);
-    free(values);
-    return code;
-}
-
-/* Factors of the singular values for one edit. */
-static int edit_ratio(const struct laser_mpi_run *run, const struct laser_strategy_edit *edit,
-                      const double *sigma, const struct laser_matrix *m, double *ratio,
-                      struct laser_error *err)
-{
-    int64_t n = m->rows < m->cols ? m->rows : m->cols, rank;
-    int code = laser_mpi_edit_values(run, edit->text, m, sigma, ratio, &rank, err);
-
-    if (code != LASER_OK)
-        return code;
-    for (int64_t i = 0; i < n; ++i)
-        ratio[i] = sigma[i] > 0 ? ratio[i] / sigma[i] : 0;
-    return LASER_OK;
-}
-
 /* One edit by a group: read, rebuild, gather, write. */
 static int make_edit(struct making *m, const struct laser_mpi_team *team, int edit, struct sheet *s,
                      const double *ratio, struct laser_error *err)
@@ -199,9 +141,9 @@ static int make_edit(struct making *m, const struct laser_mpi_team *team, int ed
     laser_mpi_grid_free(&grid);
     if (code != LASER_OK)
         return code;
-    laser_mpi_log_work(m->run->log, 0,
-                       laser_cost_flops(LASER_ROUTE_SERIAL_REBUILD, s->matrix->rows, s->matrix->cols) /
-                           team->group_size);
+    laser_log_work(m->run->log, 0,
+                   laser_cost_flops(LASER_ROUTE_SERIAL_REBUILD, s->matrix->rows, s->matrix->cols) /
+                       team->group_size);
     gather(team, s->bytes, s->size_bytes);
     if (team->group_rank == 0)
         code = write_edit(s, m->list->files[edit].path, err);
@@ -248,13 +190,13 @@ static int find_edits(const struct making *m, const struct laser_mpi_team *team,
     MPI_Bcast(&missing->n, 1, MPI_INT, 0, team->group_comm);
     MPI_Bcast(missing->edits, missing->n, MPI_INT, 0, team->group_comm);
     for (int i = 0; code == LASER_OK && i < missing->n; ++i)
-        code = edit_ratio(m->run, &m->list->edits[missing->edits[i]], sigma, w,
-                          missing->ratios + (size_t)i * (size_t)n, err);
+        code = laser_edit_ratio(m->run, &m->list->edits[missing->edits[i]], sigma, w,
+                                missing->ratios + (size_t)i * (size_t)n, err);
     return laser_mpi_agree(team->group_comm, code, err);
 }
 
 /* An edit is made when its file is there: what lies beside it comes before. */
-static int made(void *context, int edit, const void *bytes, const struct laser_mpi_thin *thin,
+static int made(void *context, int edit, const void *bytes, const struct laser_thin_factors *thin,
                 struct laser_error *err)
 {
     const struct missing *missing = context;
@@ -264,8 +206,8 @@ static int made(void *context, int edit, const void *bytes, const struct laser_m
 
     (void)bytes; /* those of the sheet */
     if (thin != NULL) {
-        thin_path(path, beside, sizeof beside);
-        code = laser_mpi_thin_write(beside, thin, err);
+        laser_edit_thin_path(path, beside, sizeof beside);
+        code = laser_thin_write(beside, thin, err);
     }
     return code == LASER_OK ? write_edit(missing->sheet, path, err) : code;
 }
@@ -291,7 +233,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     struct missing missing = {.making = m, .sheet = &s};
     int code = LASER_OK;
 
-    ((struct result *)result)->stop_asked = laser_mpi_signalled() != 0;
+    ((struct result *)result)->stop_asked = laser_signalled() != 0;
     s.alone = laser_matrix_alone(s.matrix);
     s.size_bytes = s.matrix->rows * s.matrix->cols * (int64_t)laser_dtype_size(s.matrix->dtype);
     s.bytes = malloc((size_t)s.size_bytes);
@@ -303,9 +245,8 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     if (code == LASER_OK)
         code = find_edits(m, team, matrix, sigma, &missing, err);
     if (code == LASER_OK && team->group_size == 1 && missing.n > 0)
-        code =
-            laser_mpi_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
-                                  laser_mpi_edits_want_thin(m->run, s.matrix), s.bytes, made, &missing, err);
+        code = laser_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
+                                 laser_edits_want_thin(m->run, s.matrix), s.bytes, made, &missing, err);
     for (int i = 0; code == LASER_OK && team->group_size > 1 && i < missing.n; ++i)
         code = make_edit(m, team, missing.edits[i], &s, missing.ratios + (size_t)i * (size_t)n, err);
     free(sigma);
@@ -315,112 +256,60 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     return code;
 }
 
-/* A name that stands for model, matrix and edit, so that a file left by an earlier start is used again and
- * never mistaken for another one. */
-static void edit_path(const struct laser_mpi_run *run, const struct laser_matrix *m, const char *text,
-                      uint64_t model, char *path, size_t size)
-{
-    char key[4096];
-
-    snprintf(key, sizeof key, "%016" PRIx64 " %s %s", model, m->name, text);
-    snprintf(path, size, "%s/work/edits/%016" PRIx64 ".safetensors", run->output,
-             (uint64_t)XXH3_64bits(key, strlen(key)));
-}
-
-static int fill_list(struct laser_mpi_run *run, struct laser_mpi_edit_list *list, struct laser_error *err)
-{
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
-
-    for (int e = 0; e < list->n; ++e) {
-        const struct laser_matrix *m = &run->matrices.matrices[list->edits[e].matrix];
-        char path[8192];
-        edit_path(run, m, list->edits[e].text, print.content ^ print.times, path, sizeof path);
-        list->files[e].matrix = m;
-        list->files[e].tensor = run->checkpoint->tensors[m->tensor].name;
-        list->files[e].path = strdup(path);
-        if (list->files[e].path == NULL)
-            return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
-    }
-    return LASER_OK;
-}
-
-static int share_list(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
-                      struct laser_mpi_edit_list *list, struct laser_error *err)
+static int share_list(struct laser_run *run, const struct laser_strategy_plan *plan,
+                      struct laser_edit_list *list, struct laser_error *err)
 {
     int code = LASER_OK;
 
     list->n = run->rank == 0 ? plan->n_edits : 0;
-    MPI_Bcast(&list->n, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(&list->n, 1, MPI_INT, 0, laser_mpi_world(run));
     list->edits = calloc((size_t)list->n + 1, sizeof *list->edits);
     list->files = calloc((size_t)list->n + 1, sizeof *list->files);
     list->values = calloc((size_t)list->n + 1, sizeof *list->values);
     if (list->edits == NULL || list->files == NULL || list->values == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code != LASER_OK)
         return code;
     if (run->rank == 0) {
         memcpy(list->edits, plan->edits, (size_t)list->n * sizeof *list->edits);
         for (int e = 0; e < list->n; ++e)
             list->values[e] = run->outcomes[list->edits[e].matrix].values;
-        code = laser_directory_make(laser_mpi_run_path(run, "work/edits"), err);
+        code = laser_directory_make(laser_run_path(run, "work/edits"), err);
     }
-    MPI_Bcast(list->edits, (int)((size_t)list->n * sizeof *list->edits), MPI_BYTE, 0, run->world);
-    MPI_Bcast(list->values, (int)((size_t)list->n * sizeof *list->values), MPI_BYTE, 0, run->world);
+    MPI_Bcast(list->edits, (int)((size_t)list->n * sizeof *list->edits), MPI_BYTE, 0, laser_mpi_world(run));
+    MPI_Bcast(list->values, (int)((size_t)list->n * sizeof *list->values), MPI_BYTE, 0, laser_mpi_world(run));
     if (code == LASER_OK)
-        code = fill_list(run, list, err);
-    return laser_mpi_agree(run->world, code, err);
-}
-
-/* Rank 0: matrices with an edit whose file is missing, in the order of the edits. */
-static int64_t *find_missing(const struct laser_mpi_run *run, const struct laser_mpi_edit_list *list,
-                             int64_t *n)
-{
-    int64_t *todo = calloc((size_t)list->n + 1, sizeof *todo);
-    unsigned char *listed = calloc((size_t)run->matrices.n_matrices + 1, 1);
-
-    *n = 0;
-    for (int e = 0; todo != NULL && listed != NULL && e < list->n; ++e) {
-        int matrix = list->edits[e].matrix;
-        if (listed[matrix] || list->edits[e].skip || access(list->files[e].path, R_OK) == 0)
-            continue;
-        listed[matrix] = 1;
-        todo[(*n)++] = matrix;
-    }
-    if (listed == NULL) {
-        free(todo);
-        todo = NULL;
-    }
-    free(listed);
-    return todo;
+        code = laser_edit_list_fill(run, list, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
 /* Which edits have factors: rank 0 looks, so that all say the same. */
-static int find_thin(struct laser_mpi_run *run, struct laser_mpi_edit_list *list, struct laser_error *err)
+static int find_thin(struct laser_run *run, struct laser_edit_list *list, struct laser_error *err)
 {
     unsigned char *has = calloc((size_t)list->n + 1, 1);
     char path[8200];
     int code = has == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n)
                            : LASER_OK;
 
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     for (int e = 0; code == LASER_OK && run->rank == 0 && e < list->n; ++e) {
-        thin_path(list->files[e].path, path, sizeof path);
-        has[e] = laser_mpi_edits_want_thin(run, list->files[e].matrix) && access(path, R_OK) == 0;
+        laser_edit_thin_path(list->files[e].path, path, sizeof path);
+        has[e] = laser_edits_want_thin(run, list->files[e].matrix) && access(path, R_OK) == 0;
     }
     if (code == LASER_OK)
-        MPI_Bcast(has, list->n, MPI_UNSIGNED_CHAR, 0, run->world);
+        MPI_Bcast(has, list->n, MPI_UNSIGNED_CHAR, 0, laser_mpi_world(run));
     for (int e = 0; code == LASER_OK && e < list->n; ++e) {
-        thin_path(list->files[e].path, path, sizeof path);
+        laser_edit_thin_path(list->files[e].path, path, sizeof path);
         if (has[e] && (list->files[e].thin = strdup(path)) == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
     }
     free(has);
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
-int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_plan *plan,
-                         struct laser_mpi_edit_list *list, struct laser_error *err)
+int laser_mpi_edits_make(struct laser_run *run, const struct laser_strategy_plan *plan,
+                         struct laser_edit_list *list, struct laser_error *err)
 {
     struct making making = {.run = run, .list = list};
     struct laser_mpi_farm farm = {.context = &making,
@@ -441,30 +330,19 @@ int laser_mpi_edits_make(struct laser_mpi_run *run, const struct laser_strategy_
 
     memset(list, 0, sizeof *list);
     code = share_list(run, plan, list, err);
-    if (code == LASER_OK && run->rank == 0 && (todo = find_missing(run, list, &making.n_todo)) == NULL)
+    if (code == LASER_OK && run->rank == 0 &&
+        (todo = laser_edit_list_missing(run, list, &making.n_todo)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     making.todo = todo;
     if (code == LASER_OK)
-        code = laser_mpi_team_create(run->world, group_size > 0 ? group_size : 1, &team, err);
+        code = laser_mpi_team_create(laser_mpi_world(run), group_size > 0 ? group_size : 1, &team, err);
     if (code == LASER_OK) {
-        laser_mpi_log_phase(run->log, "edits");
+        laser_log_phase(run->log, "edits");
         code = laser_mpi_farm_run(&team, &farm, err);
-        laser_mpi_log_phase_end(run->log);
+        laser_log_phase_end(run->log);
         laser_mpi_team_free(&team);
     }
     free(todo);
     return code == LASER_OK ? find_thin(run, list, err) : code;
-}
-
-void laser_mpi_edits_free(struct laser_mpi_edit_list *list)
-{
-    for (int e = 0; list->files != NULL && e < list->n; ++e) {
-        free(list->files[e].path);
-        free(list->files[e].thin);
-    }
-    free(list->edits);
-    free(list->files);
-    free(list->values);
-    memset(list, 0, sizeof *list);
 }

@@ -11,11 +11,11 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
-#include "reduce/reduce.h"
+#include "reduce/reduction.h"
 #include "reduce/tune_step.h"
 #include "search/line.h"
 #include "sensitivity/fisher.h"
-#include "sensitivity/statistics.h"
+#include "sensitivity/gather.h"
 #include "sensitivity/vectors.h"
 #include "store/values.h"
 
@@ -29,15 +29,15 @@
 
 /* Edits that make the values of some steps; those of step i are i * per_step ... of them. */
 struct steps {
-    struct laser_mpi_edit_list edits;
+    struct laser_edit_list edits;
     int n, per_step;
     uint64_t hashes[LASER_LINE_MAX]; /* rank 0 */
 };
 
 struct tuning {
-    struct laser_mpi_reduction *r;
-    struct laser_mpi_run *run;
-    struct laser_mpi_spectrum spectrum;
+    struct laser_reduction *r;
+    struct laser_run *run;
+    struct laser_scan_spectrum spectrum;
     struct laser_mpi_direction direction;
     bool block;
 
@@ -46,7 +46,7 @@ struct tuning {
     int32_t *list;    /* every rank: numbers of edits of one step */
 
     /* Rank 0. */
-    struct laser_mpi_item_score *current, *trial, *best_scores; /* of every item */
+    struct laser_item_score *current, *trial, *best_scores; /* of every item */
     double *best_values;
     double *values;          /* of the steps of a line search, one after another */
     double *a, *b, *weights; /* of the windows of a part */
@@ -57,30 +57,25 @@ struct tuning {
 struct found {
     struct steps steps; /* n == 0: none */
     int step;
-    struct laser_mpi_item_score *scores; /* rank 0 */
-    double *values;                      /* rank 0 */
+    struct laser_item_score *scores; /* rank 0 */
+    double *values;                  /* rank 0 */
 };
-
-bool laser_mpi_tune_is(const struct laser_mpi_reduction *r)
-{
-    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(LASER_STRATEGY_TUNE));
-}
 
 /* ---- differences ---- */
 
 /* Rank 0.  Mean difference of the windows of a part, all of them (dataset -1) or those of one text. */
-static void compare(const struct tuning *t, enum laser_mpi_part part, int32_t dataset,
-                    const struct laser_mpi_item_score *from, const struct laser_mpi_item_score *to,
-                    double *mean, double *error)
+static void compare(const struct tuning *t, enum laser_item_part part, int32_t dataset,
+                    const struct laser_item_score *from, const struct laser_item_score *to, double *mean,
+                    double *error)
 {
-    const struct laser_mpi_evaluation *e = &t->r->e;
+    const struct laser_evaluation *e = t->r->e;
     int n = 0;
 
     for (int64_t i = e->part_item[part]; i < e->part_item[part + 1]; ++i) {
         const struct laser_window *w;
         int64_t index;
 
-        if (laser_mpi_item_is_question(e, i, &index))
+        if (laser_item_is_question(e, i, &index))
             continue;
         w = &e->windows[index];
         if (dataset >= 0 && w->dataset != dataset)
@@ -100,7 +95,7 @@ static void compare(const struct tuning *t, enum laser_mpi_part part, int32_t da
 static int add_step(struct tuning *t, double length, bool only_shrink, struct laser_strategy_plan *plan,
                     struct steps *s, struct laser_error *err)
 {
-    const struct laser_mpi_spectrum *p = &t->spectrum;
+    const struct laser_scan_spectrum *p = &t->spectrum;
     const char **names = calloc((size_t)p->n_matrices + 1, sizeof *names);
     const double **values = calloc((size_t)p->n_matrices + 1, sizeof *values);
     int64_t *counts = calloc((size_t)p->n_matrices + 1, sizeof *counts), n = 0;
@@ -111,7 +106,7 @@ static int add_step(struct tuning *t, double length, bool only_shrink, struct la
 
     laser_fisher_move(p->n_values, p->values, t->direction.step, length, only_shrink, p->original, moved);
     for (int64_t i = 0; code == LASER_OK && i < p->n_matrices; ++i) {
-        if (t->run->outcomes[i].status != LASER_OUTCOME_SCANNED || !laser_mpi_reduction_usable(t->run, i))
+        if (t->run->outcomes[i].status != LASER_OUTCOME_SCANNED || !laser_reduction_usable(t->run, i))
             continue;
         names[n] = t->run->matrices.matrices[i].name;
         values[n] = moved + p->first[i];
@@ -139,7 +134,7 @@ static int make_steps(struct tuning *t, const struct laser_line *line, struct st
     bool only_shrink = laser_deck_bool(t->run->deck, "reduce.only_shrink");
     int numbers[2];
     /* Edits are made from the model as it was: none may be in place. */
-    int code = laser_mpi_agree(t->run->world, laser_mpi_evaluation_edits(&t->r->e, NULL, 0, err), err);
+    int code = laser_mpi_agree(laser_mpi_world(t->run), laser_evaluation_edits(t->r->e, NULL, 0, err), err);
 
     *s = (struct steps){0};
     if (code == LASER_OK && t->run->rank == 0) {
@@ -150,13 +145,13 @@ static int make_steps(struct tuning *t, const struct laser_line *line, struct st
         for (int i = line->n_measured; code == LASER_OK && i < line->n; ++i)
             code = add_step(t, line->steps[i].length, only_shrink, &plan, s, err);
     }
-    code = laser_mpi_agree(t->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(t->run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_edits_make(t->run, &plan, &s->edits, err);
     free(plan.edits);
     numbers[0] = s->n;
     numbers[1] = s->per_step;
-    MPI_Bcast(numbers, 2, MPI_INT, 0, t->run->world);
+    MPI_Bcast(numbers, 2, MPI_INT, 0, laser_mpi_world(t->run));
     s->n = numbers[0];
     s->per_step = numbers[1];
     return code;
@@ -172,9 +167,9 @@ static const int32_t *edits_of(struct tuning *t, const struct steps *s, int step
 
 static int use(struct tuning *t, const struct steps *s, struct laser_error *err)
 {
-    int code = laser_mpi_evaluation_edits(&t->r->e, s->edits.files, s->edits.n, err);
+    int code = laser_evaluation_edits(t->r->e, s->edits.files, s->edits.n, err);
 
-    return laser_mpi_agree(t->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(t->run), code, err);
 }
 
 /* Lets go of steps; rank 0 deletes the files of all but one (-1: of all). */
@@ -188,7 +183,7 @@ static void drop(struct tuning *t, struct steps *s, int keep)
             unlink(s->edits.files[i * s->per_step + k].path);
     }
     if (keep < 0) {
-        laser_mpi_edits_free(&s->edits);
+        laser_edit_list_free(&s->edits);
         *s = (struct steps){0};
     }
 }
@@ -196,10 +191,10 @@ static void drop(struct tuning *t, struct steps *s, int keep)
 /* ---- measuring ---- */
 
 /* Collective.  The selection and the guard texts with the edits of a step (or none) in place. */
-static int evaluate(struct tuning *t, const struct steps *s, int step, struct laser_mpi_item_score *scores,
+static int evaluate(struct tuning *t, const struct steps *s, int step, struct laser_item_score *scores,
                     struct laser_error *err)
 {
-    struct laser_mpi_evaluation *e = &t->r->e;
+    struct laser_evaluation *e = t->r->e;
     const int32_t *edits = step >= 0 ? edits_of(t, s, step) : NULL;
     int n = step >= 0 ? s->per_step : 0;
     int code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
@@ -212,7 +207,7 @@ static int evaluate(struct tuning *t, const struct steps *s, int step, struct la
 /* Rank 0. */
 static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
 {
-    const struct laser_mpi_evaluation *e = &t->r->e;
+    const struct laser_evaluation *e = t->r->e;
     const struct laser_mpi_direction *d = &t->direction;
     json_t *o = json_object(), *guards = json_object();
     double predicted = (step->length * d->slope + step->length * step->length * d->curvature / 2) / d->tokens;
@@ -231,8 +226,8 @@ static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
                             json_pack("{s:f, s:f}", "difference", isfinite(mean) ? mean : 0, "stderr",
                                       isfinite(error) ? error : 0));
     }
-    laser_mpi_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s",
-                       step->length, step->difference, step->error, predicted, harmed);
+    laser_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s", step->length,
+                   step->difference, step->error, predicted, harmed);
     json_object_set_new(o, "length", json_real(step->length));
     json_object_set_new(o, "difference",
                         isfinite(step->difference) ? json_real(step->difference) : json_null());
@@ -261,13 +256,13 @@ static int measure(struct tuning *t, struct laser_line *line, struct found *best
         if (laser_line_best(line) != first + i)
             continue;
         taken = i;
-        memcpy(best->scores, t->trial, (size_t)t->r->e.n_items * sizeof *t->trial);
+        memcpy(best->scores, t->trial, (size_t)t->r->e->n_items * sizeof *t->trial);
         memcpy(best->values, t->values + i * t->spectrum.n_values,
                (size_t)t->spectrum.n_values * sizeof *t->values);
     }
     if (code != LASER_OK)
         return code;
-    MPI_Bcast(&taken, 1, MPI_INT, 0, t->run->world);
+    MPI_Bcast(&taken, 1, MPI_INT, 0, laser_mpi_world(t->run));
     if (taken < 0) { /* back to what was in use */
         code = use(t, best->steps.n > 0 ? &best->steps : &t->now, err);
         drop(t, &s, -1);
@@ -292,8 +287,8 @@ static int search(struct tuning *t, double *length, struct found *best, json_t *
     while (more && code == LASER_OK) {
         code = measure(t, &line, best, list, err);
         more = laser_line_go_on(&line);
-        MPI_Bcast(&more, 1, MPI_INT, 0, t->run->world);
-        MPI_Bcast(&line, (int)sizeof line, MPI_BYTE, 0, t->run->world);
+        MPI_Bcast(&more, 1, MPI_INT, 0, laser_mpi_world(t->run));
+        MPI_Bcast(&line, (int)sizeof line, MPI_BYTE, 0, laser_mpi_world(t->run));
     }
     if (code == LASER_OK && best->steps.n > 0)
         *length = line.steps[laser_line_best(&line)].length;
@@ -305,7 +300,7 @@ static int search(struct tuning *t, double *length, struct found *best, json_t *
 /* The batches of calibration that a round takes: the next ones, from the start again behind the last. */
 static void choose_batches(const struct tuning *t, int round, struct laser_mpi_step_options *o)
 {
-    const struct laser_mpi_evaluation *e = &t->r->e;
+    const struct laser_evaluation *e = t->r->e;
     int64_t first = e->part_batch[LASER_PART_CALIBRATION],
             n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
     int64_t wanted = laser_deck_int(t->run->deck, "reduce.calibration_tokens"), count = 0, tokens = 0, start;
@@ -325,7 +320,7 @@ static int find_key(struct tuning *t, int round, uint64_t *key, struct laser_err
 {
     char identity[20];
     XXH3_state_t *state;
-    int code = laser_mpi_search_identity(t->r, identity, err);
+    int code = laser_search_identity(t->r, identity, err);
 
     if (code != LASER_OK)
         return code;
@@ -351,15 +346,15 @@ static int run_round(struct tuning *t, int round, double *length, bool *moved, s
     json_t *list = json_array();
     int code = t->run->rank == 0 ? find_key(t, round, &options.key, err) : LASER_OK;
 
-    code = laser_mpi_agree(t->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(t->run), code, err);
     choose_batches(t, round, &options);
     if (code == LASER_OK)
-        code = laser_mpi_direction_find(&t->r->e, &t->spectrum, &options,
+        code = laser_mpi_direction_find(t->r->e, &t->spectrum, &options,
                                         t->now.n > 0 ? edits_of(t, &t->now, t->taken) : NULL,
                                         t->now.n > 0 ? t->now.per_step : 0, &t->direction, err);
     if (code == LASER_OK && t->run->rank == 0)
-        laser_mpi_log_line(t->run->log, "ROUND", "%d: gradients on %.0f tokens, loss %.5f nats", round + 1,
-                           t->direction.tokens, t->direction.loss / t->direction.tokens);
+        laser_log_line(t->run->log, "ROUND", "%d: gradients on %.0f tokens, loss %.5f nats", round + 1,
+                       t->direction.tokens, t->direction.loss / t->direction.tokens);
     if (code == LASER_OK)
         code = search(t, length, &best, list, err);
     *moved = code == LASER_OK && best.steps.n > 0;
@@ -377,9 +372,9 @@ static int run_round(struct tuning *t, int round, double *length, bool *moved, s
     t->taken = best.step;
     if (t->run->rank == 0) {
         memcpy(t->spectrum.values, best.values, (size_t)t->spectrum.n_values * sizeof *best.values);
-        memcpy(t->current, best.scores, (size_t)t->r->e.n_items * sizeof *best.scores);
+        memcpy(t->current, best.scores, (size_t)t->r->e->n_items * sizeof *best.scores);
     }
-    MPI_Bcast(t->spectrum.values, (int)t->spectrum.n_values, MPI_DOUBLE, 0, t->run->world);
+    MPI_Bcast(t->spectrum.values, (int)t->spectrum.n_values, MPI_DOUBLE, 0, laser_mpi_world(t->run));
     return LASER_OK;
 }
 
@@ -406,47 +401,47 @@ static int fill_plan(struct tuning *t, struct laser_error *err)
     plan->trials[0].n_edits = n;
     plan->candidates[0].n_trials = 1;
     t->r->now = plan;
-    return laser_mpi_reduction_ranks(t->r, err);
+    return laser_reduction_ranks(t->r, err);
 }
 
 static int conclude(struct tuning *t, struct laser_error *err)
 {
     int code = t->run->rank == 0 ? fill_plan(t, err) : LASER_OK;
 
-    code = laser_mpi_agree(t->run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(t->run), code, err);
     if (code == LASER_OK)
-        code = laser_mpi_agree(t->run->world, laser_mpi_evaluation_edits(&t->r->e, NULL, 0, err), err);
+        code = laser_mpi_agree(laser_mpi_world(t->run), laser_evaluation_edits(t->r->e, NULL, 0, err), err);
     if (code == LASER_OK)
         code = laser_mpi_edits_make(t->run, &t->r->plan, &t->r->edits, err);
     if (code == LASER_OK)
-        code = laser_mpi_agree(
-            t->run->world, laser_mpi_evaluation_edits(&t->r->e, t->r->edits.files, t->r->edits.n, err), err);
+        code = laser_mpi_agree(laser_mpi_world(t->run),
+                               laser_evaluation_edits(t->r->e, t->r->edits.files, t->r->edits.n, err), err);
     if (code == LASER_OK && t->run->rank == 0) {
         t->r->tune = json_pack("{s:b, s:f, s:O}", "block", (int)t->block, "damping",
                                laser_deck_real(t->run->deck, "reduce.damping"), "rounds", t->rounds);
         if (t->r->tune == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     }
-    return laser_mpi_agree(t->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(t->run), code, err);
 }
 
 /* ---- all of it ---- */
 
-static bool choose_block(const struct laser_mpi_run *run, const char **why)
+static bool choose_block(const struct laser_run *run, const char **why)
 {
-    const struct laser_mpi_statistics_options whole = {.values = true, .block = true};
+    const struct laser_statistics_options whole = {.values = true, .block = true};
     const char *form = laser_deck_string(run->deck, "reduce.fisher");
 
     *why = "as asked";
     if (strcmp(form, "auto") != 0)
         return strcmp(form, "block") == 0;
     *why = "by memory";
-    return laser_mpi_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
 }
 
 static int allocate(struct tuning *t, struct laser_error *err)
 {
-    size_t items = (size_t)t->r->e.n_items + 1, values = (size_t)t->spectrum.n_values + 1;
+    size_t items = (size_t)t->r->e->n_items + 1, values = (size_t)t->spectrum.n_values + 1;
     bool bad;
 
     t->list = malloc(((size_t)t->spectrum.n_matrices + 1) * sizeof *t->list);
@@ -473,8 +468,8 @@ static int allocate(struct tuning *t, struct laser_error *err)
 
 static void free_all(struct tuning *t)
 {
-    laser_mpi_edits_free(&t->now.edits);
-    laser_mpi_spectrum_free(&t->spectrum);
+    laser_edit_list_free(&t->now.edits);
+    laser_scan_spectrum_free(&t->spectrum);
     free(t->list);
     free(t->direction.step);
     free(t->current);
@@ -494,20 +489,20 @@ static int prepare(struct tuning *t, struct laser_error *err)
     int code = laser_mpi_spectrum_read(t->run, &t->spectrum, err);
 
     if (code == LASER_OK)
-        code = laser_mpi_agree(t->run->world, allocate(t, err), err);
+        code = laser_mpi_agree(laser_mpi_world(t->run), allocate(t, err), err);
     if (code != LASER_OK)
         return code;
     t->block = choose_block(t->run, &why);
     if (t->run->rank == 0)
-        laser_mpi_log_line(t->run->log, "TUNE",
-                           "%" PRId64 " singular values of %" PRId64 " matrices; Fisher information %s (%s)",
-                           t->spectrum.n_values, t->spectrum.n_matrices,
-                           t->block ? "of each matrix whole" : "on the diagonal", why);
+        laser_log_line(t->run->log, "TUNE",
+                       "%" PRId64 " singular values of %" PRId64 " matrices; Fisher information %s (%s)",
+                       t->spectrum.n_values, t->spectrum.n_matrices,
+                       t->block ? "of each matrix whole" : "on the diagonal", why);
     code = laser_mpi_vectors_make(t->run, err);
     return code == LASER_OK ? evaluate(t, NULL, -1, t->current, err) : code;
 }
 
-int laser_mpi_reduction_tune(struct laser_mpi_reduction *r, struct laser_error *err)
+int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)
 {
     struct tuning t = {.r = r, .run = r->run, .taken = -1};
     int64_t rounds = laser_deck_int(r->run->deck, "reduce.rounds");
@@ -529,15 +524,15 @@ int laser_mpi_reduction_tune(struct laser_mpi_reduction *r, struct laser_error *
 
 /* ---- the guard texts in the end ---- */
 
-static json_t *guard_json(const struct tuning *t, int32_t dataset, enum laser_mpi_part part)
+static json_t *guard_json(const struct tuning *t, int32_t dataset, enum laser_item_part part)
 {
-    const struct laser_mpi_evaluation *e = &t->r->e;
+    const struct laser_evaluation *e = t->r->e;
     double mean, error, before = 0, tokens = 0;
     int64_t index, n = 0;
 
     compare(t, part, dataset, t->current, t->trial, &mean, &error);
     for (int64_t i = e->part_item[part]; i < e->part_item[part + 1]; ++i)
-        if (!laser_mpi_item_is_question(e, i, &index) && e->windows[index].dataset == dataset) {
+        if (!laser_item_is_question(e, i, &index) && e->windows[index].dataset == dataset) {
             before += t->current[i].window.sum_nats;
             tokens += e->windows[index].n_scored;
             ++n;
@@ -550,7 +545,7 @@ static json_t *guard_json(const struct tuning *t, int32_t dataset, enum laser_mp
 
 static int guards_json(struct tuning *t, struct laser_error *err)
 {
-    const struct laser_mpi_evaluation *e = &t->r->e;
+    const struct laser_evaluation *e = t->r->e;
     json_t *guards = json_object();
     int bad = guards == NULL;
 
@@ -563,25 +558,25 @@ static int guards_json(struct tuning *t, struct laser_error *err)
     return bad ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory") : LASER_OK;
 }
 
-static int evaluate_guards(struct tuning *t, const int32_t *edits, int n, struct laser_mpi_item_score *scores,
+static int evaluate_guards(struct tuning *t, const int32_t *edits, int n, struct laser_item_score *scores,
                            struct laser_error *err)
 {
-    int code = laser_mpi_evaluate_part(&t->r->e, "guards", LASER_PART_GUARD, edits, n, scores, err);
+    int code = laser_mpi_evaluate_part(t->r->e, "guards", LASER_PART_GUARD, edits, n, scores, err);
 
     return code == LASER_OK
-               ? laser_mpi_evaluate_part(&t->r->e, "guards", LASER_PART_GUARD_REPORT, edits, n, scores, err)
+               ? laser_mpi_evaluate_part(t->r->e, "guards", LASER_PART_GUARD_REPORT, edits, n, scores, err)
                : code;
 }
 
-int laser_mpi_tune_guards(struct laser_mpi_reduction *r, struct laser_error *err)
+int laser_mpi_tune_guards(struct laser_reduction *r, struct laser_error *err)
 {
     struct tuning t = {.r = r, .run = r->run};
     const int32_t *kept = NULL;
     int n = 0, code;
 
-    if (r->e.n_guards == 0)
+    if (r->e->n_guards == 0)
         return LASER_OK;
-    code = laser_mpi_agree(r->run->world, allocate(&t, err), err);
+    code = laser_mpi_agree(laser_mpi_world(r->run), allocate(&t, err), err);
     if (r->run->rank == 0)
         kept = laser_search_kept(r->search, &n);
     if (code == LASER_OK)
@@ -591,27 +586,5 @@ int laser_mpi_tune_guards(struct laser_mpi_reduction *r, struct laser_error *err
     if (code == LASER_OK && r->run->rank == 0)
         code = guards_json(&t, err);
     free_all(&t);
-    return laser_mpi_agree(r->run->world, code, err);
-}
-
-void laser_mpi_tune_say(const struct laser_mpi_reduction *r)
-{
-    const char *name;
-    json_t *guard;
-
-    json_object_foreach(json_object_get(r->tune, "guards"), name, guard)
-    {
-        const json_t *part = json_object_get(guard, "report");
-        const char *which = "held out";
-
-        if (!json_is_object(part)) {
-            part = json_object_get(guard, "selection");
-            which = "decided too";
-        }
-        laser_mpi_log_line(r->run->log, "RESULT",
-                           "guard %s: %+.5f +- %.5f nats on %" JSON_INTEGER_FORMAT " windows (%s)", name,
-                           json_number_value(json_object_get(part, "difference")),
-                           json_number_value(json_object_get(part, "stderr")),
-                           json_integer_value(json_object_get(part, "windows")), which);
-    }
+    return laser_mpi_agree(laser_mpi_world(r->run), code, err);
 }

@@ -9,15 +9,15 @@
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
-#include "search/rundir.h"
-#include "sensitivity/statistics.h"
+#include "run/rundir.h"
+#include "sensitivity/gather.h"
 
 /* Beside the step: slope, curvature, tokens, loss. */
 enum { N_NUMBERS = 4 };
 
 /* ---- a direction that an earlier start found ---- */
 
-static void path_of(const struct laser_mpi_run *run, uint64_t key, char path[4400])
+static void path_of(const struct laser_run *run, uint64_t key, char path[4400])
 {
     snprintf(path, 4400, "%s/work/steps/%016" PRIx64 ".safetensors", run->output, key);
 }
@@ -29,8 +29,7 @@ static int read_array(FILE *in, const struct laser_tensor *t, int64_t n, double 
 }
 
 /* Rank 0: is it there? */
-static bool remembered(const struct laser_mpi_run *run, uint64_t key, int64_t n,
-                       struct laser_mpi_direction *d)
+static bool remembered(const struct laser_run *run, uint64_t key, int64_t n, struct laser_mpi_direction *d)
 {
     struct laser_safetensors_header header;
     double numbers[N_NUMBERS];
@@ -58,15 +57,15 @@ static bool remembered(const struct laser_mpi_run *run, uint64_t key, int64_t n,
 }
 
 /* "numbers" and "step" have elements of one size, so that they lie by name. */
-static int remember(const struct laser_mpi_run *run, uint64_t key, int64_t n,
-                    const struct laser_mpi_direction *d, struct laser_error *err)
+static int remember(const struct laser_run *run, uint64_t key, int64_t n, const struct laser_mpi_direction *d,
+                    struct laser_error *err)
 {
     const double numbers[N_NUMBERS] = {d->slope, d->curvature, d->tokens, d->loss};
     const struct laser_safetensors_item items[] = {
         {.name = "numbers", .dtype = LASER_F64, .n_dims = 1, .shape = {N_NUMBERS}, .data = numbers},
         {.name = "step", .dtype = LASER_F64, .n_dims = 1, .shape = {n}, .data = d->step}};
     char path[4400];
-    int code = laser_directory_make(laser_mpi_run_path(run, "work/steps"), err);
+    int code = laser_directory_make(laser_run_path(run, "work/steps"), err);
 
     path_of(run, key, path);
     return code == LASER_OK ? laser_safetensors_write(path, items, 2, err) : code;
@@ -75,7 +74,7 @@ static int remember(const struct laser_mpi_run *run, uint64_t key, int64_t n,
 /* ---- finding one ---- */
 
 /* On the owner of a matrix: its part of the direction, and of slope and curvature. */
-static int solve(const struct laser_mpi_run *run, struct laser_mpi_matrix_statistics *m, int64_t matrix,
+static int solve(const struct laser_run *run, struct laser_matrix_statistics *m, int64_t matrix,
                  const double *values, double damping, double *step, double *numbers, struct laser_error *err)
 {
     const struct laser_fisher *f = &m->fisher;
@@ -94,11 +93,11 @@ static int solve(const struct laser_mpi_run *run, struct laser_mpi_matrix_statis
 }
 
 /* Numbers of single matrices are added on rank 0 in their order, whoever owned them. */
-static int solve_all(struct laser_mpi_evaluation *e, const struct laser_mpi_spectrum *s,
-                     const struct laser_mpi_step_options *o, struct laser_mpi_statistics *statistics,
+static int solve_all(struct laser_evaluation *e, const struct laser_scan_spectrum *s,
+                     const struct laser_mpi_step_options *o, struct laser_statistics *statistics,
                      struct laser_mpi_direction *d, struct laser_error *err)
 {
-    struct laser_mpi_run *run = e->run;
+    struct laser_run *run = e->run;
     double *numbers = calloc((size_t)s->n_matrices * 2 + 1, sizeof *numbers);
     int code = numbers == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory") : LASER_OK;
     bool root = run->rank == 0;
@@ -108,12 +107,12 @@ static int solve_all(struct laser_mpi_evaluation *e, const struct laser_mpi_spec
         if (statistics->matrices[i].owner == run->rank && statistics->matrices[i].fisher.gradient != NULL)
             code = solve(run, &statistics->matrices[i], i, s->values + s->first[i], o->damping,
                          d->step + s->first[i], numbers + 2 * i, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK) {
         MPI_Reduce(root ? MPI_IN_PLACE : d->step, d->step, (int)s->n_values, MPI_DOUBLE, MPI_SUM, 0,
-                   run->world);
+                   laser_mpi_world(run));
         MPI_Reduce(root ? MPI_IN_PLACE : numbers, numbers, (int)(2 * s->n_matrices), MPI_DOUBLE, MPI_SUM, 0,
-                   run->world);
+                   laser_mpi_world(run));
         d->slope = d->curvature = 0;
         for (int64_t i = 0; i < s->n_matrices; ++i) {
             d->slope += numbers[2 * i];
@@ -126,16 +125,16 @@ static int solve_all(struct laser_mpi_evaluation *e, const struct laser_mpi_spec
     return code;
 }
 
-int laser_mpi_direction_find(struct laser_mpi_evaluation *e, const struct laser_mpi_spectrum *s,
+int laser_mpi_direction_find(struct laser_evaluation *e, const struct laser_scan_spectrum *s,
                              const struct laser_mpi_step_options *o, const int32_t *edits, int n_edits,
                              struct laser_mpi_direction *d, struct laser_error *err)
 {
-    const struct laser_mpi_statistics_options wanted = {.values = true, .block = o->block};
-    struct laser_mpi_run *run = e->run;
-    struct laser_mpi_statistics statistics;
+    const struct laser_statistics_options wanted = {.values = true, .block = o->block};
+    struct laser_run *run = e->run;
+    struct laser_statistics statistics;
     int known = run->rank == 0 && remembered(run, o->key, s->n_values, d), code;
 
-    MPI_Bcast(&known, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(&known, 1, MPI_INT, 0, laser_mpi_world(run));
     if (known)
         return LASER_OK;
     code = laser_mpi_statistics_gather(e, &wanted, o->first_batch, o->end_batch, edits, n_edits, &statistics,
@@ -143,8 +142,8 @@ int laser_mpi_direction_find(struct laser_mpi_evaluation *e, const struct laser_
     if (code != LASER_OK)
         return code;
     code = solve_all(e, s, o, &statistics, d, err);
-    laser_mpi_statistics_free(&statistics);
+    laser_statistics_free(&statistics);
     if (code == LASER_OK && run->rank == 0)
         code = remember(run, o->key, s->n_values, d, err);
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "evaluate/evaluate.h"
-#include "sensitivity/predict.h"
+#include "sensitivity/gather.h"
 
 /* Where the loss falls, to second order: for length L its sum changes by L slope + L^2 curvature / 2. */
 struct laser_mpi_direction {
@@ -24,8 +24,7 @@ struct laser_mpi_step_options {
 
 /* Collective.  With these edits in place (rank 0's), which make the values what they are now. direction->step
  * is the caller's. */
-int laser_mpi_direction_find(struct laser_mpi_evaluation *evaluation,
-                             const struct laser_mpi_spectrum *spectrum,
+int laser_mpi_direction_find(struct laser_evaluation *evaluation, const struct laser_scan_spectrum *spectrum,
                              const struct laser_mpi_step_options *options, const int32_t *edits, int n_edits,
                              struct laser_mpi_direction *direction, struct laser_error *err);
 

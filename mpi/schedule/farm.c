@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "comm/agree.h"
+#include "comm/log.h"
 #include "comm/wait.h"
-#include "comm/watch.h"
+#include "run/watch.h"
 
 enum { TAG_ORDER = 1, TAG_END, TAG_RESULT, TAG_FAILURE };
 
@@ -71,8 +73,8 @@ static double predict(const struct coordinator *c, const void *order)
 /* Is there time for one more order in this group? */
 static bool has_time(struct coordinator *c, const struct desk *desk, const void *order)
 {
-    const struct laser_mpi_pace *pace = c->farm->pace;
-    double now_s = MPI_Wtime(), end_s, next_s = predict(c, order);
+    const struct laser_pace *pace = c->farm->pace;
+    double now_s = laser_clock_s(), end_s, next_s = predict(c, order);
     char takes[LASER_NUMBER_SIZE], left[LASER_NUMBER_SIZE];
 
     if (pace == NULL || !isfinite(pace->deadline_s))
@@ -114,7 +116,7 @@ static void serve(struct coordinator *c, int group, int most)
         MPI_Isend(order_at(c, desk, desk->held), (int)c->farm->order_bytes, MPI_BYTE, leader, TAG_ORDER,
                   c->team->world, &desk->sends[slot_at(c, desk, desk->held)]);
         if (desk->held == 0)
-            desk->since_s = MPI_Wtime();
+            desk->since_s = laser_clock_s();
         ++desk->held;
     }
 }
@@ -160,9 +162,9 @@ static void receive(struct coordinator *c, const MPI_Status *probe, struct laser
                  c->team->world, MPI_STATUS_IGNORE);
         if (c->code == LASER_OK)
             c->code = c->farm->done(c->farm->context, group, order, c->result, err);
-        learn(c, order, MPI_Wtime() - desk->since_s);
+        learn(c, order, laser_clock_s() - desk->since_s);
     }
-    desk->since_s = MPI_Wtime();
+    desk->since_s = laser_clock_s();
     --desk->held;
     desk->oldest = slot_at(c, desk, 1);
 }
@@ -195,8 +197,8 @@ static void name_group(const struct coordinator *c, int group, char *text, size_
 /* A group that is silent for too long.  Nobody can be waited for any more: the job ends here. */
 static void look_for_lost(const struct coordinator *c)
 {
-    const struct laser_mpi_pace *pace = c->farm->pace;
-    double now_s = MPI_Wtime();
+    const struct laser_pace *pace = c->farm->pace;
+    double now_s = laser_clock_s();
 
     for (int group = 0; pace != NULL && pace->stall_s > 0 && group < c->team->n_groups; ++group) {
         const struct desk *desk = &c->desks[group];
@@ -232,7 +234,7 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
         MPI_Status status;
         int there = 0;
 
-        laser_mpi_watch_tick();
+        laser_watch_tick();
         MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, c->team->world, &there, &status);
         if (there) {
             receive(c, &status, err);
@@ -259,11 +261,11 @@ static int coordinate(struct coordinator *c, struct laser_error *err)
 static int carry_out(const struct laser_mpi_team *team, const struct laser_mpi_farm *farm, const void *order,
                      void *result, struct laser_error *err)
 {
-    double start_s = MPI_Wtime();
+    double start_s = laser_clock_s();
     int code = farm->work(farm->context, team, order, result, err);
 
     if (farm->log != NULL)
-        laser_mpi_log_work(farm->log, MPI_Wtime() - start_s, 0);
+        laser_log_work(farm->log, laser_clock_s() - start_s, 0);
     return code;
 }
 
@@ -274,7 +276,7 @@ static int run_alone(struct coordinator *c, struct laser_error *err)
     const struct desk none = {0};
 
     while (c->code == LASER_OK && farm->next(farm->context, 0, c->order) == LASER_MPI_ORDER) {
-        double start_s = MPI_Wtime();
+        double start_s = laser_clock_s();
         if (!has_time(c, &none, c->order)) {
             *err = c->late;
             return c->late.code;
@@ -283,7 +285,7 @@ static int run_alone(struct coordinator *c, struct laser_error *err)
         if (c->code == LASER_OK)
             c->code = farm->done(farm->context, 0, c->order, c->result, err);
         if (c->code == LASER_OK)
-            learn(c, c->order, MPI_Wtime() - start_s);
+            learn(c, c->order, laser_clock_s() - start_s);
         if (c->code == LASER_OK && farm->tick != NULL)
             c->code = farm->tick(farm->context, err);
     }

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "comm/log.h"
 #include "comm/team.h"
+#include "run/run.h"
 
 enum laser_mpi_next {
     LASER_MPI_ORDER, /* *order was filled in */
@@ -21,22 +22,14 @@ enum laser_mpi_next {
     LASER_MPI_END    /* nothing any more for this group */
 };
 
-/* How long a run may take; rank 0's.  Shared by the farms of a run. */
-struct laser_mpi_pace {
-    double deadline_s; /* MPI_Wtime() at which the run is to have stopped; INFINITY: never */
-    double stall_s;    /* a group that gives no result for so long, and for 20 times as long as expected, is
-                          taken for lost; <= 0: never */
-    int64_t n_durable; /* pieces that this start has brought to the disk */
-};
-
 struct laser_mpi_farm {
     void *context;
     size_t order_bytes;
     size_t result_bytes;
-    struct laser_mpi_log *log;   /* gets the seconds of every rank's work; may be NULL */
-    struct laser_mpi_pace *pace; /* may be NULL: no limits */
-    bool counts_itself;          /* not every result is durable: done() counts pace->n_durable */
-    double unit_s; /* about how long a unit of `expected` takes, until results tell; 0: unknown */
+    struct laser_log *log;   /* gets the seconds of every rank's work; may be NULL */
+    struct laser_pace *pace; /* may be NULL: no limits */
+    bool counts_itself;      /* not every result is durable: done() counts pace->n_durable */
+    double unit_s;           /* about how long a unit of `expected` takes, until results tell; 0: unknown */
     int depth; /* orders that a group may hold at once: 2 hides the coordinator's answer, 1 decides as late as
                   can be */
 

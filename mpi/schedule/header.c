@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/number.h"
 #include "base/text.h"
+#include "comm/log.h"
 #include "kernels/dispatch.h"
-#include "schedule/results.h"
+#include "schedule/run.h"
 
 #define MOST_NODES 8 /* that are shown unless asked for more */
 
@@ -89,7 +89,7 @@ static void look_at_node(const struct place *places, int size, int first, struct
     }
 }
 
-static void say_node(struct laser_mpi_log *log, const struct node *node, int threads)
+static void say_node(struct laser_log *log, const struct node *node, int threads)
 {
     int cores = CPU_COUNT(&node->cores);
     struct laser_text text = {0};
@@ -102,24 +102,23 @@ static void say_node(struct laser_mpi_log *log, const struct node *node, int thr
         snprintf(bound, sizeof bound, "bound to %d core%s each", node->most, node->most > 1 ? "s" : "");
     else
         snprintf(bound, sizeof bound, "bound to %d to %d cores each", node->fewest, node->most);
-    laser_mpi_log_line(log, "NODE", "%s: rank%s %s, %s, %d of %d cores (%s)", node->host,
-                       node->ranks > 1 ? "s" : "", node->list.data, bound, cores, node->node_cores,
-                       text.data);
+    laser_log_line(log, "NODE", "%s: rank%s %s, %s, %d of %d cores (%s)", node->host,
+                   node->ranks > 1 ? "s" : "", node->list.data, bound, cores, node->node_cores, text.data);
     if (node->workers * threads > cores)
-        laser_mpi_log_line(log, "WARNING",
-                           "%s: %d working rank%s of %d thread%s share%s %d core%s: more than there are",
-                           node->host, node->workers, node->workers > 1 ? "s" : "", threads,
-                           threads > 1 ? "s" : "", node->workers > 1 ? "" : "s", cores, cores > 1 ? "s" : "");
+        laser_log_line(log, "WARNING",
+                       "%s: %d working rank%s of %d thread%s share%s %d core%s: more than there are",
+                       node->host, node->workers, node->workers > 1 ? "s" : "", threads,
+                       threads > 1 ? "s" : "", node->workers > 1 ? "" : "s", cores, cores > 1 ? "s" : "");
     else if (node->fewest < threads)
-        laser_mpi_log_line(log, "WARNING", "%s: a rank has %d threads and is bound to %d core%s", node->host,
-                           threads, node->fewest, node->fewest > 1 ? "s" : "");
+        laser_log_line(log, "WARNING", "%s: a rank has %d threads and is bound to %d core%s", node->host,
+                       threads, node->fewest, node->fewest > 1 ? "s" : "");
     laser_text_free(&text);
 }
 
-static void say_nodes(const struct laser_mpi_run *run, const struct place *places)
+static void say_nodes(const struct laser_run *run, const struct place *places)
 {
     int threads = (int)laser_deck_int(run->deck, "parallel.threads"), nodes = 0;
-    bool all = run->log->level == LASER_MPI_LOG_VERBOSE;
+    bool all = run->log->level == LASER_LOG_VERBOSE;
 
     for (int r = 0; r < run->size; ++r) {
         struct node node;
@@ -135,80 +134,42 @@ static void say_nodes(const struct laser_mpi_run *run, const struct place *place
         laser_text_free(&node.list);
     }
     if (!all && nodes > MOST_NODES)
-        laser_mpi_log_line(run->log, "NODE", "and %d more (--verbose names them)", nodes - MOST_NODES);
-    laser_mpi_log_line(
-        run->log, "RANKS", "%d on %d node%s: %s; %d thread%s a rank", run->size, nodes, nodes > 1 ? "s" : "",
-        run->size > 1 ? "one coordinates, the others work" : "it does all", threads, threads > 1 ? "s" : "");
+        laser_log_line(run->log, "NODE", "and %d more (--verbose names them)", nodes - MOST_NODES);
+    laser_log_line(run->log, "RANKS", "%d on %d node%s: %s; %d thread%s a rank", run->size, nodes,
+                   nodes > 1 ? "s" : "", run->size > 1 ? "one coordinates, the others work" : "it does all",
+                   threads, threads > 1 ? "s" : "");
 }
 
-static void say_program(const struct laser_mpi_run *run)
+static void say_program(const struct laser_run *run)
 {
     enum laser_precision precision =
         laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
     const char *job = getenv("SLURM_JOB_ID");
 
-    laser_mpi_log_line(run->log, "LASER_MPI", "%s %s%s%s", PACKAGE_VERSION, laser_command_name(run->command),
-                       job != NULL ? ", job " : "", job != NULL ? job : "");
-    laser_mpi_log_line(run->log, "BUILD", "%s %s; %s; kernels %s",
+    laser_log_line(run->log, "LASER_MPI", "%s %s%s%s", PACKAGE_VERSION, laser_command_name(run->command),
+                   job != NULL ? ", job " : "", job != NULL ? job : "");
+    laser_log_line(run->log, "BUILD", "%s %s; %s; kernels %s",
 #ifdef __clang__
-                       "clang", __clang_version__,
+                   "clang", __clang_version__,
 #else
-                       "gcc", __VERSION__,
+                   "gcc", __VERSION__,
 #endif
-                       laser_mpi_libraries(), laser_kernels_name(laser_kernels_current(precision)));
+                   run->libraries, laser_kernels_name(laser_kernels_current(precision)));
 }
 
-void laser_mpi_header(const struct laser_mpi_run *run)
+void laser_mpi_header(const struct laser_run *run)
 {
     struct place mine, *places = run->rank == 0 ? calloc((size_t)run->size, sizeof *places) : NULL;
     int there = places != NULL;
 
-    laser_mpi_log_hosts(run->log, run->world);
-    MPI_Bcast(&there, 1, MPI_INT, 0, run->world);
+    laser_mpi_log_hosts(run->log, laser_mpi_world(run));
+    MPI_Bcast(&there, 1, MPI_INT, 0, laser_mpi_world(run));
     find_place(&mine);
     if (there)
-        MPI_Gather(&mine, sizeof mine, MPI_BYTE, places, sizeof mine, MPI_BYTE, 0, run->world);
+        MPI_Gather(&mine, sizeof mine, MPI_BYTE, places, sizeof mine, MPI_BYTE, 0, laser_mpi_world(run));
     if (run->rank == 0)
         say_program(run);
     if (places != NULL)
         say_nodes(run, places);
     free(places);
-}
-
-static void say_group(const struct laser_mpi_run *run, const char *key, const char *what)
-{
-    int asked = (int)laser_deck_int(run->deck, key), workers = run->size > 1 ? run->size - 1 : 1;
-
-    if (asked > workers)
-        laser_mpi_log_line(run->log, "WARNING",
-                           "%s: %s of %d ranks are asked for, %d rank%s work%s: %d is used", key, what, asked,
-                           workers, workers > 1 ? "s" : "", workers > 1 ? "" : "s", workers);
-}
-
-void laser_mpi_header_groups(const struct laser_mpi_run *run)
-{
-    say_group(run, "parallel.group_size", "groups");
-    say_group(run, "parallel.shards", "copies of the model");
-}
-
-void laser_mpi_header_model(const struct laser_mpi_run *run)
-{
-    const struct laser_checkpoint *c = run->checkpoint;
-    char size[LASER_NUMBER_SIZE], limit[LASER_NUMBER_SIZE], time[LASER_NUMBER_SIZE];
-    double bytes = 0, max_time = laser_deck_real(run->deck, "run.max_time");
-
-    for (int64_t i = 0; i < c->n_tensors; ++i)
-        bytes += (double)c->tensors[i].size_bytes;
-    laser_mpi_log_line(run->log, "MODEL", "%s: %" PRId64 " tensors, %s, %" PRId64 " matrices to scan",
-                       c->model, c->n_tensors, laser_number_bytes(bytes, size), run->matrices.n_matrices);
-    if (laser_mpi_run_adapter(run)[0] != '\0')
-        laser_mpi_log_line(run->log, "ADAPTER", "%s: its change is added", laser_mpi_run_adapter(run));
-    if (laser_mpi_run_base(run)[0] != '\0')
-        laser_mpi_log_line(run->log, "BASE", "%s: its weights are subtracted", laser_mpi_run_base(run));
-    laser_mpi_log_line(run->log, "LIMIT", "%s of memory a rank%s%s%s%s%s",
-                       laser_number_bytes(run->memory_limit_bytes, limit),
-                       run->limit_name != NULL ? " (" : "", run->limit_name != NULL ? run->limit_name : "",
-                       run->limit_name != NULL ? ")" : "", max_time > 0 ? ", time " : "",
-                       max_time > 0 ? laser_number_time(max_time, time) : "");
-    laser_mpi_header_groups(run);
 }

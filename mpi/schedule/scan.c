@@ -7,13 +7,15 @@
 
 #include "base/number.h"
 #include "comm/agree.h"
-#include "comm/signals.h"
+#include "comm/log.h"
+#include "plan/calibrate.h"
+#include "plan/scan_plan.h"
+#include "run/signals.h"
+#include "schedule/calibrate.h"
 #include "schedule/farm.h"
-#include "schedule/results.h"
-#include "schedule/scan_plan.h"
 #include "schedule/solve.h"
-#include "schedule/speed.h"
 #include "store/parts.h"
+#include "store/results.h"
 
 struct order {
     int64_t matrix;
@@ -21,7 +23,7 @@ struct order {
 
 /* One scan: rank 0's side and a worker's side. */
 struct scan {
-    struct laser_mpi_run *run;
+    struct laser_run *run;
     struct laser_rule rule;
 
     /* rank 0 */
@@ -48,7 +50,7 @@ static enum laser_mpi_next next(void *context, int group, void *order)
 
 /* Into the ledger; durable about once a second at the file system's pace is left to the system: a lost tail
  * is computed again. */
-static int record(struct laser_mpi_run *run, int64_t matrix, const struct laser_outcome *outcome,
+static int record(struct laser_run *run, int64_t matrix, const struct laser_outcome *outcome,
                   struct laser_error *err)
 {
     struct laser_ledger_line line;
@@ -79,17 +81,17 @@ static int done(void *context, int group, const void *order, const void *result,
     (void)group;
     ++scan->n_done;
     if (outcome->status == LASER_OUTCOME_FAILED)
-        laser_mpi_log_line(scan->run->log, "FAILED", "%s: %s", scan->run->matrices.matrices[matrix].name,
-                           outcome->reason);
-    return code == LASER_OK ? laser_mpi_run_asked(outcome->stop_asked, err) : code;
+        laser_log_line(scan->run->log, "FAILED", "%s: %s", scan->run->matrices.matrices[matrix].name,
+                       outcome->reason);
+    return code == LASER_OK ? laser_run_asked(outcome->stop_asked, err) : code;
 }
 
 static int tick(void *context, struct laser_error *err)
 {
     struct scan *scan = context;
 
-    laser_mpi_log_progress(scan->run->log, scan->n_done, scan->n_open, "matrices");
-    return laser_mpi_run_stop(scan->run, err);
+    laser_log_progress(scan->run->log, scan->n_done, scan->n_open, "matrices");
+    return laser_run_stop(scan->run, err);
 }
 
 static int64_t short_side(const struct laser_matrix *m)
@@ -127,8 +129,8 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     outcome->ranks = team->group_size;
     code = laser_mpi_solve_values(scan->run, team, m, &scan->rule, scan->sigma, outcome, &why);
     outcome->status = code == LASER_OK ? LASER_OUTCOME_SCANNED : LASER_OUTCOME_FAILED;
-    outcome->stop_asked = laser_mpi_signalled() != 0;
-    laser_mpi_log_work(scan->run->log, 0, flops_of(m, outcome->solver) / team->group_size);
+    outcome->stop_asked = laser_signalled() != 0;
+    laser_log_work(scan->run->log, 0, flops_of(m, outcome->solver) / team->group_size);
     if (code != LASER_OK) { /* stays in the group: the matrix has failed, the scan goes on */
         outcome->code = code;
         snprintf(outcome->reason, sizeof outcome->reason, "%.120s%s%.250s", why.where,
@@ -141,7 +143,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 }
 
 /* The plan of what is open; the same on every rank. */
-static int make_plan(struct laser_mpi_run *run, const unsigned char *open, struct laser_plan *plan,
+static int make_plan(struct laser_run *run, const unsigned char *open, struct laser_plan *plan,
                      int64_t *indices, struct laser_error *err)
 {
     struct laser_plan_limits limits = {.group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
@@ -150,7 +152,7 @@ static int make_plan(struct laser_mpi_run *run, const unsigned char *open, struc
     struct laser_plan_matrix *wanted;
     struct laser_cost_rates rates;
     int64_t n;
-    int code = laser_mpi_scan_wanted(run, open, &wanted, indices, &n, err);
+    int code = laser_scan_wanted(run, open, &wanted, indices, &n, err);
 
     if (code != LASER_OK)
         return code;
@@ -162,34 +164,34 @@ static int make_plan(struct laser_mpi_run *run, const unsigned char *open, struc
     return code;
 }
 
-static void say_memory(const struct laser_mpi_run *run, const struct laser_plan *plan)
+static void say_memory(const struct laser_run *run, const struct laser_plan *plan)
 {
     struct laser_cost_rates rates;
     char bytes[LASER_NUMBER_SIZE];
 
     laser_cost_defaults(&rates);
-    laser_mpi_log_line(run->log, "MEMORY", "scan: about %s a rank",
-                       laser_number_bytes(laser_mpi_scan_peak_bytes(run, &rates, plan), bytes));
+    laser_log_line(run->log, "MEMORY", "scan: about %s a rank",
+                   laser_number_bytes(laser_scan_peak_bytes(run, &rates, plan), bytes));
 }
 
 static int run_phase(struct scan *scan, const struct laser_plan *plan, const struct laser_plan_phase *phase,
                      struct laser_error *err)
 {
-    struct laser_mpi_run *run = scan->run;
+    struct laser_run *run = scan->run;
     struct laser_mpi_farm farm = {.context = scan,
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct laser_outcome),
                                   .log = run->log,
                                   .pace = &run->pace,
                                   .expected = expected,
-                                  .unit_s = laser_mpi_speed_slowness(&run->speed),
+                                  .unit_s = laser_calibration_slowness(&run->speed),
                                   .depth = 2,
                                   .next = next,
                                   .done = done,
                                   .tick = tick,
                                   .work = work};
     struct laser_mpi_team team;
-    int code = laser_mpi_team_create(run->world, phase->group_size, &team, err);
+    int code = laser_mpi_team_create(laser_mpi_world(run), phase->group_size, &team, err);
 
     if (code != LASER_OK)
         return code;
@@ -202,7 +204,7 @@ static int run_phase(struct scan *scan, const struct laser_plan *plan, const str
 }
 
 /* Matrices that fit into no group are failed before anything is computed. */
-static int refuse_misfits(struct laser_mpi_run *run, const struct laser_plan *plan, struct laser_error *err)
+static int refuse_misfits(struct laser_run *run, const struct laser_plan *plan, struct laser_error *err)
 {
     int code = LASER_OK;
 
@@ -220,7 +222,7 @@ static int refuse_misfits(struct laser_mpi_run *run, const struct laser_plan *pl
         laser_cost_group_size(&rates, LASER_ROUTE_SERIAL_GRAM, m->name, m->rows, m->cols,
                               run->size > 1 ? run->size - 1 : 1, run->memory_limit_bytes, &ignored, &why);
         snprintf(outcome.reason, sizeof outcome.reason, "%.380s", why.text);
-        laser_mpi_log_line(run->log, "FAILED", "%s: %s", m->name, outcome.reason);
+        laser_log_line(run->log, "FAILED", "%s: %s", m->name, outcome.reason);
         code = record(run, plan->jobs[i].matrix, &outcome, err);
     }
     return code;
@@ -228,7 +230,7 @@ static int refuse_misfits(struct laser_mpi_run *run, const struct laser_plan *pl
 
 static int open_worker(struct scan *scan, struct laser_error *err)
 {
-    struct laser_mpi_run *run = scan->run;
+    struct laser_run *run = scan->run;
     int code = LASER_OK;
 
     scan->part.fd = -1;
@@ -248,7 +250,7 @@ static int open_worker(struct scan *scan, struct laser_error *err)
 
 /* Rank 0: the metrics of what an earlier start has finished, from its values; a record that is not whole is
  * open again. */
-static int restore(struct laser_mpi_run *run, const struct laser_rule *rule, struct laser_error *err)
+static int restore(struct laser_run *run, const struct laser_rule *rule, struct laser_error *err)
 {
     for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
         struct laser_outcome *o = &run->outcomes[i];
@@ -266,7 +268,7 @@ static int restore(struct laser_mpi_run *run, const struct laser_rule *rule, str
             return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values");
         if (o->values.count != short_side(m) ||
             laser_part_read(run->output, &o->values, sigma, &why) != LASER_OK) {
-            laser_mpi_log_line(run->log, "RESUME", "%s is computed again: its values are not whole", m->name);
+            laser_log_line(run->log, "RESUME", "%s is computed again: its values are not whole", m->name);
             o->status = LASER_OUTCOME_OPEN;
             code = LASER_OK;
         } else {
@@ -281,7 +283,7 @@ static int restore(struct laser_mpi_run *run, const struct laser_rule *rule, str
 
 static int scan_open(struct scan *scan, unsigned char *open, struct laser_error *err)
 {
-    struct laser_mpi_run *run = scan->run;
+    struct laser_run *run = scan->run;
     struct laser_plan plan = {0};
     int64_t *indices = calloc((size_t)run->matrices.n_matrices + 1, sizeof *indices);
     int code = LASER_OK;
@@ -289,7 +291,7 @@ static int scan_open(struct scan *scan, unsigned char *open, struct laser_error 
     if (run->rank == 0)
         for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
             scan->n_open += open[i] = run->outcomes[i].status == LASER_OUTCOME_OPEN;
-    MPI_Bcast(open, (int)run->matrices.n_matrices, MPI_BYTE, 0, run->world);
+    MPI_Bcast(open, (int)run->matrices.n_matrices, MPI_BYTE, 0, laser_mpi_world(run));
     if (indices == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "scan", "no memory");
     if (code == LASER_OK)
@@ -300,7 +302,7 @@ static int scan_open(struct scan *scan, unsigned char *open, struct laser_error 
         code = refuse_misfits(run, &plan, err);
     if (code == LASER_OK && run->rank == 0 && plan.njobs > 0)
         say_memory(run, &plan);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     for (int p = 0; code == LASER_OK && p < plan.nphases; ++p)
         code = run_phase(scan, &plan, &plan.phases[p], err);
     laser_plan_free(&plan);
@@ -308,7 +310,7 @@ static int scan_open(struct scan *scan, unsigned char *open, struct laser_error 
     return code;
 }
 
-int laser_mpi_scan_matrices(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_scan_matrices(struct laser_run *run, struct laser_error *err)
 {
     struct scan scan = {.run = run};
     unsigned char *open = calloc((size_t)run->matrices.n_matrices + 1, 1);
@@ -320,11 +322,11 @@ int laser_mpi_scan_matrices(struct laser_mpi_run *run, struct laser_error *err)
         code = open_worker(&scan, err);
     if (code == LASER_OK && run->rank == 0)
         code = restore(run, &scan.rule, err);
-    code = laser_mpi_agree(run->world, code, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK) {
-        laser_mpi_log_phase(run->log, "scan");
+        laser_log_phase(run->log, "scan");
         code = scan_open(&scan, open, err);
-        laser_mpi_log_phase_end(run->log);
+        laser_log_phase_end(run->log);
     }
     laser_part_close(&scan.part);
     free(scan.sigma);
@@ -332,16 +334,16 @@ int laser_mpi_scan_matrices(struct laser_mpi_run *run, struct laser_error *err)
     return code;
 }
 
-int laser_mpi_scan(struct laser_mpi_run *run, struct laser_error *err)
+int laser_mpi_scan(struct laser_run *run, struct laser_error *err)
 {
     int code = laser_mpi_scan_matrices(run, err);
     json_t *phases;
 
     if (code != LASER_OK)
         return code;
-    phases = laser_mpi_log_phases_json(run->log, run->world);
+    phases = laser_mpi_log_phases_json(run->log, laser_mpi_world(run));
     if (run->rank == 0)
-        code = laser_mpi_results_scan(run, phases, err);
+        code = laser_results_scan(run, phases, err);
     json_decref(phases);
-    return laser_mpi_agree(run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
 }

@@ -1,5 +1,8 @@
 #include "schedule/solve.h"
 
+#include "base/clock.h"
+#include "plan/scan_plan.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -34,12 +37,12 @@ static int take_reference(void *accumulator, double *slab, int64_t count, struct
 }
 
 /* Reads the matrix once, slab by slab along its long side, so that memory does not grow with that side. */
-static int read_slabs(const struct laser_mpi_run *run, const struct laser_matrix *m, take_slab *take,
+static int read_slabs(const struct laser_run *run, const struct laser_matrix *m, take_slab *take,
                       void *accumulator, struct laser_outcome *outcome, struct laser_error *err)
 {
     bool by_rows = m->rows >= m->cols;
     int64_t longest = by_rows ? m->rows : m->cols, other = by_rows ? m->cols : m->rows;
-    int64_t slab = laser_gram_slab(m->rows, m->cols, LASER_MPI_SOLVE_SLAB_BYTES);
+    int64_t slab = laser_gram_slab(m->rows, m->cols, LASER_SOLVE_SLAB_BYTES);
     double *values, start;
     int code = LASER_OK;
 
@@ -50,21 +53,21 @@ static int read_slabs(const struct laser_mpi_run *run, const struct laser_matrix
         return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for a slab of it");
     for (int64_t at = 0; code == LASER_OK && at < longest; at += slab) {
         int64_t n = longest - at < slab ? longest - at : slab;
-        start = MPI_Wtime();
+        start = laser_clock_s();
         code = laser_matrix_read(run->checkpoint, m, by_rows ? at : 0, by_rows ? n : m->rows,
                                  by_rows ? 0 : at, by_rows ? m->cols : n, values, by_rows ? m->cols : n, err);
-        outcome->read_s += MPI_Wtime() - start;
-        start = MPI_Wtime();
+        outcome->read_s += laser_clock_s() - start;
+        start = laser_clock_s();
         if (code == LASER_OK)
             code = take(accumulator, values, n, err);
-        outcome->solve_s += MPI_Wtime() - start;
+        outcome->solve_s += laser_clock_s() - start;
     }
     outcome->bytes_read += stored_bytes(m);
     free(values);
     return code;
 }
 
-static int solve_gram(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
+static int solve_gram(const struct laser_run *run, const struct laser_matrix *m, double *sigma,
                       struct laser_outcome *outcome, struct laser_error *err)
 {
     struct laser_gram gram;
@@ -75,15 +78,15 @@ static int solve_gram(const struct laser_mpi_run *run, const struct laser_matrix
         return code;
     outcome->solver = LASER_SOLVER_GRAM;
     code = read_slabs(run, m, take_gram, &gram, outcome, err);
-    start = MPI_Wtime();
+    start = laser_clock_s();
     if (code == LASER_OK)
         code = laser_gram_values(&gram, LASER_STAGES_AUTO, sigma, err);
-    outcome->solve_s += MPI_Wtime() - start;
+    outcome->solve_s += laser_clock_s() - start;
     laser_gram_free(&gram);
     return code;
 }
 
-static int solve_reference(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
+static int solve_reference(const struct laser_run *run, const struct laser_matrix *m, double *sigma,
                            struct laser_outcome *outcome, struct laser_error *err)
 {
     struct laser_reference reference;
@@ -94,30 +97,30 @@ static int solve_reference(const struct laser_mpi_run *run, const struct laser_m
         return code;
     outcome->solver = LASER_SOLVER_GESVD;
     code = read_slabs(run, m, take_reference, &reference, outcome, err);
-    start = MPI_Wtime();
+    start = laser_clock_s();
     if (code == LASER_OK)
         code = laser_reference_values(&reference, sigma, err);
-    outcome->solve_s += MPI_Wtime() - start;
+    outcome->solve_s += laser_clock_s() - start;
     laser_reference_free(&reference);
     return code;
 }
 
 /* The product of two thin factors (an adapter): *done says whether it is one. */
-static int solve_factors(const struct laser_mpi_run *run, const struct laser_matrix *m, double *sigma,
-                         bool *done, struct laser_outcome *outcome, struct laser_error *err)
+static int solve_factors(const struct laser_run *run, const struct laser_matrix *m, double *sigma, bool *done,
+                         struct laser_outcome *outcome, struct laser_error *err)
 {
-    double *left = NULL, *right = NULL, start = MPI_Wtime();
+    double *left = NULL, *right = NULL, start = laser_clock_s();
     int64_t rank = 0;
     int code = laser_matrix_factors(run->checkpoint, m, &rank, &left, &right, err);
 
-    outcome->read_s += MPI_Wtime() - start;
+    outcome->read_s += laser_clock_s() - start;
     *done = rank > 0 && rank <= m->rows && rank <= m->cols;
-    start = MPI_Wtime();
+    start = laser_clock_s();
     if (code == LASER_OK && *done) {
         outcome->solver = LASER_SOLVER_GESVD;
         outcome->bytes_read += rank * (m->rows + m->cols) * (int64_t)sizeof(float);
         code = laser_product_values(left, right, m->rows, rank, m->cols, sigma, err);
-        outcome->solve_s += MPI_Wtime() - start;
+        outcome->solve_s += laser_clock_s() - start;
     }
     free(left);
     free(right);
@@ -127,7 +130,7 @@ static int solve_factors(const struct laser_mpi_run *run, const struct laser_mat
 /* ---- a group ---- */
 
 struct grid_task {
-    const struct laser_mpi_run *run;
+    const struct laser_run *run;
     const struct laser_matrix *matrix;
     const struct laser_rule *rule;
     double read_s;
@@ -136,11 +139,11 @@ struct grid_task {
 static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, struct laser_error *err)
 {
     struct grid_task *t = context;
-    double start = MPI_Wtime();
+    double start = laser_clock_s();
     int code = laser_matrix_read(t->run->checkpoint, t->matrix, row0, nrows, 0, t->matrix->cols, dst,
                                  t->matrix->cols, err);
 
-    t->read_s += MPI_Wtime() - start;
+    t->read_s += laser_clock_s() - start;
     return code;
 }
 
@@ -161,7 +164,7 @@ static int solve_grid(struct grid_task *t, MPI_Comm comm, enum laser_mpi_solver 
     struct laser_mpi_grid grid = {0};
     struct laser_mpi_matrix a = {0};
     enum laser_mpi_solver used = solver;
-    double start = MPI_Wtime();
+    double start = laser_clock_s();
     int ranks, code;
 
     MPI_Comm_size(comm, &ranks);
@@ -177,7 +180,7 @@ static int solve_grid(struct grid_task *t, MPI_Comm comm, enum laser_mpi_solver 
     if (code == LASER_OK)
         code = laser_mpi_svd_values(&a, solver, enough, t, sigma, &used, err);
     outcome->solver = used == LASER_MPI_SOLVER_GESVD ? LASER_SOLVER_GESVD : LASER_SOLVER_GRAM;
-    outcome->solve_s += MPI_Wtime() - start - t->read_s;
+    outcome->solve_s += laser_clock_s() - start - t->read_s;
     laser_mpi_matrix_free(&a);
     laser_mpi_grid_free(&grid);
     return code;
@@ -194,9 +197,9 @@ static void clear_rounding(double *sigma, int64_t n)
         sigma[i] = 0;
 }
 
-static int solve(const struct laser_mpi_run *run, const struct laser_mpi_team *team,
-                 const struct laser_matrix *m, const struct laser_rule *rule, double *sigma,
-                 struct laser_outcome *outcome, struct laser_error *err)
+static int solve(const struct laser_run *run, const struct laser_mpi_team *team, const struct laser_matrix *m,
+                 const struct laser_rule *rule, double *sigma, struct laser_outcome *outcome,
+                 struct laser_error *err)
 {
     struct grid_task task = {.run = run, .matrix = m, .rule = rule};
     bool gesvd = laser_deck_is(run->deck, "scan.solver", "gesvd");
@@ -221,7 +224,7 @@ static int solve(const struct laser_mpi_run *run, const struct laser_mpi_team *t
     return solve_reference(run, m, sigma, outcome, err);
 }
 
-int laser_mpi_solve_values(const struct laser_mpi_run *run, const struct laser_mpi_team *team,
+int laser_mpi_solve_values(const struct laser_run *run, const struct laser_mpi_team *team,
                            const struct laser_matrix *m, const struct laser_rule *rule, double *sigma,
                            struct laser_outcome *outcome, struct laser_error *err)
 {

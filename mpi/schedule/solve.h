@@ -6,13 +6,11 @@
 #include "schedule/run.h"
 #include "spectrum/rule.h"
 
-#define LASER_MPI_SOLVE_SLAB_BYTES (32 << 20) /* of a matrix that one rank reads at a time, as float64 */
-
 /* Collective over team->group_comm.  Reads the matrix (each byte once; twice where the Gram route turned out
  * not to be enough) and gives its min(rows, cols) values in sigma, largest first, on the leader at least.
  * Fills solver, bytes_read, read_s and solve_s of *outcome.  Agreed errors over the group: LASER_ENUMERIC
  * (NaN or Inf, no convergence), LASER_EIO, LASER_ENOMEM. */
-int laser_mpi_solve_values(const struct laser_mpi_run *run, const struct laser_mpi_team *team,
+int laser_mpi_solve_values(const struct laser_run *run, const struct laser_mpi_team *team,
                            const struct laser_matrix *matrix, const struct laser_rule *rule, double *sigma,
                            struct laser_outcome *outcome, struct laser_error *err);
 

@@ -1,4 +1,4 @@
-#include "sensitivity/statistics.h"
+#include "sensitivity/gather.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "comm/agree.h"
-#include "comm/signals.h"
 #include "evaluate/worker.h"
+#include "run/signals.h"
 #include "schedule/farm.h"
 #include "sensitivity/sums.h"
 
@@ -26,12 +26,12 @@ struct result {
 };
 
 struct pass {
-    struct laser_mpi_evaluation *e;
-    struct laser_mpi_sums *sums; /* workers */
+    struct laser_evaluation *e;
+    struct laser_gradient_sums *sums; /* workers */
     const int32_t *edits;
     int n_edits;
     int64_t first, end, n_handed_out, n_done;
-    struct laser_mpi_statistics *out;
+    struct laser_statistics *out;
 };
 
 static enum laser_mpi_next next(void *context, int group, void *order)
@@ -57,28 +57,28 @@ static int done(void *context, int group, const void *order, const void *result,
     p->out->tokens += r->tokens;
     p->out->windows += r->windows;
     p->out->questions += r->questions;
-    return laser_mpi_run_asked(r->stop_asked, err);
+    return laser_run_asked(r->stop_asked, err);
 }
 
 static int tick(void *context, struct laser_error *err)
 {
     struct pass *p = context;
 
-    laser_mpi_log_progress(p->e->run->log, p->n_done, p->end - p->first, "batches");
-    return laser_mpi_run_stop(p->e->run, err);
+    laser_log_progress(p->e->run->log, p->n_done, p->end - p->first, "batches");
+    return laser_run_stop(p->e->run, err);
 }
 
 /* An item's part of the sums of losses and of weights. */
-static void add_item(const struct laser_mpi_evaluation *e, int64_t item,
-                     const struct laser_mpi_item_score *score, struct result *r)
+static void add_item(const struct laser_evaluation *e, int64_t item, const struct laser_item_score *score,
+                     struct result *r)
 {
-    const struct laser_objective_part *o = laser_mpi_item_objective(e, item);
-    double weight = laser_mpi_item_weight(e, item);
+    const struct laser_objective_part *o = laser_item_objective(e, item);
+    double weight = laser_item_weight(e, item);
     int64_t index;
 
     r->tokens += weight;
-    if (laser_mpi_item_is_question(e, item, &index)) {
-        r->loss += weight * laser_mpi_item_value(e, item, score);
+    if (laser_item_is_question(e, item, &index)) {
+        r->loss += weight * laser_item_value(e, item, score);
         ++r->questions;
     } else {
         r->loss += o->text_weight * laser_objective_window(o, score->window.sum_nats);
@@ -90,14 +90,17 @@ static void add_item(const struct laser_mpi_evaluation *e, int64_t item,
 static int run_batch(struct pass *p, int64_t batch, bool unit_slopes, struct result *r,
                      struct laser_error *err)
 {
-    struct laser_mpi_item_score scores[LASER_SEARCH_MAX_BATCH];
-    const struct laser_mpi_batch *b = &p->e->batches[batch];
-    struct laser_mpi_gradient_sink sink;
-    int code;
+    struct laser_item_score scores[LASER_SEARCH_MAX_BATCH];
+    const struct laser_item_batch *b = &p->e->batches[batch];
+    struct laser_gradient_sink sink;
+    int code = LASER_OK;
 
-    laser_mpi_sums_sink(p->sums, &sink);
+    laser_gradient_sums_sink(p->sums, &sink);
     sink.unit_slopes = unit_slopes;
-    code = laser_mpi_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
+    if (p->out->options.divergence)
+        code = laser_gradient_teach(p->e, batch, err);
+    if (code == LASER_OK)
+        code = laser_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
     for (int i = 0; code == LASER_OK && i < b->n; ++i)
         add_item(p->e, b->first + i, &scores[i], r);
     return code;
@@ -110,7 +113,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 
     (void)team;
     memset(r, 0, sizeof *r);
-    r->stop_asked = laser_mpi_signalled() != 0;
+    r->stop_asked = laser_signalled() != 0;
     return run_batch(context, ((const struct order *)order)->batch, false, r, err);
 }
 
@@ -126,7 +129,7 @@ static void reduce_array(MPI_Comm comm, int root, int rank, double *x, int64_t n
 }
 
 /* Exact sums: the order in which the library adds does not matter. */
-static void reduce_matrix(MPI_Comm leaders, int root, int rank, struct laser_mpi_matrix_statistics *m)
+static void reduce_matrix(MPI_Comm leaders, int root, int rank, struct laser_matrix_statistics *m)
 {
     struct laser_fisher *f = &m->fisher;
 
@@ -151,18 +154,18 @@ static void mirror(double *a, int64_t n)
 
 static int bring_together(struct pass *p, struct laser_error *err)
 {
-    const struct laser_mpi_team *team = &p->e->team;
-    struct laser_mpi_statistics *s = p->out;
+    const struct laser_mpi_team *team = &p->e->parallel->team;
+    struct laser_statistics *s = p->out;
     MPI_Comm leaders;
     int leads = team->group >= 0 && team->group_rank == 0, rank = -1;
 
     MPI_Comm_split(team->world, leads ? 0 : MPI_UNDEFINED, team->rank, &leaders);
     if (leads) {
         MPI_Comm_rank(leaders, &rank);
-        laser_mpi_sums_hand_over(p->sums, s);
+        laser_gradient_sums_hand_over(p->sums, s);
     }
     for (int64_t i = 0; i < s->n_matrices; ++i) {
-        struct laser_mpi_matrix_statistics *m = &s->matrices[i];
+        struct laser_matrix_statistics *m = &s->matrices[i];
         int root;
 
         MPI_Bcast(&m->input_of, 1, MPI_INT64_T, laser_mpi_team_leader(team, 0), team->world);
@@ -172,7 +175,7 @@ static int bring_together(struct pass *p, struct laser_error *err)
             continue;
         reduce_matrix(leaders, root, rank, m);
         if (rank != root) {
-            laser_mpi_matrix_statistics_free(m);
+            laser_matrix_statistics_free(m);
             continue;
         }
         m->fisher.tokens = s->tokens;
@@ -185,7 +188,7 @@ static int bring_together(struct pass *p, struct laser_error *err)
     if (leads)
         MPI_Comm_free(&leaders);
     for (int64_t i = 0; i < s->n_matrices; ++i) {
-        struct laser_mpi_matrix_statistics *m = &s->matrices[i];
+        struct laser_matrix_statistics *m = &s->matrices[i];
         MPI_Bcast(&m->reached, 1, MPI_DOUBLE, m->owner, team->world);
     }
     return laser_mpi_agree(team->world, LASER_OK, err);
@@ -194,15 +197,15 @@ static int bring_together(struct pass *p, struct laser_error *err)
 /* ---- all of it ---- */
 
 /* Sums, hidden states and what the evaluation holds already must fit, or nothing is begun. */
-static int check_memory(const struct laser_mpi_evaluation *e,
-                        const struct laser_mpi_statistics_options *options, struct laser_error *err)
+static int check_memory(const struct laser_evaluation *e, const struct laser_statistics_options *options,
+                        struct laser_error *err)
 {
-    const struct laser_mpi_run *run = e->run;
-    double sums = e->team.group_rank == 0 ? laser_mpi_statistics_bytes(run, options) : 0, states, limit;
+    const struct laser_run *run = e->run;
+    double sums = e->group_rank == 0 ? laser_statistics_bytes(run, options) : 0, states, limit;
 
-    if (e->team.group < 0)
+    if (e->group < 0)
         return LASER_OK;
-    states = (double)laser_mpi_gradient_bytes(e);
+    states = (double)laser_gradient_bytes(e);
     limit = run->memory_limit_bytes;
     if (sums + states + e->memory_bytes <= limit)
         return LASER_OK;
@@ -216,46 +219,45 @@ static int check_memory(const struct laser_mpi_evaluation *e,
                         : "set a smaller evaluate.batch_tokens, or give a rank more memory");
 }
 
-static int share_edits(const struct laser_mpi_run *run, const int32_t *edits, int *n, int32_t **all,
+static int share_edits(const struct laser_run *run, const int32_t *edits, int *n, int32_t **all,
                        struct laser_error *err)
 {
     void *data = run->rank == 0 ? (void *)(uintptr_t)edits : NULL;
     size_t bytes = (size_t)*n * sizeof *edits;
     int code;
 
-    MPI_Bcast(n, 1, MPI_INT, 0, run->world);
+    MPI_Bcast(n, 1, MPI_INT, 0, laser_mpi_world(run));
     *all = NULL;
     if (*n == 0)
         return LASER_OK;
-    code = laser_mpi_share(run->world, &data, &bytes, err);
+    code = laser_mpi_share(laser_mpi_world(run), &data, &bytes, err);
     if (code == LASER_OK)
         *all = data;
     return code;
 }
 
-/* Every group learns the units of the sums from the first batch; the first group keeps its sums of it.  The slopes
- * of questions differ by orders of magnitude: theirs are learned from slopes of 1, and nothing is kept. */
+/* Every group learns the units of the sums from the first batch; the first group keeps its sums of it.  The
+ * slopes of questions differ by orders of magnitude: theirs are learned from slopes of 1, and nothing is kept. */
 static int begin(struct pass *p, struct result *first, struct laser_error *err)
 {
-    bool questions = p->e->items[p->e->batches[p->first].first] < 0,
-         keep = p->e->team.group == 0 && !questions;
+    bool questions = p->e->items[p->e->batches[p->first].first] < 0, keep = p->e->group == 0 && !questions;
     int code = LASER_OK;
 
     memset(first, 0, sizeof *first);
-    if (p->e->team.group >= 0) {
+    if (p->e->group >= 0) {
         code = run_batch(p, p->first, questions, first, err);
         if (code == LASER_OK)
-            laser_mpi_sums_fix_units(p->sums, keep);
+            laser_gradient_sums_fix_units(p->sums, keep);
         if (!keep)
             memset(first, 0, sizeof *first);
     }
     p->n_handed_out = p->n_done = questions ? 0 : 1;
-    return laser_mpi_agree(p->e->run->world, code, err);
+    return laser_mpi_agree(laser_mpi_world(p->e->run), code, err);
 }
 
 static int run_pass(struct pass *p, struct laser_error *err)
 {
-    struct laser_mpi_run *run = p->e->run;
+    struct laser_run *run = p->e->run;
     struct laser_mpi_farm farm = {.context = p,
                                   .order_bytes = sizeof(struct order),
                                   .result_bytes = sizeof(struct result),
@@ -269,79 +271,59 @@ static int run_pass(struct pass *p, struct laser_error *err)
                                   .tick = tick,
                                   .work = work};
     struct result first;
-    int code = begin(p, &first, err), leader = laser_mpi_team_leader(&p->e->team, 0);
+    int code = begin(p, &first, err), leader = laser_mpi_team_leader(&p->e->parallel->team, 0);
 
     if (code != LASER_OK)
         return code;
-    MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, leader, run->world);
+    MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, leader, laser_mpi_world(run));
     if (run->rank == 0) {
         p->out->loss = first.loss;
         p->out->tokens = first.tokens;
         p->out->windows = first.windows;
     }
-    code = laser_mpi_farm_run(&p->e->team, &farm, err);
+    code = laser_mpi_farm_run(&p->e->parallel->team, &farm, err);
     if (code != LASER_OK)
         return code;
-    MPI_Bcast(&p->out->tokens, 1, MPI_DOUBLE, 0, run->world);
-    MPI_Bcast(&p->out->windows, 1, MPI_INT64_T, 0, run->world);
-    MPI_Bcast(&p->out->questions, 1, MPI_INT64_T, 0, run->world);
+    MPI_Bcast(&p->out->tokens, 1, MPI_DOUBLE, 0, laser_mpi_world(run));
+    MPI_Bcast(&p->out->windows, 1, MPI_INT64_T, 0, laser_mpi_world(run));
+    MPI_Bcast(&p->out->questions, 1, MPI_INT64_T, 0, laser_mpi_world(run));
     return bring_together(p, err);
 }
 
-int laser_mpi_statistics_gather(struct laser_mpi_evaluation *e,
-                                const struct laser_mpi_statistics_options *options, int64_t first_batch,
-                                int64_t end_batch, const int32_t *edits, int n_edits,
-                                struct laser_mpi_statistics *s, struct laser_error *err)
+int laser_mpi_statistics_gather(struct laser_evaluation *e, const struct laser_statistics_options *options,
+                                int64_t first_batch, int64_t end_batch, const int32_t *edits, int n_edits,
+                                struct laser_statistics *s, struct laser_error *err)
 {
-    struct laser_mpi_run *run = e->run;
+    struct laser_run *run = e->run;
     struct pass p = {.e = e, .first = first_batch, .end = end_batch, .out = s};
     int32_t *all = NULL;
-    int code = first_batch < end_batch
-                   ? LASER_OK
-                   : laser_error_set(err, LASER_EINPUT, "evaluate",
-                                     "no window of text and no question to take gradients on");
+    int code = first_batch < end_batch ? LASER_OK
+                                       : laser_error_set(err, LASER_EINPUT, "evaluate",
+                                                         "no window of text and no question to take gradients on");
 
-    *s = (struct laser_mpi_statistics){.options = *options, .n_matrices = run->matrices.n_matrices};
+    *s = (struct laser_statistics){.options = *options, .n_matrices = run->matrices.n_matrices};
     s->matrices = calloc((size_t)s->n_matrices + 1, sizeof *s->matrices);
     if (code == LASER_OK && s->matrices == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " matrices",
                                s->n_matrices);
     if (code == LASER_OK)
         code = check_memory(e, options, err);
-    if (code == LASER_OK && e->team.group >= 0)
-        code = laser_mpi_sums_create(e, options, &p.sums, err);
-    code = laser_mpi_agree(run->world, code, err);
+    if (code == LASER_OK && e->group >= 0)
+        code = laser_gradient_sums_create(e, options, &p.sums, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = share_edits(run, edits, &n_edits, &all, err);
     p.edits = all;
     p.n_edits = n_edits;
     if (code == LASER_OK) {
-        laser_mpi_log_phase(run->log, "gradient");
+        laser_log_phase(run->log, options->inputs_only ? "inputs" : "gradient");
         code = run_pass(&p, err);
-        laser_mpi_log_phase_end(run->log);
+        laser_log_phase_end(run->log);
     }
-    laser_mpi_sums_free(p.sums);
+    laser_gradient_sums_free(p.sums);
     if (run->rank != 0)
         free(all);
     if (code != LASER_OK)
-        laser_mpi_statistics_free(s);
+        laser_statistics_free(s);
     return code;
-}
-
-void laser_mpi_matrix_statistics_free(struct laser_mpi_matrix_statistics *m)
-{
-    free(m->fisher.gradient);
-    free(m->fisher.squares);
-    free(m->fisher.fisher);
-    free(m->input);
-    free(m->output);
-    m->fisher.gradient = m->fisher.squares = m->fisher.fisher = m->input = m->output = NULL;
-}
-
-void laser_mpi_statistics_free(struct laser_mpi_statistics *s)
-{
-    for (int64_t i = 0; s->matrices != NULL && i < s->n_matrices; ++i)
-        laser_mpi_matrix_statistics_free(&s->matrices[i]);
-    free(s->matrices);
-    memset(s, 0, sizeof *s);
 }

@@ -194,7 +194,7 @@ static const struct laser_deck_key keys[] = {
      NULL, 0, "tune may lower singular values, never raise them"},
     {"reduce.calibration_tokens", LASER_TYPE_INT, "24576", NULL, 0, 9e15, NULL, NULL, 1, HOLDS_OUT, NULL,
      NULL, 0, "tokens that a round of tune takes gradients on, other ones in each round; 0 = all there are"},
-    {"reduce.calibration_share", LASER_TYPE_REAL, "0.75", NULL, 0.01, 0.99, NULL, NULL, 1, REDUCES, NULL,
+    {"reduce.calibration_share", LASER_TYPE_REAL, "0.75", NULL, 0.01, 0.99, NULL, NULL, 1, HOLDS_OUT, NULL,
      NULL, 0,
      "share of the selecting windows that tune takes gradients on; the others choose the length of a step"},
     {"reduce.selection_tokens", LASER_TYPE_INT, "16384", NULL, 0, 9e15, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
@@ -224,6 +224,8 @@ static const struct laser_deck_key keys[] = {
      0, "ranks are multiples of this"},
     {"compress.same_rank", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, NULL,
      NULL, 0, "query, key and value of a layer get the same rank"},
+    {"compress.rounds", LASER_TYPE_INT, "2", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, "rounds", "N", 0,
+     "after the cut, rounds in which all kept values move along the gradient of the calibration text; 0 = none"},
     {"compress.also", LASER_TYPE_LIST, "", "dense", NO_RANGE, NULL, NULL, 0, LASER_IN_COMPRESS, NULL, NULL, 0,
      "write this too: dense = the same weights multiplied out, for programs that know no factors"},
 

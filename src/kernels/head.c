@@ -106,6 +106,12 @@ static int64_t first_equal(int64_t n, const float *logits, float value)
     return 0;
 }
 
+int64_t laser_head_largest(int64_t n, const float *logits, float *largest)
+{
+    find_largest(n, logits, largest);
+    return first_equal(n, logits, *largest);
+}
+
 void laser_head_scan_logits(int64_t first, int64_t n, const float *logits, int64_t target,
                             const float *reference, struct laser_head_token *token)
 {

@@ -129,6 +129,51 @@ LASER_INLINE void laser_vec_exp(laser_vec *x)
     laser_vec_exp_below_88(x);
 }
 
+/* 8 doubles, for sums whose small differences count. */
+enum { LASER_LANES64 = 8 };
+
+typedef double laser_vec64 __attribute__((vector_size(64)));
+typedef int64_t laser_vec64_mask __attribute__((vector_size(64)));
+typedef uint64_t laser_vec64_bits __attribute__((vector_size(64)));
+typedef float laser_vec_half __attribute__((vector_size(32)));
+
+LASER_INLINE double laser_vec64_sum(const laser_vec64 *v)
+{
+    double lanes[LASER_LANES64];
+
+    memcpy(lanes, v, sizeof lanes);
+    for (int width = LASER_LANES64 / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lanes[i] += lanes[i + width];
+    return lanes[0];
+}
+
+/* e^x within 2 ulp for -700 <= x <= 700; 0 below, NaN for NaN: the same reduction, and Taylor's polynomial to x^12,
+ * whose remainder is below 2e-16. */
+LASER_INLINE void laser_vec64_exp_below_0(laser_vec64 *x)
+{
+    const double round = 0x1.8p52;
+    laser_vec64 zero = {0}, n = *x * 0x1.71547652b82fep+0 + round, r, p;
+    laser_vec64_mask keep = ~(*x < -700.0);
+    laser_vec64_bits power = (laser_vec64_bits)n - (laser_vec64_bits)(zero + round);
+
+    n -= round;
+    r = *x - n * 0x1.62e42feep-1 - n * 0x1.a39ef35793c76p-33;
+    p = 0x1.1eed8eff8d898p-29 * r + 0x1.ae64567f544e4p-26;
+    p = p * r + 0x1.27e4fb7789f5cp-22;
+    p = p * r + 0x1.71de3a556c734p-19;
+    p = p * r + 0x1.a01a01a01a01ap-16;
+    p = p * r + 0x1.a01a01a01a01ap-13;
+    p = p * r + 0x1.6c16c16c16c17p-10;
+    p = p * r + 0x1.1111111111111p-7;
+    p = p * r + 0x1.5555555555555p-5;
+    p = p * r + 0x1.5555555555555p-3;
+    p = p * r + 0.5;
+    p = 1 + (r + r * r * p);
+    p *= (laser_vec64)((power + 1023) << 52);
+    *x = (laser_vec64)((keep & (laser_vec64_mask)p) | (~keep & (laser_vec64_mask)zero));
+}
+
 /* tanh, within 3 ulp. */
 LASER_INLINE void laser_vec_tanh(laser_vec *x)
 {

@@ -123,7 +123,7 @@ static void rotate(const struct laser_model *m, struct laser_model_workspace *ws
 /* Rotation and attention of a run of sequences. */
 static void attend(const struct laser_model *m, struct laser_model_workspace *ws,
                    const struct laser_layer *layer, const struct laser_model_batch *batch,
-                   const struct laser_run *run)
+                   const struct laser_model_run *run)
 {
     int64_t size = layer->head_size, q = m->heads.count * size, kv = layer->kv_heads.count * size,
             stride = q + 2 * kv;
@@ -175,7 +175,7 @@ static void attend_after(const struct laser_model *m, struct laser_model_workspa
 }
 
 /* Neighbours of equal length go together; a sequence that goes on from another stands alone. */
-bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_run *run)
+bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_model_run *run)
 {
     int64_t s = run->first + run->count;
 
@@ -245,7 +245,7 @@ int laser_model_heads(const struct laser_model *m, struct laser_model_workspace 
                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
                       struct laser_error *err)
 {
-    struct laser_run run = {0};
+    struct laser_model_run run = {0};
     int result = project(m, ws, layer, laser_model_batch_tokens(batch), x, err);
 
     while (result == LASER_OK && m->heads.count > 0 && laser_model_next_run(batch, &run))

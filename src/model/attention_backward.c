@@ -25,7 +25,7 @@ static void back_norm(const struct laser_backward *b, const struct laser_norm *n
 
 /* Queries, keys and values of a run in ws->qkv become their gradients, before the rotation. */
 static void back_run(const struct laser_backward *b, const struct laser_layer *layer,
-                     const struct laser_run *run)
+                     const struct laser_model_run *run)
 {
     const struct laser_model *m = b->model;
     const struct laser_arch *a = &m->arch;
@@ -69,14 +69,14 @@ int laser_backward_attention(const struct laser_backward *b, const struct laser_
     struct laser_model_workspace *ws = b->ws;
     int64_t h = m->arch.hidden, size = m->arch.head_size, q = m->heads.count * size;
     int64_t kv = m->kv_heads.count * size, stride = q + 2 * kv;
-    struct laser_run run = {0};
+    struct laser_model_run run = {0};
     int result =
         laser_backward_report(b, &layer->o, LASER_SPLIT_INPUTS, b->n, ws->context, q, delta, h, NULL);
 
     if (result != LASER_OK)
         return result;
     laser_backward_project(b, &layer->o, b->n, delta, h, q, b->gradient->heads, LASER_STORE);
-    while (m->heads.count > 0 && laser_model_next_run(b->batch, &run))
+    while (m->heads.count > 0 && !laser_backward_inputs_only(b) && laser_model_next_run(b->batch, &run))
         back_run(b, layer, &run);
     back_norm(b, &layer->q_norm, m->heads.count, ws->unnormed, q + kv, ws->qkv, stride);
     back_norm(b, &layer->k_norm, m->kv_heads.count, ws->unnormed ? ws->unnormed + q : NULL, q + kv,

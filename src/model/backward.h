@@ -30,6 +30,9 @@ struct laser_model_gradient {
     float *largest;                   /* [N] logit of this shard */
     int64_t *rows;                    /* [N] of the batch: those with a target, those of an expert */
     float *gathered, *gathered_delta; /* [N, H], of an expert */
+    float *teacher; /* [N, H] of another model's gradient at the input of the head, for rows with a target */
+    enum { LASER_TEACHER_NONE, LASER_TEACHER_RECORD, LASER_TEACHER_SUBTRACT } teaching;
+    bool taught; /* the next run takes what was recorded off */
     struct laser_turning turning;
     struct laser_inside inside; /* of the current layer */
     struct laser_inside
@@ -47,6 +50,12 @@ struct laser_backward {
     const struct laser_model_gradient_sink *sink;
     struct laser_error *err;
 };
+
+/* Is it a pass for the inputs of the layers alone? */
+static inline bool laser_backward_inputs_only(const struct laser_backward *b)
+{
+    return b->sink && b->sink->inputs_only;
+}
 
 /* Which side of a weight the shards share out. */
 enum laser_shared_side { LASER_SPLIT_NONE, LASER_SPLIT_OUTPUTS, LASER_SPLIT_INPUTS };

@@ -247,6 +247,7 @@ void laser_model_gradient_free(struct laser_model_gradient *g)
     if (!g)
         return;
     laser_scratch_free(&g->turning.scratch);
+    free(g->teacher);
     free(g->memory);
     free(g->insides);
     free(g);
@@ -280,7 +281,8 @@ int laser_backward_report(const struct laser_backward *b, const struct laser_par
             site.row_count += rows[j].count;
         site.pieces = j - i;
         result =
-            b->sink->linear(b->sink->context, &site, n, x, x_stride, delta, delta_stride, token_rows, b->err);
+            b->sink->linear(b->sink->context, &site, n, x, x_stride,
+                            laser_backward_inputs_only(b) ? NULL : delta, delta_stride, token_rows, b->err);
         delta += site.row_count;
     }
     return result;
@@ -290,7 +292,7 @@ void laser_backward_project(const struct laser_backward *b, const struct laser_p
                             const float *dy, int64_t dy_stride, int64_t width, float *dx,
                             enum laser_output output)
 {
-    if (laser_part_present(part))
+    if (laser_part_present(part) && !laser_backward_inputs_only(b))
         laser_part_apply_backward(part, n, dy, dy_stride, dx, width, output, &b->gradient->turning);
     else if (output == LASER_STORE)
         memset(dx, 0, (size_t)(n * width) * sizeof *dx);
@@ -370,6 +372,27 @@ static int run_backward(const struct laser_backward *b)
     return result;
 }
 
+/* The way back through a layer hands its inputs to the sink; gradients on the way are zero, and no product is
+ * taken. */
+static int run_inputs(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
+                      double *nll)
+{
+    const struct laser_model *m = b->model;
+    struct laser_model_gradient *g = b->gradient;
+    int64_t size = b->n * m->arch.hidden;
+    float *hidden = g->states, *next = hidden + size;
+    int result = laser_model_embed(m, b->ws, tokens, b->batch, hidden, b->err);
+
+    memset(g->delta, 0, (size_t)size * sizeof *g->delta);
+    for (int64_t i = 0; i < m->arch.layers && result == LASER_OK; i++, hidden += size, next += size) {
+        enter(b, i);
+        result = laser_backward_forward(b, &m->layers[i], hidden, next);
+        if (result == LASER_OK)
+            result = laser_backward_layer(b, &m->layers[i], hidden);
+    }
+    return result == LASER_OK ? laser_model_nll(m, b->ws, b->n, hidden, targets, nll, b->err) : result;
+}
+
 static int run(const struct laser_backward *b, const int32_t *tokens, const int32_t *targets,
                const float *weights, double *nll)
 {
@@ -383,6 +406,34 @@ static int run(const struct laser_backward *b, const int32_t *tokens, const int3
         result = laser_error_set(b->err, LASER_ENUMERIC, b->model->checkpoint->model,
                                  "the gradient after layer %lld is not finite", (long long)a->layers - 1);
     return result == LASER_OK ? run_backward(b) : result;
+}
+
+int laser_model_gradient_teach(const struct laser_model *model, struct laser_model_workspace *workspace,
+                               struct laser_model_gradient *gradient, const int32_t *tokens,
+                               const struct laser_model_batch *batch, const int32_t *targets,
+                               const float *weights, double *nll, struct laser_error *err)
+{
+    const struct laser_backward b = {model, workspace, gradient, batch, laser_model_batch_tokens(batch),
+                                     NULL,  err};
+    int64_t size = gradient->max_tokens * model->arch.hidden;
+    int result = LASER_OK;
+
+    if (b.n > gradient->max_tokens)
+        return laser_error_set(err, LASER_EINTERNAL, NULL, "a gradient of %lld tokens, prepared for %lld",
+                               (long long)b.n, (long long)gradient->max_tokens);
+    if (!gradient->teacher)
+        gradient->teacher = malloc((size_t)size * sizeof *gradient->teacher);
+    if (!gradient->teacher)
+        result = laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");
+    else
+        result = laser_model_embed(model, workspace, tokens, batch, gradient->states, err);
+    if (result == LASER_OK)
+        result = laser_model_layers(model, workspace, 0, model->arch.layers, batch, gradient->states, err);
+    gradient->teaching = LASER_TEACHER_RECORD;
+    if (result == LASER_OK)
+        result = laser_backward_head(&b, gradient->states, targets, weights, nll);
+    gradient->taught = result == LASER_OK;
+    return result;
 }
 
 int laser_model_gradient_run(const struct laser_model *model, struct laser_model_workspace *workspace,
@@ -402,7 +453,10 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
                                (long long)b.n, (long long)gradient->max_tokens);
     gradient->shared.qkv = qkv;
     gradient->shared.context = context;
-    result = run(&b, tokens, targets, weights, nll);
+    gradient->teaching = gradient->taught ? LASER_TEACHER_SUBTRACT : LASER_TEACHER_NONE;
+    gradient->taught = false;
+    result = laser_backward_inputs_only(&b) ? run_inputs(&b, tokens, targets, nll)
+                                            : run(&b, tokens, targets, weights, nll);
     workspace->qkv = qkv;
     workspace->context = context;
     workspace->softmax = NULL;

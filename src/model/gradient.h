@@ -48,6 +48,7 @@ struct laser_model_linear_site {
 
 struct laser_model_gradient_sink {
     void *context;
+    bool inputs_only; /* no gradient is taken: a forward pass, layers first to last, delta is NULL */
     /* Called once for every linear layer of attention and MLP, routers included (experts with the tokens that
      * reached them, n = 0 where none did), last layer first, in the same order on every shard, so that it may
      * be collective over them.  x[n, column_count] and delta[n, row_count], strides of rows in elements, are
@@ -92,5 +93,17 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
                              const struct laser_model_batch *batch, const int32_t *targets,
                              const float *weights, double *nll, const struct laser_model_gradient_sink *sink,
                              struct laser_error *err);
+
+/* Before laser_model_gradient_run of the same batch, targets and weights, perhaps with other weights of the model
+ * (laser_model_thin): that run's gradient is not of the losses but of the Kullback-Leibler divergence of its
+ * distributions from those that the model has now, sum over rows i of weights[i] KL(now || then).  With p now and
+ * p' then, the gradient at the logits is p' - p: that of the loss then less that of the loss now, in which the
+ * target cancels; each is taken back to the input of the head.  (Exact where the head has no soft cap and no
+ * layer of its own before the vocabulary; otherwise its slope is taken where each model is.)  The losses of that
+ * run stay losses.  Collective.  Errors as laser_model_gradient_run. */
+int laser_model_gradient_teach(const struct laser_model *model, struct laser_model_workspace *workspace,
+                               struct laser_model_gradient *gradient, const int32_t *tokens,
+                               const struct laser_model_batch *batch, const int32_t *targets,
+                               const float *weights, double *nll, struct laser_error *err);
 
 #endif

@@ -128,6 +128,12 @@ int laser_backward_head(const struct laser_backward *b, const float *hidden, con
     result = laser_model_group_sum(m, g->normed, count * h, b->err);
     if (result != LASER_OK)
         return result;
+    if (g->teaching == LASER_TEACHER_RECORD) {
+        memcpy(g->teacher, g->normed, (size_t)(count * h) * sizeof *g->teacher);
+        return LASER_OK;
+    }
+    for (int64_t i = 0; g->teaching == LASER_TEACHER_SUBTRACT && i < count * h; i++)
+        g->normed[i] -= g->teacher[i];
     back_finish(b, count);
     for (int64_t i = 0; i < count; i++)
         memcpy(g->delta + g->rows[i] * h, g->normed + i * h, (size_t)h * sizeof *g->delta);

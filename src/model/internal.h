@@ -185,6 +185,8 @@ int laser_model_bind(struct laser_model *model, struct laser_error *err);
 
 /* shard.c: the share of shard `index` of `count` in n, cut at multiples of `grain` where there is enough. */
 struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain);
+/* What of a share is below n. */
+struct laser_share laser_share_within(struct laser_share share, int64_t n);
 /* MLP columns and experts of a shard, see shard.c. */
 struct laser_share laser_share_columns(int64_t columns, int index, int count);
 bool laser_share_whole_experts(const struct laser_arch *arch, int count);
@@ -221,10 +223,10 @@ int laser_model_heads(const struct laser_model *model, struct laser_model_worksp
 
 /* Sequences of one batch that are computed together: `count` of `length` tokens each in consecutive rows from
  * `row` on.  Starts from {0}; false after the last. */
-struct laser_run {
+struct laser_model_run {
     int64_t first, count, length, row;
 };
-bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_run *run);
+bool laser_model_next_run(const struct laser_model_batch *batch, struct laser_model_run *run);
 
 struct laser_attention laser_model_attention_shape(const struct laser_model *model,
                                                    const struct laser_layer *layer, int64_t sequences,
@@ -335,6 +337,9 @@ struct laser_head laser_model_head(const struct laser_model *model);
 /* Merges what the shards found of the logits of ws->tokens[n]. */
 int laser_model_merge(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
                       struct laser_error *err);
+
+/* pair.c: all that is bound but the head has no part in the model any more. */
+void laser_model_keep_head(struct laser_model *model);
 
 /* moe.c */
 /* Softmax of one row of E logits, in place. */

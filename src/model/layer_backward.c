@@ -160,6 +160,8 @@ int laser_backward_forward(const struct laser_backward *b, const struct laser_la
 /* gradient->normed, the shard's part, becomes the whole. */
 static int sum_normed(const struct laser_backward *b)
 {
+    if (laser_backward_inputs_only(b))
+        return LASER_OK;
     return laser_model_group_sum(b->model, b->gradient->normed, b->n * b->model->arch.hidden, b->err);
 }
 

@@ -9,6 +9,7 @@
 #include "arch/rope.h"
 #include "checkpoint/beside.h"
 #include "model/binder.h"
+#include "model/pair.h"
 
 /* ALiBi's slopes of all heads, in float32 as transformers rounds them. */
 static float slope_of(const struct laser_arch *a, int64_t head)
@@ -26,7 +27,8 @@ static float slope_of(const struct laser_arch *a, int64_t head)
     return 1 / exp2f((float)(place + 1) * (float)(a->alibi_most / above));
 }
 
-static int split(struct laser_model *m, struct laser_error *err)
+/* vocabulary: what this shard has of it; NULL: an even share. */
+static int split(struct laser_model *m, const struct laser_share *vocabulary, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
     int64_t full = a->full_kv_heads ? a->full_kv_heads : a->kv_heads;
@@ -37,7 +39,7 @@ static int split(struct laser_model *m, struct laser_error *err)
     m->full_kv_heads = laser_share_kv_heads(a->heads, full, m->heads);
     if (a->delta.key_heads > 0)
         m->delta_heads = laser_share_of(a->delta.key_heads, index, count, 1);
-    m->vocabulary = laser_share_of(a->vocabulary, index, count, 32);
+    m->vocabulary = vocabulary ? *vocabulary : laser_share_of(a->vocabulary, index, count, 32);
     m->positions = a->names->positions
                        ? laser_share_of(a->max_positions + a->position_offset, index, count, 1)
                        : (struct laser_share){0, 0};
@@ -105,36 +107,64 @@ static struct laser_model *new_model(const struct laser_checkpoint *checkpoint,
     return m;
 }
 
-int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
-                         enum laser_precision precision, struct laser_model **model, struct laser_error *err)
+/* beside: only the head, of the entries of the vocabulary that this model has too; NULL: the whole model. */
+static int describe(struct laser_model *m, const struct laser_model *beside, struct laser_error *err)
 {
-    struct laser_model *m = new_model(checkpoint, group, precision);
+    const struct laser_checkpoint *checkpoint = m->checkpoint;
+    struct laser_share vocabulary;
     char where[512];
     int result;
 
-    *model = NULL;
-    if (!m)
-        return laser_error_set(err, LASER_ENOMEM, checkpoint->model, "no memory for the model");
     snprintf(where, sizeof where, "%s/config.json", checkpoint->dir);
     result = laser_arch_read(checkpoint->config, where, &m->arch, err);
     if (result == LASER_OK)
         result = laser_beside_check(checkpoint, err);
     if (result == LASER_OK)
         result = laser_model_check_types(checkpoint, &m->arch, err);
+    if (result == LASER_OK && beside)
+        vocabulary = laser_share_within(beside->vocabulary, m->arch.vocabulary);
     if (result == LASER_OK)
-        result = split(m, err);
+        result = split(m, beside ? &vocabulary : NULL, err);
     if (result == LASER_OK)
         result = make_room(m, err);
     if (result == LASER_OK)
         result = laser_model_bind(m, err);
+    if (result == LASER_OK && beside)
+        laser_model_keep_head(m);
     if (result == LASER_OK && laser_model_place(m) < 0)
         result = laser_error_set(err, LASER_EINPUT, where, "the weights are larger than any memory");
+    return result;
+}
+
+static int make(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
+                enum laser_precision precision, const struct laser_model *beside, struct laser_model **model,
+                struct laser_error *err)
+{
+    struct laser_model *m = new_model(checkpoint, group, precision);
+    int result;
+
+    *model = NULL;
+    if (!m)
+        return laser_error_set(err, LASER_ENOMEM, checkpoint->model, "no memory for the model");
+    result = describe(m, beside, err);
     if (result != LASER_OK) {
         laser_model_free(m);
         return result;
     }
     *model = m;
     return LASER_OK;
+}
+
+int laser_model_describe(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
+                         enum laser_precision precision, struct laser_model **model, struct laser_error *err)
+{
+    return make(checkpoint, group, precision, NULL, model, err);
+}
+
+int laser_model_head_describe(const struct laser_checkpoint *base, const struct laser_model *model,
+                              struct laser_model **head, struct laser_error *err)
+{
+    return make(base, &model->group, model->precision, model, head, err);
 }
 
 int laser_model_sketch(const struct laser_arch *arch, const struct laser_model_group *group,
@@ -152,7 +182,7 @@ int laser_model_sketch(const struct laser_arch *arch, const struct laser_model_g
         return laser_error_set(err, LASER_ENOMEM, arch->model_type, "no memory for the model");
     m->arch = *arch;
     m->arch_is_lent = true;
-    result = split(m, err);
+    result = split(m, NULL, err);
     if (result == LASER_OK)
         result = make_room(m, err);
     if (result == LASER_OK)

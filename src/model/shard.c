@@ -12,6 +12,14 @@ struct laser_share laser_share_of(int64_t n, int index, int count, int64_t grain
     return (struct laser_share){first, end - first};
 }
 
+struct laser_share laser_share_within(struct laser_share share, int64_t n)
+{
+    int64_t end = share.first + share.count < n ? share.first + share.count : n;
+
+    return share.first < end ? (struct laser_share){share.first, end - share.first}
+                             : (struct laser_share){share.first < n ? share.first : n, 0};
+}
+
 /* Columns are cut at multiples of 32, the width of a packed panel. */
 struct laser_share laser_share_columns(int64_t columns, int index, int count)
 {

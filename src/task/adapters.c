@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 /* The key that a field is read from. */
-static const char *key_of(const struct laser_adapting *a, const char *field)
+const char *laser_adapting_key(const struct laser_adapting *a, const char *field)
 {
     for (int i = 0; i < LASER_ADAPTER_FIELDS && a->fields[i].field != NULL; ++i)
         if (strcmp(a->fields[i].field, field) == 0)
@@ -18,7 +18,7 @@ static const char *key_of(const struct laser_adapting *a, const char *field)
 }
 
 /* "a.b.c" in a record; a key with a dot in it is looked for first. */
-static json_t *find(const json_t *o, const char *key)
+json_t *laser_adapting_find(const json_t *o, const char *key)
 {
     json_t *value = json_object_get(o, key);
     const char *dot = strchr(key, '.');
@@ -28,7 +28,7 @@ static json_t *find(const json_t *o, const char *key)
         return value;
     memcpy(first, key, (size_t)(dot - key));
     first[dot - key] = '\0';
-    return find(json_object_get(o, first), dot + 1);
+    return laser_adapting_find(json_object_get(o, first), dot + 1);
 }
 
 /* Did the user say where a field is? */
@@ -40,19 +40,19 @@ static bool is_mapped(const struct laser_adapting *a, const char *field)
     return false;
 }
 
-static json_t *field_of(const struct laser_adapting *a, const char *field)
+json_t *laser_adapting_field(const struct laser_adapting *a, const char *field)
 {
-    json_t *value = find(a->record, key_of(a, field));
+    json_t *value = laser_adapting_find(a->record, laser_adapting_key(a, field));
 
     for (int i = 0; value == NULL && i < LASER_ADAPTER_OTHERS && a->adapter->others[i].field != NULL; ++i)
         if (strcmp(a->adapter->others[i].field, field) == 0 && !is_mapped(a, field))
-            value = find(a->record, a->adapter->others[i].key);
+            value = laser_adapting_find(a->record, a->adapter->others[i].key);
     return value;
 }
 
 /* A field is not there, or is something else: with the keys that are there, and how to say which is meant. */
-static int lacks(const struct laser_adapting *a, const char *field, const char *expected,
-                 struct laser_error *err)
+int laser_adapting_lacks(const struct laser_adapting *a, const char *field, const char *expected,
+                         struct laser_error *err)
 {
     struct laser_text keys = {0};
     const char *key;
@@ -65,28 +65,28 @@ static int lacks(const struct laser_adapting *a, const char *field, const char *
         laser_error_set(err, LASER_EINPUT, a->where,
                         "field \"%s\" (%s): %s was expected; the record has %s%s; --map %s=KEY reads it from "
                         "another",
-                        key_of(a, field), field, expected, keys.data != NULL ? keys.data : "no keys",
-                        n > 12 ? " ..." : "", field);
+                        laser_adapting_key(a, field), field, expected,
+                        keys.data != NULL ? keys.data : "no keys", n > 12 ? " ..." : "", field);
     laser_text_free(&keys);
     return code;
 }
 
-static int text_of(const struct laser_adapting *a, const char *field, const char **text,
-                   struct laser_error *err)
+int laser_adapting_text(const struct laser_adapting *a, const char *field, const char **text,
+                        struct laser_error *err)
 {
-    const json_t *value = field_of(a, field);
+    const json_t *value = laser_adapting_field(a, field);
 
     *text = json_string_value(value);
-    return *text != NULL ? LASER_OK : lacks(a, field, "a text", err);
+    return *text != NULL ? LASER_OK : laser_adapting_lacks(a, field, "a text", err);
 }
 
 /* The two fields that most data sets have. */
 static int prompt_and_answer(const struct laser_adapting *a, const char **prompt, const char **answer,
                              struct laser_error *err)
 {
-    int code = text_of(a, "prompt", prompt, err);
+    int code = laser_adapting_text(a, "prompt", prompt, err);
 
-    return code == LASER_OK ? text_of(a, "answer", answer, err) : code;
+    return code == LASER_OK ? laser_adapting_text(a, "answer", answer, err) : code;
 }
 
 /* Without white space at both ends; the caller frees it. */
@@ -103,7 +103,7 @@ static char *trimmed(const char *text)
 }
 
 /* The template with the text in it; the caller owns it.  NULL without memory. */
-static json_t *prompt_json(const struct laser_adapting *a, const char *text)
+json_t *laser_adapting_prompt(const struct laser_adapting *a, const char *text)
 {
     const char *mark = strstr(a->prompt, "{prompt}");
     struct laser_text out = {0};
@@ -143,7 +143,8 @@ static void add_option(json_t *options, const char *text)
     json_decref(value);
 }
 
-static int finish(json_t *question, json_t **out, const struct laser_adapting *a, struct laser_error *err)
+int laser_adapting_finish(json_t *question, json_t **out, const struct laser_adapting *a,
+                          struct laser_error *err)
 {
     *out = question;
     return question != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, a->where, "no memory");
@@ -152,17 +153,18 @@ static int finish(json_t *question, json_t **out, const struct laser_adapting *a
 static int choice(const struct laser_adapting *a, const char *prompt, json_t *options, int answer,
                   json_t **out, struct laser_error *err)
 {
-    return finish(json_pack("{s:s, s:o, s:o, s:i}", "kind", "choice", "prompt", prompt_json(a, prompt),
-                            "choices", options, "answer", answer),
-                  out, a, err);
+    return laser_adapting_finish(json_pack("{s:s, s:o, s:o, s:i}", "kind", "choice", "prompt",
+                                           laser_adapting_prompt(a, prompt), "choices", options, "answer",
+                                           answer),
+                                 out, a, err);
 }
 
 static int completion(const struct laser_adapting *a, const char *prompt, json_t *answers, json_t **out,
                       struct laser_error *err)
 {
-    return finish(json_pack("{s:s, s:o, s:o}", "kind", "completion", "prompt", prompt_json(a, prompt),
-                            "answers", answers),
-                  out, a, err);
+    return laser_adapting_finish(json_pack("{s:s, s:o, s:o}", "kind", "completion", "prompt",
+                                           laser_adapting_prompt(a, prompt), "answers", answers),
+                                 out, a, err);
 }
 
 /* ---- TruthfulQA.csv: the best answer against the incorrect ones (MC1) ---- */
@@ -174,11 +176,11 @@ int laser_adapter_truthfulqa(struct laser_adapting *a, json_t **out, struct lase
     int code = prompt_and_answer(a, &question, &best, err);
 
     if (code == LASER_OK)
-        code = text_of(a, "incorrect", &incorrect, err);
+        code = laser_adapting_text(a, "incorrect", &incorrect, err);
     if (code != LASER_OK)
         return code;
     if (best[strspn(best, " \t\r\n")] == '\0')
-        return lacks(a, "answer", "a text that is not empty", err);
+        return laser_adapting_lacks(a, "answer", "a text that is not empty", err);
     options = json_array();
     add_option(options, best);
     while (*incorrect != '\0') { /* parted by semicolons */
@@ -203,13 +205,13 @@ int laser_adapter_counterfact(struct laser_adapting *a, json_t **out, struct las
 {
     const char *prompt, *subject = NULL, *target, *mark;
     struct laser_text text = {0};
-    int code = text_of(a, "prompt", &prompt, err);
+    int code = laser_adapting_text(a, "prompt", &prompt, err);
 
     if (code == LASER_OK)
-        code = text_of(a, "answer", &target, err);
+        code = laser_adapting_text(a, "answer", &target, err);
     mark = code == LASER_OK ? strstr(prompt, "{}") : NULL;
     if (mark != NULL)
-        code = text_of(a, "subject", &subject, err);
+        code = laser_adapting_text(a, "subject", &subject, err);
     if (code != LASER_OK)
         return code;
     if (mark == NULL) {
@@ -274,18 +276,19 @@ static int bigbench_choice(struct laser_adapting *a, const char *prompt, json_t 
     }
     if (!(lowest < highest)) {
         json_decref(options);
-        return lacks(a, "choices", "a score that is above another", err);
+        return laser_adapting_lacks(a, "choices", "a score that is above another", err);
     }
     return choice(a, prompt, options, answer, out, err);
 }
 
 int laser_adapter_bigbench(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
-    json_t *scores = field_of(a, "choices"), *target = field_of(a, "answer"), *answers, *item;
+    json_t *scores = laser_adapting_field(a, "choices"), *target = laser_adapting_field(a, "answer"),
+           *answers, *item;
     const char *input;
     char *prompt;
     size_t i;
-    int code = text_of(a, "prompt", &input, err);
+    int code = laser_adapting_text(a, "prompt", &input, err);
 
     if (code != LASER_OK)
         return code;
@@ -302,7 +305,7 @@ int laser_adapter_bigbench(struct laser_adapting *a, json_t **out, struct laser_
             add_option(answers, json_string_value(item));
         code = completion(a, prompt, answers, out, err);
     } else {
-        code = lacks(a, "answer", "a text or a list of texts (or target_scores)", err);
+        code = laser_adapting_lacks(a, "answer", "a text or a list of texts (or target_scores)", err);
     }
     free(prompt);
     return code;
@@ -354,7 +357,7 @@ int laser_adapter_gsm8k(struct laser_adapting *a, json_t **out, struct laser_err
         return code;
     mark = strstr(answer, "####");
     if (mark == NULL)
-        return lacks(a, "answer", "a solution that ends in \"#### NUMBER\"", err);
+        return laser_adapting_lacks(a, "answer", "a solution that ends in \"#### NUMBER\"", err);
     return completion(a, question, json_pack("[o]", option_json(mark + 4)), out, err);
 }
 
@@ -386,11 +389,11 @@ static int add_names(json_t *options, const char *names, const char *wanted)
 
 int laser_adapter_bios(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
-    bool gender = strstr(key_of(a, "answer"), "gender") != NULL;
-    const json_t *value = field_of(a, "answer");
+    bool gender = strstr(laser_adapting_key(a, "answer"), "gender") != NULL;
+    const json_t *value = laser_adapting_field(a, "answer");
     const char *text, *name = json_string_value(value);
     json_t *options;
-    int answer, code = text_of(a, "prompt", &text, err);
+    int answer, code = laser_adapting_text(a, "prompt", &text, err);
 
     if (code != LASER_OK)
         return code;
@@ -402,8 +405,8 @@ int laser_adapter_bios(struct laser_adapting *a, json_t **out, struct laser_erro
         answer = atoi(name);
     if (answer < 0 || answer >= (int)json_array_size(options)) {
         json_decref(options);
-        return lacks(a, "answer", gender ? "0 (male) or 1 (female)" : "a profession or its number, 0 to 27",
-                     err);
+        return laser_adapting_lacks(
+            a, "answer", gender ? "0 (male) or 1 (female)" : "a profession or its number, 0 to 27", err);
     }
     return choice(a, text, options, answer, out, err);
 }
@@ -438,8 +441,8 @@ static void add_messages(struct laser_text *text, const json_t *list, size_t n)
 /* A text or a conversation; of a record without either, all but the last message of the chosen one. */
 static char *dpo_prompt(const struct laser_adapting *a)
 {
-    const json_t *prompt = field_of(a, "prompt"), *chosen = field_of(a, "chosen");
-    const char *system = json_string_value(field_of(a, "system")),
+    const json_t *prompt = laser_adapting_field(a, "prompt"), *chosen = laser_adapting_field(a, "chosen");
+    const char *system = json_string_value(laser_adapting_field(a, "system")),
                *input = json_string_value(json_object_get(a->record, "input"));
     struct laser_text text = {0};
 
@@ -463,22 +466,24 @@ static char *dpo_prompt(const struct laser_adapting *a)
 
 int laser_adapter_dpo(struct laser_adapting *a, json_t **out, struct laser_error *err)
 {
-    const char *chosen = reply(field_of(a, "chosen")), *rejected = reply(field_of(a, "rejected"));
+    const char *chosen = reply(laser_adapting_field(a, "chosen")),
+               *rejected = reply(laser_adapting_field(a, "rejected"));
     char *prompt;
     int code;
 
     if (chosen == NULL || rejected == NULL)
-        return lacks(a, chosen == NULL ? "chosen" : "rejected", "a text, a message or a list of messages",
-                     err);
+        return laser_adapting_lacks(a, chosen == NULL ? "chosen" : "rejected",
+                                    "a text, a message or a list of messages", err);
     prompt = dpo_prompt(a);
     if (prompt == NULL)
-        return lacks(a, "prompt", "a text or a list of messages", err);
+        return laser_adapting_lacks(a, "prompt", "a text or a list of messages", err);
     *out = NULL;
     code = LASER_OK;
     if (strcmp(chosen, rejected) != 0 && *chosen != '\0' && *rejected != '\0')
-        code = finish(json_pack("{s:s, s:o, s:s, s:s}", "kind", "preference", "prompt",
-                                prompt_json(a, prompt), "chosen", chosen, "rejected", rejected),
-                      out, a, err);
+        code = laser_adapting_finish(json_pack("{s:s, s:o, s:s, s:s}", "kind", "preference", "prompt",
+                                               laser_adapting_prompt(a, prompt), "chosen", chosen, "rejected",
+                                               rejected),
+                                     out, a, err);
     free(prompt);
     return code;
 }

@@ -4,17 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/csv.h"
-#include "base/file.h"
 #include "base/json_read.h"
 #include "base/json_text.h"
-#include "base/kind.h"
+#include "corpus/reader.h"
 #include "task/adapters.h"
 #include "task/task.h"
-
-/* The largest file that is read (HotpotQA's training set has 0.6 GB). */
-#define MOST_BYTES (INT64_C(4) << 30)
 
 struct conversion {
     const struct laser_adapter *adapter;
@@ -84,6 +81,7 @@ static int begin(struct conversion *c, const char *adapter, const struct laser_t
         return LASER_EUSAGE;
     memcpy(c->at.fields, c->adapter->fields, sizeof c->at.fields);
     c->at.adapter = c->adapter;
+    c->at.path = c->path;
     c->at.prompt = c->adapter->prompt;
     if (mapping->prompt != NULL && *mapping->prompt != '\0') {
         c->at.prompt = c->prompt = without_escapes(mapping->prompt);
@@ -151,6 +149,7 @@ static int convert_record(struct conversion *c, const json_t *record, const stru
         return leave_out(c, place, odd != NULL ? odd : "a record is no JSON object", err);
     c->at.record = record;
     c->at.where = place->where;
+    c->at.number = c->converted->records - 1;
     code = c->adapter->make(&c->at, &question, &problem);
     if (code == LASER_OK && question == NULL)
         ++c->converted->skipped;
@@ -237,6 +236,32 @@ static int convert_json(struct conversion *c, const char *text, size_t size, str
     return code;
 }
 
+static const char another_number[] = "another number of fields than in the header line";
+
+/* The names of columns that a file without a header line has. */
+static json_t *columns_of(const char *text)
+{
+    json_t *names = json_array();
+
+    for (size_t n; *text != '\0'; text += n + (text[n] == ',')) {
+        n = strcspn(text, ",");
+        json_array_append_new(names, json_stringn(text, n));
+    }
+    return names;
+}
+
+/* Is a first record the header line?  It is where it names the prompt. */
+static bool is_header(const struct conversion *c, const json_t *names)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)names, i,
+                       name) if (strcmp(json_string_value(name), laser_adapting_key(&c->at, "prompt")) ==
+                                 0) return true;
+    return c->adapter->columns == NULL;
+}
+
 /* The fields of one record, by the names of the header (or as names, where there is none yet).  *odd: why it
  * is no record, else NULL. */
 static int read_record(struct laser_csv *csv, const json_t *names, json_t *record, const char **odd,
@@ -263,8 +288,26 @@ static int read_record(struct laser_csv *csv, const json_t *names, json_t *recor
         ++i;
     } while (!field.last);
     if (names != NULL && i != json_array_size(names) && *odd == NULL)
-        *odd = "another number of fields than in the header line";
+        *odd = another_number;
     return LASER_OK;
+}
+
+/* The first record of a file without a header line. */
+static int convert_first(struct conversion *c, const json_t *names, const json_t *values,
+                         struct laser_error *err)
+{
+    json_t *record = json_object(), *value;
+    char where[512];
+    struct place place = {where, 1};
+    size_t i;
+    int code;
+
+    snprintf(where, sizeof where, "%.450s:1", c->path);
+    json_array_foreach((json_t *)(uintptr_t)values, i, value) if (i < json_array_size(names))
+        json_object_set(record, json_string_value(json_array_get(names, i)), value);
+    code = convert_record(c, record, &place, i != json_array_size(names) ? another_number : NULL, err);
+    json_decref(record);
+    return code;
 }
 
 static int convert_csv(struct conversion *c, char *text, size_t size, struct laser_error *err)
@@ -279,6 +322,12 @@ static int convert_csv(struct conversion *c, char *text, size_t size, struct las
                                 : laser_error_set(err, LASER_EINPUT, c->path, "the file is empty");
     if (code == LASER_OK && odd != NULL)
         code = laser_csv_fail(&csv, 1, odd, err);
+    if (code == LASER_OK && !is_header(c, names)) {
+        json_t *values = names;
+        names = columns_of(c->adapter->columns);
+        code = convert_first(c, names, values, err);
+        json_decref(values);
+    }
     while (code == LASER_OK && laser_csv_more(&csv)) {
         json_t *record = json_object();
         char where[512];
@@ -293,11 +342,70 @@ static int convert_csv(struct conversion *c, char *text, size_t size, struct las
     return code;
 }
 
-static int is_csv(const char *path)
+static bool ends_in(const char *text, size_t n, const char *end)
+{
+    size_t m = strlen(end);
+
+    return n > m && strncmp(text + n - m, end, m) == 0;
+}
+
+/* Bytes of the path without what gzip adds. */
+static size_t bare_length(const char *path)
 {
     size_t n = strlen(path);
 
-    return n > 4 && strcmp(path + n - 4, ".csv") == 0;
+    return ends_in(path, n, ".gz") ? n - 3 : n;
+}
+
+/* By its name, or else as the data set is distributed. */
+static bool is_csv(const struct conversion *c)
+{
+    size_t n = bare_length(c->path);
+
+    if (ends_in(c->path, n, ".csv"))
+        return true;
+    return c->adapter->format == LASER_READ_CSV && !ends_in(c->path, n, ".jsonl") &&
+           !ends_in(c->path, n, ".json");
+}
+
+/* All of a file, out of gzip; the caller frees it. */
+static int read_whole(const char *path, char **text, size_t *size, struct laser_error *err)
+{
+    struct laser_text_source source = {.name = (char *)(uintptr_t) "data set",
+                                       .path = (char *)(uintptr_t)path};
+    struct laser_reader reader;
+    int code = laser_reader_open(&reader, &source, err);
+
+    if (code != LASER_OK)
+        return code;
+    code = laser_reader_rest(&reader, text, size, err);
+    laser_reader_close(&reader);
+    return code;
+}
+
+/* Labels that stand in a file of their own, one a line: valid-labels.lst beside valid.jsonl. */
+static int read_labels(struct conversion *c, struct laser_error *err)
+{
+    size_t n = bare_length(c->path), size = 0;
+    char beside[4200], *text = NULL, *line, *rest;
+    json_t *labels;
+    int code;
+
+    if (c->adapter->labels == NULL || !ends_in(c->path, n, ".jsonl"))
+        return LASER_OK;
+    snprintf(beside, sizeof beside, "%.*s%s", (int)(n - strlen(".jsonl")), c->path, c->adapter->labels);
+    if (access(beside, F_OK) != 0)
+        return LASER_OK;
+    code = read_whole(beside, &text, &size, err);
+    labels = json_array();
+    for (line = text; code == LASER_OK && line != NULL && *line != '\0'; line = rest) {
+        size_t length = strcspn(line, "\r\n");
+        rest = line + length + strspn(line + length, "\r\n");
+        json_array_append_new(labels, json_stringn(line, length));
+    }
+    free(text);
+    c->at.labels = labels;
+    return code;
 }
 
 int laser_task_convert(const char *adapter, const char *path, const struct laser_task_mapping *mapping,
@@ -312,12 +420,11 @@ int laser_task_convert(const char *adapter, const char *path, const struct laser
     memset(converted, 0, sizeof *converted);
     code = begin(&c, adapter, mapping, err);
     if (code == LASER_OK)
-        code = laser_file_read(path, (size_t)MOST_BYTES, &text, &size, err);
+        code = read_whole(path, &text, &size, err);
     if (code == LASER_OK)
-        code = laser_kind_refuse(path, text, size, err);
+        code = read_labels(&c, err);
     if (code == LASER_OK)
-        code = c.adapter->format == LASER_READ_CSV || is_csv(path) ? convert_csv(&c, text, size, err)
-                                                                   : convert_json(&c, text, size, err);
+        code = is_csv(&c) ? convert_csv(&c, text, size, err) : convert_json(&c, text, size, err);
     if (code == LASER_OK && converted->questions == 0 && converted->n_left_out > 0)
         code = laser_error_set(err, LASER_EINPUT, c.first_where,
                                "%s; there is no question in the file (%lld records, %lld left out)",
@@ -328,6 +435,7 @@ int laser_task_convert(const char *adapter, const char *path, const struct laser
             laser_error_set(err, LASER_EINPUT, path, "there is no question in it (%lld records, %lld %s)",
                             (long long)converted->records, (long long)converted->skipped, converted->reason);
     json_decref(c.at.seen);
+    json_decref((json_t *)(uintptr_t)c.at.labels);
     free(c.prompt);
     free(text);
     return code;

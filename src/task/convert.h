@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "task/task.h"
 
-/* A field of an adapter and the key or column that it is read from, "a.b" for b inside of a. */
+/* A field of an adapter and the key or column that it is read from, "a.b" for b inside of a; for choices also "a|b|c",
+ * a text each; for an answer also "a@1", numbers from 1. */
 struct laser_task_field {
     const char *field, *key;
 };
@@ -24,8 +25,10 @@ struct laser_task_mapping {
 };
 
 /* The adapters' names, separated by '|'. */
-#define LASER_TASK_ADAPTERS                                                                                  \
-    "truthfulqa-csv|counterfact-json|bigbench-json|fever-jsonl|hotpotqa-json|bios|gsm8k-jsonl|dpo-jsonl"
+#define LASER_TASK_ADAPTERS                                                                                      \
+    "truthfulqa-csv|counterfact-json|bigbench-json|fever-jsonl|hotpotqa-json|bios|gsm8k-jsonl|dpo-jsonl|"        \
+    "hellaswag-jsonl|winogrande-jsonl|arc-jsonl|mmlu-csv|piqa-jsonl|openbookqa-jsonl|lambada-jsonl|boolq-jsonl|" \
+    "generic"
 
 struct laser_task_converted {
     int64_t records, questions;

@@ -17,6 +17,12 @@ static int unknown_term(const char *text, const char *word, struct laser_error *
     struct laser_text names = {0};
     int code;
 
+    if (strcmp(word, "accuracy_norm") == 0)
+        return laser_error_set(
+            err, LASER_EUSAGE, "evaluate.objective",
+            "\"%s\": accuracy_norm says not by what: accuracy_per_token (what it was here), "
+            "accuracy_per_character (acc_norm of lm-evaluation-harness) or accuracy_per_byte",
+            text);
     for (int t = 0; t < LASER_TERMS; ++t)
         laser_text_printf(&names, "%s%s", t > 0 ? ", " : "", term_name(t));
     code = laser_error_set(err, LASER_EUSAGE, "evaluate.objective",

@@ -11,7 +11,9 @@ static const struct {
     unsigned kinds; /* bits of enum laser_task_kind */
 } metrics[LASER_METRICS] = {
     [LASER_METRIC_ACCURACY] = {"accuracy", true, true, 1u << LASER_TASK_CHOICE | 1u << LASER_TASK_COMPLETION},
-    [LASER_METRIC_ACCURACY_NORM] = {"accuracy_norm", true, true, 1u << LASER_TASK_CHOICE},
+    [LASER_METRIC_ACCURACY_PER_TOKEN] = {"accuracy_per_token", true, true, 1u << LASER_TASK_CHOICE},
+    [LASER_METRIC_ACCURACY_PER_CHARACTER] = {"accuracy_per_character", true, true, 1u << LASER_TASK_CHOICE},
+    [LASER_METRIC_ACCURACY_PER_BYTE] = {"accuracy_per_byte", true, true, 1u << LASER_TASK_CHOICE},
     [LASER_METRIC_LOG_LOSS] = {"log_loss", false, false,
                                1u << LASER_TASK_CHOICE | 1u << LASER_TASK_COMPLETION},
     [LASER_METRIC_LOG_LOSS_SUM] = {"log_loss_sum", false, false, 1u << LASER_TASK_COMPLETION},
@@ -58,6 +60,16 @@ static double per_token(const struct laser_option_score *o)
     return o->log_probability / o->n_tokens;
 }
 
+static double per_character(const struct laser_option_score *o)
+{
+    return o->log_probability / o->n_characters;
+}
+
+static double per_byte(const struct laser_option_score *o)
+{
+    return o->log_probability / o->n_bytes;
+}
+
 /* Is one option above all others? */
 static bool is_first(const struct laser_option_score *options, int n, int which,
                      double (*value)(const struct laser_option_score *))
@@ -89,7 +101,9 @@ static void score_choice(const struct laser_option_score *options, int n, int an
         brier += d * d;
     }
     v[LASER_METRIC_ACCURACY] = is_first(options, n, answer, whole);
-    v[LASER_METRIC_ACCURACY_NORM] = is_first(options, n, answer, per_token);
+    v[LASER_METRIC_ACCURACY_PER_TOKEN] = is_first(options, n, answer, per_token);
+    v[LASER_METRIC_ACCURACY_PER_CHARACTER] = is_first(options, n, answer, per_character);
+    v[LASER_METRIC_ACCURACY_PER_BYTE] = is_first(options, n, answer, per_byte);
     v[LASER_METRIC_LOG_LOSS] =
         right == 1 ? log1p(wrong) : log(right + wrong) + largest - options[answer].log_probability;
     v[LASER_METRIC_BRIER] = brier;

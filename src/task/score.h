@@ -1,7 +1,8 @@
 /* From the log probabilities of a question's options to its scores, and from those to the figures of a task.
  *
- * choice: accuracy = 1 if the right choice has the highest log probability (a tie is none), accuracy_norm the
- * same by log probability a token; log_loss = -ln of the right choice's share, brier = sum (share - is
+ * choice: accuracy = 1 if the right choice has the highest log probability (a tie is none),
+ * accuracy_per_token, _per_character and _per_byte the same by log probability a token, character or byte of the
+ * choice (without the blank that it begins with); log_loss = -ln of the right choice's share, brier = sum (share - is
  * right)^2 with shares = softmax of the log probabilities. completion: of the accepted answers the most
  * probable one counts: log_loss = -log p of it a token (mean log prob of LASER, with the other sign),
  * log_loss_sum that of all its tokens together; accuracy = 1 if every token of an accepted answer is the
@@ -21,7 +22,9 @@
 
 enum laser_metric {
     LASER_METRIC_ACCURACY,
-    LASER_METRIC_ACCURACY_NORM,
+    LASER_METRIC_ACCURACY_PER_TOKEN,
+    LASER_METRIC_ACCURACY_PER_CHARACTER,
+    LASER_METRIC_ACCURACY_PER_BYTE,
     LASER_METRIC_LOG_LOSS,
     LASER_METRIC_LOG_LOSS_SUM,
     LASER_METRIC_BRIER,
@@ -35,7 +38,7 @@ enum laser_metric {
     LASER_METRICS
 };
 
-/* "accuracy", "accuracy_norm", ...; -1 for another word. */
+/* "accuracy", "accuracy_per_token", ...; -1 for another word. */
 const char *laser_metric_name(int metric);
 int laser_metric_find(const char *name);
 
@@ -48,7 +51,7 @@ bool laser_metric_is_share(int metric);
 struct laser_option_score {
     double log_probability;       /* of all its tokens together, nats */
     double first_log_probability; /* of its first token */
-    int32_t n_tokens;
+    int32_t n_tokens, n_characters, n_bytes;
     bool is_greedy;    /* completion: each token is the first of the highest */
     int64_t best_rank; /* completion: of its first token, or of another spelling; 0 the best */
 };

@@ -165,6 +165,15 @@ static int add_variants(struct laser_set *set, const char *text, const struct la
     return LASER_OK;
 }
 
+/* Of a text that is UTF-8, as JSON is. */
+static void measure(const char *text, struct laser_set_option *o)
+{
+    text += *text == ' ';
+    o->n_bytes = (int32_t)strlen(text);
+    for (; *text != '\0'; ++text)
+        o->n_characters += ((unsigned char)*text & 0xc0) != 0x80;
+}
+
 /* One option; *fits is false where it is too long, and nothing is added then. */
 static int add_option(struct laser_set *set, const struct laser_task *task,
                       const struct laser_task_question *q, int i, const struct laser_set_encoder *e,
@@ -173,7 +182,8 @@ static int add_option(struct laser_set *set, const struct laser_task *task,
     struct laser_set_option o = {.first_token = set->n_tokens, .first_target = set->n_targets};
     struct ids context = {0}, answer = {0};
     int64_t *rows = NULL, n = 0;
-    int code = split(e, q->prompt, q->options[i], &context, &answer, where, err);
+    int code = split(e, q->prompts != NULL ? q->prompts[i] : q->prompt, q->options[i], &context, &answer,
+                     where, err);
 
     if (code == LASER_OK)
         code = grow(&set->tokens, sizeof *set->tokens, set->n_tokens, context.n + answer.n, err);
@@ -194,6 +204,7 @@ static int add_option(struct laser_set *set, const struct laser_task *task,
         o.n_tokens = (int32_t)n;
         o.first_row = (int32_t)rows[0];
         o.n_scored = (int32_t)answer.n;
+        measure(q->options[i], &o);
         memcpy(set->targets + set->n_targets, answer.ids, (size_t)answer.n * sizeof *answer.ids);
         if (task->kind == LASER_TASK_COMPLETION)
             code = add_variants(set, q->options[i], e, &o, err);

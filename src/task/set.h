@@ -15,6 +15,7 @@ struct laser_set_option {
     int64_t first_target;  /* in set.targets */
     int64_t first_variant; /* in set.variants: other spellings of a one-token answer */
     int32_t n_tokens, first_row, n_scored, n_variants;
+    int32_t n_characters, n_bytes; /* of its text, without the blank that it begins with */
 };
 
 struct laser_set_question {

@@ -10,27 +10,44 @@ struct question {
     struct laser_option_slope *slopes;
 };
 
-static double value_of(const struct laser_option_score *o, bool norm)
+/* What the log probability of an option is divided by. */
+enum unit { WHOLE, PER_TOKEN, PER_CHARACTER, PER_BYTE };
+
+static double length_of(const struct laser_option_score *o, enum unit unit)
 {
-    return norm ? o->log_probability / o->n_tokens : o->log_probability;
+    switch (unit) {
+    case PER_TOKEN:
+        return o->n_tokens;
+    case PER_CHARACTER:
+        return o->n_characters;
+    case PER_BYTE:
+        return o->n_bytes;
+    default:
+        return 1;
+    }
 }
 
-static double largest_of(const struct question *q, bool norm)
+static double value_of(const struct laser_option_score *o, enum unit unit)
+{
+    return o->log_probability / length_of(o, unit);
+}
+
+static double largest_of(const struct question *q, enum unit unit)
 {
     double largest = -INFINITY;
 
     for (int i = 0; i < q->n; ++i)
-        largest = fmax(largest, value_of(&q->options[i], norm));
+        largest = fmax(largest, value_of(&q->options[i], unit));
     return largest;
 }
 
 /* The share of option i, and what is missing to 1 of the others without cancellation. */
-static double share_of(const struct question *q, int i, bool norm, double *others)
+static double share_of(const struct question *q, int i, enum unit unit, double *others)
 {
-    double largest = largest_of(q, norm), mine = 0, rest = 0;
+    double largest = largest_of(q, unit), mine = 0, rest = 0;
 
     for (int k = 0; k < q->n; ++k) {
-        double p = exp(value_of(&q->options[k], norm) - largest);
+        double p = exp(value_of(&q->options[k], unit) - largest);
 
         if (k == i)
             mine = p;
@@ -42,15 +59,15 @@ static double share_of(const struct question *q, int i, bool norm, double *other
 }
 
 /* -ln share of the right choice. */
-static double add_choice(const struct question *q, double factor, bool norm)
+static double add_choice(const struct question *q, double factor, enum unit unit)
 {
-    double others, share = share_of(q, q->answer, norm, &others);
+    double others, share = share_of(q, q->answer, unit, &others);
 
     for (int i = 0; i < q->n; ++i) {
-        double rest, mine = share_of(q, i, norm, &rest);
+        double rest, mine = share_of(q, i, unit, &rest);
 
         q->slopes[i].all +=
-            factor * (i == q->answer ? rest : -mine) / (norm ? (double)q->options[i].n_tokens : 1);
+            factor * (i == q->answer ? rest : -mine) / length_of(&q->options[i], unit);
     }
     return factor * (others < 0.5 ? -log1p(-others) : -log(share));
 }
@@ -61,13 +78,13 @@ static double add_brier(const struct question *q, double factor)
     double sum = 0, mean = 0;
 
     for (int i = 0; i < q->n; ++i) {
-        double others, share = share_of(q, i, false, &others), d = i == q->answer ? -others : share;
+        double others, share = share_of(q, i, WHOLE, &others), d = i == q->answer ? -others : share;
 
         sum += d * d;
         mean += d * share;
     }
     for (int i = 0; i < q->n; ++i) {
-        double others, share = share_of(q, i, false, &others), d = i == q->answer ? -others : share;
+        double others, share = share_of(q, i, WHOLE, &others), d = i == q->answer ? -others : share;
 
         q->slopes[i].all += factor * 2 * share * (mean - d);
     }
@@ -102,9 +119,9 @@ static double add_first(const struct question *q, double factor)
 }
 
 /* The margin with the other sign, or ln(1 + exp(-margin)). */
-static double add_margin(const struct question *q, double factor, bool norm, bool logistic)
+static double add_margin(const struct question *q, double factor, enum unit unit, bool logistic)
 {
-    double margin = value_of(&q->options[0], norm) - value_of(&q->options[1], norm), slope = 1,
+    double margin = value_of(&q->options[0], unit) - value_of(&q->options[1], unit), slope = 1,
            loss = -margin;
 
     if (logistic) {
@@ -112,7 +129,7 @@ static double add_margin(const struct question *q, double factor, bool norm, boo
         loss = margin > 0 ? log1p(exp(-margin)) : log1p(exp(margin)) - margin;
     }
     for (int i = 0; i < 2; ++i)
-        q->slopes[i].all += factor * (i == 0 ? slope : -slope) / (norm ? (double)q->options[i].n_tokens : 1);
+        q->slopes[i].all += factor * (i == 0 ? slope : -slope) / length_of(&q->options[i], unit);
     return factor * loss;
 }
 
@@ -120,11 +137,15 @@ static double add(const struct question *q, enum laser_task_kind kind, int metri
 {
     switch (metric) {
     case LASER_METRIC_ACCURACY:
-        return kind == LASER_TASK_CHOICE ? add_choice(q, factor, false) : add_answer(q, factor, false);
-    case LASER_METRIC_ACCURACY_NORM:
-        return add_choice(q, factor, true);
+        return kind == LASER_TASK_CHOICE ? add_choice(q, factor, WHOLE) : add_answer(q, factor, false);
+    case LASER_METRIC_ACCURACY_PER_TOKEN:
+        return add_choice(q, factor, PER_TOKEN);
+    case LASER_METRIC_ACCURACY_PER_CHARACTER:
+        return add_choice(q, factor, PER_CHARACTER);
+    case LASER_METRIC_ACCURACY_PER_BYTE:
+        return add_choice(q, factor, PER_BYTE);
     case LASER_METRIC_LOG_LOSS:
-        return kind == LASER_TASK_CHOICE ? add_choice(q, factor, false) : add_answer(q, factor, true);
+        return kind == LASER_TASK_CHOICE ? add_choice(q, factor, WHOLE) : add_answer(q, factor, true);
     case LASER_METRIC_LOG_LOSS_SUM:
         return add_answer(q, factor, false);
     case LASER_METRIC_BRIER:
@@ -135,9 +156,9 @@ static double add(const struct question *q, enum laser_task_kind kind, int metri
         return add_first(q, factor);
     case LASER_METRIC_PREFERENCE:
     case LASER_METRIC_PREFERENCE_NORM:
-        return add_margin(q, factor, metric == LASER_METRIC_PREFERENCE_NORM, true);
+        return add_margin(q, factor, metric == LASER_METRIC_PREFERENCE_NORM ? PER_TOKEN : WHOLE, true);
     default:
-        return add_margin(q, factor, metric == LASER_METRIC_MARGIN_NORM, false);
+        return add_margin(q, factor, metric == LASER_METRIC_MARGIN_NORM ? PER_TOKEN : WHOLE, false);
     }
 }
 

@@ -1,11 +1,11 @@
 /* Objectives that a gradient can be taken of.
  *
  * A figure that is right or wrong has no slope.  In its place stands the loss that falls as it rises:
- *   accuracy of a choice, accuracy_norm   -ln of the right choice's share (of accuracy_norm: by log probability
- *                                         a token)
- *   accuracy of a completion              -log p of the accepted answer that is the most probable
- *   top_1, top_5, top_10                  -log p of that answer's first token
- *   preference, preference_norm           ln(1 + exp(-margin))
+ *   accuracy of a choice, accuracy_per_*   -ln of the right choice's share (of the latter: by log probability a
+ *                                          token, character or byte)
+ *   accuracy of a completion               -log p of the accepted answer that is the most probable
+ *   top_1, top_5, top_10                   -log p of that answer's first token
+ *   preference, preference_norm            ln(1 + exp(-margin))
  * The other figures are their own: log_loss, log_loss_sum, brier, and margins with the other sign.
  */
 #ifndef LASER_TASK_SLOPE_H

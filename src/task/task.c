@@ -21,7 +21,10 @@ void laser_task_question_free(struct laser_task_question *q)
 {
     for (int i = 0; q->options != NULL && i < q->n_options; ++i)
         free(q->options[i]);
+    for (int i = 0; q->prompts != NULL && i < q->n_options; ++i)
+        free(q->prompts[i]);
     free(q->options);
+    free(q->prompts);
     free(q->prompt);
     memset(q, 0, sizeof *q);
 }
@@ -99,9 +102,9 @@ static int find_kind(const json_t *object, enum laser_task_kind *kind, const cha
     return wrong_field(object, "kind", "choice, completion or preference", where, err);
 }
 
-/* A list of strings, or one string. */
-static int read_options(const json_t *object, const char *field, bool one_will_do, const char *where,
-                        struct laser_task_question *q, struct laser_error *err)
+/* A list of strings, or one string; *n counts those that are the caller's to free. */
+static int read_strings(const json_t *object, const char *field, bool one_will_do, const char *where,
+                        char ***out, int *n_out, struct laser_error *err)
 {
     const json_t *value = json_object_get(object, field);
     size_t n = json_is_string(value) && one_will_do ? 1 : json_array_size(value);
@@ -112,8 +115,8 @@ static int read_options(const json_t *object, const char *field, bool one_will_d
                            where, err);
     if (n == 0 || n > 10000)
         return laser_error_set(err, LASER_EINPUT, where, "field \"%s\" has %zu items", field, n);
-    q->options = calloc(n, sizeof *q->options);
-    if (q->options == NULL)
+    *out = calloc(n, sizeof **out);
+    if (*out == NULL)
         return laser_error_set(err, LASER_ENOMEM, where, "no memory");
     for (size_t i = 0; code == LASER_OK && i < n; ++i) {
         const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
@@ -121,10 +124,16 @@ static int read_options(const json_t *object, const char *field, bool one_will_d
             return laser_error_set(err, LASER_EINPUT, where,
                                    "item %zu of field \"%s\" is %s, a string was expected", i, field,
                                    type_name(item));
-        code = copy_string(item, &q->options[i], where, err);
-        q->n_options += code == LASER_OK;
+        code = copy_string(item, &(*out)[i], where, err);
+        *n_out += code == LASER_OK;
     }
     return code;
+}
+
+static int read_options(const json_t *object, const char *field, bool one_will_do, const char *where,
+                        struct laser_task_question *q, struct laser_error *err)
+{
+    return read_strings(object, field, one_will_do, where, &q->options, &q->n_options, err);
 }
 
 static int read_text(const json_t *object, const char *field, char **out, const char *where,
@@ -157,6 +166,27 @@ static int read_choice(const json_t *object, const char *where, struct laser_tas
     return LASER_OK;
 }
 
+/* Of a choice whose options stand in its prompt, one after another: what follows is scored. */
+static int read_prompts(const json_t *object, const char *where, struct laser_task_question *q,
+                        struct laser_error *err)
+{
+    char **prompts = NULL;
+    int n = 0, code = read_strings(object, "prompts", false, where, &prompts, &n, err);
+
+    if (code == LASER_OK && n != q->n_options)
+        code = laser_error_set(err, LASER_EINPUT, where,
+                               "field \"prompts\" has %d items, \"choices\" %d: one for each was expected", n,
+                               q->n_options);
+    if (code == LASER_OK) {
+        q->prompts = prompts;
+        return LASER_OK;
+    }
+    for (int i = 0; i < n; ++i)
+        free(prompts[i]);
+    free(prompts);
+    return code;
+}
+
 static int read_preference(const json_t *object, const char *where, struct laser_task_question *q,
                            struct laser_error *err)
 {
@@ -187,7 +217,9 @@ static int check_options(const struct laser_task_question *q, enum laser_task_ki
             return laser_error_set(err, LASER_EINPUT, where, "item %d of field \"%s\" is empty",
                                    kind == LASER_TASK_PREFERENCE ? 0 : i, option_field(kind, i));
         for (int j = 0; j < i; ++j)
-            if (strcmp(q->options[i], q->options[j]) == 0 && kind == LASER_TASK_PREFERENCE)
+            if (q->prompts != NULL && strcmp(q->prompts[i], q->prompts[j]) != 0)
+                continue;
+            else if (strcmp(q->options[i], q->options[j]) == 0 && kind == LASER_TASK_PREFERENCE)
                 return laser_error_set(err, LASER_EINPUT, where,
                                        "fields \"chosen\" and \"rejected\" are the same");
             else if (strcmp(q->options[i], q->options[j]) == 0)
@@ -201,14 +233,17 @@ static int check_options(const struct laser_task_question *q, enum laser_task_ki
 int laser_task_parse(const json_t *object, const char *where, enum laser_task_kind *kind,
                      struct laser_task_question *q, struct laser_error *err)
 {
+    bool each;
     int code;
 
     memset(q, 0, sizeof *q);
+    *kind = LASER_TASK_CHOICE;
     if (!json_is_object(object))
         return laser_error_set(err, LASER_EINPUT, where, "a JSON object was expected, found %s",
                                type_name(object));
     code = find_kind(object, kind, where, err);
-    if (code == LASER_OK)
+    each = *kind == LASER_TASK_CHOICE && json_object_get(object, "prompts") != NULL;
+    if (code == LASER_OK && !each)
         code = read_text(object, "prompt", &q->prompt, where, err);
     if (code == LASER_OK && *kind == LASER_TASK_CHOICE)
         code = read_choice(object, where, q, err);
@@ -217,6 +252,8 @@ int laser_task_parse(const json_t *object, const char *where, enum laser_task_ki
     else if (code == LASER_OK)
         code = read_options(object, json_object_get(object, "answers") != NULL ? "answers" : "answer", true,
                             where, q, err);
+    if (code == LASER_OK && each)
+        code = read_prompts(object, where, q, err);
     if (code == LASER_OK)
         code = check_options(q, *kind, where, err);
     if (code != LASER_OK)
@@ -344,9 +381,13 @@ static int find_hash(struct laser_task *task, struct laser_error *err)
     for (int64_t i = 0; i < task->n_questions; ++i) {
         const struct laser_task_question *q = &task->questions[i];
         int32_t numbers[2] = {q->n_options, q->answer};
-        hash_text(state, q->prompt);
-        for (int k = 0; k < q->n_options; ++k)
+        if (q->prompt != NULL)
+            hash_text(state, q->prompt);
+        for (int k = 0; k < q->n_options; ++k) {
+            if (q->prompts != NULL)
+                hash_text(state, q->prompts[k]);
             hash_text(state, q->options[k]);
+        }
         XXH3_64bits_update(state, numbers, sizeof numbers);
     }
     task->hash = XXH3_64bits_digest(state);

@@ -1,12 +1,13 @@
 /* Task files: questions that a model is judged by, one JSON object a line.
  *
  *   {"kind": "choice",     "prompt": "Q: ...\nA:", "choices": [" yes", " no"], "answer": 0}
+ *   {"kind": "choice",     "prompts": ["He saw Ann", "He saw Tom"], "choices": [" run.", " run."], "answer": 1}
  *   {"kind": "completion", "prompt": "The capital of France is", "answers": [" Paris"]}
  *   {"kind": "preference", "prompt": "...", "chosen": "...", "rejected": "..."}
  *
  * kind may be left out: the other keys tell it.  "answer" of a completion may be one string.  A file holds
  * one kind; other keys ("id", ...) are passed over.  Prompt and option are put together as they stand, so an
- * option begins with the blank that parts it from the prompt.  Empty lines are passed over; gzip is unpacked.
+ * option begins with the blank that parts it from the prompt; a choice may have a prompt for each of its choices.  Empty lines are passed over; gzip is unpacked.
  */
 #ifndef LASER_TASK_TASK_H
 #define LASER_TASK_TASK_H
@@ -23,8 +24,9 @@ const char *laser_task_kind_name(enum laser_task_kind kind);
 
 /* One question; owns its strings. */
 struct laser_task_question {
-    int64_t line; /* in the file, from 1 */
-    char *prompt;
+    int64_t line;   /* in the file, from 1 */
+    char *prompt;   /* or NULL, and */
+    char **prompts; /* one for each option */
     char **options; /* choices; accepted answers; chosen and rejected */
     int n_options;
     int answer; /* of a choice: index of the right one; else 0 */

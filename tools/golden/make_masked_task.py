@@ -60,7 +60,7 @@ def choice_metrics(score):
     rows = [([score(q, c) for c in choices], a) for q, choices, a in CHOICES]
     shares = [(torch.softmax(torch.tensor([s[0] for s in r], dtype=torch.float64), 0).tolist(), a) for r, a in rows]
     return {"accuracy": mean([float(max(range(len(r)), key=lambda i: r[i][0]) == a) for r, a in rows]),
-            "accuracy_norm": mean([float(max(range(len(r)), key=lambda i: r[i][0] / r[i][1]) == a) for r, a in rows]),
+            "accuracy_per_token": mean([float(max(range(len(r)), key=lambda i: r[i][0] / r[i][1]) == a) for r, a in rows]),
             "log_loss": mean([-torch.tensor(s[a]).log().item() for s, a in shares]),
             "brier": mean([sum((x - (i == a)) ** 2 for i, x in enumerate(s)) for s, a in shares])}
 

@@ -140,7 +140,7 @@ def metrics(kind, question, o):
     if kind == "choice":
         a = question["answer"]
         return {"accuracy": float(all(p[a] > x for i, x in enumerate(p) if i != a)),
-                "accuracy_norm": float(all(norm[a] > x for i, x in enumerate(norm) if i != a)),
+                "accuracy_per_token": float(all(norm[a] > x for i, x in enumerate(norm) if i != a)),
                 **log_loss_and_brier(p, a)}
     if kind == "preference":
         return {"preference": float(p[0] > p[1]), "preference_norm": float(norm[0] > norm[1]), "margin": p[0] - p[1],

@@ -95,7 +95,7 @@ def metrics(o, q):
         a, p = q["answer"], [x["p"] for x in o]
         norm = [x["p"] / x["n"] for x in o]
         return {"accuracy": float(all(p[a] > p[i] for i in range(len(p)) if i != a)),
-                "accuracy_norm": float(all(norm[a] > norm[i] for i in range(len(p)) if i != a)),
+                "accuracy_per_token": float(all(norm[a] > norm[i] for i in range(len(p)) if i != a)),
                 **log_loss_and_brier(p, a)}
     if "chosen" in q:
         c, r = o

@@ -1,0 +1,60 @@
+/* An evaluation (evaluate/evaluate.h) by the ranks of a run: that, the teams of the layout, and how a copy's shards add up. */
+#ifndef LASER_MPI_EVALUATE_EVALUATION_H
+#define LASER_MPI_EVALUATE_EVALUATION_H
+
+#include <stdint.h>
+
+#include "comm/team.h"
+#include "evaluate/evaluate.h"
+#include "forward/shards.h"
+#include "schedule/run.h"
+
+struct laser_tokenizer;
+
+struct laser_mpi_evaluation {
+    struct laser_evaluation evaluation; /* evaluation.parallel points to this */
+    struct laser_mpi_team team;
+    struct laser_mpi_shards shards;
+};
+
+/* Nothing is open yet: laser_mpi_evaluation_close is harmless. */
+void laser_mpi_evaluation_init(struct laser_mpi_evaluation *evaluation);
+
+/* Collective over run->world.  Tokenises the deck's texts and tasks on rank 0, sends the ids to all, cuts
+ * windows and batches; all items are of the selection. */
+int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *evaluation,
+                         struct laser_error *err);
+
+/* The deck's tasks alone: part of laser_mpi_texts_open.  Reads evaluate.objective too. */
+int laser_mpi_questions_open(struct laser_evaluation *evaluation, struct laser_error *err);
+
+/* Rank 0.  The tokenizer of the model, with a warning where it seems to be another one's. */
+int laser_mpi_tokenizer_open(struct laser_evaluation *evaluation, int64_t vocabulary,
+                             struct laser_tokenizer **tokenizer, struct laser_error *err);
+
+/* Local.  LASER_EINPUT: the model has no tokenizer.json for its texts (what), and what it could be made from. */
+int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err);
+
+/* Collective over run->world.  Chooses the layout (parallel.shards, memory) and loads the model on the
+ * workers. */
+int laser_mpi_evaluation_open(struct laser_evaluation *evaluation, struct laser_error *err);
+
+/* Collective over run->world; harmless after a failed open. */
+void laser_mpi_evaluation_close(struct laser_evaluation *evaluation);
+
+/* Collective over run->world.  Scores of every item with these edits in place (of rank 0); scores[n_items] on
+ * rank 0.  Without edits a loss that is not finite is LASER_ENUMERIC. */
+int laser_mpi_evaluate_all(struct laser_evaluation *evaluation, const char *phase, const int32_t *edits,
+                           int n_edits, struct laser_item_score *scores, struct laser_error *err);
+
+/* The same for the items of one part: scores[n_items] of the other parts are left alone. */
+int laser_mpi_evaluate_part(struct laser_evaluation *evaluation, const char *phase, enum laser_item_part part,
+                            const int32_t *edits, int n_edits, struct laser_item_score *scores,
+                            struct laser_error *err);
+
+/* Collective over run->world.  Runs a search (rank 0's; NULL elsewhere) on the items of a part to its end. */
+int laser_mpi_evaluate_search(struct laser_evaluation *evaluation, const char *phase,
+                              struct laser_search *search, enum laser_item_part part,
+                              struct laser_error *err);
+
+#endif

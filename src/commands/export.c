@@ -1,0 +1,162 @@
+/* The command `export`: a scan as files for fine-tuning tools. */
+#include "commands/export.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/rundir.h"
+
+/* The names of the first row's numbers, for a message. */
+static void list_metrics(const struct laser_scan_row *row, char *text, size_t size)
+{
+    size_t n = (size_t)snprintf(text, size, "score");
+
+    for (int i = 0; i < row->nnumbers && n < size; ++i)
+        n += (size_t)snprintf(text + n, size - n, ", %s", row->numbers[i].name);
+}
+
+static int check_metric(const struct laser_scan_input *in, const char *metric, struct laser_error *err)
+{
+    char names[900];
+    double value;
+
+    for (size_t i = 0; i < in->n_matrices; ++i)
+        if (in->rows[i].status == LASER_SCAN_SCANNED) {
+            if (laser_row_metric(&in->rows[i], metric, &value))
+                return LASER_OK;
+            list_metrics(&in->rows[i], names, sizeof names);
+            return laser_error_set(err, LASER_EUSAGE, "export.metric",
+                                   "\"%s\" is no number of this scan; it has %s", metric, names);
+        }
+    return LASER_OK;
+}
+
+int laser_export_settings(const struct laser_run *run, const struct laser_scan_input *in,
+                          struct laser_export *e, unsigned *formats, struct laser_error *err)
+{
+    const struct laser_deck *deck = run->deck;
+    const char *metric = laser_deck_string(deck, "export.metric");
+    int bottom = (int)laser_deck_int(deck, "export.bottom_percent"), n;
+    const char *const *names = laser_deck_list(deck, "export.formats", &n);
+
+    *formats = 0;
+    for (int i = 0; i < n; ++i)
+        *formats |= laser_export_format(names[i]);
+    /* Without a spectrum there is nothing to tell WeightWatcher. */
+    if ((*formats & LASER_EXPORT_WEIGHTWATCHER) && in->program != NULL &&
+        in->foreign.kind != LASER_FOREIGN_WEIGHTWATCHER) {
+        if (laser_deck_is_set(deck, "export.formats"))
+            return laser_error_set(err, LASER_EUSAGE, "export.formats",
+                                   "a scan of %s has SNRs only, weightwatcher cannot be made of it",
+                                   in->program);
+        *formats &= ~(unsigned)LASER_EXPORT_WEIGHTWATCHER;
+    }
+    if (bottom > 0 && laser_deck_is_set(deck, "scan.top_percent"))
+        return laser_error_set(err, LASER_EUSAGE, "export.bottom_percent",
+                               "scan.top_percent is set, too: which one, top or bottom?");
+    *e = (struct laser_export){
+        .rows = in->rows,
+        .count = in->n,
+        .rule = {.metric = metric[0] != '\0' ? metric : NULL,
+                 .percent = bottom > 0 ? bottom : (int)laser_deck_int(deck, "scan.top_percent"),
+                 .bottom = bottom > 0,
+                 .overall = laser_deck_is(deck, "export.per", "overall")},
+        .rank = (int)laser_deck_int(deck, "export.rank")};
+    return metric[0] != '\0' ? check_metric(in, metric, err) : LASER_OK;
+}
+
+static void log_lines(const struct laser_run *run, char *text)
+{
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        laser_log_line(run->log, "EXPORT", "%s", line);
+}
+
+static void say_pick(const struct laser_run *run, const struct laser_scan_input *in,
+                     const struct laser_export *e, const struct laser_pick *pick)
+{
+    size_t n_nan = 0, n_zero = 0, n_parts = 0, n_norms = 0, n_scanned = 0;
+
+    for (size_t i = 0; i < in->n; ++i) {
+        n_scanned += in->rows[i].status == LASER_SCAN_SCANNED;
+        n_nan += in->rows[i].status == LASER_SCAN_SCANNED && isnan(in->rows[i].score) && !in->rows[i].is_zero;
+        n_zero += in->rows[i].is_zero != 0;
+        n_parts += pick->picked[i] && laser_export_module(&in->rows[i]) == 0;
+        n_norms +=
+            pick->picked[i] && laser_export_module(&in->rows[i]) > 0 && !laser_export_adaptable(&in->rows[i]);
+    }
+    laser_log_line(run->log, "PICKED", "%zu of %zu matrices: the %s %d %% by %s, %s", pick->n_picked,
+                   n_scanned, e->rule.bottom ? "bottom" : "top", e->rule.percent,
+                   e->rule.metric != NULL ? e->rule.metric : in->score,
+                   e->rule.overall ? "all types together" : "of each type");
+    if (n_nan > 0)
+        laser_log_line(run->log, "NOTE", "%zu scores are no numbers (NaN) and never picked", n_nan);
+    if (n_zero > 0)
+        laser_log_line(run->log, "NOTE", "%zu matrices hold nothing but zeros: no score, never picked",
+                       n_zero);
+    if (n_parts > 0)
+        laser_log_line(run->log, "NOTE", "%zu of them are parts of tensors, which no tool takes as modules",
+                       n_parts);
+    if (n_norms > 0)
+        laser_log_line(run->log, "NOTE",
+                       "%zu of them are norms, which have no adapters (LLaMA-Factory, PEFT)", n_norms);
+    if (in->foreign.ignored != NULL)
+        laser_log_line(run->log, "NOTE", "columns that are not known and not read: %s", in->foreign.ignored);
+}
+
+int laser_export_texts(struct laser_run *run, const struct laser_scan_input *in, struct laser_error *err)
+{
+    struct laser_text said = {0};
+    struct laser_scan_meta meta;
+    struct laser_export e;
+    unsigned formats;
+    char *model_id = NULL;
+    int code = laser_export_settings(run, in, &e, &formats, err);
+
+    if (code == LASER_OK)
+        code = laser_scan_input_meta(run, in, &meta, &model_id, err);
+    e.meta = &meta;
+    if (code == LASER_OK)
+        code = laser_directory_make(run->output, err);
+    if (code == LASER_OK)
+        code = laser_export_write(run->output, &e, formats, &said, err);
+    if (code == LASER_OK && said.data != NULL)
+        log_lines(run, said.data);
+    laser_text_free(&said);
+    free(model_id);
+    return code;
+}
+
+/* ---- the command ---- */
+
+int laser_export_scan(struct laser_run *run, struct laser_scan_input *in, struct laser_export *e,
+                      unsigned *formats, struct laser_pick *pick, struct laser_error *err)
+{
+    const struct laser_deck *deck = run->deck;
+    int code = laser_scan_load(run->arguments[0], in, err);
+
+    if (code == LASER_OK &&
+        (laser_deck_is_set(deck, "scan.threshold") || laser_deck_is_set(deck, "scan.score")))
+        code = laser_scan_rederive(
+            in,
+            laser_deck_is_set(deck, "scan.threshold") || in->rule == NULL
+                ? laser_deck_string(deck, "scan.threshold")
+                : in->rule,
+            laser_deck_is_set(deck, "scan.score") ? laser_deck_string(deck, "scan.score") : in->score, err);
+    if (code == LASER_OK)
+        code = laser_export_settings(run, in, e, formats, err);
+    if (code == LASER_OK && !laser_pick_make(pick, in->rows, in->n, &e->rule))
+        code = laser_error_set(err, LASER_ENOMEM, in->path, "no memory for its matrices");
+    if (code != LASER_OK)
+        return code;
+    e->pick = pick;
+    say_pick(run, in, e, pick);
+    snprintf(run->output, sizeof run->output, "%s", laser_deck_string(deck, "output"));
+    if ((*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) &&
+        laser_deck_string(deck, "model")[0] == '\0')
+        return laser_error_set(err, LASER_EUSAGE, "model",
+                               "pissa and milora take the weights apart: give --model DIR");
+    return laser_export_texts(run, in, err);
+}

@@ -1,0 +1,162 @@
+#include "reduce/reduce.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/family.h"
+#include "reduce/screen.h"
+#include "store/parts.h"
+
+/* laserRMT rmt_laser.py goes through these types, in this order, and through no others. */
+static const char *const backward_types[] = {"mlp.down_proj",
+                                             "mlp.up_proj",
+                                             "self_attn.q_proj",
+                                             "self_attn.k_proj",
+                                             "self_attn.v_proj",
+                                             "self_attn.o_proj",
+                                             "*"};
+
+static void fill_options(const struct laser_deck *deck, struct laser_strategy_options *o)
+{
+    *o = (struct laser_strategy_options){
+        .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
+        .rule = laser_deck_string(deck, "scan.threshold"),
+        .candidates = (int)laser_deck_int(deck, "reduce.candidates")};
+    o->types = laser_deck_list(deck, "reduce.types", &o->n_types);
+    o->layers = laser_deck_list(deck, "reduce.layers", &o->n_layers);
+    o->fractions = laser_deck_list(deck, "reduce.fractions", &o->n_fractions);
+    o->edits = laser_deck_list(deck, "reduce.edits", &o->n_edits);
+    if (o->strategy == LASER_STRATEGY_BACKWARD && o->n_types == 0) {
+        o->types = backward_types;
+        o->n_types = (int)(sizeof backward_types / sizeof *backward_types) -
+                     laser_deck_is(deck, "reduce.accept", "laserrmt");
+    }
+}
+
+/* Are there both of two tables that the model ties?  Which one counts is up to who loads it. */
+static bool ambiguous(const struct laser_checkpoint *c, const struct laser_tensor *t)
+{
+    const struct laser_end_names *ends = laser_arch_ends();
+    int n_stored = 0;
+    bool is_one = false;
+
+    if (!json_is_true(json_object_get(c->config, "tie_word_embeddings")))
+        return false;
+    for (int i = 0; i < ends[0].n + ends[1].n; ++i) {
+        const char *name = i < ends[0].n ? ends[0].names[i] : ends[1].names[i - ends[0].n];
+
+        n_stored += laser_checkpoint_find(c, name) != NULL;
+        is_one = is_one || strcmp(t->name, name) == 0;
+    }
+    return is_one && n_stored > 1;
+}
+
+bool laser_reduction_usable(const struct laser_run *run, int64_t i)
+{
+    const struct laser_matrix *m = &run->matrices.matrices[i];
+    const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
+
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && t->coded == NULL && t->n_dims >= 2 &&
+           !ambiguous(run->checkpoint, t) && !laser_arch_is_beside(run->checkpoint->config, t->name);
+}
+
+static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_error *err)
+{
+    struct laser_run *run = r->run;
+    int n = (int)run->matrices.n_matrices, code;
+    struct laser_strategy_matrix *m = calloc((size_t)n + 1, sizeof *m);
+    enum laser_score score =
+        laser_deck_is(run->deck, "scan.score", "snr") ? LASER_SCORE_SNR : LASER_SCORE_SNR_NORMALIZED;
+    struct laser_strategy_options options;
+
+    if (m == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d matrices", n);
+    for (int i = 0; i < n; ++i) {
+        m[i] = (struct laser_strategy_matrix){.name = run->matrices.matrices[i].name,
+                                              .type = run->matrices.matrices[i].type,
+                                              .layer = run->matrices.matrices[i].layer,
+                                              .rows = run->matrices.matrices[i].rows,
+                                              .columns = run->matrices.matrices[i].cols,
+                                              .score = laser_score_of(score, &run->outcomes[i].metrics.cut),
+                                              .rank = run->outcomes[i].metrics.cut.k,
+                                              .usable = laser_reduction_usable(run, i)};
+        *n_unusable += !m[i].usable;
+    }
+    fill_options(run->deck, &options);
+    code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
+                             : laser_strategy_build(&options, m, n, &r->plan, err);
+    free(m);
+    return code;
+}
+
+int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err)
+{
+    r->ranks = calloc((size_t)r->plan.n_edits + 1, sizeof *r->ranks);
+    if (r->ranks == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", r->plan.n_edits);
+    for (int e = 0; e < r->plan.n_edits; ++e) {
+        const struct laser_outcome *o = &r->run->outcomes[r->plan.edits[e].matrix];
+        double *sigma = malloc((size_t)o->values.count * sizeof *sigma + 1);
+        int code = sigma == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory")
+                                 : laser_part_read(r->run->output, &o->values, sigma, err);
+        if (code == LASER_OK)
+            code = laser_edit_values(r->run, r->plan.edits[e].text,
+                                     &r->run->matrices.matrices[r->plan.edits[e].matrix], sigma, sigma,
+                                     &r->ranks[e], err);
+        free(sigma);
+        if (code != LASER_OK)
+            return code;
+    }
+    return LASER_OK;
+}
+
+int laser_reduction_plan(struct laser_reduction *r, struct laser_error *err)
+{
+    struct laser_run *run = r->run;
+    int n_unusable = 0, code = build_plan(r, &n_unusable, err);
+
+    if (code == LASER_OK)
+        code = laser_reduction_ranks(r, err);
+    if (code != LASER_OK)
+        return code;
+    r->now = &r->plan;
+    if (n_unusable > 0)
+        laser_log_line(run->log, "CANDIDATES",
+                       "%d matrices are left as they are: not scanned, one-dimensional, scaled (fp8), "
+                       "stored twice though the model ties them, or no part of the language model",
+                       n_unusable);
+    if (r->plan.n_candidates == 0)
+        laser_log_line(run->log, "CANDIDATES",
+                       "none: the rule %s removes nothing from any of the matrices (%d looked at); the "
+                       "model is written as it is",
+                       laser_deck_string(run->deck, "scan.threshold"), r->plan.n_no_op);
+    return LASER_OK;
+}
+
+bool laser_tune_is(const struct laser_reduction *r)
+{
+    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(LASER_STRATEGY_TUNE));
+}
+
+void laser_reduction_free(struct laser_reduction *r)
+{
+    laser_edit_list_free(&r->edits);
+    laser_search_free(r->search);
+    laser_strategy_free(&r->plan);
+    laser_strategy_free(&r->composed);
+    json_decref(r->decisions);
+    json_decref(r->sweep);
+    json_decref(r->tune);
+    json_decref(r->table);
+    laser_sweep_free(&r->cells);
+    free(r->weights);
+    free(r->final);
+    free(r->batch_first);
+    free(r->before);
+    free(r->after);
+    free(r->options_before);
+    free(r->ranks);
+    free(r->trial_means);
+    free(r->changes);
+    free(r->asked);
+}

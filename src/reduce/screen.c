@@ -1,0 +1,172 @@
+#include "reduce/screen.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIMIT = 100, SWEEP_LIMIT = 32, WHOLE_SWEEP = 50 };
+
+/* A prediction to second order is about right within a factor of two. */
+#define TRUST 2.0
+
+/* A candidate and what its best trial promises. */
+struct promise {
+    struct laser_search_candidate candidate;
+    double change;
+    int place;
+};
+
+bool laser_screen_is_sweep(enum laser_strategy strategy)
+{
+    return strategy == LASER_STRATEGY_SWEEP || strategy == LASER_STRATEGY_COMPOSE;
+}
+
+static bool takes_best(enum laser_strategy strategy)
+{
+    return strategy == LASER_STRATEGY_SNR || strategy == LASER_STRATEGY_DENOISE;
+}
+
+bool laser_screen_applies(enum laser_strategy strategy)
+{
+    return laser_screen_is_sweep(strategy) || takes_best(strategy) || strategy == LASER_STRATEGY_BUDGET;
+}
+
+int laser_screen_limit(enum laser_strategy strategy)
+{
+    return laser_screen_is_sweep(strategy) ? SWEEP_LIMIT : LIMIT;
+}
+
+int laser_screen_whole(enum laser_strategy strategy, int evaluations)
+{
+    if (!laser_screen_is_sweep(strategy))
+        return 0;
+    return evaluations > 0 ? evaluations : WHOLE_SWEEP;
+}
+
+double laser_screen_change(const struct laser_strategy_plan *plan, int trial, const double *changes)
+{
+    const struct laser_search_trial *t = &plan->trials[trial];
+    double sum = 0;
+
+    for (int e = 0; e < t->n_edits; ++e)
+        sum += changes[plan->edit_numbers[t->first_edit + e]];
+    return sum;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct promise *x = a, *y = b;
+
+    if (x->change != y->change)
+        return x->change < y->change ? -1 : 1;
+    return x->place - y->place;
+}
+
+/* The trials of a candidate that may stay; n_trials 0: none. */
+static struct promise consider(const struct laser_screen_options *o, const struct laser_strategy_plan *plan,
+                               const double *changes, int place)
+{
+    const struct laser_search_candidate *c = &plan->candidates[place];
+    struct promise p = {.change = INFINITY, .place = place};
+
+    for (int t = c->first_trial; t < c->first_trial + c->n_trials; ++t) {
+        double change = laser_screen_change(plan, t, changes);
+
+        if (!isfinite(change))
+            continue;
+        if (o->strategy == LASER_STRATEGY_BUDGET && change <= TRUST * o->tolerance) {
+            /* The deepest cut stands first: it and all that follow stay. */
+            p.candidate = (struct laser_search_candidate){t, c->first_trial + c->n_trials - t};
+            p.change = change;
+            break;
+        }
+        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change && change < 0) {
+            p.candidate = (struct laser_search_candidate){t, 1};
+            p.change = change;
+        }
+    }
+    return p;
+}
+
+/* All edits of the candidates as one trial, which is tried first. */
+static int add_together(struct laser_strategy_plan *plan, struct promise *kept, int *n,
+                        struct laser_error *err)
+{
+    struct laser_search_trial *trials = realloc(plan->trials, ((size_t)plan->n_trials + 1) * sizeof *trials);
+    int32_t *numbers = NULL;
+
+    if (trials != NULL) {
+        plan->trials = trials;
+        numbers = realloc(plan->edit_numbers, ((size_t)plan->n_edit_numbers + (size_t)*n) * sizeof *numbers);
+    }
+    if (numbers == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for a trial of %d edits", *n);
+    plan->edit_numbers = numbers;
+    trials[plan->n_trials] = (struct laser_search_trial){.first_edit = plan->n_edit_numbers, .n_edits = *n};
+    for (int i = 0; i < *n; ++i)
+        numbers[plan->n_edit_numbers++] = numbers[trials[kept[i].candidate.first_trial].first_edit];
+    memmove(kept + 1, kept, (size_t)*n * sizeof *kept);
+    kept[0] = (struct promise){.candidate = {plan->n_trials++, 1}};
+    ++*n;
+    return LASER_OK;
+}
+
+static void skip_unused(struct laser_strategy_plan *plan)
+{
+    for (int e = 0; e < plan->n_edits; ++e)
+        plan->edits[e].skip = true;
+    for (int c = 0; c < plan->n_candidates; ++c)
+        for (int t = 0; t < plan->candidates[c].n_trials; ++t) {
+            const struct laser_search_trial *trial = &plan->trials[plan->candidates[c].first_trial + t];
+            for (int e = 0; e < trial->n_edits; ++e)
+                plan->edits[plan->edit_numbers[trial->first_edit + e]].skip = false;
+        }
+}
+
+int laser_screen(const struct laser_screen_options *o, const double *changes,
+                 struct laser_strategy_plan *plan, struct laser_screen_summary *s, struct laser_error *err)
+{
+    int limit = o->evaluations > 0 ? o->evaluations : laser_screen_limit(o->strategy), n = 0, kept = 0,
+        trials = 0;
+    struct promise *all = malloc(((size_t)plan->n_candidates + 1) * sizeof *all);
+    struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 1) * sizeof *candidates);
+    int code = LASER_OK;
+
+    *s = (struct laser_screen_summary){0};
+    if (all == NULL || candidates == NULL)
+        code =
+            laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d candidates", plan->n_candidates);
+    for (int c = 0; code == LASER_OK && c < plan->n_candidates; ++c) {
+        struct promise p = consider(o, plan, changes, c);
+
+        s->before += plan->candidates[c].n_trials;
+        s->hurting += plan->candidates[c].n_trials - p.candidate.n_trials;
+        if (p.candidate.n_trials > 0)
+            all[n++] = p;
+    }
+    if (code == LASER_OK) {
+        qsort(all, (size_t)n, sizeof *all, compare);
+        s->promise = n > 0 ? all[0].change : 0;
+        if (takes_best(o->strategy) && n > 1)
+            code = add_together(plan, all, &n, err);
+    }
+    for (int i = 0; code == LASER_OK && i < n; ++i) {
+        if (trials + all[i].candidate.n_trials > limit) {
+            s->too_many += all[i].candidate.n_trials;
+            continue;
+        }
+        candidates[kept++] = all[i].candidate;
+        trials += all[i].candidate.n_trials;
+    }
+    free(all);
+    if (code != LASER_OK) {
+        free(candidates);
+        return code;
+    }
+    free(plan->candidates);
+    plan->candidates = candidates;
+    plan->n_candidates = kept;
+    s->after = trials;
+    skip_unused(plan);
+    return LASER_OK;
+}

@@ -1,0 +1,292 @@
+#include "reduce/strategy.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/match.h"
+#include "reduce/sweep.h"
+
+static const char *const names[] = {"snr",     "backward", "all",    "sweep",
+                                    "compose", "denoise",  "budget", "tune"};
+
+int laser_strategy_parse(const char *word)
+{
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); ++i)
+        if (strcmp(names[i], word) == 0)
+            return i;
+    return -1;
+}
+
+const char *laser_strategy_name(enum laser_strategy strategy)
+{
+    return names[strategy];
+}
+
+void laser_strategy_free(struct laser_strategy_plan *plan)
+{
+    free(plan->edits);
+    free(plan->trials);
+    free(plan->candidates);
+    free(plan->edit_numbers);
+    memset(plan, 0, sizeof *plan);
+}
+
+/* Room for n edits, each a trial and at most a candidate of its own. */
+static int reserve(struct laser_strategy_plan *plan, int64_t n, struct laser_error *err)
+{
+    memset(plan, 0, sizeof *plan);
+    if (n > 1000000)
+        return laser_error_set(err, LASER_EUSAGE, "reduce", "%lld edits to try; at most 1000000 are possible",
+                               (long long)n);
+    plan->edits = calloc((size_t)n + 1, sizeof *plan->edits);
+    plan->trials = calloc((size_t)n + 1, sizeof *plan->trials);
+    plan->candidates = calloc((size_t)n + 1, sizeof *plan->candidates);
+    plan->edit_numbers = calloc((size_t)n + 1, sizeof *plan->edit_numbers);
+    if (plan->edits == NULL || plan->trials == NULL || plan->candidates == NULL ||
+        plan->edit_numbers == NULL) {
+        laser_strategy_free(plan);
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %lld edits", (long long)n);
+    }
+    return LASER_OK;
+}
+
+static void add_edit(struct laser_strategy_plan *plan, int matrix, const char *kind, const char *argument)
+{
+    struct laser_strategy_edit *edit = &plan->edits[plan->n_edits];
+
+    edit->matrix = matrix;
+    snprintf(edit->text, sizeof edit->text, "%s%s", kind, argument);
+    plan->edit_numbers[plan->n_edit_numbers++] = plan->n_edits++;
+}
+
+/* A trial of the edits added since the last one. */
+static void add_trial(struct laser_strategy_plan *plan, int n_edits)
+{
+    plan->trials[plan->n_trials++] =
+        (struct laser_search_trial){.first_edit = plan->n_edit_numbers - n_edits, .n_edits = n_edits};
+}
+
+static void add_candidate(struct laser_strategy_plan *plan, int n_trials)
+{
+    plan->candidates[plan->n_candidates++] =
+        (struct laser_search_candidate){.first_trial = plan->n_trials - n_trials, .n_trials = n_trials};
+}
+
+static bool type_taken(const struct laser_strategy_options *o, const char *type)
+{
+    for (int i = 0; i < o->n_types; ++i)
+        if (laser_glob_match(o->types[i], type))
+            return true;
+    return o->n_types == 0;
+}
+
+static bool layer_taken(const struct laser_strategy_options *o, int layer, int last)
+{
+    for (int i = 0; i < o->n_layers; ++i) {
+        int from, to, n = sscanf(o->layers[i], "%d-%d", &from, &to);
+        if (n == 1)
+            to = from;
+        if (n >= 1 && layer >= (from < 0 ? from + last + 1 : from) && layer <= (to < 0 ? to + last + 1 : to))
+            return true;
+    }
+    return o->n_layers == 0;
+}
+
+static bool is_no_op(const struct laser_strategy_matrix *m)
+{
+    return m->rank >= (m->rows < m->columns ? m->rows : m->columns);
+}
+
+struct key {
+    double value;
+    int matrix; /* breaks ties: the order of the list */
+};
+
+static int by_value(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+
+    if (x->value != y->value)
+        return x->value < y->value ? -1 : 1;
+    return x->matrix < y->matrix ? -1 : 1;
+}
+
+static int type_place(const struct laser_strategy_options *o, const char *type)
+{
+    int i = 0;
+
+    while (i < o->n_types && !laser_glob_match(o->types[i], type))
+        ++i;
+    return i;
+}
+
+/* Matrices in the order in which the strategy tries them; *n of them. */
+static struct key *order(const struct laser_strategy_options *o, const struct laser_strategy_matrix *m,
+                         int n_matrices, int *n, int *n_no_op)
+{
+    bool hard_cut = o->strategy <= LASER_STRATEGY_ALL;
+    bool by_score = o->strategy == LASER_STRATEGY_SNR || o->strategy == LASER_STRATEGY_DENOISE ||
+                    o->strategy == LASER_STRATEGY_BUDGET;
+    struct key *keys = malloc(((size_t)n_matrices + 1) * sizeof *keys);
+    int last = -1;
+
+    *n = *n_no_op = 0;
+    if (keys == NULL)
+        return NULL;
+    for (int i = 0; i < n_matrices; ++i)
+        if (m[i].layer > last)
+            last = m[i].layer;
+    for (int i = 0; i < n_matrices; ++i) {
+        if (!m[i].usable || !type_taken(o, m[i].type) || !layer_taken(o, m[i].layer, last))
+            continue;
+        if ((hard_cut && is_no_op(&m[i])) || (by_score && !isfinite(m[i].score)) ||
+            (isnan(m[i].score) && o->strategy != LASER_STRATEGY_BACKWARD)) { /* a zero matrix has no score */
+            ++*n_no_op;
+            continue;
+        }
+        keys[*n].matrix = i;
+        if (o->strategy == LASER_STRATEGY_BACKWARD)
+            keys[*n].value = -m[i].layer * (o->n_types + 1.0) + type_place(o, m[i].type);
+        else
+            keys[*n].value = m[i].score;
+        ++*n;
+    }
+    qsort(keys, (size_t)*n, sizeof *keys, by_value);
+    return keys;
+}
+
+/* Has a cut to this share of the rank fewer parameters as two thin matrices than the whole has? */
+static bool pays(const struct laser_strategy_matrix *m, const char *fraction)
+{
+    int64_t n = m->rows < m->columns ? m->rows : m->columns;
+    int64_t k = (int64_t)(laser_sweep_fraction(fraction) * (double)n);
+
+    return k * (m->rows + m->columns) < m->rows * m->columns;
+}
+
+/* Places of the fractions, smallest first. */
+static int *sort_fractions(const struct laser_strategy_options *o)
+{
+    int *places = malloc(((size_t)o->n_fractions + 1) * sizeof *places);
+    struct key *keys = malloc(((size_t)o->n_fractions + 1) * sizeof *keys);
+
+    for (int f = 0; places != NULL && keys != NULL && f < o->n_fractions; ++f)
+        keys[f] = (struct key){.value = laser_sweep_fraction(o->fractions[f]), .matrix = f};
+    if (places != NULL && keys != NULL)
+        qsort(keys, (size_t)o->n_fractions, sizeof *keys, by_value);
+    for (int f = 0; places != NULL && keys != NULL && f < o->n_fractions; ++f)
+        places[f] = keys[f].matrix;
+    if (keys == NULL) {
+        free(places);
+        places = NULL;
+    }
+    free(keys);
+    return places;
+}
+
+static void build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                  const int *by_depth, const struct key *keys, int n, struct laser_strategy_plan *plan)
+{
+    for (int i = 0; i < n; ++i) {
+        int matrix = keys[i].matrix, trials = 0;
+        switch (o->strategy) {
+        case LASER_STRATEGY_SNR:
+        case LASER_STRATEGY_BACKWARD:
+            add_edit(plan, matrix, o->rule, "");
+            add_trial(plan, 1);
+            add_candidate(plan, 1);
+            break;
+        case LASER_STRATEGY_ALL:
+            add_edit(plan, matrix, o->rule, "");
+            break;
+        case LASER_STRATEGY_SWEEP:
+        case LASER_STRATEGY_COMPOSE:
+            break; /* laser_sweep_build */
+        case LASER_STRATEGY_TUNE:
+            break; /* its edits follow from gradients */
+        case LASER_STRATEGY_DENOISE:
+            for (trials = 0; trials < o->n_edits; ++trials) {
+                add_edit(plan, matrix, o->edits[trials], "");
+                add_trial(plan, 1);
+            }
+            add_candidate(plan, trials);
+            break;
+        case LASER_STRATEGY_BUDGET:
+            /* The deepest cut first: the first that the tolerance allows is taken. */
+            for (int f = 0; f < o->n_fractions; ++f) {
+                const char *fraction = o->fractions[by_depth[f]];
+                char number[32];
+                if (!pays(&matrices[matrix], fraction))
+                    continue;
+                snprintf(number, sizeof number, "%.12g", laser_sweep_fraction(fraction));
+                add_edit(plan, matrix, "rank:", number);
+                add_trial(plan, 1);
+                ++trials;
+            }
+            if (trials > 0)
+                add_candidate(plan, trials);
+            break;
+        }
+    }
+    if (o->strategy == LASER_STRATEGY_ALL && n > 0) {
+        add_trial(plan, n);
+        add_candidate(plan, 1);
+    }
+}
+
+/* How many matrices are tried; 0: all. */
+static int candidate_limit(const struct laser_strategy_options *o)
+{
+    switch (o->strategy) {
+    case LASER_STRATEGY_SNR:
+        return o->candidates > 0 ? o->candidates : 15;
+    case LASER_STRATEGY_DENOISE:
+    case LASER_STRATEGY_BUDGET:
+        return o->candidates;
+    default:
+        return 0;
+    }
+}
+
+int laser_strategy_build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                         int n_matrices, struct laser_strategy_plan *plan, struct laser_error *err)
+{
+    int per_matrix = 1, n, n_no_op, code, limit = candidate_limit(o);
+    struct key *keys;
+    int *by_depth;
+
+    memset(plan, 0, sizeof *plan);
+    if (o->strategy == LASER_STRATEGY_DENOISE)
+        per_matrix = o->n_edits;
+    else if (o->strategy == LASER_STRATEGY_BUDGET)
+        per_matrix = o->n_fractions;
+    if (o->strategy == LASER_STRATEGY_SWEEP || o->strategy == LASER_STRATEGY_COMPOSE)
+        return laser_error_set(err, LASER_EINTERNAL, "reduce.strategy",
+                               "a sweep is built by laser_sweep_build");
+    if (per_matrix < 1)
+        return laser_error_set(err, LASER_EUSAGE,
+                               o->strategy == LASER_STRATEGY_DENOISE ? "reduce.edits" : "reduce.fractions",
+                               "the list is empty: strategy %s has nothing to try", names[o->strategy]);
+    for (int f = 0; o->strategy == LASER_STRATEGY_BUDGET && f < o->n_fractions; ++f)
+        if (isnan(laser_sweep_fraction(o->fractions[f])))
+            return laser_error_set(err, LASER_EUSAGE, "reduce.fractions", "%s is not a share of the rank",
+                                   o->fractions[f]);
+    keys = order(o, matrices, n_matrices, &n, &n_no_op);
+    if (keys == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d matrices", n_matrices);
+    if (limit > 0 && n > limit)
+        n = limit;
+    by_depth = sort_fractions(o);
+    code = by_depth == NULL
+               ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d fractions", o->n_fractions)
+               : reserve(plan, (int64_t)n * per_matrix, err);
+    if (code == LASER_OK) {
+        build(o, matrices, by_depth, keys, n, plan);
+        plan->n_no_op = n_no_op;
+    }
+    free(by_depth);
+    free(keys);
+    return code;
+}

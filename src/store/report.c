@@ -1,0 +1,76 @@
+/* report.html and its figures. */
+#include "store/report.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "report/draw.h"
+#include "store/report_load.h"
+
+int laser_report_write_page(const struct laser_report_source *sources, int n, const char *path,
+                            struct laser_error *err)
+{
+    struct laser_page_run runs[2] = {sources[0].page, n > 1 ? sources[1].page : sources[0].page};
+    struct laser_text html = {0};
+    int code;
+
+    laser_page_render(&html, runs, n);
+    code = html.failed || html.data == NULL
+               ? laser_error_set(err, LASER_ENOMEM, path, "no memory for the report")
+               : laser_file_replace(path, html.data, html.size, err);
+    laser_text_free(&html);
+    return code;
+}
+
+int laser_report_check(const struct laser_deck *deck, struct laser_error *err)
+{
+    int n;
+    const char *const *formats = laser_deck_list(deck, "report.figures", &n);
+
+    for (int i = 0; i < n; ++i)
+        if (!laser_figure_has_format(formats[i]))
+            return laser_error_set(
+                err, LASER_EUSAGE, laser_deck_origin(deck, "report.figures"),
+                "this program was built without cairo (libcairo2-dev), so that figures can be svg only");
+    return LASER_OK;
+}
+
+int laser_report_write_figures(struct laser_run *run, const char *folder, const struct laser_page_run *page,
+                               struct laser_error *err)
+{
+    int n_formats, n = 0, code = LASER_OK;
+    const char *const *formats = laser_deck_list(run->deck, "report.figures", &n_formats);
+    char path[4200];
+
+    if (n_formats == 0)
+        return LASER_OK;
+    snprintf(path, sizeof path, "%.4096s/%.60s", run->output, folder);
+    code = laser_directory_make(path, err);
+    for (int i = 0; code == LASER_OK && i < n_formats; ++i)
+        code = laser_figures_write(path, formats[i], page, &n, err);
+    if (code == LASER_OK)
+        laser_log_line(run->log, "REPORT", "%s: %d files", path, n);
+    return code;
+}
+
+void laser_report_make(struct laser_run *run)
+{
+    struct laser_report_source source;
+    struct laser_error err = {0};
+    char path[4200];
+    int code = laser_report_load(run->output, &source, &err);
+
+    snprintf(path, sizeof path, "%.4096s/report.html", run->output);
+    if (code == LASER_OK)
+        code = laser_report_write_page(&source, 1, path, &err);
+    if (code == LASER_OK)
+        code = laser_report_write_figures(run, "figures", &source.page, &err);
+    laser_report_free(&source);
+    if (code == LASER_OK)
+        laser_log_line(run->log, "REPORT", "%s", path);
+    else
+        laser_log_line(run->log, "WARNING", "the report could not be made: %s: %s", err.where, err.text);
+}

@@ -24,7 +24,7 @@ static int64_t last_batch(const struct laser_evaluation *e)
     for (b = 0; b < n && tokens < wanted; ++b)
         for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
             tokens += laser_item_is_question(e, i, &index) ? e->set.questions[index].tokens
-                                                               : e->windows[index].n_tokens;
+                                                           : e->windows[index].n_tokens;
     return b;
 }
 

@@ -31,8 +31,8 @@ static int make_edits(struct laser_reduction *r, struct laser_error *err)
     int code = laser_mpi_edits_make(r->run, &r->plan, &made, err);
 
     if (code == LASER_OK)
-        code =
-            laser_mpi_agree(laser_mpi_world(r->run), laser_evaluation_edits(r->e, made.files, made.n, err), err);
+        code = laser_mpi_agree(laser_mpi_world(r->run), laser_evaluation_edits(r->e, made.files, made.n, err),
+                               err);
     if (code != LASER_OK) {
         laser_edit_list_free(&made);
         return code;

@@ -297,9 +297,10 @@ int laser_mpi_statistics_gather(struct laser_evaluation *e, const struct laser_s
     struct laser_run *run = e->run;
     struct pass p = {.e = e, .first = first_batch, .end = end_batch, .out = s};
     int32_t *all = NULL;
-    int code = first_batch < end_batch ? LASER_OK
-                                       : laser_error_set(err, LASER_EINPUT, "evaluate",
-                                                         "no window of text and no question to take gradients on");
+    int code = first_batch < end_batch
+                   ? LASER_OK
+                   : laser_error_set(err, LASER_EINPUT, "evaluate",
+                                     "no window of text and no question to take gradients on");
 
     *s = (struct laser_statistics){.options = *options, .n_matrices = run->matrices.n_matrices};
     s->matrices = calloc((size_t)s->n_matrices + 1, sizeof *s->matrices);

@@ -347,13 +347,12 @@ static int64_t score_question(const struct laser_worker *w, int64_t item,
         options = malloc((size_t)q->n_options * sizeof *options);
     for (int k = 0; options != NULL && k < q->n_options; ++k) {
         const struct laser_set_option *o = &set->options[q->first_option + k];
-        options[k] = (struct laser_option_score){
-            .first_log_probability = scores[at].log_probability,
-            .n_tokens = o->n_scored,
-            .n_characters = o->n_characters,
-            .n_bytes = o->n_bytes,
-            .is_greedy = true,
-            .best_rank = scores[at].rank};
+        options[k] = (struct laser_option_score){.first_log_probability = scores[at].log_probability,
+                                                 .n_tokens = o->n_scored,
+                                                 .n_characters = o->n_characters,
+                                                 .n_bytes = o->n_bytes,
+                                                 .is_greedy = true,
+                                                 .best_rank = scores[at].rank};
         for (int32_t i = 0; i < o->n_scored; ++i) {
             options[k].log_probability += scores[at + i].log_probability;
             options[k].is_greedy = options[k].is_greedy && scores[at + i].is_greedy;
@@ -529,8 +528,8 @@ static int run_gradient(struct laser_worker *w, const struct run *r, bool weight
     int code = sink->begin(sink->context, &run, err);
 
     if (code == LASER_OK)
-        code = laser_model_gradient_run(
-            w->e->model, gradient_workspace(w), w->gradient, w->tokens, &shape, w->targets, weighted ? w->weights : NULL, w->nll, &sink->linear, err);
+        code = laser_model_gradient_run(w->e->model, gradient_workspace(w), w->gradient, w->tokens, &shape,
+                                        w->targets, weighted ? w->weights : NULL, w->nll, &sink->linear, err);
     count_flops(w, r->tokens, (sink->linear.inputs_only ? 1 : 3) * (layer_flops(w, 0) + head_flops(w)));
     return code;
 }
@@ -546,16 +545,15 @@ int laser_gradient_teach(struct laser_evaluation *e, int64_t batch, struct laser
     if (code != LASER_OK)
         return code;
     fill_batch(w, batch, &shape);
-    code = laser_model_gradient_teach(e->model, gradient_workspace(w), w->gradient, w->tokens, &shape, w->targets, NULL,
-                                      w->nll, err);
+    code = laser_model_gradient_teach(e->model, gradient_workspace(w), w->gradient, w->tokens, &shape,
+                                      w->targets, NULL, w->nll, err);
     if (code == LASER_OK)
         count_flops(w, laser_model_batch_tokens(&shape), layer_flops(w, 0) + 2 * head_flops(w));
     return code;
 }
 
-static int gradient_windows(struct laser_worker *w, int64_t batch,
-                            const struct laser_gradient_sink *sink, struct laser_item_score *scores,
-                            struct laser_error *err)
+static int gradient_windows(struct laser_worker *w, int64_t batch, const struct laser_gradient_sink *sink,
+                            struct laser_item_score *scores, struct laser_error *err)
 {
     const struct laser_objective_part *o = laser_item_objective(w->e, w->e->batches[batch].first);
     double slope = o->text_weight * o->factor[LASER_TERM_PERPLEXITY];
@@ -603,8 +601,8 @@ static void add_option(struct laser_worker *w, const struct laser_set_option *o,
 }
 
 /* Runs of as many questions as fit; what an option has no influence on is left out. */
-static int gradient_questions(struct laser_worker *w, int64_t batch,
-                              const struct laser_gradient_sink *sink, struct laser_error *err)
+static int gradient_questions(struct laser_worker *w, int64_t batch, const struct laser_gradient_sink *sink,
+                              struct laser_error *err)
 {
     const struct laser_item_batch *b = &w->e->batches[batch];
     const struct laser_option_slope unit = {1, 0}, *slope = w->slopes;
@@ -638,8 +636,8 @@ static int gradient_questions(struct laser_worker *w, int64_t batch,
 }
 
 int laser_gradient_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
-                             const struct laser_gradient_sink *sink, struct laser_item_score *scores,
-                             struct laser_error *err)
+                         const struct laser_gradient_sink *sink, struct laser_item_score *scores,
+                         struct laser_error *err)
 {
     struct laser_worker *w = e->worker;
     int code = w->gradient == NULL ? open_gradient(w, err) : LASER_OK;

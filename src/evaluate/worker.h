@@ -36,8 +36,8 @@ struct laser_gradient_sink {
  * and gradients of every linear layer.  scores as of laser_evaluate_batch, but a loss that is not finite
  * is LASER_ENUMERIC. */
 int laser_gradient_batch(struct laser_evaluation *evaluation, int64_t batch, const int32_t *edits,
-                             int n_edits, const struct laser_gradient_sink *sink,
-                             struct laser_item_score *scores, struct laser_error *err);
+                         int n_edits, const struct laser_gradient_sink *sink, struct laser_item_score *scores,
+                         struct laser_error *err);
 
 /* Collective over a group: laser_model_gradient_teach with no edit in place.  The next laser_gradient_batch,
  * of the same batch, gives the gradient of the divergence from the model as it is without edits. */

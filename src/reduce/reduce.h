@@ -53,9 +53,9 @@ struct laser_reduction {
     double *options_before;                  /* log probabilities of every option */
     int64_t *ranks;                          /* of each edit: singular values above 0 */
     double *trial_means;                     /* of r->plan: nats, NaN where unknown */
-    double *changes;      /* predicted, of each edit of r->plan; NULL: no screening */
-    int evaluations;      /* of a sweep by rounds (reduce/refine.h): of all of them together; 0: it is no such */
-    int round_first;      /* candidates of earlier rounds, which stand first in the plan */
+    double *changes;                         /* predicted, of each edit of r->plan; NULL: no screening */
+    int evaluations; /* of a sweep by rounds (reduce/refine.h): of all of them together; 0: it is no such */
+    int round_first; /* candidates of earlier rounds, which stand first in the plan */
     unsigned char *asked; /* of a sweep by rounds: which trials are candidates */
     json_t *decisions;
     json_t *sweep;            /* of compose: the decisions of its first half */

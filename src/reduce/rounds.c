@@ -38,10 +38,10 @@ static void say(const struct laser_reduction *r, const struct laser_screen_summa
             r->evaluations, s->before, time, s->promise);
     else
         laser_log_line(r->run->log, "SCREEN",
-                           "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond "
-                           "reduce.evaluations; the best promises %+.2e%s",
-                           s->after, s->before, time, s->hurting, s->too_many, s->promise,
-                           laser_reduction_has_ppl(r) ? " nats" : "");
+                       "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond "
+                       "reduce.evaluations; the best promises %+.2e%s",
+                       s->after, s->before, time, s->hurting, s->too_many, s->promise,
+                       laser_reduction_has_ppl(r) ? " nats" : "");
 }
 
 int laser_reduction_next_round(struct laser_reduction *r, int *more, struct laser_error *err)
@@ -118,4 +118,3 @@ bool laser_reduction_takes_all(const struct laser_reduction *r)
     return r->plan.n_trials <=
            laser_screen_whole(strategy_of(r), (int)laser_deck_int(r->run->deck, "reduce.evaluations"));
 }
-

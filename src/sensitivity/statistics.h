@@ -47,9 +47,10 @@ struct laser_statistics {
     struct laser_statistics_options options;
     int64_t n_matrices;
     struct laser_matrix_statistics *matrices; /* of run->matrices */
-    double tokens; /* sum of the weights of the items (laser_item_weight), which the loss is a sum over: of a text
+    double
+        tokens; /* sum of the weights of the items (laser_item_weight), which the loss is a sum over: of a text
                       alone its scored tokens, of tasks alone their questions */
-    double loss;   /* sum of the objective's numbers by weight; of a text, nats; rank 0 */
+    double loss; /* sum of the objective's numbers by weight; of a text, nats; rank 0 */
     int64_t windows, questions;
 };
 

@@ -486,7 +486,9 @@ static int begin(void *context, const struct laser_gradient_run *run, struct las
 void laser_gradient_sums_sink(struct laser_gradient_sums *s, struct laser_gradient_sink *sink)
 {
     *sink = (struct laser_gradient_sink){
-        .context = s, .begin = begin, .linear = {.context = s, .inputs_only = s->options.inputs_only, .linear = linear}};
+        .context = s,
+        .begin = begin,
+        .linear = {.context = s, .inputs_only = s->options.inputs_only, .linear = linear}};
 }
 
 /* The largest of n terms. */

@@ -66,8 +66,7 @@ static double add_choice(const struct question *q, double factor, enum unit unit
     for (int i = 0; i < q->n; ++i) {
         double rest, mine = share_of(q, i, unit, &rest);
 
-        q->slopes[i].all +=
-            factor * (i == q->answer ? rest : -mine) / length_of(&q->options[i], unit);
+        q->slopes[i].all += factor * (i == q->answer ? rest : -mine) / length_of(&q->options[i], unit);
     }
     return factor * (others < 0.5 ? -log1p(-others) : -log(share));
 }

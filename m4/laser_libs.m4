@@ -18,37 +18,6 @@ AC_DEFUN([LASER_CHECK_PKG], [
   ])
 ])
 
-# LASER_CHECK_MPI: finds the MPI compiler wrapper and takes its flags, so that only mpi/ is built with them.
-AC_DEFUN([LASER_CHECK_MPI], [
-  AC_ARG_VAR([MPICC], [MPI C compiler wrapper, asked for its flags])
-  AC_ARG_VAR([MPIEXEC], [MPI launcher used by the tests])
-  AC_PATH_PROGS([MPICC], [mpicc mpiicx mpiicc cc], [no])
-  AC_PATH_PROGS([MPIEXEC], [mpirun mpiexec srun], [no])
-  AS_IF([test "x$MPICC" = xno],
-    [LASER_MISSING([An MPI compiler wrapper (mpicc)], [libopenmpi-dev openmpi-bin], [openmpi-devel], [openmpi])])
-  AC_MSG_CHECKING([for the flags of $MPICC])
-  MPI_CFLAGS=`"$MPICC" --showme:compile 2>/dev/null` && MPI_LIBS=`"$MPICC" --showme:link 2>/dev/null` || {
-    MPI_CFLAGS=`"$MPICC" -show -c 2>/dev/null | $SED 's/^@<:@^ @:>@*//; s/ -c\>//'`
-    MPI_LIBS=`"$MPICC" -show 2>/dev/null | $SED 's/^@<:@^ @:>@*//'`
-  }
-  AC_MSG_RESULT([$MPI_CFLAGS $MPI_LIBS])
-  laser_save_LIBS=$LIBS; laser_save_CFLAGS=$CFLAGS
-  LIBS="$MPI_LIBS $LIBS"; CFLAGS="$CFLAGS $MPI_CFLAGS"
-  AC_MSG_CHECKING([whether an MPI-3 program links])
-  AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <mpi.h>
-#if MPI_VERSION < 3
-#error MPI-3 is needed
-#endif
-]], [[MPI_Comm node; MPI_Init(0, 0);
-MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node); MPI_Finalize();]])],
-    [AC_MSG_RESULT([yes])],
-    [AC_MSG_RESULT([no])
-     LASER_MISSING([A working MPI-3 library], [libopenmpi-dev openmpi-bin], [openmpi-devel], [openmpi])])
-  LIBS=$laser_save_LIBS; CFLAGS=$laser_save_CFLAGS
-  laser_mpi_description="$MPICC, launcher $MPIEXEC"
-  AC_SUBST([MPI_CFLAGS]) AC_SUBST([MPI_LIBS])
-])
-
 # LASER_CHECK_BLAS: BLAS and LAPACK, given with --with-blas="..." or searched for.
 AC_DEFUN([LASER_CHECK_BLAS], [
   AC_ARG_WITH([blas], [AS_HELP_STRING([--with-blas=LIBS], [link flags of BLAS and LAPACK, e.g. "-lopenblas"])],
@@ -69,32 +38,24 @@ AC_DEFUN([LASER_CHECK_BLAS], [
   laser_save_LIBS=$LIBS; LIBS="$BLAS_LIBS $LIBS"
   AC_CHECK_FUNCS([openblas_set_num_threads openblas_get_config])
   LIBS=$laser_save_LIBS
+  LASER_BLAS_INTEGERS
   AC_DEFINE_UNQUOTED([LASER_BLAS_LIBS], ["$BLAS_LIBS"], [How BLAS and LAPACK are linked.])
   AC_SUBST([BLAS_LIBS])
 ])
 
-# LASER_CHECK_SCALAPACK: must really link pdgesvd_ and Cblacs_gridinit (newer BLACS live inside ScaLAPACK).
-AC_DEFUN([LASER_CHECK_SCALAPACK], [
-  AC_ARG_WITH([scalapack], [AS_HELP_STRING([--with-scalapack=LIBS], [link flags of ScaLAPACK and BLACS])],
-    [], [with_scalapack=check])
-  SCALAPACK_LIBS=
-  AS_CASE([$with_scalapack], [check|yes],
-    [set dummy "-lscalapack-openmpi" "-lscalapack" "-lscalapack-mpich" "-lscalapack -lblacs"; shift],
-    [set dummy "$with_scalapack"; shift])
-  for laser_lib
-  do
-    laser_save_LIBS=$LIBS; LIBS="$laser_lib $BLAS_LIBS $MPI_LIBS $LIBS"
-    AC_MSG_CHECKING([for pdgesvd_ and Cblacs_gridinit in $laser_lib])
-    AC_LINK_IFELSE([AC_LANG_PROGRAM([[void pdgesvd_(void); void Cblacs_gridinit(void);]],
-      [[pdgesvd_(); Cblacs_gridinit();]])], [SCALAPACK_LIBS=$laser_lib; AC_MSG_RESULT([yes])], [AC_MSG_RESULT([no])])
-    LIBS=$laser_save_LIBS
-    test -n "$SCALAPACK_LIBS" && break
-  done
-  AS_IF([test -z "$SCALAPACK_LIBS"],
-    [LASER_MISSING([ScaLAPACK with BLACS for this MPI (or give --with-scalapack="...")],
-      [libscalapack-openmpi-dev], [scalapack-openmpi-devel], [scalapack])])
-  AC_DEFINE_UNQUOTED([LASER_SCALAPACK_LIBS], ["$SCALAPACK_LIBS"], [How ScaLAPACK is linked.])
-  AC_SUBST([SCALAPACK_LIBS])
+# LASER_BLAS_INTEGERS: refuses a BLAS with 64-bit integers, which the same names may stand for: of the two halves of a number
+# it would read both.  A length of 2 beside -1 is negative to it, and a product of that length is 0.
+AC_DEFUN([LASER_BLAS_INTEGERS], [
+  laser_save_LIBS=$LIBS; LIBS="$BLAS_LIBS $LIBS"
+  AC_MSG_CHECKING([for the integers of $BLAS_LIBS])
+  AC_RUN_IFELSE([AC_LANG_PROGRAM([[double ddot_(const int *n, const double *x, const int *incx, const double *y, const int *incy);]],
+    [[int n[2] = {2, -1}, one[2] = {1, 0}; double x[2] = {1, 2}; return ddot_(n, x, one, x, one) != 5;]])],
+    [AC_MSG_RESULT([32 bits])],
+    [AC_MSG_RESULT([64 bits])
+     AC_MSG_ERROR([$BLAS_LIBS has 64-bit integers (ILP64), which ScaLAPACK and this program do not use.
+    Give the library with 32-bit integers (LP64): --with-blas="-lopenblas", "-lmkl_intel_lp64 ...", "-lnvpl_blas_lp64_seq ..."])],
+    [AC_MSG_RESULT([not tested, a cross compilation])])
+  LIBS=$laser_save_LIBS
 ])
 
 # LASER_CHECK_HDF5: the serial or the parallel library, by pkg-config or by a plain link.

@@ -114,11 +114,21 @@ check "... takes a forward pass" says "BEGIN +inputs"
 check "... and no other" says_not "BEGIN +gradient"
 check "whitening the inputs by one process" squeeze inputs1 0 --remove 20% --method inputs
 check "... gives the same bytes" cmp "$out/inputs/model/model.safetensors" "$out/inputs1/model/model.safetensors"
-check "cuts without rounds" squeeze once 2 --remove 20% --rounds 0 --guard "other=$text"
-check "... keep their values" says_not "STEP"
+for n in $(ranks_of 1 3); do
+    check "rounds on $n ranks" squeeze "moved$n" "$n" --remove 20% --set compress.rounds=2
+    check "... the same bytes" cmp "$out/moved1/model/model.safetensors" "$out/moved$n/model/model.safetensors"
+done
+check "... move kept values" says "round 1 moved the kept values"
+check "... which makes the model better" below "$(get moved1 chosen texts 0 difference)" "$(get c1 chosen texts 0 difference)"
+octal=$(awk 'BEGIN { srand(7); for (i = 0; i < 1500; i++) printf "\\%03o\\000\\000\\000", int(rand() * 47) }')
+printf "$octal" >"$scratch/ids.i32"
+check "a stack of experts" run 2 compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" --text "t=$scratch/ids.i32" \
+    --seqlen 32 --remove 10% --output "$out/stacked"
+check "... stays as it is, and why is said" says "LEFT OUT +6 matrices stay as they are \\(model.layers.0.mlp.experts.*: part of a stacked"
+check "... in the results, too" test "$(get stacked left_out 0 tensor)" = 'model.layers.0.mlp.experts.down_proj[0]'
+check "a compression beside its own text" squeeze guard 2 --remove 20% --guard "other=$text"
 check "... a guard text of the calibration is warned of" \
     says "WARNING +[0-9]+ of [0-9]+ windows of the calibration stand in the guard text other too"
-check "rounds make it better" below "$(get c1 chosen texts 0 difference)" "$(get once chosen texts 0 difference)"
 check "the factored model is evaluated" run 2 perplexity --model "$out/c1/model" --text "demo=$text" \
     --set evaluate.max_tokens=4000 --output "$out/c-ppl"
 expect=2

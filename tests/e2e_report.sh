@@ -27,7 +27,7 @@ check "an evaluation of what was written" run 2 perplexity --model "$out/reduce/
 check "... beside the first" report "$out/perplexity" --compare "$out/perplexity2"
 check "... window by window" holds "$out/perplexity/comparison.html" '"paired":true'
 check "derived results" run 1 derive "$out/scan/spectra.h5" --threshold laserrmt --output "$out/derived"
-check "... have spectra in their report" holds "$out/derived/report.html" '"spectra":['
+check "... have spectra in their report" holds "$out/derived/report.html" 'density of the singular values of '
 check "two runs side by side" report "$out/scan" --compare "$out/derived"
 check "... in a file of their own" holds "$out/scan/comparison.html" '"label":"derived"'
 
@@ -75,9 +75,11 @@ check "... has its steps in its report" holds "$out/tune/report.html" '"harms_gu
 check "a compression" run 2 compress --model "$demo" --text "t=$text" --guard "g=$text" --remove 20% --curve 10%,30% \
     --output "$out/compress" $small
 check "... has a report" holds "$out/compress/report.html" '"command":"compress"'
-check "... with its ranks" holds "$out/compress/report.html" '"tensor":"model.layers.0.mlp.down_proj.weight"'
+check "... with its ranks" holds "$out/compress/report.html" '"compressed":['
 check "... and without a notice" holds "$out/compress/report.html" '"notices":[]'
-check "... that can be made again" report "$out/compress"
+check "... that can be made again, with figures" report "$out/compress" --figures svg
+check "... the ranks" grep -q 'rank left: ' "$out/compress/figures/map.svg"
+check "... size against loss" grep -q 'g, guard' "$out/compress/figures/size.svg"
 
 # As many matrices as the largest models have.
 mkdir "$scratch/many"
@@ -165,7 +167,7 @@ else
     inspect "390/light" "$out/by-accuracy/report.html" result task-changes path
     inspect "390/light" "$out/sweep/report.html" gains map spectra ranks times deck provenance
     inspect "390/light 1280/dark" "$out/sensitivity/report.html" predictions map
-    inspect "390/light 1280/dark" "$out/tune/report.html" result tune
+    inspect "390/light 1280/dark" "$out/tune/report.html" result tune calibration
     inspect "390/light 1280/dark" "$out/compress/report.html" compression size map
     inspect "390/dark 1280/light" "$out/many/report.html" map spectra ranks
     inspect "390/dark 1280/light" "$out/odd/report.html" map spectra ranks left

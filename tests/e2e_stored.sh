@@ -45,12 +45,28 @@ for n in $(ranks_of 1 3); do
     check "... the same values" same "gguf-$n" "gguf-wide-$n" 1e-12
 done
 
-# ---- differences ----
-pair=$SRCDIR/tests/golden/difference
+speaks=$gguf/tokenizers/speaks.gguf
+mkdir "$scratch/beside"
+cp "$speaks" "$scratch/beside"
+cp "$SRCDIR/tests/golden/tokenizer/gpt2.json" "$scratch/beside/tokenizer.json"
 near() {
     awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(a != "" && b != "" && d <= t * b) }' ||
         { echo "found $1, expected $2 within $3"; return 1; }
 }
+for n in $(ranks_of 1 3); do
+    for model in "$speaks" "$scratch/beside"; do
+        check "perplexity of ${model##*/}, $n ranks" run "$n" perplexity --model "$model" --output "$out/speaks-$n" --force \
+            --text "$text" --convention hf-strided --seqlen 128 --set evaluate.max_tokens=128
+        check "... that of transformers" near "$(result "speaks-$n")" "$("$tool" get "$gguf/tokenizers/expected.json" speaks_nll)" 1e-6
+    done
+done
+check "it goes on from a prompt" run 1 generate --model "$speaks" --prompt "The" --max-tokens 4
+cp "$gguf/llama.gguf" "$scratch/mute.gguf"
+check "a GGUF file without a tokenizer is refused" refuses 3 "there is no tokenizer in its metadata" 1 \
+    perplexity --model "$scratch/mute.gguf" --output "$out/none" --text "$text"
+
+# ---- differences ----
+pair=$SRCDIR/tests/golden/difference
 # row DIR NAME KEY: of the matrix of that name.
 row() {
     row_i=0

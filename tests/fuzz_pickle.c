@@ -3,8 +3,8 @@
  * As a program (make check) it mutates golden files with a fixed seed.  By hand, for as long as wanted:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DLASER_LIBFUZZER -D_GNU_SOURCE -Isrc -I. \
- *       tests/fuzz_pickle.c src/base/error.c src/base/traffic.c \
- *       src/checkpoint/{dtype,dtype_convert,io,pickle,pickle_objects,pickle_values,zip}.c -lm -o fuzz && \
+ *       tests/fuzz_pickle.c src/base/[a-z]*.c \
+ *       src/checkpoint/{dtype,dtype_convert,io,pickle,pickle_objects,pickle_values,zip}.c -ljansson -lutf8proc -lxxhash -lm -o fuzz && \
  *       ./fuzz CORPUS tests/golden/torch/plain
  */
 #include "config.h" /* _GNU_SOURCE */

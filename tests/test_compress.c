@@ -382,6 +382,22 @@ static void methods_are_found_by_name(void **state)
     assert_null(laser_compress_method_find("cholesky"));
 }
 
+/* What the functions say of themselves, and the sums and the matrix that they are given. */
+static void memory_is_that_of_the_largest_step(void **state)
+{
+    const struct laser_compress_method *both = laser_compress_method_find("both"),
+                                       *inputs = laser_compress_method_find("inputs"),
+                                       *plain = laser_compress_method_find("plain");
+    double cut = (double)laser_cut_bytes(300, 500);
+
+    (void)state;
+    assert_true(laser_cut_memory(300, 500, plain) == 8 * 300 * 500 + cut);
+    assert_true(laser_cut_memory(300, 500, inputs) == 2 * 8 * 500 * 500 + 8 * 300 * 500 + cut);
+    assert_true(laser_cut_memory(300, 500, both) == 2 * 8 * (300 * 300 + 500 * 500) + 8 * 300 * 500 + cut);
+    /* a long side whose root takes more than the cut */
+    assert_true(laser_cut_memory(10, 5000, inputs) == 8.0 * 5000 * 5000 + (double)laser_root_bytes(5000));
+}
+
 /* Two windows: gradients a and b at a value. */
 static double direction_of(double a, double b, double tokens)
 {
@@ -438,6 +454,7 @@ int main(void)
         cmocka_unit_test(what_is_not_finite_is_named),
         cmocka_unit_test(a_covariance_of_another_size_is_refused),
         cmocka_unit_test(methods_are_found_by_name),
+        cmocka_unit_test(memory_is_that_of_the_largest_step),
         cmocka_unit_test(a_value_moves_against_its_gradient_as_far_as_that_is_known),
         cmocka_unit_test(nothing_moves_by_one_window),
         cmocka_unit_test(the_product_of_the_factors_is_the_cut),

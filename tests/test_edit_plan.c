@@ -28,9 +28,9 @@ static void what_was_rendered_reads_back(void **state)
 {
     char model[] = "org/\"na\\me\"", a[] = "x.0.w.weight[3][q]", b[] = "\xc3\xa9: #", e1[] = "wiener:0.5",
          e2[] = "rank=0";
-    struct laser_edit_plan_item items[] = {{a, e1, 7, 9, 8, "BF16", 0xfedcba9876543210u},
-                                           {b, e2, 0, 1, 2, "F32", 0}};
-    struct laser_edit_plan plan = {model, 2, items}, again;
+    struct laser_edit_plan_item items[] = {{a, e1, 7, 9, 8, "BF16", 0xfedcba9876543210u, 0},
+                                           {b, e2, 0, 1, 2, "F32", 0, 0}};
+    struct laser_edit_plan plan = {model, NULL, 2, items}, again;
     struct laser_text text = {0};
     struct laser_error err = {0};
 
@@ -40,6 +40,7 @@ static void what_was_rendered_reads_back(void **state)
     put(text.data, text.size);
     assert_int_equal(laser_edit_plan_read(path, &again, &err), LASER_OK);
     assert_string_equal(again.model, model);
+    assert_null(again.base);
     assert_int_equal(again.n_items, 2);
     for (int i = 0; i < 2; ++i) {
         assert_string_equal(again.items[i].tensor, items[i].tensor);
@@ -54,10 +55,28 @@ static void what_was_rendered_reads_back(void **state)
     laser_text_free(&text);
 }
 
+static void a_plan_of_differences_names_the_base_and_its_hashes(void **state)
+{
+    char model[] = "m", base[] = "org/base", a[] = "a.weight", edit[] = "shrink:1";
+    struct laser_edit_plan_item item = {a, edit, 7, 9, 8, "BF16", 1, 0xfedcba9876543210u};
+    struct laser_edit_plan plan = {model, base, 1, &item}, again;
+    struct laser_text text = {0};
+    struct laser_error err = {0};
+
+    (void)state;
+    laser_edit_plan_render(&plan, &text);
+    put(text.data, text.size);
+    assert_int_equal(laser_edit_plan_read(path, &again, &err), LASER_OK);
+    assert_string_equal(again.base, base);
+    assert_true(again.items[0].change_hash == item.change_hash);
+    laser_edit_plan_free(&again);
+    laser_text_free(&text);
+}
+
 static void a_plan_without_edits_reads_back(void **state)
 {
     char model[] = "m";
-    struct laser_edit_plan plan = {model, 0, NULL}, again;
+    struct laser_edit_plan plan = {model, NULL, 0, NULL}, again;
     struct laser_text text = {0};
     struct laser_error err = {0};
 
@@ -95,6 +114,8 @@ static void what_is_wrong_is_named_with_its_line(void **state)
          "a number is expected"},
         {HEAD "  - tensor: [a]\n", ":4", "`tensor` should be a single value"},
         {HEAD ITEM ITEM, ":10", "edited twice"},
+        {"version: 1\nmodel: m\nbase: b\nedits:\n" ITEM, ":5", "`change_hash` is missing"},
+        {"version: 1\nmodel: m\nbase: []\nedits: []\n", ":3", "`base` should be a single value"},
         {"version: 1\nmodel: \"m\nedits: []\n", "", "line"},
         {"a: [\n", "", "line"},
     };
@@ -146,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_rendered_reads_back),
+        cmocka_unit_test(a_plan_of_differences_names_the_base_and_its_hashes),
         cmocka_unit_test(a_plan_without_edits_reads_back),
         cmocka_unit_test(what_is_wrong_is_named_with_its_line),
         cmocka_unit_test(every_cut_of_a_plan_is_refused_or_shorter),

@@ -60,9 +60,9 @@ static struct laser_arch accepted(const char *base, const char *changes)
 static void another_family_is_refused_by_name(void **state)
 {
     (void)state;
-    assert_refused(llama, "{\"model_type\": \"mamba\"}", "mamba");
-    assert_refused(llama, "{\"model_type\": \"mamba\"}", "llama, mistral");
-    assert_refused(llama, "{\"model_type\": \"mamba\"}", "xlm-roberta");
+    assert_refused(llama, "{\"model_type\": \"rwkv\"}", "rwkv");
+    assert_refused(llama, "{\"model_type\": \"rwkv\"}", "llama, mistral");
+    assert_refused(llama, "{\"model_type\": \"rwkv\"}", "xlm-roberta");
     assert_refused(llama, "{\"model_type\": null}", "model_type");
 }
 

@@ -247,6 +247,52 @@ static void more_tokens_than_the_cache_has_room_for_are_refused(void **state)
     golden_close(&g);
 }
 
+/* The tokens before are not computed again. */
+static void a_token_goes_on_from_the_states(void **state)
+{
+    struct golden g;
+    struct rig r = {0};
+    struct laser_error err = {0};
+    double nll[64];
+
+    golden_open(&g, *state);
+    assert_int_equal(open_rig(&g, NULL, &r, &err), LASER_OK);
+    const struct laser_model_batch prompt = {.sequences = 1, .length = PROMPT, .cache = r.cache};
+    const struct laser_model_batch more = {.sequences = 1, .length = 1, .cache = r.cache};
+
+    assert_int_equal(run(&r, &prompt, g.tokens, g.targets, nll, &err), LASER_OK);
+    laser_model_cache_extend(r.cache, PROMPT);
+    assert_true(laser_model_cache_serves(r.model, r.cache, PROMPT + 1));
+    assert_int_equal(run(&r, &more, g.tokens + PROMPT, g.targets + PROMPT, nll, &err), LASER_OK);
+    assert_true(fabs(nll[0] / g.nll[PROMPT] - 1) < 1e-5);
+    close_rig(&r);
+    golden_close(&g);
+}
+
+static void states_cannot_be_taken_back(void **state)
+{
+    struct golden g;
+    struct rig r = {0};
+    struct laser_error err = {0};
+    double first[64], again[64];
+
+    (void)state;
+    golden_open(&g, "mamba2");
+    assert_int_equal(open_rig(&g, NULL, &r, &err), LASER_OK);
+    const struct laser_model_batch prompt = {.sequences = 1, .length = PROMPT, .cache = r.cache};
+
+    assert_int_equal(run(&r, &prompt, g.tokens, g.targets, first, &err), LASER_OK);
+    laser_model_cache_extend(r.cache, PROMPT);
+    laser_model_cache_cut(r.cache, PROMPT);
+    assert_int_equal(laser_model_cache_length(r.cache), PROMPT);
+    laser_model_cache_cut(r.cache, PROMPT - 1);
+    assert_int_equal(laser_model_cache_length(r.cache), 0);
+    assert_int_equal(run(&r, &prompt, g.tokens, g.targets, again, &err), LASER_OK);
+    assert_memory_equal(first, again, PROMPT * sizeof *first);
+    close_rig(&r);
+    golden_close(&g);
+}
+
 static void a_masked_model_has_no_cache(void **state)
 {
     struct golden g;
@@ -309,6 +355,22 @@ int main(void)
         TOKENS("minimax_m2"),
         TOKENS("gemma4_text"),
         TOKENS("qwen3_next"),
+        TOKENS("qwen3_5_text"),
+        TOKENS("mamba2"),
+        TOKENS("granitemoehybrid"),
+        TOKENS("falcon_h1"),
+        TOKENS("nemotron_h"),
+        TOKENS("falcon_mamba"),
+        TOKENS("jamba"),
+        TOKENS("lfm2"),
+        TOKENS("minimax"),
+        cmocka_unit_test_prestate(a_token_goes_on_from_the_states, (void *)"qwen3_next"),
+        cmocka_unit_test_prestate(a_token_goes_on_from_the_states, (void *)"mamba2"),
+        cmocka_unit_test_prestate(a_token_goes_on_from_the_states, (void *)"jamba"),
+        cmocka_unit_test_prestate(sequences_of_a_batch_share_the_cached_start, (void *)"granitemoehybrid"),
+        cmocka_unit_test_prestate(sequences_of_a_batch_share_the_cached_start, (void *)"jamba"),
+        cmocka_unit_test_prestate(sequences_of_a_batch_share_the_cached_start, (void *)"lfm2"),
+        cmocka_unit_test(states_cannot_be_taken_back),
         TOKENS("afmoe"),
         TOKENS("openai-gpt"),
         cmocka_unit_test_prestate(a_cache_of_other_frequencies_does_not_serve, (void *)"llama-dynamic"),

@@ -10,7 +10,9 @@
 /* All that a description says of the computation, as text. */
 static void describe(const struct laser_arch *a, char *out, size_t n)
 {
-    static const char *const ropes[] = {"", "r", "l"};
+    static const char *const ropes[] = {"", "r", "l"}, *const mixers[] = {"",  "n", "d", "m",
+                                                                          "b", "M", "c", "L"};
+    const struct laser_recurrence *mix = &a->mix;
     const struct laser_rope *r = &a->rope;
     size_t k = 0;
 
@@ -44,9 +46,23 @@ static void describe(const struct laser_arch *a, char *out, size_t n)
         (long)a->delta.key_size, (long)a->delta.value_size, (long)a->delta.kernel, a->attention_gate);
     SAY("%ld %ld %d %ld %d %d %d |", (long)a->full_head_size, (long)a->full_kv_heads, a->full_value_is_key,
         (long)a->rope.proportion, a->head_dense_bias, (int)a->head_activation, a->first_plain);
+    SAY("%ld %ld %ld %ld %ld %ld %d %d %d %d %d |", (long)mix->heads, (long)mix->head_size, (long)mix->groups,
+        (long)mix->state, (long)mix->kernel, (long)mix->rank, mix->in_bias, mix->conv_bias, mix->out_bias,
+        mix->normed, mix->norm_first);
+    SAY("%ld %.17g %.17g %.17g %.17g %.17g %.17g |", (long)mix->block, a->blend_attention.keep,
+        a->blend_attention.add, a->blend_mixer.keep, a->blend_mixer.add, a->blend_mlp.keep, a->blend_mlp.add);
+    SAY("%.17g %.17g %.17g %.17g %d %.17g |", mix->step_least, mix->step_most, mix->in_scale, mix->out_scale,
+        (int)mix->inner, mix->inner_eps);
+    for (int i = 0; i < LASER_STATE_INPUTS; i++)
+        SAY("%.17g ", mix->input_scale[i]);
+    SAY("%.17g %.17g %.17g %.17g %ld |", a->qkv_scale, a->context_scale, a->gate_scale, a->down_scale,
+        (long)a->moe.width);
     for (int64_t i = 0; i < a->layers; i++)
-        SAY(" %ld%s%s%s", (long)a->window[i], a->sparse[i] ? "s" : "", a->linear[i] ? "d" : "",
-            ropes[a->rope_of[i]]);
+        SAY(" %ld%s%s%s", (long)a->window[i],
+            a->sparse[i] ? "s"
+            : a->bare[i] ? "-"
+                         : "",
+            a->mixer[i] ? mixers[a->mixer[i]] : "", ropes[a->rope_of[i]]);
 #undef SAY
     assert_true(k < n);
 }

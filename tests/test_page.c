@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "report/page.h"
-#include "report/sketch.h"
+#include "report/spectrum_bins.h"
 #include "spectrum/mp.h"
 #include "spectrum/rule.h"
 
@@ -35,10 +36,10 @@ static double *noise_values(int64_t n, int64_t m, int spikes)
 
 static double trapezoids(double beta, int want_median)
 {
-    double u[LASER_SKETCH_CURVE], f[LASER_SKETCH_CURVE], sum = 0;
+    double u[LASER_NOISE_CURVE], f[LASER_NOISE_CURVE], sum = 0;
 
-    laser_sketch_curve(beta, u, f);
-    for (int i = 1; i < LASER_SKETCH_CURVE; i++) {
+    laser_noise_density(beta, u, f);
+    for (int i = 1; i < LASER_NOISE_CURVE; i++) {
         double piece = (u[i] - u[i - 1]) * (f[i] + f[i - 1]) / 2;
         if (want_median && sum + piece >= 0.5)
             return u[i - 1] + (u[i] - u[i - 1]) * (0.5 - sum) / piece;
@@ -58,15 +59,15 @@ static void test_the_curve_integrates_to_1(void **state)
 
 static void test_the_curve_reaches_from_edge_to_edge(void **state)
 {
-    double u[LASER_SKETCH_CURVE], f[LASER_SKETCH_CURVE];
+    double u[LASER_NOISE_CURVE], f[LASER_NOISE_CURVE];
 
     (void)state;
-    laser_sketch_curve(0.25, u, f);
+    laser_noise_density(0.25, u, f);
     assert_true(fabs(u[0] - 0.5) < 1e-15);
-    assert_true(fabs(u[LASER_SKETCH_CURVE - 1] - 1.5) < 1e-15);
+    assert_true(fabs(u[LASER_NOISE_CURVE - 1] - 1.5) < 1e-15);
     assert_true(f[0] == 0);
-    assert_true(f[LASER_SKETCH_CURVE - 1] == 0);
-    assert_true(f[LASER_SKETCH_CURVE / 2] > 0.9);
+    assert_true(f[LASER_NOISE_CURVE - 1] == 0);
+    assert_true(f[LASER_NOISE_CURVE / 2] > 0.9);
 }
 
 static void test_the_curve_has_the_median_of_the_law(void **state)
@@ -78,13 +79,13 @@ static void test_the_curve_has_the_median_of_the_law(void **state)
         assert_true(fabs(trapezoids(betas[i], 1) - sqrt(laser_mp_median(betas[i]))) < 1e-3);
 }
 
-static void test_a_sketch_of_noise_follows_its_curve(void **state)
+static void test_bins_of_noise_follow_the_law(void **state)
 {
     double *s = noise_values(2000, 4000, 0), width, cumulative = 0;
-    struct laser_sketch k;
+    struct laser_spectrum_bins k;
 
     (void)state;
-    laser_sketch_make(s, 2000, 4000, NAN, LASER_SKETCH_BINS, LASER_SKETCH_POINTS, &k);
+    laser_spectrum_bins_make(s, 2000, 4000, NAN, LASER_SPECTRUM_BINS, LASER_SPECTRUM_POINTS, &k);
     width = (k.high - k.low) / k.n_bins;
     assert_true(fabs(k.level - sqrt(4000)) < 0.01 * sqrt(4000));
     for (int i = 0; i < k.n_bins; i++) {
@@ -95,16 +96,16 @@ static void test_a_sketch_of_noise_follows_its_curve(void **state)
     free(s);
 }
 
-static void test_a_sketch_loses_no_value(void **state)
+static void test_bins_lose_no_value(void **state)
 {
     static const int64_t sizes[] = {1, 2, 7, 63, 64, 65, 1000};
 
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         double *s = noise_values(sizes[i], 1000, sizes[i] > 10 ? 3 : 0);
-        struct laser_sketch k;
+        struct laser_spectrum_bins k;
         int64_t sum;
-        laser_sketch_make(s, 1000, sizes[i], 30, LASER_SKETCH_BINS, LASER_SKETCH_POINTS, &k);
+        laser_spectrum_bins_make(s, 1000, sizes[i], 30, LASER_SPECTRUM_BINS, LASER_SPECTRUM_POINTS, &k);
         sum = k.above;
         for (int j = 0; j < k.n_bins; j++)
             sum += k.counts[j];
@@ -116,15 +117,15 @@ static void test_a_sketch_loses_no_value(void **state)
     }
 }
 
-static void test_a_sketch_has_the_first_and_the_last_value(void **state)
+static void test_bins_have_the_first_and_the_last_value(void **state)
 {
     static const int64_t sizes[] = {1, 2, 63, 64, 65, 100, 16384};
-    int64_t ranks[LASER_SKETCH_POINTS];
+    int64_t ranks[LASER_SPECTRUM_POINTS];
 
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        int n = laser_sketch_ranks(sizes[i], LASER_SKETCH_POINTS, ranks);
-        assert_int_equal(n, sizes[i] < LASER_SKETCH_POINTS ? sizes[i] : LASER_SKETCH_POINTS);
+        int n = laser_spectrum_ranks(sizes[i], LASER_SPECTRUM_POINTS, ranks);
+        assert_int_equal(n, sizes[i] < LASER_SPECTRUM_POINTS ? sizes[i] : LASER_SPECTRUM_POINTS);
         assert_int_equal(ranks[0], 0);
         assert_int_equal(ranks[n - 1], sizes[i] - 1);
         for (int j = 1; j < n; j++)
@@ -132,16 +133,16 @@ static void test_a_sketch_has_the_first_and_the_last_value(void **state)
     }
 }
 
-static void test_a_sketch_has_the_compat_threshold(void **state)
+static void test_bins_have_the_compat_threshold(void **state)
 {
     double *s = noise_values(500, 500, 2);
     struct laser_rule rule = {.kind = LASER_RULE_LASERRMT};
-    struct laser_sketch k;
+    struct laser_spectrum_bins k;
     struct laser_cut cut;
 
     (void)state;
     laser_rule_apply(&rule, s, 500, 500, &cut);
-    laser_sketch_make(s, 500, 500, NAN, 16, 16, &k);
+    laser_spectrum_bins_make(s, 500, 500, NAN, 16, 16, &k);
     assert_true(k.compat == cut.threshold);
     assert_true(isnan(k.threshold));
     assert_true(fabs(k.edge / k.compat - laser_compat_kappa(1)) < 0.02);
@@ -273,20 +274,22 @@ static void test_markup_in_names_stays_text(void **state)
 static void test_nan_and_infinity_are_told(void **state)
 {
     double *s = noise_values(40, 100, 3);
-    struct laser_scan_row row = scanned("a.weight", "a", -1, s);
-    struct laser_page_run run = {.rows = &row, .n_rows = 1};
+    struct laser_scan_row rows[2] = {scanned("a.weight", "a", -1, s), scanned("b.weight", "b", -1, s)};
+    struct laser_page_run run = {.rows = rows, .n_rows = 2};
     char *html;
     json_t *data, *metrics;
 
     (void)state;
-    row.score = INFINITY;
+    rows[0].score = INFINITY;
+    rows[1].score = NAN;
     html = page_of(&run, 1, NULL);
     data = data_of(html);
     metrics = json_object_get(run_of(data, 0), "metrics");
     assert_string_equal(json_string_value(json_array_get(json_object_get(metrics, "score"), 0)), "Infinity");
+    assert_true(json_is_null(json_array_get(json_object_get(metrics, "score"), 1)));
     assert_string_equal(json_string_value(json_array_get(json_object_get(metrics, "stable_rank"), 0)),
                         "Infinity");
-    assert_true(json_is_null(json_array_get(json_object_get(metrics, "alpha"), 0)));
+    assert_null(json_object_get(metrics, "alpha")); /* not known of any */
     json_decref(data);
     free(html);
     free(s);
@@ -306,7 +309,8 @@ static void test_a_failed_matrix_is_shown_with_its_reason(void **state)
 
     (void)state;
     assert_string_equal(json_string_value(json_array_get(json_object_get(page, "failures"), 0)), "a NaN");
-    assert_true(json_is_null(json_array_get(json_object_get(page, "spectra"), 0)));
+    assert_int_equal(json_object_size(json_object_get(json_object_get(data, "spectra"), "first")), 0);
+    assert_true(json_is_null(json_array_get(json_object_get(json_object_get(data, "spectra"), "layers"), 0)));
     json_decref(data);
     free(html);
 }
@@ -325,30 +329,128 @@ static void test_a_page_of_nothing_and_one_of_two_runs(void **state)
     free(html);
 }
 
-/* A compression has ranks of matrices that were not scanned; those of a scan stand in columns. */
-static void test_matrices_without_rows_stay_in_the_results(void **state)
+/* A compression has ranks of matrices that were not scanned: they are columns like those of a scan. */
+static void test_matrices_of_a_compression_become_columns(void **state)
 {
-    double *s = noise_values(40, 100, 3);
-    struct laser_scan_row row = scanned("a.weight", "a", 0, s);
-    json_t *results = json_pack("{s:s, s:[{s:s, s:i, s:n}]}", "command", "compress", "matrices", "tensor",
-                                "a.weight", "of", 40, "rank");
-    struct laser_page_run run = {.results = results};
+    json_t *results = json_pack("{s:s, s:[{s:s, s:i, s:n}, {s:s, s:i, s:i}]}", "command", "compress",
+                                "matrices", "tensor", "model.layers.7.mlp.up_proj.weight", "of", 40, "rank",
+                                "tensor", "lm_head.weight", "of", 40, "rank", 10);
+    struct laser_page_run run = {.command = "compress", .results = results};
     char *html = page_of(&run, 1, NULL);
-    json_t *data = data_of(html);
+    json_t *data = data_of(html), *page = run_of(data, 0);
+    json_t *left = json_object_get(json_object_get(page, "metrics"), "compressed");
 
     (void)state;
-    assert_int_equal(
-        json_array_size(json_object_get(json_object_get(run_of(data, 0), "results"), "matrices")), 1);
+    assert_null(json_object_get(json_object_get(page, "results"), "matrices"));
+    assert_true(json_number_value(json_array_get(left, 0)) == 1);
+    assert_true(json_number_value(json_array_get(left, 1)) == 0.25);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(page, "layers"), 0)), 7);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(page, "layers"), 1)), -1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(data, "types"), 0)), "mlp.up_proj");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(data, "types"), 1)), "lm_head");
+    assert_non_null(strstr(html, "id=\"figure-map\""));
     json_decref(data);
-    free(html);
-    run.rows = &row;
-    run.n_rows = 1;
-    html = page_of(&run, 1, NULL);
-    data = data_of(html);
-    assert_null(json_object_get(json_object_get(run_of(data, 0), "results"), "matrices"));
-    json_decref(data);
-    free(html);
     json_decref(results);
+    free(html);
+}
+
+/* What a browser does with a layer's text: base64, then inflate. */
+static json_t *unpacked(const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = strlen(text), size = 0;
+    unsigned char *bytes = malloc(n), *whole = malloc(10000000);
+    z_stream z = {0};
+    json_t *object;
+
+    assert_non_null(bytes);
+    assert_non_null(whole);
+    assert_int_equal(n % 4, 0);
+    for (size_t i = 0; i < n; i += 4) {
+        unsigned bits = 0;
+        for (size_t k = 0; k < 4; k++)
+            bits = bits << 6 | (text[i + k] == '=' ? 0 : (unsigned)(strchr(digits, text[i + k]) - digits));
+        for (size_t k = 0; k < 3 && text[i + k + 1] != '='; k++)
+            bytes[size++] = (unsigned char)(bits >> (16 - 8 * k));
+    }
+    assert_int_equal(inflateInit2(&z, -MAX_WBITS), Z_OK);
+    z.next_in = bytes;
+    z.avail_in = (unsigned)size;
+    z.next_out = whole;
+    z.avail_out = 10000000;
+    assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(z.avail_in, 0);
+    object = json_loadb((const char *)whole, z.total_out, 0, NULL);
+    assert_non_null(object);
+    inflateEnd(&z);
+    free(bytes);
+    free(whole);
+    return object;
+}
+
+static void test_every_matrix_is_drawn_in_the_pack_of_its_layer(void **state)
+{
+    double *s = noise_values(40, 100, 3);
+    struct laser_scan_row rows[3] = {scanned("b.0.x.weight", "x", 0, s), scanned("b.1.x.weight", "x", 1, s),
+                                     scanned("b.1.y.weight", "y", 1, s)};
+    struct laser_page_run run = {.rows = rows, .n_rows = 3};
+    char *html = page_of(&run, 1, NULL);
+    json_t *data = data_of(html), *spectra = json_object_get(data, "spectra"), *matrix, *counts;
+    json_t *layer = unpacked(json_string_value(json_array_get(json_object_get(spectra, "layers"), 1)));
+    int64_t sum;
+
+    (void)state;
+    assert_int_equal(json_object_size(json_object_get(spectra, "first")), 1);
+    assert_int_equal(json_object_size(layer), 2);
+    matrix = json_object_get(layer, "2");
+    assert_memory_equal(json_string_value(json_array_get(matrix, 0)), "<svg", 4);
+    assert_non_null(strstr(json_string_value(json_array_get(matrix, 1)), "by rank of b.1.y.weight"));
+    counts = json_array_get(matrix, 3);
+    sum = json_integer_value(json_array_get(json_array_get(matrix, 2), 6));
+    for (size_t i = 0; i < json_array_size(counts); i++)
+        sum += json_integer_value(json_array_get(counts, i));
+    assert_int_equal(sum, 40);
+    json_decref(layer);
+    json_decref(data);
+    free(html);
+    free(s);
+}
+
+/* The page repaints cells: a letter for each of them and every metric. */
+static void test_a_map_has_a_letter_for_each_cell(void **state)
+{
+    struct laser_scan_row rows[4] = {{.name = "b.0.x", .type = "x", .layer = 0, .score = 1},
+                                     {.name = "b.1.x", .type = "x", .layer = 1, .score = NAN},
+                                     {.name = "b.2.x", .type = "x", .layer = 2, .score = 3},
+                                     {.name = "b.2.y", .type = "y", .layer = 2, .score = 100}};
+    struct laser_page_run run = {.rows = rows, .n_rows = 4, .score = "snr"};
+    char *html = page_of(&run, 1, NULL);
+    json_t *data = data_of(html), *map = json_object_get(json_object_get(data, "maps"), "map");
+
+    (void)state;
+    assert_string_equal(json_string_value(json_object_get(map, "first")), "score");
+    assert_string_equal(json_string_value(json_object_get(map, "score/auto")), "score/log");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(map, "score/linear"), 0)), "A.B/");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(map, "score/log"), 0)), "A.P/");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(map, "score/rank"), 0)), "A.g/");
+    json_decref(data);
+    free(html);
+}
+
+static void test_figures_are_there_without_the_script(void **state)
+{
+    double *s = noise_values(40, 100, 3);
+    struct laser_scan_row row = scanned("model.layers.0.mlp.up_proj.weight", "mlp.up_proj", 0, s);
+    struct laser_page_run run = {.rows = &row, .n_rows = 1};
+    char *html = page_of(&run, 1, NULL), *figure = strstr(html, "<figure id=\"figure-map\">");
+
+    (void)state;
+    assert_non_null(figure);
+    assert_non_null(strstr(figure, "<svg class=\"wide\""));
+    assert_non_null(strstr(figure, "<svg class=\"middle\""));
+    assert_non_null(strstr(figure, "<svg class=\"narrow\""));
+    assert_non_null(strstr(html, "--kept:#0072b2;"));
+    free(html);
     free(s);
 }
 
@@ -405,16 +507,19 @@ int main(void)
         cmocka_unit_test(test_the_curve_integrates_to_1),
         cmocka_unit_test(test_the_curve_reaches_from_edge_to_edge),
         cmocka_unit_test(test_the_curve_has_the_median_of_the_law),
-        cmocka_unit_test(test_a_sketch_of_noise_follows_its_curve),
-        cmocka_unit_test(test_a_sketch_loses_no_value),
-        cmocka_unit_test(test_a_sketch_has_the_first_and_the_last_value),
-        cmocka_unit_test(test_a_sketch_has_the_compat_threshold),
+        cmocka_unit_test(test_bins_of_noise_follow_the_law),
+        cmocka_unit_test(test_bins_lose_no_value),
+        cmocka_unit_test(test_bins_have_the_first_and_the_last_value),
+        cmocka_unit_test(test_bins_have_the_compat_threshold),
         cmocka_unit_test(test_a_page_is_whole_and_needs_no_network),
         cmocka_unit_test(test_markup_in_names_stays_text),
         cmocka_unit_test(test_nan_and_infinity_are_told),
         cmocka_unit_test(test_a_failed_matrix_is_shown_with_its_reason),
         cmocka_unit_test(test_a_page_of_nothing_and_one_of_two_runs),
-        cmocka_unit_test(test_matrices_without_rows_stay_in_the_results),
+        cmocka_unit_test(test_matrices_of_a_compression_become_columns),
+        cmocka_unit_test(test_every_matrix_is_drawn_in_the_pack_of_its_layer),
+        cmocka_unit_test(test_a_map_has_a_letter_for_each_cell),
+        cmocka_unit_test(test_figures_are_there_without_the_script),
         cmocka_unit_test(test_a_matrix_of_zeros_can_be_drawn),
         cmocka_unit_test(test_126_layers_take_less_than_3_megabytes),
     };

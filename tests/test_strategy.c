@@ -1,5 +1,6 @@
 #include "testing.h"
 
+#include "reduce/screen.h"
 #include "reduce/strategy.h"
 
 #include <math.h>
@@ -141,6 +142,49 @@ static void test_denoise_is_one_candidate_with_all_edits(void **state)
     assert_string_equal(plan.edits[0].text, "wiener:0.5");
 }
 
+static void test_denoise_together_tries_edits_of_the_whole_noise_on_all_matrices_first(void **state)
+{
+    static const char *const edits[] = {"wiener:0.5", "marchenko-pastur", "shrink:1"};
+
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_DENOISE, .edits = edits, .n_edits = 3, .together = true});
+    candidates_are(5, (int[]){1, 1, 4, 3, 0});
+    assert_int_equal(plan.candidates[0].n_trials, 2);
+    for (int t = 0; t < 2; ++t) {
+        const struct laser_search_trial *trial = &plan.trials[plan.candidates[0].first_trial + t];
+
+        assert_int_equal(trial->n_edits, 4);
+        for (int e = 0; e < 4; ++e) {
+            const struct laser_strategy_edit *edit = &plan.edits[plan.edit_numbers[trial->first_edit + e]];
+
+            assert_int_equal(edit->matrix, ((int[]){1, 4, 3, 0})[e]);
+            assert_string_equal(edit->text, edits[t + 1]);
+        }
+    }
+}
+
+static void test_screening_keeps_all_trials_of_several_edits(void **state)
+{
+    static const char *const edits[] = {"shrink:1", "marchenko-pastur"};
+    const struct laser_screen_options options = {.strategy = LASER_STRATEGY_DENOISE};
+    struct laser_screen_summary summary;
+    struct laser_error err = {0};
+    double changes[8] = {1, 1, 1, -1, 1, 1, 1, 1}; /* one single edit promises something */
+
+    (void)state;
+    build(&(struct laser_strategy_options){
+        .strategy = LASER_STRATEGY_DENOISE, .edits = edits, .n_edits = 2, .together = true});
+    assert_int_equal(laser_screen(&options, changes, &plan, &summary, &err), LASER_OK);
+    candidates_are(2, (int[]){1, 4});
+    assert_int_equal(plan.candidates[0].n_trials, 2);
+    assert_int_equal(plan.candidates[1].n_trials, 1);
+    assert_int_equal(summary.before, 10);
+    assert_int_equal(summary.after, 3);
+    for (int e = 0; e < plan.n_edits; ++e)
+        assert_false(plan.edits[e].skip);
+}
+
 static void test_matrices_without_noise_are_left_out_of_what_goes_by_score(void **state)
 {
     static const char *const edits[] = {"wiener:0.5"}, *const fractions[] = {"0.5"};
@@ -245,6 +289,9 @@ int main(void)
         cmocka_unit_test_teardown(test_types_with_brackets_match_themselves, forget),
         cmocka_unit_test_teardown(test_all_is_one_trial_of_everything, forget),
         cmocka_unit_test_teardown(test_denoise_is_one_candidate_with_all_edits, forget),
+        cmocka_unit_test_teardown(test_denoise_together_tries_edits_of_the_whole_noise_on_all_matrices_first,
+                                  forget),
+        cmocka_unit_test_teardown(test_screening_keeps_all_trials_of_several_edits, forget),
         cmocka_unit_test_teardown(test_matrices_without_noise_are_left_out_of_what_goes_by_score, forget),
         cmocka_unit_test_teardown(test_matrices_of_zeros_have_no_score_and_are_not_tried_by_score, forget),
         cmocka_unit_test_teardown(test_an_empty_list_of_edits_is_an_error_that_names_the_key, forget),

@@ -3,6 +3,8 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer_files.h"
 
+#define GGUF_DIR SRCDIR "/tests/golden/gguf/tokenizers/"
+
 static json_t *expected, *torture;
 
 static struct laser_tokenizer *load(const char *path)
@@ -80,13 +82,9 @@ static void check_files(const struct laser_tokenizer *t, const char *dir, json_t
     }
 }
 
-static void family_equals_the_library(void **state)
+static void check_family(const char *family, const char *path, const json_t *want)
 {
-    const char *family = *state;
-    const json_t *want = json_object_get(json_object_get(expected, "families"), family);
     const json_t *rows = json_object_get(want, "rows");
-    char path[4096];
-    snprintf(path, sizeof(path), GOLDEN_DIR "%s.json", family);
     struct laser_tokenizer *t = load(path);
     assert_int_equal(laser_tokenizer_vocab_size(t), json_integer_value(json_object_get(want, "size")));
     assert_true(json_array_size(rows) > 50);
@@ -95,6 +93,57 @@ static void family_equals_the_library(void **state)
         check_row(t, family, i, json_array_get(rows, i));
     check_files(t, SRCDIR, json_object_get(want, "files"));
     laser_tokenizer_free(t);
+}
+
+static void family_equals_the_library(void **state)
+{
+    const char *family = *state;
+    char path[4096];
+    snprintf(path, sizeof(path), GOLDEN_DIR "%s.json", family);
+    check_family(family, path, json_object_get(json_object_get(expected, "families"), family));
+}
+
+/* The same tokenizer in the metadata of a GGUF file: tools/golden/make_gguf_tokenizer.py. */
+static void gguf_equals_the_library(void **state)
+{
+    const char *family = *state;
+    char path[4096];
+    snprintf(path, sizeof(path), GGUF_DIR "%s.gguf", family);
+    check_family(family, path, json_object_get(json_object_get(expected, "families"), family));
+}
+
+static void sentencepiece_of_gguf_equals_the_library(void **state)
+{
+    struct laser_error err = {0};
+    size_t n;
+    char *text = file_text(GGUF_DIR "expected.json", &n);
+    json_t *want;
+    (void)state;
+    assert_non_null(text);
+    want = json_loadb(text, n, 0, NULL);
+    check_family("llama2", GGUF_DIR "llama2.gguf", json_object_get(want, "llama2"));
+    struct laser_tokenizer *t = NULL;
+    assert_int_equal(laser_tokenizer_load(GGUF_DIR "llama2.gguf", &t, &err), LASER_OK);
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_BOS), 1);
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_EOS), 2);
+    assert_int_equal(laser_tokenizer_role_id(t, LASER_TOKEN_UNK), 0);
+    assert_true(laser_tokenizer_adds_bos(t));
+    assert_true(laser_tokenizer_is_special(t, 1));
+    laser_tokenizer_free(t);
+    json_decref(want);
+    free(text);
+}
+
+static void gguf_without_a_known_tokenizer_is_refused(void **state)
+{
+    struct laser_error err = {0};
+    struct laser_tokenizer *t;
+    (void)state;
+    assert_int_equal(laser_tokenizer_load(GGUF_DIR "unknown.gguf", &t, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "tokenizer.ggml.pre \"no-such-pre\" is not known"));
+    assert_int_equal(laser_tokenizer_load(SRCDIR "/tests/golden/gguf/llama.gguf", &t, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "there is no tokenizer in its metadata"));
+    assert_null(t);
 }
 
 static void whole_files_of_shared_data_equal_the_library(void **state)
@@ -118,6 +167,10 @@ static void whole_files_of_shared_data_equal_the_library(void **state)
     }
 }
 
+#define GGUF(name)                                                                                           \
+    {                                                                                                        \
+        "gguf " name, gguf_equals_the_library, NULL, NULL, (void *)(uintptr_t)name                           \
+    }
 #define FAMILY(name)                                                                                         \
     {                                                                                                        \
         name, family_equals_the_library, NULL, NULL, (void *)(uintptr_t)name                                 \
@@ -128,6 +181,12 @@ int main(void)
     expected = golden_json("expected.json");
     torture = golden_json("torture.json");
     const struct CMUnitTest tests[] = {
+        GGUF("gpt2"),
+        GGUF("llama3"),
+        GGUF("qwen2"),
+        GGUF("starcoder"),
+        cmocka_unit_test(sentencepiece_of_gguf_equals_the_library),
+        cmocka_unit_test(gguf_without_a_known_tokenizer_is_refused),
         FAMILY("gpt2"),
         FAMILY("llama3"),
         FAMILY("qwen2"),

@@ -3,6 +3,7 @@
 #define LASER_TESTS_TESTING_GRID_H
 
 #include <mpi.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"

@@ -1,4 +1,5 @@
-/* The command `apply`: the edits of a plan.yaml on the same model, or another copy of it. */
+/* The command `apply`: the edits of a plan.yaml on the same model, or another copy of it; or none, where the model is
+ * written with an adapter in it or in another type. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -82,6 +83,47 @@ static int check_plan(const struct laser_edit_plan *plan, const struct laser_che
     return code;
 }
 
+/* Rank 0.  Differences are edited if and only if the plan was made so. */
+static int check_base_given(const struct laser_run *run, const struct laser_edit_plan *plan,
+                            struct laser_error *err)
+{
+    const bool given = laser_run_base(run)[0] != '\0';
+
+    if (plan->base != NULL && !given)
+        return laser_error_set(err, LASER_EUSAGE, "scan.base",
+                               "the plan edits differences from a base (%.300s): give --base DIR",
+                               plan->base);
+    if (plan->base == NULL && given)
+        return laser_error_set(err, LASER_EUSAGE, "scan.base",
+                               "the plan edits the matrices of a model, not differences from a base");
+    return LASER_OK;
+}
+
+/* Rank 0.  Is the base the one that the plan was made with? */
+static int check_changes(const struct laser_run *run, const struct laser_edit_plan *plan,
+                         struct laser_error *err)
+{
+    for (int64_t i = 0; run->change != NULL && i < plan->n_items; ++i) {
+        int at = find_matrix(&run->matrices, plan->items[i].tensor), code;
+        uint64_t hash;
+
+        if (at < 0)
+            return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
+                                   "the plan edits its difference, but %s has none: another base (%s)",
+                                   laser_run_base(run), plan->base);
+        code =
+            laser_change_hash(run, &run->checkpoint->tensors[run->matrices.matrices[at].tensor], &hash, err);
+        if (code != LASER_OK)
+            return code;
+        if (hash != plan->items[i].change_hash)
+            return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
+                                   "its difference from %s is not the one that the plan was made for (hash "
+                                   "%016" PRIx64 ", the plan has %016" PRIx64 "): another base (%s)",
+                                   laser_run_base(run), hash, plan->items[i].change_hash, plan->base);
+    }
+    return LASER_OK;
+}
+
 /* Rank 0.  Singular values that the plan refers to lie beside it. */
 static int find_values(struct laser_run *run, struct laser_error *err)
 {
@@ -109,9 +151,11 @@ static int share_plan(struct laser_run *run, struct laser_edit_plan *plan, struc
             code = laser_error_set(err, LASER_EINPUT, run->arguments[0], "the plan has no edits to replay");
         if (code == LASER_OK && laser_deck_string(run->deck, "model")[0] == '\0')
             code = laser_error_set(err, LASER_EUSAGE, "model", "no model: give --model DIR");
+        if (code == LASER_OK)
+            code = check_base_given(run, plan, err);
         /* Checked before anything is made. */
         if (code == LASER_OK)
-            code = laser_checkpoint_open(laser_deck_string(run->deck, "model"), &c, err);
+            code = laser_mpi_open_alone(run, &c, err);
         if (code == LASER_OK)
             code = check_plan(plan, c, err);
         laser_checkpoint_close(c);
@@ -178,14 +222,17 @@ static int write_results(const struct laser_reduction *r, const struct laser_edi
 {
     struct laser_run *run = r->run;
     json_t *edits = json_array(),
-           *results =
-               json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:o}", "command", "apply", "version",
-                         PACKAGE_VERSION, "model", run->checkpoint->model, "plan", run->arguments[0], "ranks",
-                         run->size, "seconds", laser_clock_s() - run->start_s, "edits", edits);
+           *results = json_pack("{s:s, s:s, s:s, s:i, s:f, s:o}", "command", "apply", "version",
+                                PACKAGE_VERSION, "model", run->checkpoint->model, "ranks", run->size,
+                                "seconds", laser_clock_s() - run->start_s, "edits", edits);
     int code;
 
     if (results == NULL)
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
+    if (run->n_arguments > 0)
+        json_object_set_new(results, "plan", json_string(run->arguments[0]));
+    if (laser_run_adapter(run)[0] != '\0')
+        json_object_set_new(results, "adapter", json_string(laser_run_adapter(run)));
     for (int i = 0; i < plan->n_items; ++i) {
         int64_t n =
             plan->items[i].rows < plan->items[i].columns ? plan->items[i].rows : plan->items[i].columns;
@@ -198,8 +245,35 @@ static int write_results(const struct laser_reduction *r, const struct laser_edi
     }
     code = laser_results_write(run->output, results, err);
     json_decref(results);
-    laser_log_line(run->log, "RESULT", "%" PRId64 " edits replayed; the model is in %s", plan->n_items,
-                   laser_run_path(run, "model"));
+    if (run->n_arguments > 0)
+        laser_log_line(run->log, "RESULT", "%" PRId64 " edits replayed; the model is in %s", plan->n_items,
+                       laser_run_path(run, "model"));
+    else
+        laser_log_line(run->log, "RESULT", "the model%s is in %s",
+                       laser_run_adapter(run)[0] != '\0' ? " with the adapter in it" : "",
+                       laser_run_path(run, "model"));
+    return code;
+}
+
+/* Without a plan: the model with an adapter in it, or in another type. */
+static int write_model(struct laser_reduction *r, struct laser_error *err)
+{
+    struct laser_run *run = r->run;
+    const struct laser_edit_plan none = {0};
+    enum laser_dtype dtype;
+    int code;
+
+    if (!laser_run_writes_anew(run, &dtype))
+        return laser_error_set(err, LASER_EUSAGE, "apply",
+                               "nothing to do: give a PLAN.yaml, --adapter DIR or --write-dtype TYPE");
+    code = laser_mpi_run_open(run, err);
+    if (code == LASER_OK)
+        code = laser_mpi_reduction_write(r, NULL, 0, false, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = write_results(r, &none, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    }
     return code;
 }
 
@@ -209,6 +283,11 @@ static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, 
     int32_t *numbers = calloc((size_t)plan->n_items + 1, sizeof *numbers);
     int code = laser_mpi_run_open(run, err);
 
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = check_changes(run, plan, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    }
     if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK) {
@@ -235,10 +314,12 @@ int laser_mpi_command_apply(struct laser_run *run, struct laser_error *err)
     struct laser_mpi_evaluation e;
     struct laser_reduction r = {.run = run, .e = &e.evaluation};
     struct laser_edit_plan plan = {0};
-    int code = share_plan(run, &plan, err);
+    int has_plan = run->n_arguments > 0, code;
 
+    MPI_Bcast(&has_plan, 1, MPI_INT, 0, laser_mpi_world(run));
     laser_mpi_evaluation_init(&e);
-    if (code == LASER_OK)
+    code = has_plan ? share_plan(run, &plan, err) : write_model(&r, err);
+    if (code == LASER_OK && has_plan)
         code = apply(&r, &plan, err);
     laser_reduction_free(&r);
     laser_edit_plan_free(&plan);

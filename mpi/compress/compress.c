@@ -240,6 +240,34 @@ static int make_range(struct compression *c, int64_t first, int64_t end, struct 
     return code;
 }
 
+/* One rank takes a matrix apart.  Refused before the pass over the text, not after it. */
+static int check_memory(const struct compression *c, struct laser_error *err)
+{
+    const struct laser_run *run = c->run;
+    double most = 0, left = run->memory_limit_bytes - run->base_bytes;
+    int64_t largest = 0;
+
+    for (int64_t i = 0; i < run->matrices.n_matrices; ++i) {
+        const struct laser_matrix *m = &run->matrices.matrices[i];
+        double bytes;
+
+        if (!laser_mpi_cuts_usable(run, i))
+            continue;
+        bytes =
+            laser_cut_memory(m->transposed ? m->cols : m->rows, m->transposed ? m->rows : m->cols, c->method);
+        largest = bytes > most ? i : largest;
+        most = fmax(most, bytes);
+    }
+    if (most <= left)
+        return LASER_OK;
+    return laser_error_set(
+        err, LASER_ENOMEM, run->matrices.matrices[largest].name,
+        "to take %" PRId64 " x %" PRId64 " apart needs about %.3g GB on one rank, beside the "
+        "model; a rank may use %.3g GB (parallel.memory_per_rank): give it more memory, run "
+        "fewer ranks a node, or leave the matrix out (scan.matrices)",
+        run->matrices.matrices[largest].rows, run->matrices.matrices[largest].cols, most / 1e9, left / 1e9);
+}
+
 static int make_cuts(struct compression *c, struct laser_error *err)
 {
     struct laser_run *run = c->run;
@@ -251,7 +279,8 @@ static int make_cuts(struct compression *c, struct laser_error *err)
             laser_log_line(run->log, "RESUME", "the cuts of all matrices are there already");
         return code;
     }
-    if (!needs_text(c->method))
+    code = check_memory(c, err);
+    if (code == LASER_OK && !needs_text(c->method))
         code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
     for (int64_t first = 0, end;
          code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices; first = end) {
@@ -279,6 +308,39 @@ static int64_t group_of(const struct laser_matrix *m)
     return -1;
 }
 
+/* What stays as it is, and why: a line for each reason, with one of its matrices. */
+static void say_left_out(const struct compression *c)
+{
+    int64_t first[LASER_MPI_LEFT_OUT_REASONS] = {0}, count[LASER_MPI_LEFT_OUT_REASONS] = {0};
+
+    for (int64_t i = c->run->matrices.n_matrices - 1; i >= 0; --i) {
+        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+
+        ++count[why];
+        first[why] = i;
+    }
+    for (int why = LASER_MPI_NOT_LEFT_OUT + 1; c->run->rank == 0 && why < LASER_MPI_LEFT_OUT_REASONS; ++why)
+        if (count[why] > 0)
+            laser_log_line(c->run->log, "LEFT OUT", "%" PRId64 " %s (%s%s): %s", count[why],
+                           count[why] > 1 ? "matrices stay as they are" : "matrix stays as it is",
+                           c->run->matrices.matrices[first[why]].name, count[why] > 1 ? ", ..." : "",
+                           laser_mpi_left_out_text(why));
+}
+
+static json_t *left_out_json(const struct compression *c)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < c->run->matrices.n_matrices; ++i) {
+        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+
+        if (why != LASER_MPI_NOT_LEFT_OUT)
+            json_array_append_new(list, json_pack("{s:s, s:s}", "tensor", c->run->matrices.matrices[i].name,
+                                                  "reason", laser_mpi_left_out_text(why)));
+    }
+    return list;
+}
+
 static int list_candidates(struct compression *c, struct laser_error *err)
 {
     int64_t n = c->run->matrices.n_matrices;
@@ -301,11 +363,11 @@ static int list_candidates(struct compression *c, struct laser_error *err)
                                                                       .coefficient = 1,
                                                                       .group = same ? group_of(m) : -1};
     }
+    say_left_out(c);
     if (c->n_candidates == 0)
         return laser_error_set(
-            err, LASER_EINPUT, c->run->checkpoint->model,
-            "no matrix can be stored as two factors: all are parts of stacked tensors, scaled, or too "
-            "small");
+            err, LASER_EINPUT, c->run->checkpoint->model, "no matrix can be stored as two factors (%s)",
+            n > 0 ? laser_mpi_left_out_text(laser_mpi_cuts_left_out(c->run, &c->cuts, 0)) : "there is none");
     return LASER_OK;
 }
 
@@ -630,14 +692,15 @@ static int write_results(const struct compression *c, json_t *phases, struct las
     for (int i = 0; i < c->n_curve; ++i)
         json_array_append_new(curve, point_json(c, &c->curve[i]));
     results =
-        json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:{s:I, s:I, s:f}, s:o, s:o, s:o, s:f}",
+        json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:{s:I, s:I, s:f}, s:o, s:o, s:o, s:o, s:f}",
                   "format", 1, "command", "compress", "version", PACKAGE_VERSION, "model",
                   run->checkpoint->model, "ranks", (json_int_t)run->size, "method", c->method->name,
                   "rank_rule", laser_deck_string(run->deck, "compress.ranks"), "calibration_tokens",
                   c->calibration_tokens, "calibration_loss", c->calibration_loss, "before", "parameters",
                   (json_int_t)parameters_of(run->checkpoint), "bytes", (json_int_t)bytes_of(run->checkpoint),
                   "tokens_per_second", c->base.tokens_per_second, "chosen", point_json(c, &c->chosen),
-                  "curve", curve, "matrices", matrices_json(c), "seconds", laser_clock_s() - run->start_s);
+                  "curve", curve, "matrices", matrices_json(c), "left_out", left_out_json(c), "seconds",
+                  laser_clock_s() - run->start_s);
     code = results == NULL || json_object_set(results, "phases", phases) != 0
                ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);

@@ -24,6 +24,22 @@ int laser_mpi_cuts_open(const struct laser_run *run, const struct laser_compress
                         struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err);
 void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts);
 
+/* Why a matrix stays as it is. */
+enum laser_mpi_left_out {
+    LASER_MPI_NOT_LEFT_OUT,
+    LASER_MPI_BESIDE,
+    LASER_MPI_PART,
+    LASER_MPI_SCALED,
+    LASER_MPI_SMALL,
+    LASER_MPI_FEW_TOKENS,
+    LASER_MPI_LEFT_OUT_REASONS
+};
+
+/* cuts, all of them made; NULL: whether tokens reached it is not known yet. */
+enum laser_mpi_left_out laser_mpi_cuts_left_out(const struct laser_run *run,
+                                                const struct laser_mpi_cuts *cuts, int64_t matrix);
+const char *laser_mpi_left_out_text(enum laser_mpi_left_out why);
+
 /* Can a matrix be stored as two factors: a tensor of its own, not scaled?  And is a product of two ever
  * smaller? */
 bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix);

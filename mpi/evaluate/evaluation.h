@@ -9,8 +9,6 @@
 #include "forward/shards.h"
 #include "schedule/run.h"
 
-struct laser_tokenizer;
-
 struct laser_mpi_evaluation {
     struct laser_evaluation evaluation; /* evaluation.parallel points to this */
     struct laser_mpi_team team;
@@ -27,13 +25,6 @@ int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *eva
 
 /* The deck's tasks alone: part of laser_mpi_texts_open.  Reads evaluate.objective too. */
 int laser_mpi_questions_open(struct laser_evaluation *evaluation, struct laser_error *err);
-
-/* Rank 0.  The tokenizer of the model, with a warning where it seems to be another one's. */
-int laser_mpi_tokenizer_open(struct laser_evaluation *evaluation, int64_t vocabulary,
-                             struct laser_tokenizer **tokenizer, struct laser_error *err);
-
-/* Local.  LASER_EINPUT: the model has no tokenizer.json for its texts (what), and what it could be made from. */
-int laser_mpi_tokenizer_missing(const char *dir, const char *what, struct laser_error *err);
 
 /* Collective over run->world.  Chooses the layout (parallel.shards, memory) and loads the model on the
  * workers. */

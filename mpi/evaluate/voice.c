@@ -11,6 +11,7 @@
 #include "comm/agree.h"
 #include "evaluate/evaluate.h"
 #include "evaluate/evaluation.h"
+#include "evaluate/texts.h"
 #include "plan/estimate.h"
 #include "plan/layout.h"
 #include "run/signals.h"
@@ -38,16 +39,10 @@ static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
 
 static int load_tokenizer(struct laser_mpi_voice *v, const char *fallback, struct laser_error *err)
 {
-    const char *dir = v->checkpoint->dir;
-    char path[4400];
-    int code;
+    int code = fallback != NULL && !laser_evaluation_has_tokenizer(v->checkpoint)
+                   ? laser_tokenizer_load(fallback, &v->tokenizer, err)
+                   : laser_evaluation_tokenizer_load(v->checkpoint, "prompts", &v->tokenizer, err);
 
-    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
-    if (access(path, F_OK) != 0)
-        dir = fallback;
-    if (dir == NULL)
-        return laser_mpi_tokenizer_missing(v->checkpoint->dir, "prompts", err);
-    code = laser_tokenizer_load(dir, &v->tokenizer, err);
     return code == LASER_OK ? laser_stop_read(v->checkpoint, v->tokenizer, &v->stop, err) : code;
 }
 

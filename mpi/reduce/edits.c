@@ -73,9 +73,8 @@ static int tick(void *context, struct laser_error *err)
 
 /* Where the rows of a rebuilt matrix go: its elements in their dtype, on the leader. */
 struct sheet {
-    const struct laser_run *run;
     const struct laser_matrix *matrix;
-    struct laser_matrix alone;
+    struct laser_matrix_source source;
     unsigned char *bytes; /* the whole matrix; each rank fills its rows, the others are zero */
     int64_t size_bytes;
 };
@@ -84,16 +83,15 @@ static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, st
 {
     struct sheet *s = context;
 
-    return laser_matrix_read(s->run->checkpoint, s->matrix, row0, nrows, 0, s->matrix->cols, dst,
-                             s->matrix->cols, err);
+    return laser_matrix_source_read(&s->source, row0, nrows, 0, s->matrix->cols, dst, s->matrix->cols, err);
 }
 
 static int write_rows(void *context, int64_t row0, int64_t nrows, const double *src, struct laser_error *err)
 {
     struct sheet *s = context;
 
-    return laser_matrix_write(s->run->checkpoint, &s->alone, row0, nrows, 0, s->matrix->cols, src,
-                              s->matrix->cols, s->bytes, err);
+    return laser_matrix_source_write(&s->source, row0, nrows, 0, s->matrix->cols, src, s->matrix->cols,
+                                     s->bytes, err);
 }
 
 /* The ranks' rows, each in the bytes of one rank and zero in the others, on the leader. */
@@ -227,25 +225,26 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 {
     struct making *m = context;
     int64_t matrix = ((const struct order *)order)->matrix;
-    struct sheet s = {.run = m->run, .matrix = &m->run->matrices.matrices[matrix]};
+    struct sheet s = {.matrix = &m->run->matrices.matrices[matrix]};
     int64_t n = s.matrix->rows < s.matrix->cols ? s.matrix->rows : s.matrix->cols;
     double *sigma = malloc((size_t)n * sizeof *sigma);
     struct missing missing = {.making = m, .sheet = &s};
     int code = LASER_OK;
 
     ((struct result *)result)->stop_asked = laser_signalled() != 0;
-    s.alone = laser_matrix_alone(s.matrix);
     s.size_bytes = s.matrix->rows * s.matrix->cols * (int64_t)laser_dtype_size(s.matrix->dtype);
     s.bytes = malloc((size_t)s.size_bytes);
     if (sigma == NULL || s.bytes == NULL)
         code = laser_error_set(err, LASER_ENOMEM, s.matrix->name, "no memory to rebuild it");
+    if (code == LASER_OK)
+        code = laser_run_source(m->run, s.matrix, &s.source, err);
     if (code == LASER_OK)
         code = read_values(m, matrix, sigma, err);
     code = laser_mpi_agree(team->group_comm, code, err);
     if (code == LASER_OK)
         code = find_edits(m, team, matrix, sigma, &missing, err);
     if (code == LASER_OK && team->group_size == 1 && missing.n > 0)
-        code = laser_edits_local(m->run->checkpoint, s.matrix, sigma, missing.ratios, missing.n,
+        code = laser_edits_local(&s.source, sigma, missing.ratios, missing.n,
                                  laser_edits_want_thin(m->run, s.matrix), s.bytes, made, &missing, err);
     for (int i = 0; code == LASER_OK && team->group_size > 1 && i < missing.n; ++i)
         code = make_edit(m, team, missing.edits[i], &s, missing.ratios + (size_t)i * (size_t)n, err);

@@ -52,12 +52,16 @@ static int finish(struct laser_reduction *r, json_t *results, struct laser_error
 
 static int write_kept(struct laser_reduction *r, struct laser_error *err)
 {
-    const int32_t *kept = NULL;
-    int n = 0;
+    int32_t *kept = NULL;
+    int n = 0, code = LASER_OK;
 
-    if (r->run->rank == 0)
-        kept = laser_search_kept(r->search, &n);
-    return laser_mpi_reduction_write(r, kept, n, true, err);
+    if (r->run->rank == 0 && (kept = laser_reduction_last_edits(r, &n)) == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "model", "no memory for the list of edits");
+    code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_reduction_write(r, kept, n, true, err);
+    free(kept);
+    return code;
 }
 
 static int open_with_edits(struct laser_reduction *r, json_t **results, struct laser_error *err)

@@ -18,6 +18,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "checkpoint/adapter.h"
+#include "checkpoint/cast.h"
 #include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "model/absent.h"
@@ -53,6 +54,9 @@ const char *laser_mpi_libraries(void)
 
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
+    /* MPICH puts a tab between words, and the log has no control characters. */
+    for (char *at = mpi; (at = strchr(at, '\t')) != NULL; *at = ' ')
+        ;
     snprintf(text, sizeof text, "%s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %s", mpi,
 #ifdef HAVE_OPENBLAS_GET_CONFIG
              openblas_get_config(),
@@ -114,7 +118,41 @@ static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter,
     return code;
 }
 
-int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+/* Local. */
+static int open_changed(const char *model, const struct laser_mpi_changes *changes, bool plans,
+                        struct laser_checkpoint **checkpoint, struct laser_error *err)
+{
+    int code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
+               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
+                                                       : laser_checkpoint_open(model, checkpoint, err);
+
+    if (code == LASER_OK && changes->adapter[0] != '\0')
+        code = add_adapter(*checkpoint, changes->adapter, err);
+    if (code == LASER_OK && changes->anew)
+        code = laser_checkpoint_cast(*checkpoint, changes->dtype, err);
+    if (code == LASER_OK && changes->base[0] != '\0')
+        code = subtract_base(*checkpoint, changes->base, err);
+    return code;
+}
+
+/* What a run does to its model; the base apart. */
+static struct laser_mpi_changes changes_of(const struct laser_run *run)
+{
+    struct laser_mpi_changes changes = {.adapter = laser_run_adapter(run), .base = ""};
+
+    changes.anew = laser_run_writes_anew(run, &changes.dtype);
+    return changes;
+}
+
+int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **checkpoint,
+                         struct laser_error *err)
+{
+    const struct laser_mpi_changes changes = changes_of(run);
+
+    return open_changed(laser_deck_string(run->deck, "model"), &changes, false, checkpoint, err);
+}
+
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
                             bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
     void *data = NULL;
@@ -123,13 +161,7 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
 
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) {
-        code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
-               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
-                                                       : laser_checkpoint_open(model, checkpoint, err);
-        if (code == LASER_OK && adapter[0] != '\0')
-            code = add_adapter(*checkpoint, adapter, err);
-        if (code == LASER_OK && base[0] != '\0')
-            code = subtract_base(*checkpoint, base, err);
+        code = open_changed(model, changes, plans, checkpoint, err);
         if (code == LASER_OK)
             code = laser_checkpoint_pack(*checkpoint, &data, &n, err);
     }
@@ -148,7 +180,9 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapte
 int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
                                struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
-    return laser_mpi_share_changed(comm, model, "", "", plans, checkpoint, err);
+    const struct laser_mpi_changes none = {.adapter = "", .base = ""};
+
+    return laser_mpi_share_changed(comm, model, &none, plans, checkpoint, err);
 }
 
 static int list_matrices(struct laser_run *run, struct laser_error *err)
@@ -171,6 +205,8 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
     options.split_fused =
         run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
+    if (code == LASER_OK && run->change != NULL)
+        code = laser_matrix_list_changed(run->checkpoint, run->change, &run->matrices, err);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK && run->rank == 0)
         laser_say_whole(run);
@@ -203,6 +239,24 @@ static void set_memory_limit(struct laser_run *run)
     MPI_Allreduce(&workers, &run->node_workers, 1, MPI_INT, MPI_MIN, laser_mpi_world(run));
 }
 
+/* Collective: the model, and its difference from the base.  A scan takes the difference for the model; what edits
+ * needs both. */
+static int open_checkpoints(struct laser_run *run, struct laser_error *err)
+{
+    const char *model = laser_deck_string(run->deck, "model"), *base = laser_run_base(run);
+    const bool edits = laser_run_edits_change(run);
+    struct laser_mpi_changes changes = changes_of(run);
+    int code;
+
+    changes.base = edits ? "" : base;
+    code = laser_mpi_share_changed(laser_mpi_world(run), model, &changes, run->command == LASER_COMMAND_PLAN,
+                                   &run->checkpoint, err);
+    changes.base = base;
+    if (code == LASER_OK && edits)
+        code = laser_mpi_share_changed(laser_mpi_world(run), model, &changes, false, &run->change, err);
+    return code;
+}
+
 int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
 {
     int code;
@@ -211,9 +265,7 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     if (laser_deck_string(run->deck, "model")[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
-    code = laser_mpi_share_changed(laser_mpi_world(run), laser_deck_string(run->deck, "model"),
-                                   laser_run_adapter(run), laser_run_base(run),
-                                   run->command == LASER_COMMAND_PLAN, &run->checkpoint, err);
+    code = open_checkpoints(run, err);
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
     if (code == LASER_OK && run->rank == 0)

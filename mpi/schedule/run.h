@@ -36,9 +36,21 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err);
 int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
                                struct laser_checkpoint **checkpoint, struct laser_error *err);
 
-/* The same with an adapter added to the model and a base subtracted from it; "" for neither. */
-int laser_mpi_share_changed(MPI_Comm comm, const char *model, const char *adapter, const char *base,
+/* What is done to a model after it is opened, in this order. */
+struct laser_mpi_changes {
+    const char *adapter; /* is added; "" for none */
+    bool anew;           /* it will be written anew (checkpoint/cast.h), in this type */
+    enum laser_dtype dtype;
+    const char *base; /* is subtracted; "" for none */
+};
+
+/* The same with changes. */
+int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
                             bool plans, struct laser_checkpoint **checkpoint, struct laser_error *err);
+
+/* Local.  The model of a run with its adapter, and in the types in which it is written; its base is left alone. */
+int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **checkpoint,
+                         struct laser_error *err);
 
 /* Collective: a safe point between two phases.  LASER_ESTOPPED, agreed, if the run is to stop, if any rank
  * was signalled, or if what follows (about expected_s) would not be finished in time while something else is.

@@ -15,6 +15,7 @@
 #include "schedule/farm.h"
 #include "schedule/solve.h"
 #include "store/parts.h"
+#include "store/report.h"
 #include "store/results.h"
 
 struct order {

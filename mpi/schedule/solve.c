@@ -43,9 +43,12 @@ static int read_slabs(const struct laser_run *run, const struct laser_matrix *m,
     bool by_rows = m->rows >= m->cols;
     int64_t longest = by_rows ? m->rows : m->cols, other = by_rows ? m->cols : m->rows;
     int64_t slab = laser_gram_slab(m->rows, m->cols, LASER_SOLVE_SLAB_BYTES);
+    struct laser_matrix_source source;
     double *values, start;
-    int code = LASER_OK;
+    int code = laser_run_source(run, m, &source, err);
 
+    if (code != LASER_OK)
+        return code;
     if (slab > longest)
         slab = longest;
     values = malloc((size_t)slab * (size_t)other * sizeof *values);
@@ -54,8 +57,8 @@ static int read_slabs(const struct laser_run *run, const struct laser_matrix *m,
     for (int64_t at = 0; code == LASER_OK && at < longest; at += slab) {
         int64_t n = longest - at < slab ? longest - at : slab;
         start = laser_clock_s();
-        code = laser_matrix_read(run->checkpoint, m, by_rows ? at : 0, by_rows ? n : m->rows,
-                                 by_rows ? 0 : at, by_rows ? m->cols : n, values, by_rows ? m->cols : n, err);
+        code = laser_matrix_source_read(&source, by_rows ? at : 0, by_rows ? n : m->rows, by_rows ? 0 : at,
+                                        by_rows ? m->cols : n, values, by_rows ? m->cols : n, err);
         outcome->read_s += laser_clock_s() - start;
         start = laser_clock_s();
         if (code == LASER_OK)
@@ -130,7 +133,7 @@ static int solve_factors(const struct laser_run *run, const struct laser_matrix 
 /* ---- a group ---- */
 
 struct grid_task {
-    const struct laser_run *run;
+    struct laser_matrix_source source;
     const struct laser_matrix *matrix;
     const struct laser_rule *rule;
     double read_s;
@@ -140,8 +143,8 @@ static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, st
 {
     struct grid_task *t = context;
     double start = laser_clock_s();
-    int code = laser_matrix_read(t->run->checkpoint, t->matrix, row0, nrows, 0, t->matrix->cols, dst,
-                                 t->matrix->cols, err);
+    int code =
+        laser_matrix_source_read(&t->source, row0, nrows, 0, t->matrix->cols, dst, t->matrix->cols, err);
 
     t->read_s += laser_clock_s() - start;
     return code;
@@ -201,7 +204,7 @@ static int solve(const struct laser_run *run, const struct laser_mpi_team *team,
                  const struct laser_rule *rule, double *sigma, struct laser_outcome *outcome,
                  struct laser_error *err)
 {
-    struct grid_task task = {.run = run, .matrix = m, .rule = rule};
+    struct grid_task task = {.matrix = m, .rule = rule};
     bool gesvd = laser_deck_is(run->deck, "scan.solver", "gesvd");
     bool gram = laser_deck_is(run->deck, "scan.solver", "gram");
     enum laser_mpi_solver solver = gesvd  ? LASER_MPI_SOLVER_GESVD
@@ -210,9 +213,13 @@ static int solve(const struct laser_run *run, const struct laser_mpi_team *team,
     bool done = false;
     int code;
 
+    code = laser_run_source(run, m, &task.source, err);
+    if (code != LASER_OK)
+        return code;
     if (team->group_size > 1)
         return solve_grid(&task, team->group_comm, solver, sigma, outcome, err);
-    code = solve_factors(run, m, sigma, &done, outcome, err);
+    if (run->change == NULL)
+        code = solve_factors(run, m, sigma, &done, outcome, err);
     if (code != LASER_OK || done)
         return code;
     if (gesvd)

@@ -16,34 +16,6 @@ static bool read_switch(struct laser_config *config, struct laser_switch s)
     return s.key ? laser_config_bool(config, s.key, s.otherwise) : s.otherwise;
 }
 
-enum laser_activation laser_read_activation(struct laser_config *config, const char *key,
-                                            const char *otherwise)
-{
-    static const struct {
-        const char *name;
-        enum laser_activation activation;
-    } known[] = {{"silu", LASER_ACT_SILU},
-                 {"swish", LASER_ACT_SILU},
-                 {"gelu", LASER_ACT_GELU},
-                 {"gelu_python", LASER_ACT_GELU},
-                 {"gelu_new", LASER_ACT_GELU_TANH},
-                 {"gelu_fast", LASER_ACT_GELU_TANH},
-                 {"gelu_pytorch_tanh", LASER_ACT_GELU_TANH},
-                 {"gelu_python_tanh", LASER_ACT_GELU_TANH},
-                 {"quick_gelu", LASER_ACT_GELU_QUICK},
-                 {"relu", LASER_ACT_RELU},
-                 {"relu2", LASER_ACT_RELU_SQUARED},
-                 {"tanh", LASER_ACT_TANH},
-                 {"xielu", LASER_ACT_XIELU}};
-    const char *name = key ? laser_config_text(config, key, otherwise) : otherwise;
-
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].name, name) == 0)
-            return known[i].activation;
-    laser_config_refuse(config, key, "the activation \"%.60s\" is not supported", name);
-    return LASER_ACT_SILU;
-}
-
 static void read_head_sizes(struct laser_config *config, const struct laser_family *family,
                             struct laser_arch *arch)
 {
@@ -63,6 +35,8 @@ static void read_head_sizes(struct laser_config *config, const struct laser_fami
     arch->head_size = family->head_size && !stated ? family->head_size : arch->hidden / arch->heads;
     if (keys->head_size)
         arch->head_size = laser_config_integer(config, keys->head_size, arch->head_size, 1, 1 << 16);
+    if (!keys->heads) /* no attention */
+        arch->head_size = 1;
     if (arch->head_size < 1 || (!keys->head_size && arch->hidden % arch->heads != 0))
         laser_config_refuse(config, keys->heads, "%lld heads do not divide the hidden size %lld",
                             (long long)arch->heads, (long long)arch->hidden);
@@ -81,8 +55,12 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
     const struct laser_keys *keys = family->keys;
 
     arch->hidden = laser_config_integer(config, keys->hidden, LASER_CONFIG_REQUIRED, 1, 1 << 24);
-    arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
-    arch->heads = laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    if (family->mixer_rule == LASER_MIXED_BLOCKS)
+        arch->layers = laser_mixers_count(config);
+    else
+        arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    arch->heads =
+        keys->heads ? laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16) : 1;
     arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
     arch->intermediate = 4 * arch->hidden;
     if (keys->intermediate)
@@ -118,21 +96,6 @@ static void read_latent(struct laser_config *config, const struct laser_family *
     arch->head_size = latent->plain + latent->turned;
     if (arch->head_size < latent->value)
         arch->head_size = latent->value;
-}
-
-static void read_delta(struct laser_config *config, struct laser_arch *arch)
-{
-    struct laser_delta *d = &arch->delta;
-
-    d->key_heads = laser_config_integer(config, "linear_num_key_heads", 16, 1, 1 << 16);
-    d->value_heads = laser_config_integer(config, "linear_num_value_heads", 32, 1, 1 << 16);
-    d->key_size = laser_config_integer(config, "linear_key_head_dim", 128, 1, 1 << 16);
-    d->value_size = laser_config_integer(config, "linear_value_head_dim", 128, 1, 1 << 16);
-    d->kernel = laser_config_integer(config, "linear_conv_kernel_dim", 4, 1, 1 << 10);
-    if (d->value_heads % d->key_heads != 0)
-        laser_config_refuse(config, "linear_num_value_heads",
-                            "%lld is no multiple of linear_num_key_heads %lld", (long long)d->value_heads,
-                            (long long)d->key_heads);
 }
 
 static void set_option(struct laser_arch *arch, enum laser_sets sets, double value)
@@ -223,6 +186,7 @@ static void copy_row(const struct laser_family *family, struct laser_arch *arch)
     arch->embed_norm_plain = family->embed_norm_plain;
     arch->embed_scale = family->embed_scaled ? sqrt((double)arch->hidden) : 1;
     arch->logit_scale = arch->residual_scale = 1;
+    arch->qkv_scale = arch->context_scale = arch->gate_scale = arch->down_scale = 1;
     arch->attention_scale =
         1 / sqrt((double)(arch->latent.kv_rank ? arch->latent.plain + arch->latent.turned : arch->head_size));
 }
@@ -306,8 +270,9 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     arch->window = calloc(layers, sizeof *arch->window);
     arch->sparse = calloc(layers, sizeof *arch->sparse);
     arch->rope_of = calloc(layers, sizeof *arch->rope_of);
-    arch->linear = calloc(layers, sizeof *arch->linear);
-    if (!arch->window || !arch->sparse || !arch->rope_of || !arch->linear) {
+    arch->mixer = calloc(layers, sizeof *arch->mixer);
+    arch->bare = calloc(layers, sizeof *arch->bare);
+    if (!arch->window || !arch->sparse || !arch->rope_of || !arch->mixer || !arch->bare) {
         config->result = laser_error_set(config->err, LASER_ENOMEM, config->path, "no memory for %lld layers",
                                          (long long)arch->layers);
         return;
@@ -316,8 +281,6 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     if (family->qkv_layout == LASER_QKV_LATENT)
         read_latent(config, family, arch);
     copy_row(family, arch);
-    if (family->delta)
-        read_delta(config, arch);
     read_switches(config, family, arch);
     read_options(config, family, arch);
     if (family->embed_width)
@@ -328,6 +291,7 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     if (family->theta != 0)
         laser_rope_read(config, family, arch);
     laser_layers_read(config, family, arch);
+    laser_mixers_read(config, family, arch);
     laser_experts_read(config, family, arch);
     if (family->finish && config->result == LASER_OK)
         family->finish(config, arch);
@@ -459,8 +423,10 @@ void laser_arch_free(struct laser_arch *arch)
     free(arch->window);
     free(arch->sparse);
     free(arch->rope_of);
-    free(arch->linear);
-    arch->linear = NULL;
+    free(arch->mixer);
+    free(arch->bare);
+    arch->mixer = NULL;
+    arch->bare = NULL;
     arch->window = NULL;
     arch->sparse = NULL;
     arch->rope_of = NULL;

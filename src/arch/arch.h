@@ -21,7 +21,8 @@ enum laser_residual {
     LASER_RESIDUAL_SERIAL,          /* x += attention(norm(x)); x += mlp(norm'(x)) */
     LASER_RESIDUAL_PARALLEL,        /* x += attention(norm(x)) + mlp(norm'(x)) */
     LASER_RESIDUAL_PARALLEL_SHARED, /* x += attention(norm(x)) + mlp(norm(x)) */
-    LASER_RESIDUAL_POST             /* x = norm(x + attention(x)); x = norm'(x + mlp(x)) */
+    LASER_RESIDUAL_POST,            /* x = norm(x + attention(x)); x = norm'(x + mlp(x)) */
+    LASER_RESIDUAL_NORMED /* x = norm(x); x = keep x + add attention(x); x = norm'(x); the MLP likewise */
 };
 
 enum laser_qkv_layout {
@@ -76,6 +77,18 @@ struct laser_rope {
     int64_t original_positions, max_positions;
 };
 
+/* What a layer has before its MLP. */
+enum laser_mixer {
+    LASER_MIXER_ATTENTION,
+    LASER_MIXER_NONE,
+    LASER_MIXER_DELTA,       /* the gated delta rule, struct laser_delta */
+    LASER_MIXER_STATE_SPACE, /* Mamba-2, struct laser_recurrence */
+    LASER_MIXER_BOTH,        /* attention and Mamba-2 side by side */
+    LASER_MIXER_SELECTIVE,   /* Mamba, struct laser_recurrence */
+    LASER_MIXER_CONVOLUTION, /* a gated short convolution, struct laser_recurrence */
+    LASER_MIXER_LIGHTNING    /* linear attention with a fixed decay of each head */
+};
+
 /* How the logits of a router become a choice of experts and their weights. */
 enum laser_moe_score {
     LASER_MOE_SOFTMAX,        /* softmax over all, the largest are chosen */
@@ -93,6 +106,8 @@ struct laser_moe {
     bool shared_gated;    /* the shared expert has a gate of its own */
     bool normalized;      /* the chosen weights are made to sum to 1 */
     double least_sum;     /* what their sum counts as at least, then */
+    double more_sum;      /* what is added to it, then */
+    int64_t width;        /* of what experts read and give, between two matrices; 0: the hidden size */
     enum laser_moe_score score;
     bool corrected;             /* a bias takes part in the choice, not in the weights */
     bool logit_corrected;       /* that bias is added to the logits instead of the scores */
@@ -116,6 +131,39 @@ struct laser_latent {
  * value head, behind a causal convolution of `kernel` tokens. */
 struct laser_delta {
     int64_t key_heads, value_heads, key_size, value_size, kernel; /* key_heads 0: no layer has it */
+};
+
+/* How time steps, B and C of Mamba are normed. */
+enum laser_inner_norm { LASER_INNER_NONE, LASER_INNER_WEIGHTED, LASER_INNER_PLAIN };
+
+/* What comes into a state space, one after another. */
+enum laser_state_input {
+    LASER_STATE_GATE,
+    LASER_STATE_X,
+    LASER_STATE_B,
+    LASER_STATE_C,
+    LASER_STATE_STEP,
+    LASER_STATE_INPUTS
+};
+
+/* State spaces and short convolutions.  Mamba-2 (arXiv 2405.21060): `heads` of `head_size` channels, which share
+ * a decay; groups of heads share B and C of `state` elements.  Mamba (arXiv 2312.00752): `heads` channels, each
+ * with decays of its own, time steps through a latent of `rank`.  A short convolution: `heads` channels. */
+struct laser_recurrence {
+    int64_t heads, head_size, groups, state, kernel, rank; /* heads 0: no layer has one */
+    int64_t block;                                         /* lightning attention: tokens that go together */
+    bool in_bias, conv_bias, out_bias;
+    bool normed, norm_first; /* the output is normed by group; before it is gated */
+    double step_least, step_most;
+    double input_scale[LASER_STATE_INPUTS]; /* of what the matrix gives */
+    double in_scale, out_scale;             /* of what the matrices read and give */
+    enum laser_inner_norm inner;
+    double inner_eps;
+};
+
+/* Where a block's output meets what it read: keep x + add block(x). */
+struct laser_blend {
+    double keep, add;
 };
 
 /* Scores of late queries grow: x (1 + scale log(1 + floor((position + offset) / floor))). */
@@ -145,12 +193,17 @@ struct laser_names {
     const char *delta_qkv, *delta_z, *delta_b, *delta_a;          /* or each for itself */
     const char *delta_conv, *delta_dt, *delta_decay, *delta_norm; /* full names */
     const char *delta_out;
+    const char *mix_in, *mix_conv, *mix_out; /* of a recurrence; `in` gives all that comes into it */
+    const char *mix_gate;                    /* of the output of lightning attention */
+    const char *mix_dt, *mix_decay, *mix_skip, *mix_norm;                   /* the first three: full names */
+    const char *mix_x, *mix_step, *mix_step_norm, *mix_b_norm, *mix_c_norm; /* Mamba */
     const char *gate, *up, *gate_up, *down;
     const char *activation; /* of parameters: alpha_p, alpha_n, beta, eps below it */
     const char *router, *expert, *expert_gate, *expert_up, *expert_down; /* expert as layer */
     const char *stack_gate_up, *stack_down, *stack_router; /* where the experts of a layer are one tensor */
     const char *stack_gate_up_bias, *stack_down_bias;
-    const char *correction; /* bias of the choice of experts, full name */
+    const char *moe_down, *moe_up; /* where experts are of another width */
+    const char *correction;        /* bias of the choice of experts, full name */
     const char *shared_gate, *shared_up, *shared_gate_up, *shared_down, *shared_router;
     const char *foreign;    /* beginning of names of other parts (predictors of more tokens), or NULL */
     const char *ignored[8]; /* endings of tensors that hold no weights (masks, frequencies) */
@@ -225,12 +278,17 @@ struct laser_arch {
     struct laser_latent latent;
     bool attention_gate; /* queries come with gates of the attention's output */
     struct laser_delta delta;
+    struct laser_recurrence mix;
+    double qkv_scale, context_scale; /* of what queries, keys and values read; of the attention's output */
+    double gate_scale, down_scale;   /* of the MLP's gates before the activation; of its output */
+    struct laser_blend blend_attention, blend_mixer, blend_mlp; /* LASER_RESIDUAL_NORMED */
 
     int64_t *window;        /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
     bool chunked;           /* the windows are chunks: a token sees its own, up to itself */
     unsigned char *rope_of; /* [L] 0: no rotary positions, 1: rope, 2: local_rope.  Owned. */
-    bool *linear;           /* [L] whether the layer has the delta rule instead of attention.  Owned. */
+    unsigned char *mixer;   /* [L] enum laser_mixer.  Owned. */
     bool *sparse;           /* [L] whether the layer has experts.  Owned. */
+    bool *bare;             /* [L] whether the layer has neither MLP nor experts.  Owned. */
     struct laser_moe moe;
     json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
                               NULL: none.  A reference of its own. */
@@ -263,6 +321,9 @@ int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
 
 /* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
 int64_t laser_arch_longest(const struct laser_arch *arch);
+
+/* Do layers keep states from token to token, which cannot be taken back? */
+bool laser_arch_keeps_states(const struct laser_arch *arch);
 
 /* The first variation of this architecture for which there is no backward pass, in words, or NULL. */
 const char *laser_arch_lacks_gradient(const struct laser_arch *arch);

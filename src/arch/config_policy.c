@@ -32,6 +32,17 @@ ALIASES(distilbert) = {{"hidden_size", "dim"},
                        {"num_hidden_layers", "n_layers"},
                        {"num_attention_heads", "n_heads"},
                        {NULL, NULL}};
+ALIASES(block_types) = {{"layers_block_type", "layer_types"}, {NULL, NULL}};
+ALIASES(nemotron_h) = {{"layer_types", "layers_block_type"},
+                       {"num_local_experts", "n_routed_experts"},
+                       {"mamba_n_groups", "n_groups"},
+                       {"mamba_d_conv", "conv_kernel"},
+                       {"mamba_dt_min", "time_step_min"},
+                       {"mamba_conv_bias", "use_conv_bias"},
+                       {NULL, NULL}};
+ALIASES(lfm2) = {
+    {"tie_embedding", "tie_word_embeddings"}, {"block_ff_dim", "intermediate_size"}, {NULL, NULL}};
+ALIASES(lfm2_moe) = {{"tie_embedding", "tie_word_embeddings"}, {NULL, NULL}};
 ALIASES(routed_experts) = {{"num_local_experts", "n_routed_experts"}, {NULL, NULL}};
 ALIASES(glm4_lite) = {
     {"num_local_experts", "n_routed_experts"}, {"head_dim", "qk_rope_head_dim"}, {NULL, NULL}};

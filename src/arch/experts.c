@@ -68,6 +68,18 @@ static void mark_listed(struct laser_config *config, struct laser_arch *arch)
     }
 }
 
+static void mark_period(struct laser_config *config, struct laser_arch *arch)
+{
+    int64_t period = laser_config_integer(config, "expert_layer_period", 2, 1, 1 << 30);
+    int64_t offset = laser_config_integer(config, "expert_layer_offset", 1, 0, 1 << 30);
+
+    if (offset >= period)
+        laser_config_refuse(config, "expert_layer_offset", "%lld is not below expert_layer_period %lld",
+                            (long long)offset, (long long)period);
+    for (int64_t i = offset; i < arch->layers; i += period)
+        arch->sparse[i] = true;
+}
+
 static void mark_sparse(struct laser_config *config, const struct laser_moe_keys *keys,
                         struct laser_arch *arch)
 {
@@ -101,6 +113,11 @@ static void mark_sparse(struct laser_config *config, const struct laser_moe_keys
     case LASER_SPARSE_LISTED:
         mark_listed(config, arch);
         break;
+    case LASER_SPARSE_PERIOD:
+        mark_period(config, arch);
+        break;
+    case LASER_SPARSE_BLOCKS: /* marked with the mixers */
+        break;
     }
 }
 
@@ -133,6 +150,9 @@ static void read_routing(struct laser_config *config, const struct laser_moe_key
     moe->shared_scale = 1;
     if (keys->least_sum)
         moe->least_sum = laser_config_real(config, keys->least_sum, 1e-12, 0, 1e9);
+    moe->more_sum = keys->more_sum;
+    if (keys->width && laser_config_value(config, keys->width))
+        moe->width = laser_config_integer(config, keys->width, 0, 1, 1 << 24);
     if (keys->jitter)
         moe->jitter = laser_config_real(config, keys->jitter, keys->jitter_otherwise, 0, 1e3);
     moe->groups = moe->top_groups = 1;
@@ -153,18 +173,46 @@ static void read_routing(struct laser_config *config, const struct laser_moe_key
     }
 }
 
+static bool has_sparse(const struct laser_arch *arch)
+{
+    for (int64_t i = 0; i < arch->layers; i++)
+        if (arch->sparse[i])
+            return true;
+    return false;
+}
+
+/* Models without experts: the shared expert is the MLP. */
+static void read_dense_instead(struct laser_config *config, const struct laser_moe_keys *keys,
+                               struct laser_arch *arch)
+{
+    if (keys->sparse == LASER_SPARSE_PERIOD) {
+        mark_period(config, arch);
+        memset(arch->sparse, false, (size_t)arch->layers * sizeof *arch->sparse);
+    }
+    if (keys->shared)
+        arch->intermediate = laser_config_integer(config, keys->shared, keys->shared_otherwise, 1, 1 << 30);
+}
+
 void laser_experts_read(struct laser_config *config, const struct laser_family *family,
                         struct laser_arch *arch)
 {
     const struct laser_moe_keys *keys = family->moe;
     struct laser_moe *moe = &arch->moe;
 
-    if (!keys)
+    if (!keys || (keys->sparse == LASER_SPARSE_BLOCKS && !has_sparse(arch)))
         return;
-    moe->per_token = laser_config_integer(config, keys->per_token, keys->per_token_otherwise, 1, 1 << 16);
+    moe->per_token = laser_config_integer(config, keys->per_token, keys->per_token_otherwise,
+                                          keys->experts_least ? 0 : 1, 1 << 16);
     moe->experts = laser_config_integer(
-        config, keys->experts, keys->experts_otherwise ? keys->experts_otherwise : LASER_CONFIG_REQUIRED, 1,
-        1 << 16);
+        config, keys->experts, keys->experts_otherwise ? keys->experts_otherwise : LASER_CONFIG_REQUIRED,
+        keys->experts_least ? 0 : 1, 1 << 16);
+    if (moe->experts < keys->experts_least) {
+        *moe = (struct laser_moe){0};
+        read_dense_instead(config, keys, arch);
+        return;
+    }
+    if (moe->per_token < 1)
+        laser_config_refuse(config, keys->per_token, "expected 1 or more");
     moe->intermediate = keys->columns
                             ? laser_config_integer(config, keys->columns, LASER_CONFIG_REQUIRED, 1, 1 << 30)
                             : arch->intermediate;

@@ -51,6 +51,37 @@ enum laser_window_rule {
     LASER_WINDOW_BORDER      /* from layer max_window_layers on; or layer_types */
 };
 
+/* Which layers have the family's mixer instead of attention. */
+enum laser_mixer_rule {
+    LASER_MIXED_NEVER,
+    LASER_MIXED_ALL,
+    LASER_MIXED_INTERVAL, /* all but every full_attention_interval-th; or layer_types */
+    LASER_MIXED_LISTED,   /* layer_types; all where there are none */
+    LASER_MIXED_NUMBERED, /* all but those in full_attn_idxs; or layer_types */
+    LASER_MIXED_ODD,      /* layers 1, 3, ...; or layer_types */
+    LASER_MIXED_INDICES,  /* all but attn_layer_indices */
+    LASER_MIXED_PERIOD,   /* all but those that attn_layer_period and attn_layer_offset name */
+    LASER_MIXED_BLOCKS    /* layers_block_type or hybrid_override_pattern: one block each, MLPs among them */
+};
+
+/* A size: its key and what it is where that is missing. */
+struct laser_size {
+    const char *key;
+    int64_t otherwise;
+};
+
+/* How a family spells a recurrence. */
+struct laser_recurrence_keys {
+    struct laser_size heads, head_size, groups, state, kernel, expand; /* a key that is NULL: see mixers.c */
+    struct laser_size inner; /* channels; null or 0: expand x hidden */
+    const char *rank;
+    struct laser_switch in_bias, conv_bias, out_bias;
+    const char *activation; /* of the convolution; NULL: that of the MLP */
+    bool normed, limited;   /* time_step_limit counts, otherwise time_step_min */
+    enum laser_inner_norm inner_norm;
+    const char *inner_eps; /* NULL: that of all norms */
+};
+
 /* Which layers have rotary positions. */
 enum laser_rope_rule {
     LASER_ROPE_IN_ALL,
@@ -68,13 +99,16 @@ enum laser_sparse_rule {
     LASER_SPARSE_AFTER_DENSE, /* from num_dense_layers on */
     LASER_SPARSE_INTERVAL, /* every moe_layer_interval-th of moe_layer_start_index .. moe_layer_end_index */
     LASER_SPARSE_TYPES,    /* mlp_layer_types, else from `first` on */
-    LASER_SPARSE_LISTED    /* moe_layers, else every interleave_moe_layer_step-th */
+    LASER_SPARSE_LISTED,   /* moe_layers, else every interleave_moe_layer_step-th */
+    LASER_SPARSE_PERIOD,   /* those that expert_layer_period and expert_layer_offset name */
+    LASER_SPARSE_BLOCKS    /* as LASER_MIXED_BLOCKS says */
 };
 
 /* How a family has its experts. */
 struct laser_moe_keys {
     const char *experts;
     int64_t experts_otherwise; /* 0: the key must be there */
+    int64_t experts_least;     /* with fewer all layers are dense; 0: 1 */
     const char *per_token;
     int64_t per_token_otherwise;
     const char *columns; /* of an expert; NULL: the intermediate size */
@@ -91,6 +125,8 @@ struct laser_moe_keys {
         *least_sum; /* below which the sum of the weights is not taken to be, where they are normalized */
     const char *scale;
     double scale_otherwise; /* 0: 1 */
+    double more_sum;        /* is added to the sum of the weights, where they are normalized */
+    const char *width;      /* of what experts read and give, between two matrices; NULL: the hidden size */
     const char *jitter;
     double jitter_otherwise;
     enum laser_sparse_rule sparse;
@@ -129,7 +165,11 @@ struct laser_family {
     struct laser_switch tied, q_bias, o_bias, mlp_bias, head_bias, qk_norm;
     enum laser_qk_norm qk_kind; /* where there is a norm; NONE: LASER_QK_NORM_HEADS */
     bool qk_norm_late, qk_norm_plain, qk_norm_turned, qk_norm_bias;
-    bool delta, attention_gate;
+    bool attention_gate;
+    enum laser_mixer mixer; /* of layers without attention */
+    enum laser_mixer_rule mixer_rule;
+    const struct laser_recurrence_keys *mix;
+    bool bare; /* layers have no MLP */
     bool value_norm;
     const char *full_head_size; /* key of the size of heads in layers without a window */
     int64_t full_head_size_otherwise;

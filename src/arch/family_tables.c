@@ -247,6 +247,46 @@ NAMES(qwen3_5) = {LLAMA_ENDS, .prefix = {"model.", "model.language_model."}, LLA
     .delta_qkv = "linear_attn.in_proj_qkv", .delta_z = "linear_attn.in_proj_z", .delta_b = "linear_attn.in_proj_b",
     .delta_a = "linear_attn.in_proj_a"};
 
+#define MIX_(at) .mix_in = at "in_proj", .mix_conv = at "conv1d", .mix_out = at "out_proj"
+#define STATE_SPACE(at)                                                                                      \
+    MIX_(at), .mix_dt = at "dt_bias", .mix_decay = at "A_log", .mix_skip = at "D", .mix_norm = at "norm"
+#define SELECTIVE(at)                                                                                        \
+    MIX_(at), .mix_decay = at "A_log", .mix_skip = at "D", .mix_x = at "x_proj", .mix_step = at "dt_proj",     \
+        .mix_step_norm = at "dt_layernorm", .mix_b_norm = at "b_layernorm", .mix_c_norm = at "c_layernorm"
+#define BACKBONE                                                                                             \
+    .prefix = {"backbone.", ""}, .layer = "layers.", .embed = "embeddings", .final_norm = "norm_f", .head = "lm_head"
+#define HYBRID_LAYER                                                                                         \
+    .attention_norm = "input_layernorm", .mlp_norm = "pre_ff_layernorm", .o = "self_attn.o_proj", SEPARATE_QKV, \
+    .gate = "feed_forward.gate_proj", .up = "feed_forward.up_proj", .down = "feed_forward.down_proj"
+#define LFM_LAYER                                                                                            \
+    .attention_norm = "operator_norm", .mlp_norm = "ffn_norm", .o = "self_attn.out_proj", SEPARATE_QKV,      \
+    .q_norm = "self_attn.q_layernorm", .k_norm = "self_attn.k_layernorm", .gate = "feed_forward.w1",         \
+    .up = "feed_forward.w3", .down = "feed_forward.w2", .mix_in = "conv.in_proj", .mix_conv = "conv.conv",   \
+    .mix_out = "conv.out_proj"
+NAMES(mamba2) = {BACKBONE, .attention_norm = "norm", STATE_SPACE("mixer.")};
+NAMES(mamba) = {BACKBONE, .attention_norm = "norm", SELECTIVE("mixer.")};
+NAMES(bamba) = {LLAMA_ENDS, .final_norm = "final_layernorm", HYBRID_LAYER, STATE_SPACE("mamba.")};
+NAMES(jamba) = {LLAMA_ENDS, .final_norm = "final_layernorm", HYBRID_LAYER, SELECTIVE("mamba."),
+    .router = "feed_forward.router", .expert = "feed_forward.experts.", .expert_gate = "gate_proj", .expert_up = "up_proj",
+    .expert_down = "down_proj", .stack_router = "feed_forward.router",
+    .stack_gate_up = "feed_forward.experts.gate_up_proj", .stack_down = "feed_forward.experts.down_proj"};
+NAMES(granite_hybrid) = {LLAMA_ENDS, LLAMA_LAYER, SEPARATE_QKV, GRANITE_EXPERTS, GRANITE_SHARED,
+    .gate_up = "shared_mlp.input_linear", .down = "shared_mlp.output_linear", STATE_SPACE("mamba.")};
+NAMES(nemotron_h) = {BACKBONE, .attention_norm = "norm", .mlp_norm = "norm", .q = "mixer.q_proj", .k = "mixer.k_proj",
+    .v = "mixer.v_proj", .o = "mixer.o_proj", .up = "mixer.up_proj", .down = "mixer.down_proj", STATE_SPACE("mixer."),
+    .router = "mixer.gate", .expert = "mixer.experts.", .expert_up = "up_proj", .expert_down = "down_proj",
+    .stack_gate_up = "mixer.experts.up_proj", .stack_down = "mixer.experts.down_proj", .stack_router = "mixer.gate",
+    .correction = "mixer.gate.e_score_correction_bias", .shared_up = "mixer.shared_experts.up_proj",
+    .shared_down = "mixer.shared_experts.down_proj", .moe_down = "mixer.fc1_latent_proj",
+    .moe_up = "mixer.fc2_latent_proj", .foreign = "mtp."};
+NAMES(minimax) = {LLAMA_ENDS, LLAMA_LAYER, SEPARATE_QKV, MIXTRAL_EXPERTS, .mix_in = "self_attn.qkv_proj",
+    .mix_norm = "self_attn.norm", .mix_gate = "self_attn.output_gate", .mix_out = "self_attn.out_proj"};
+NAMES(lfm2) = {LLAMA_ENDS, .final_norm = "embedding_norm", LFM_LAYER};
+NAMES(lfm2_moe) = {LLAMA_ENDS, .final_norm = "embedding_norm", LFM_LAYER, .router = "feed_forward.gate",
+    .expert = "feed_forward.experts.", .expert_gate = "w1", .expert_up = "w3", .expert_down = "w2",
+    .stack_gate_up = "feed_forward.experts.gate_up_proj", .stack_down = "feed_forward.experts.down_proj",
+    .stack_router = "feed_forward.gate", .correction = "feed_forward.expert_bias"};
+
 NAMES(axk1) = {LLAMA_ENDS, LLAMA_LAYER, .sparse_post_mlp_norm = "post_mlp_layernorm", LATENT_QKV, GATED_MLP, EXPERTS,
     SHARED_EXPERTS, CORRECTION};
 NAMES(sarvam_moe) = {.prefix = {"model.", ""}, .layer = "layers.", .embed = "word_embeddings", .final_norm = "norm",
@@ -520,6 +560,46 @@ static const struct laser_keys mpt_keys = {
 static const struct laser_keys japanese_keys = {
     KEYS(SIZES, NULL, NULL, NULL, "max_position_embeddings", "layer_norm_eps", "hidden_act")};
 
+static const struct laser_keys mamba_keys = {KEYS("hidden_size", "num_hidden_layers", NULL, NULL, NULL, NULL, NULL,
+                                                  "layer_norm_epsilon", "hidden_act"),
+                                             .four_times = true};
+static const struct laser_keys nemotron_h_keys = {KEYS(SIZES, "num_key_value_heads", "head_dim", WIDTH,
+                                                       "layer_norm_epsilon", "mlp_hidden_act")};
+static const struct laser_keys lfm_keys = {
+    KEYS(SIZES, "num_key_value_heads", "head_dim", WIDTH, "norm_eps", NULL)};
+
+/* ---- recurrences ---- */
+
+static const struct laser_recurrence_keys mamba2_mix = {
+    .heads = {"num_heads", 128}, .head_size = {"head_dim", 64}, .groups = {"n_groups", 8}, .state = {"state_size", 128},
+    .kernel = {"conv_kernel", 4}, .expand = {"expand", 2}, .in_bias = {"use_bias", false}, .out_bias = {"use_bias", false},
+    .conv_bias = {"use_conv_bias", true}, .normed = true, .limited = true};
+#define HYBRID_MIX                                                                                           \
+    .heads = {"mamba_n_heads", 128}, .head_size = {"mamba_d_head", 0}, .groups = {"mamba_n_groups", 1},      \
+    .state = {"mamba_d_state", 256}, .kernel = {"mamba_d_conv", 4}, .expand = {"mamba_expand", 2},           \
+    .in_bias = {"mamba_proj_bias", false}, .out_bias = {"mamba_proj_bias", false},                           \
+    .conv_bias = {"mamba_conv_bias", true}, .normed = true, .limited = true
+static const struct laser_recurrence_keys bamba_mix = {HYBRID_MIX};
+static const struct laser_recurrence_keys falcon_h1_mix = {HYBRID_MIX, .inner = {"mamba_d_ssm", 1024},
+                                                           .out_bias = {"projectors_bias", false}};
+static const struct laser_recurrence_keys nemotron_h_mix = {
+    .heads = {"mamba_num_heads", 128}, .head_size = {"mamba_head_dim", 64}, .groups = {"n_groups", 8},
+    .state = {"ssm_state_size", 128}, .kernel = {"conv_kernel", 4}, .in_bias = {"use_bias", false},
+    .out_bias = {"use_bias", false}, .conv_bias = {"use_conv_bias", true}, .activation = "mamba_hidden_act", .normed = true};
+#define MAMBA_MIX                                                                                            \
+    .state = {"state_size", 16}, .kernel = {"conv_kernel", 4}, .expand = {"expand", 2}, .rank = "time_step_rank", \
+    .inner = {"intermediate_size", 0},                                                                       \
+    .in_bias = {"use_bias", false}, .out_bias = {"use_bias", false}, .conv_bias = {"use_conv_bias", true}
+static const struct laser_recurrence_keys mamba_mix = {MAMBA_MIX};
+static const struct laser_recurrence_keys falcon_mamba_mix = {MAMBA_MIX, .inner_norm = LASER_INNER_PLAIN,
+                                                              .inner_eps = "mixer_rms_eps"};
+static const struct laser_recurrence_keys jamba_mix = {
+    .state = {"mamba_d_state", 16}, .kernel = {"mamba_d_conv", 4}, .expand = {"mamba_expand", 2}, .rank = "mamba_dt_rank",
+    .in_bias = {"mamba_proj_bias", false}, .out_bias = {"mamba_proj_bias", false}, .conv_bias = {"mamba_conv_bias", true},
+    .inner_norm = LASER_INNER_WEIGHTED};
+static const struct laser_recurrence_keys lfm_mix = {.kernel = {"conv_L_cache", 3}, .in_bias = {"conv_bias", false},
+    .out_bias = {"conv_bias", false}, .conv_bias = {"conv_bias", false}};
+
 /* ---- experts ---- */
 
 #define PER_TOKEN(n) .per_token = "num_experts_per_tok", .per_token_otherwise = n
@@ -577,6 +657,20 @@ static const struct laser_moe_keys granite_shared_moe = {.experts = "num_local_e
                                                          .shared = "shared_intermediate_size",
                                                          
                                                          .score = LASER_MOE_SOFTMAX_CHOSEN};
+static const struct laser_moe_keys granite_hybrid_moe = {
+    .experts = "num_local_experts", .experts_otherwise = 8, .experts_least = 1, PER_TOKEN(2),
+    .shared = "shared_intermediate_size", .shared_otherwise = 1024, .score = LASER_MOE_SOFTMAX_CHOSEN};
+static const struct laser_moe_keys jamba_moe = {
+    .experts = "num_experts", .experts_otherwise = 16, .experts_least = 2, PER_TOKEN(2), .sparse = LASER_SPARSE_PERIOD};
+static const struct laser_moe_keys lfm2_moe_moe = {
+    .experts = "num_experts", .experts_otherwise = 32, PER_TOKEN(4), .columns = "moe_intermediate_size",
+    .normalized = {"norm_topk_prob", true}, .score = LASER_MOE_SIGMOID, .corrected = true, .more_sum = 1e-6,
+    .scale = "routed_scaling_factor", .sparse = LASER_SPARSE_AFTER_DENSE, .first = 2};
+static const struct laser_moe_keys nemotron_h_moe = {
+    .experts = "n_routed_experts", .experts_otherwise = 8, PER_TOKEN(2), .columns = "moe_intermediate_size",
+    .shared = "moe_shared_expert_intermediate_size", .shared_otherwise = 7688, .normalized = {"norm_topk_prob", true},
+    .score = LASER_MOE_SIGMOID, .corrected = true, .groups_by_two = true, GROUPS, .scale = "routed_scaling_factor",
+    .width = "moe_latent_size", .sparse = LASER_SPARSE_BLOCKS};
 static const struct laser_moe_keys olmoe_moe = {
     .experts = "num_experts", PER_TOKEN(8), .normalized = {"norm_topk_prob", false}};
 static const struct laser_moe_keys flex_olmo_moe = {
@@ -1085,15 +1179,55 @@ static const struct laser_family families[] = {
 
     /* the gated delta rule */
     {.model_type = "qwen3_next", .names = &qwen3_next_names, LLAMA_LIKE, .positions = 32768, .eps = 1e-6, TIED(false),
-     ATTENTION_BIAS, .delta = true, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 2,
+     ATTENTION_BIAS, .mixer = LASER_MIXER_DELTA, .mixer_rule = LASER_MIXED_INTERVAL, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 2,
      .head_size = 256, .partial = 0.25, .partial_rope = true, .window_rule = LASER_WINDOW_LISTED, .moe = &qwen3_next_moe},
     {.model_type = "qwen3_5_text", .names = &qwen3_5_names, LLAMA_LIKE, .positions = 32768, .eps = 1e-6, TIED(false),
-     ATTENTION_BIAS, .delta = true, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 4,
+     ATTENTION_BIAS, .mixer = LASER_MIXER_DELTA, .mixer_rule = LASER_MIXED_INTERVAL, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 4,
      .head_size = 256, .partial = 0.25, .partial_rope = true, .mrope = true, .window_rule = LASER_WINDOW_LISTED},
     {.model_type = "qwen3_5_moe_text", .names = &qwen3_5_names, LLAMA_LIKE, .positions = 32768, .eps = 1e-6, TIED(false),
-     ATTENTION_BIAS, .delta = true, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 2,
+     ATTENTION_BIAS, .mixer = LASER_MIXER_DELTA, .mixer_rule = LASER_MIXED_INTERVAL, .attention_gate = true, .norm_plus_one = true, .qk_norm = ALWAYS, .kv_heads = 2,
      .head_size = 256, .partial = 0.25, .partial_rope = true, .mrope = true, .window_rule = LASER_WINDOW_LISTED,
      .keys = &expert_keys, .moe = &qwen3_5_moe},
+
+    /* state spaces and short convolutions */
+    {.model_type = "mamba2", .names = &mamba2_names, .keys = &mamba_keys, .norm = LASER_NORM_RMS, .eps = 1e-5, TIED(false),
+     .activation = "silu", .mixer = LASER_MIXER_STATE_SPACE, .mixer_rule = LASER_MIXED_ALL, .mix = &mamba2_mix, .bare = true},
+    {.model_type = "mamba", .names = &mamba_names, .keys = &mamba_keys, .norm = LASER_NORM_RMS, .eps = 1e-5, TIED(true),
+     .activation = "silu", .mixer = LASER_MIXER_SELECTIVE, .mixer_rule = LASER_MIXED_ALL, .mix = &mamba_mix, .bare = true},
+    {.model_type = "falcon_mamba", .names = &mamba_names, .keys = &mamba_keys, .norm = LASER_NORM_RMS, .eps = 1e-5, TIED(true),
+     .activation = "silu", .mixer = LASER_MIXER_SELECTIVE, .mixer_rule = LASER_MIXED_ALL, .mix = &falcon_mamba_mix,
+     .bare = true},
+    {.model_type = "bamba", .names = &bamba_names, LLAMA_LIKE, .positions = 262144, .eps = 1e-5, TIED(false), ATTENTION_BIAS,
+     .mlp_bias = SWITCH("mlp_bias", false), .kv_heads = 8, .partial = 0.5, .partial_rope = true,
+     .mixer = LASER_MIXER_STATE_SPACE, .mixer_rule = LASER_MIXED_INDICES, .mix = &bamba_mix},
+    {.model_type = "granitemoehybrid", .aliases = laser_config_aliases_block_types, .names = &granite_hybrid_names,
+     GRANITE_LIKE, .mlp_bias = {0}, TIED(false), .window_rule = LASER_WINDOW_LISTED, .mixer = LASER_MIXER_STATE_SPACE,
+     .mixer_rule = LASER_MIXED_LISTED, .mix = &bamba_mix, .moe = &granite_hybrid_moe,
+     .finish = laser_finish_granite_hybrid},
+    {.model_type = "falcon_h1", .names = &bamba_names, LLAMA_LIKE, .positions = 8192, .eps = 1e-5, TIED(false),
+     ATTENTION_BIAS, .mlp_bias = SWITCH("mlp_bias", false), .kv_heads = 8, .mixer = LASER_MIXER_BOTH,
+     .mixer_rule = LASER_MIXED_ALL, .mix = &falcon_h1_mix,
+     .options = {{"embedding_multiplier", LASER_SETS_EMBED_SCALE, 1}, {"lm_head_multiplier", LASER_SETS_LOGIT_SCALE, 1}},
+     .finish = laser_finish_falcon_h1},
+    {.model_type = "nemotron_h", .aliases = laser_config_aliases_nemotron_h, .names = &nemotron_h_names,
+     .keys = &nemotron_h_keys, .norm = LASER_NORM_RMS, .positions = 4096, .eps = 1e-5, TIED(false), .activation = "relu2",
+     .mlp_bias = SWITCH("mlp_bias", false), .kv_heads = 8, .head_size = 128, .mixer = LASER_MIXER_STATE_SPACE,
+     .mixer_rule = LASER_MIXED_BLOCKS, .mix = &nemotron_h_mix, .moe = &nemotron_h_moe},
+    {.model_type = "minimax", .aliases = laser_config_aliases_experts, .names = &minimax_names, LLAMA_LIKE, .theta = 1e6,
+     .positions = 131072, .eps = 1e-5, TIED(false), .kv_heads = 8, .residual = LASER_RESIDUAL_NORMED,
+     .window_rule = LASER_WINDOW_ALL_LISTED, .mixer = LASER_MIXER_LIGHTNING, .mixer_rule = LASER_MIXED_ODD,
+     .moe = &mixtral_moe, .finish = laser_finish_minimax},
+    {.model_type = "jamba", .aliases = laser_config_aliases_local_experts, .names = &jamba_names, LLAMA_LIKE, .theta = 0,
+     .positions = 262144, .eps = 1e-6, TIED(false), .kv_heads = 8, .mixer = LASER_MIXER_SELECTIVE,
+     .mixer_rule = LASER_MIXED_PERIOD, .mix = &jamba_mix, .moe = &jamba_moe},
+    {.model_type = "lfm2", .aliases = laser_config_aliases_lfm2, .names = &lfm2_names, LLAMA_LIKE, .keys = &lfm_keys,
+     .theta = 1e6, .positions = 128000, .eps = 1e-5, TIED(true), .qk_norm = ALWAYS, .kv_heads = 8,
+     .window_rule = LASER_WINDOW_LISTED, .mixer = LASER_MIXER_CONVOLUTION, .mixer_rule = LASER_MIXED_NUMBERED,
+     .mix = &lfm_mix, .finish = laser_finish_lfm2},
+    {.model_type = "lfm2_moe", .aliases = laser_config_aliases_lfm2_moe, .names = &lfm2_moe_names, LLAMA_LIKE,
+     .keys = &lfm_keys, .theta = 1e6, .positions = 128000, .eps = 1e-5, TIED(true), .qk_norm = ALWAYS, .kv_heads = 8,
+     .window_rule = LASER_WINDOW_LISTED, .mixer = LASER_MIXER_CONVOLUTION, .mixer_rule = LASER_MIXED_LISTED,
+     .mix = &lfm_mix, .moe = &lfm2_moe_moe, .finish = laser_finish_lfm2_moe},
 
     /* inside of wrappers; their positions have three parts, which are the same for text */
     {.model_type = "qwen2_5_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,

@@ -15,6 +15,7 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->first_plain || (a->names->head_dense && a->names->final_norm), "these norms"},
         {a->embed_width != a->hidden, "an embedding of another width"},
         {a->delta.key_heads > 0, "the gated delta rule"},
+        {laser_arch_keeps_states(a), "states kept from token to token"},
         {a->attention_gate || a->names->attention_gate, "gated attention"},
         {a->clip_qkv > 0, "clipped queries, keys and values"},
         {a->sinks, "attention sinks"},
@@ -31,6 +32,7 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->residual == LASER_RESIDUAL_SERIAL && !a->names->attention_norm,
          "blocks without a norm before them"},
         {a->residual_scale != 1, "scaled residuals"},
+        {a->residual == LASER_RESIDUAL_NORMED, "residuals behind the norm"},
         {a->logit_scale != 1, "scaled logits"},
     };
 

@@ -47,12 +47,13 @@ static void read_layer_types(struct laser_config *config, const struct laser_fam
     }
     for (int64_t i = 0; i < arch->layers; i++) {
         const char *type = json_string_value(json_array_get(types, (size_t)i));
-        bool linear = family->delta && type && strcmp(type, "linear_attention") == 0;
+        bool linear = laser_mixers_is_word(family, type);
         bool sliding =
             type && (strcmp(type, "sliding_attention") == 0 || strcmp(type, "chunked_attention") == 0);
 
-        arch->linear[i] = linear;
-        if (!type || (!sliding && !linear && strcmp(type, "full_attention") != 0))
+        arch->mixer[i] = (unsigned char)(linear ? family->mixer : LASER_MIXER_ATTENTION);
+        if (!type || (!sliding && !linear && strcmp(type, "full_attention") != 0 &&
+                      !(family->mixer && strcmp(type, "attention") == 0)))
             laser_config_refuse(config, "layer_types", "layer %lld: \"%.60s\" is not supported", (long long)i,
                                 type ? type : "not a word");
         else if (sliding && window == 0)
@@ -82,12 +83,7 @@ static int64_t read_windows(struct laser_config *config, const struct laser_fami
                                         rule == LASER_WINDOW_BORDER ? arch->layers : 28, 0, 1 << 30);
     if (family->pattern_key)
         w.pattern = laser_config_integer(config, family->pattern_key, family->pattern, 0, 1 << 30);
-    if (family->delta) {
-        int64_t interval = laser_config_integer(config, "full_attention_interval", 4, 1, 1 << 30);
-
-        for (int64_t i = 0; i < arch->layers; i++)
-            arch->linear[i] = (i + 1) % interval != 0;
-    }
+    laser_mixers_mark(config, family, arch);
     for (int64_t i = 0; i < arch->layers; i++)
         arch->window[i] = slides(family, &w, i) ? w.window : 0;
     read_layer_types(config, family, w.switched ? w.window : 0, arch);

@@ -20,6 +20,8 @@ static const char *positions_of(const struct laser_family *f)
         return "ALiBi";
     if (f->names->positions)
         return "learned positions";
+    if (f->theta == 0 && f->mixer)
+        return "no positions";
     if (f->rope_rule == LASER_ROPE_OF_TWO)
         return "two rotary bases";
     if (f->rope_rule != LASER_ROPE_IN_ALL)
@@ -29,11 +31,29 @@ static const char *positions_of(const struct laser_family *f)
 
 static const char *windows_of(const struct laser_family *f)
 {
-    if (f->window_rule == LASER_WINDOW_NONE || f->delta) /* their layer_types tell other things apart */
+    if (f->window_rule == LASER_WINDOW_NONE || f->mixer) /* their layer_types tell other things apart */
         return NULL;
     if (f->window_key && strcmp(f->window_key, "attention_chunk_size") == 0)
         return "chunks by layer";
     return f->window_rule <= LASER_WINDOW_SWITCHED ? "sliding window" : "sliding windows by layer";
+}
+
+static const char *mixer_of(const struct laser_family *f)
+{
+    static const char *const words[] = {
+        [LASER_MIXER_DELTA] = "gated delta rule by layer",
+        [LASER_MIXER_STATE_SPACE] = "Mamba-2 by layer",
+        [LASER_MIXER_BOTH] = "Mamba-2 beside attention",
+        [LASER_MIXER_SELECTIVE] = "Mamba by layer",
+        [LASER_MIXER_CONVOLUTION] = "short convolutions by layer",
+        [LASER_MIXER_LIGHTNING] = "lightning attention by layer",
+    };
+
+    if (f->mixer_rule == LASER_MIXED_ALL && f->mixer == LASER_MIXER_STATE_SPACE)
+        return "Mamba-2";
+    if (f->mixer_rule == LASER_MIXED_ALL && f->mixer == LASER_MIXER_SELECTIVE)
+        return "Mamba";
+    return words[f->mixer];
 }
 
 static const char *experts_of(const struct laser_family *f)
@@ -60,7 +80,7 @@ void laser_models_variations(const struct laser_family *f, char *text, size_t si
         windows_of(f),
         f->full_head_size ? "other heads without a window" : NULL,
         f->names->embed_project ? "embeddings of another width" : NULL,
-        f->delta ? "gated delta rule by layer" : NULL,
+        mixer_of(f),
         f->attention_gate || f->names->attention_gate ? "gated attention" : NULL,
         f->qkv_layout == LASER_QKV_LATENT ? "latent attention" : NULL,
         f->qk_norm.otherwise || f->qk_norm.key ? "norms of queries and keys" : NULL,

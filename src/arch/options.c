@@ -5,6 +5,34 @@
 
 #include "arch/rope.h"
 
+enum laser_activation laser_read_activation(struct laser_config *config, const char *key,
+                                            const char *otherwise)
+{
+    static const struct {
+        const char *name;
+        enum laser_activation activation;
+    } known[] = {{"silu", LASER_ACT_SILU},
+                 {"swish", LASER_ACT_SILU},
+                 {"gelu", LASER_ACT_GELU},
+                 {"gelu_python", LASER_ACT_GELU},
+                 {"gelu_new", LASER_ACT_GELU_TANH},
+                 {"gelu_fast", LASER_ACT_GELU_TANH},
+                 {"gelu_pytorch_tanh", LASER_ACT_GELU_TANH},
+                 {"gelu_python_tanh", LASER_ACT_GELU_TANH},
+                 {"quick_gelu", LASER_ACT_GELU_QUICK},
+                 {"relu", LASER_ACT_RELU},
+                 {"relu2", LASER_ACT_RELU_SQUARED},
+                 {"tanh", LASER_ACT_TANH},
+                 {"xielu", LASER_ACT_XIELU}};
+    const char *name = key ? laser_config_text(config, key, otherwise) : otherwise;
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].activation;
+    laser_config_refuse(config, key, "the activation \"%.60s\" is not supported", name);
+    return LASER_ACT_SILU;
+}
+
 /* Refuses what is there and is not what the type is supported with. */
 static void must_be(struct laser_config *config, const char *key, bool otherwise, bool supported)
 {
@@ -443,4 +471,91 @@ void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch)
             laser_config_refuse(config, "per_layer_config", "layer %s: expected the layers of full attention",
                                 index);
     }
+}
+
+void laser_finish_granite_hybrid(struct laser_config *config, struct laser_arch *arch)
+{
+    const char *positions = laser_config_text(config, "position_embedding_type", "");
+
+    for (int64_t i = 0; strcmp(positions, "rope") != 0 && i < arch->layers; i++)
+        arch->rope_of[i] = 0;
+}
+
+/* n multipliers; without the key they are 1. */
+static void read_multipliers(struct laser_config *config, const char *key, int64_t n, double *values)
+{
+    json_t *list = laser_config_value(config, key);
+
+    for (int64_t i = 0; i < n; i++) {
+        json_t *value = json_array_get(list, (size_t)i);
+
+        values[i] = list ? json_number_value(value) : 1;
+        if (list && (!json_is_number(value) || (int64_t)json_array_size(list) != n || values[i] == 0)) {
+            laser_config_refuse(config, key, "expected a list of %lld numbers other than 0", (long long)n);
+            return;
+        }
+    }
+}
+
+/* What the program does with the multipliers: struct laser_arch. */
+void laser_finish_falcon_h1(struct laser_config *config, struct laser_arch *arch)
+{
+    double in = laser_config_real(config, "attention_in_multiplier", 1, 1e-9, 1e9);
+    double key = laser_config_real(config, "key_multiplier", 1, 1e-9, 1e9), mlp[2];
+
+    arch->qkv_scale = in;
+    arch->attention_scale *= in * in * key;
+    arch->context_scale = in * laser_config_real(config, "attention_out_multiplier", 1, 1e-9, 1e9);
+    read_multipliers(config, "mlp_multipliers", 2, mlp);
+    arch->gate_scale = mlp[0];
+    arch->down_scale = mlp[1];
+    read_multipliers(config, "ssm_multipliers", LASER_STATE_INPUTS, arch->mix.input_scale);
+    arch->mix.in_scale = laser_config_real(config, "ssm_in_multiplier", 1, 1e-9, 1e9);
+    arch->mix.out_scale = laser_config_real(config, "ssm_out_multiplier", 1, 1e-9, 1e9);
+    arch->mix.normed = laser_config_bool(config, "mamba_rms_norm", false);
+    arch->mix.norm_first = laser_config_bool(config, "mamba_norm_before_gate", true);
+}
+
+void laser_finish_lfm2(struct laser_config *config, struct laser_arch *arch)
+{
+    int64_t multiple = laser_config_integer(config, "block_multiple_of", 256, 1, 1 << 24);
+    double factor = laser_config_real(config, "block_ffn_dim_multiplier", 1, 1e-9, 1e9);
+    bool rounds = !json_is_null(json_object_get(config->object, "block_ffn_dim_multiplier"));
+
+    if (!laser_config_bool(config, "block_auto_adjust_ff_dim", true))
+        return;
+    arch->intermediate = 2 * arch->intermediate / 3;
+    if (rounds) {
+        arch->intermediate = (int64_t)(factor * (double)arch->intermediate);
+        arch->intermediate = (arch->intermediate + multiple - 1) / multiple * multiple;
+    }
+}
+
+void laser_finish_lfm2_moe(struct laser_config *config, struct laser_arch *arch)
+{
+    if (!laser_config_value(config, "layer_types"))
+        laser_config_refuse(config, "layer_types", "is missing");
+    arch->moe.corrected = laser_config_bool(config, "use_expert_bias", true);
+}
+
+static void read_blend(struct laser_config *config, const char *keep, const char *add,
+                       struct laser_blend *blend)
+{
+    blend->keep = laser_config_real(config, keep, 1, -1e9, 1e9);
+    blend->add = laser_config_real(config, add, 1, -1e9, 1e9);
+}
+
+void laser_finish_minimax(struct laser_config *config, struct laser_arch *arch)
+{
+    int64_t window = json_is_null(json_object_get(config->object, "sliding_window"))
+                         ? 0
+                         : laser_config_integer(config, "sliding_window", 0, 0, INT64_C(1) << 40);
+
+    for (int64_t i = 0; i < arch->layers; i++)
+        arch->window[i] = arch->mixer[i] == LASER_MIXER_ATTENTION ? window : 0;
+    arch->mix.block = laser_config_integer(config, "block_size", 256, 1, 1 << 16);
+    arch->mix.out_scale = 1;
+    read_blend(config, "full_attn_alpha_factor", "full_attn_beta_factor", &arch->blend_attention);
+    read_blend(config, "linear_attn_alpha_factor", "linear_attn_beta_factor", &arch->blend_mixer);
+    read_blend(config, "mlp_alpha_factor", "mlp_beta_factor", &arch->blend_mlp);
 }

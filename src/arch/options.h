@@ -32,6 +32,11 @@ void laser_finish_modernbert(struct laser_config *config, struct laser_arch *arc
 void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_biogpt(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_granite_hybrid(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_falcon_h1(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_lfm2(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_lfm2_moe(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_minimax(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch);
 
 /* Heads of the layers without a window: by the keys of published files or by per_layer_config, as

@@ -10,23 +10,7 @@
 #include <unistd.h>
 
 #include "base/kind.h"
-#include "base/output.h"
 #include "base/traffic.h"
-
-int laser_file_replace(const char *path, const void *data, size_t size, struct laser_error *err)
-{
-    struct laser_output out;
-    int code = laser_output_begin(path, &out, err);
-
-    if (code != LASER_OK)
-        return code;
-    out.needed = (int64_t)size;
-    code = laser_output_write(&out, data, (int64_t)size, err);
-    if (code == LASER_OK)
-        return laser_output_commit(&out, err);
-    laser_output_abort(&out);
-    return code;
-}
 
 /* The open file's contents; size is what stat said, a file that shrinks meanwhile is an error. */
 static int read_all(int fd, char *data, size_t size)

@@ -153,3 +153,18 @@ void laser_output_abort(struct laser_output *out)
     unlink(out->temporary);
     forget(out);
 }
+
+int laser_file_replace(const char *path, const void *data, size_t size, struct laser_error *err)
+{
+    struct laser_output out;
+    int code = laser_output_begin(path, &out, err);
+
+    if (code != LASER_OK)
+        return code;
+    out.needed = (int64_t)size;
+    code = laser_output_write(&out, data, (int64_t)size, err);
+    if (code == LASER_OK)
+        return laser_output_commit(&out, err);
+    laser_output_abort(&out);
+    return code;
+}

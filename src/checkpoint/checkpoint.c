@@ -183,10 +183,7 @@ static int check_index(const struct laser_checkpoint *c, const char *index, cons
 
 static bool is_gguf(const struct laser_checkpoint *c)
 {
-    const char *name = c->n_files == 1 ? c->files[0].name : NULL;
-    const size_t n = name != NULL ? strlen(name) : 0;
-
-    return n > 5 && strcmp(name + n - 5, ".gguf") == 0;
+    return c->n_files == 1 && c->files[0].name != NULL && laser_gguf_is_file(c->files[0].name);
 }
 
 static int read_gguf(struct laser_checkpoint *c, struct laser_error *err)

@@ -19,7 +19,7 @@ static rows_function *const decoders[LASER_CODED_COUNT] = {
     [LASER_CODED_BNB4] = laser_coded_flat,       [LASER_CODED_BNB8] = laser_coded_rows,
     [LASER_CODED_BLOCKS] = laser_coded_blocks,   [LASER_CODED_DIFFERENCE] = laser_coded_combined,
     [LASER_CODED_SUM] = laser_coded_combined,    [LASER_CODED_PRODUCT] = laser_coded_product,
-    [LASER_CODED_ALONE] = laser_coded_alone,
+    [LASER_CODED_CAST] = laser_coded_combined,   [LASER_CODED_ALONE] = laser_coded_alone,
 };
 
 void laser_coded_free(struct laser_coded *k)

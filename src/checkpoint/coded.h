@@ -25,6 +25,7 @@ enum laser_coding {
     LASER_CODED_DIFFERENCE, /* q - z, both tensors that may be coded themselves: difference.h */
     LASER_CODED_SUM,        /* q + z, likewise: adapter.h */
     LASER_CODED_PRODUCT,    /* offset * s q, s of block2 columns: adapter.h */
+    LASER_CODED_CAST,       /* q, rounded to the type of the tensor: cast.h */
     LASER_CODED_ALONE,      /* has no partner to be subtracted from; not read */
     LASER_CODED_COUNT
 };

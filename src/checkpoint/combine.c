@@ -44,9 +44,9 @@ int laser_coded_combined(const struct laser_checkpoint *c, const struct laser_te
     int code = other != NULL ? read_part(c, k->parts[LASER_PART_CODES], k->cols, row0, w, dst, err)
                              : laser_error_set(err, LASER_ENOMEM, t->name, "no memory for a piece of it");
 
-    if (code == LASER_OK)
+    if (code == LASER_OK && k->coding != LASER_CODED_CAST)
         code = read_part(c, k->parts[LASER_PART_ZERO], k->cols, row0, w, other, err);
-    for (int64_t i = 0; code == LASER_OK && i < n; i++)
+    for (int64_t i = 0; code == LASER_OK && k->coding != LASER_CODED_CAST && i < n; i++)
         dst[i] = k->coding == LASER_CODED_SUM ? dst[i] + other[i] : dst[i] - other[i];
     free(other);
     return code;

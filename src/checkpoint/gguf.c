@@ -27,6 +27,7 @@ struct cursor {
     int64_t n;
     int64_t size_bytes;
     bool more; /* the bytes end, the file does not */
+    bool vocabulary;
     struct laser_error *err;
 };
 
@@ -98,29 +99,30 @@ static json_t *take_float(struct cursor *u, int bytes, int *code)
 
 static json_t *take_value(struct cursor *u, unsigned kind, int depth, int *code);
 
-/* An array; one of the vocabulary is passed over and becomes null. */
+/* An array; one of the vocabulary that is not asked for is passed over and becomes null. */
 static json_t *take_array(struct cursor *u, int depth, int *code)
 {
     static const int sizes[N_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
     const unsigned kind = (unsigned)take_number(u, 4, code);
     const uint64_t n = take_number(u, 8, code);
     json_t *list = json_array();
+    const bool keep = n <= LONG_ARRAY || u->vocabulary;
 
     if (*code == LASER_OK && (kind >= N_KINDS || depth > 2))
         *code = broken(u, "an array of an unknown type");
-    if (*code == LASER_OK && n > LONG_ARRAY && sizes[kind] > 0) {
+    if (*code == LASER_OK && !keep && sizes[kind] > 0) {
         take(u, n < INT64_MAX / 8 ? (int64_t)n * sizes[kind] : INT64_MAX, code);
     } else {
         for (uint64_t i = 0; *code == LASER_OK && i < n; i++) {
             json_t *value = take_value(u, kind, depth + 1, code);
 
-            if (n <= LONG_ARRAY && value != NULL)
+            if (keep && value != NULL)
                 json_array_append_new(list, value);
             else
                 json_decref(value);
         }
     }
-    if (*code == LASER_OK && n <= LONG_ARRAY)
+    if (*code == LASER_OK && keep)
         return list;
     json_decref(list);
     return *code == LASER_OK ? json_null() : NULL;
@@ -295,10 +297,18 @@ static int parse_all(struct cursor *u, struct laser_gguf *g)
     return code == LASER_OK ? place(u, g) : code;
 }
 
-int laser_gguf_parse(const char *file, const void *bytes, int64_t n, int64_t size_bytes, struct laser_gguf *g,
-                     bool *more, struct laser_error *err)
+bool laser_gguf_is_file(const char *name)
 {
-    struct cursor u = {.file = file, .bytes = bytes, .n = n, .size_bytes = size_bytes, .err = err};
+    const size_t n = strlen(name);
+
+    return n > 5 && strcmp(name + n - 5, ".gguf") == 0;
+}
+
+int laser_gguf_parse(const char *file, const void *bytes, int64_t n, int64_t size_bytes, bool vocabulary,
+                     struct laser_gguf *g, bool *more, struct laser_error *err)
+{
+    struct cursor u = {
+        .file = file, .bytes = bytes, .n = n, .size_bytes = size_bytes, .vocabulary = vocabulary, .err = err};
     int code;
 
     memset(g, 0, sizeof *g);
@@ -310,7 +320,7 @@ int laser_gguf_parse(const char *file, const void *bytes, int64_t n, int64_t siz
     return code;
 }
 
-static int parse_file(int fd, const char *file, int64_t size_bytes, struct laser_gguf *g,
+static int parse_file(int fd, const char *file, int64_t size_bytes, bool vocabulary, struct laser_gguf *g,
                       struct laser_error *err)
 {
     bool more = true;
@@ -324,7 +334,7 @@ static int parse_file(int fd, const char *file, int64_t size_bytes, struct laser
                              : laser_io_read_at(fd, file, 0, some, bytes, err);
         more = false;
         if (code == LASER_OK)
-            code = laser_gguf_parse(file, bytes, some, size_bytes, g, &more, err);
+            code = laser_gguf_parse(file, bytes, some, size_bytes, vocabulary, g, &more, err);
         free(bytes);
         if (more && n >= MOST_BYTES)
             return laser_error_set(err, LASER_EINPUT, file, "more than %lld bytes of metadata",
@@ -333,8 +343,8 @@ static int parse_file(int fd, const char *file, int64_t size_bytes, struct laser
     return code;
 }
 
-int laser_gguf_read(const char *file, struct laser_gguf *g, int64_t *size_bytes, int64_t *mtime_ns,
-                    struct laser_error *err)
+int laser_gguf_read(const char *file, bool vocabulary, struct laser_gguf *g, int64_t *size_bytes,
+                    int64_t *mtime_ns, struct laser_error *err)
 {
     const int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
@@ -347,7 +357,7 @@ int laser_gguf_read(const char *file, struct laser_gguf *g, int64_t *size_bytes,
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         code = laser_error_set(err, LASER_EINPUT, file, "not a regular file");
     else
-        code = parse_file(fd, file, status.st_size, g, err);
+        code = parse_file(fd, file, status.st_size, vocabulary, g, err);
     close(fd);
     *size_bytes = status.st_size;
     *mtime_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;

@@ -48,7 +48,7 @@ struct laser_gguf_tensor {
 };
 
 struct laser_gguf {
-    json_t *metadata; /* without arrays of texts and long arrays */
+    json_t *metadata; /* long arrays, those of the vocabulary, are null unless they were asked for */
     int64_t n_tensors;
     struct laser_gguf_tensor *tensors;
     int64_t data_start;
@@ -56,13 +56,17 @@ struct laser_gguf {
 };
 
 /* Takes apart the first n bytes of a file of size_bytes.  *more: n was too small and should be larger.
+ * vocabulary: with the long arrays of the metadata; a text that is not UTF-8 is null in them.
  * LASER_EINPUT: not GGUF, another version or byte order, truncated, a type that is not read, a name twice,
  * data outside the file. On LASER_OK free with laser_gguf_free. */
-int laser_gguf_parse(const char *file, const void *bytes, int64_t n, int64_t size_bytes, struct laser_gguf *g,
-                     bool *more, struct laser_error *err);
-int laser_gguf_read(const char *file, struct laser_gguf *g, int64_t *size_bytes, int64_t *mtime_ns,
-                    struct laser_error *err);
+int laser_gguf_parse(const char *file, const void *bytes, int64_t n, int64_t size_bytes, bool vocabulary,
+                     struct laser_gguf *g, bool *more, struct laser_error *err);
+int laser_gguf_read(const char *file, bool vocabulary, struct laser_gguf *g, int64_t *size_bytes,
+                    int64_t *mtime_ns, struct laser_error *err);
 void laser_gguf_free(struct laser_gguf *g);
+
+/* Does the name end so? */
+bool laser_gguf_is_file(const char *name);
 
 /* Makes a file the catalogue of c, whose dir and first file's name are known: tensors under their Hugging
  * Face names, where the architecture is known (llama, mixtral, qwen2, qwen3 and their mixtures of experts),

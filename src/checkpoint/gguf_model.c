@@ -373,7 +373,7 @@ int laser_gguf_catalogue(struct laser_checkpoint *c, struct laser_error *err)
     struct laser_gguf g;
     struct catalogue m = {.c = c, .g = &g, .err = err};
     json_t *config;
-    int code = laser_gguf_read(f->path, &g, &f->size_bytes, &f->mtime_ns, err);
+    int code = laser_gguf_read(f->path, false, &g, &f->size_bytes, &f->mtime_ns, err);
 
     if (code != LASER_OK)
         return code;

@@ -139,6 +139,7 @@ int laser_checkpoint_pack(const struct laser_checkpoint *c, void **buf, size_t *
     put_text(&p, c->dir);
     put_text(&p, c->index);
     put_int(&p, c->single_file);
+    put_int(&p, c->anew);
     put_int(&p, c->total_size_bytes);
     put_text(&p, c->config_text);
     put_int(&p, c->n_files);
@@ -285,6 +286,7 @@ int laser_checkpoint_unpack(const void *buf, size_t n, struct laser_checkpoint *
     c->dir = get_text(&u);
     c->index = get_text(&u);
     c->single_file = get_int(&u) != 0;
+    c->anew = get_int(&u) != 0;
     c->total_size_bytes = get_int(&u);
     c->config_text = get_text(&u);
     get_files(&u, c);

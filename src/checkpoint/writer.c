@@ -74,12 +74,13 @@ static int check_place(const struct laser_checkpoint *c, const char *dir, struct
 /* What is written has the files and types of what was read. */
 static int check_format(const struct laser_checkpoint *c, struct laser_error *err)
 {
+    if (c->anew)
+        return LASER_OK;
     for (int64_t i = 0; i < c->n_tensors; i++) {
         if (c->tensors[i].coded != NULL)
             return laser_error_set(err, LASER_EUSAGE, c->model,
                                    "the weights are quantised (%s), and edited ones are not quantised again: "
-                                   "edit a copy that was "
-                                   "saved dequantized, in bfloat16",
+                                   "--write-dtype bfloat16 writes all of them dequantised",
                                    laser_coded_format(&c->tensors[i]));
     }
     for (int i = 0; i < c->n_files; i++) {
@@ -88,7 +89,8 @@ static int check_format(const struct laser_checkpoint *c, struct laser_error *er
         if (ending == NULL || strcmp(ending, ".safetensors") != 0)
             return laser_error_set(
                 err, LASER_EUSAGE, c->files[i].name,
-                "only safetensors files can be written in the form in which they were read");
+                "only safetensors files can be written in the form in which they were read: --write-dtype "
+                "bfloat16 writes safetensors");
     }
     return LASER_OK;
 }
@@ -238,7 +240,13 @@ int laser_writer_file(const struct laser_writer *w, int i, struct laser_error *e
         return laser_error_set(err, LASER_ENOMEM, f->name, "no memory for a path");
     code = strchr(f->name, '/') != NULL ? make_parents(w, f->name, err) : LASER_OK;
     if (code == LASER_OK && (code = laser_output_begin(path, &out, err)) == LASER_OK) {
-        if (f->shard >= 0)
+        if (w->c->anew && f->shard >= 0)
+            code = laser_writer_anew_put_shard(w->c, f->shard, &out, err);
+        else if (w->c->anew && f->is_index)
+            code = laser_writer_anew_put_index(w->c, &out, err);
+        else if (f->is_config)
+            code = laser_output_write(&out, w->c->config_text, (int64_t)strlen(w->c->config_text), err);
+        else if (f->shard >= 0)
             code = laser_writer_put_shard(w, f, &out, err);
         else if (f->is_index)
             code = laser_writer_put_index(w, f, &out, err);

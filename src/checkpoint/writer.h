@@ -8,6 +8,8 @@
  *     one rank:   laser_writer_begin           (checks, creates the directory)
  *     any rank:   laser_writer_file(w, i)      each i in 0 .. w->n_files-1 once
  *     one rank:   laser_writer_finish          after all of them
+ * Of a checkpoint that is to be written anew (cast.h) the shards are new safetensors files of the tensors as they
+ * are seen, whatever they are read from, and config.json is c->config_text.
  * Each file appears by temp, fsync, rename; the index comes last in the list and is to be written after the
  * shards only for tidiness: nothing but laser_writer_finish says that the checkpoint is whole.
  * Memory is bounded by a few MB, whatever the size of a tensor.
@@ -26,6 +28,7 @@ struct laser_writer_file {
     char *source; /* path that it comes from */
     int shard;    /* index in c->files, -1 for other files */
     bool is_index;
+    bool is_config; /* config.json of a checkpoint that is written anew: c->config_text */
     int64_t size_bytes;
 };
 

@@ -17,6 +17,17 @@ int laser_writer_make_header(const struct laser_checkpoint *c, int shard, char *
 int laser_writer_put_shard(const struct laser_writer *w, const struct laser_writer_file *f,
                            struct laser_output *out, struct laser_error *err);
 
+/* Of a checkpoint that is written anew: how many shards, their names (the caller's) and sizes, and what goes
+ * into them and the index. */
+int laser_writer_anew_shards(const struct laser_checkpoint *c);
+char *laser_writer_anew_name(const struct laser_checkpoint *c, int shard);
+int laser_writer_anew_size(const struct laser_checkpoint *c, int shard, int64_t *size_bytes,
+                           struct laser_error *err);
+int laser_writer_anew_put_shard(const struct laser_checkpoint *c, int shard, struct laser_output *out,
+                                struct laser_error *err);
+int laser_writer_anew_put_index(const struct laser_checkpoint *c, struct laser_output *out,
+                                struct laser_error *err);
+
 /* The shard index: as it is, or with the total_size that it lacks. */
 int laser_writer_put_index(const struct laser_writer *w, const struct laser_writer_file *f,
                            struct laser_output *out, struct laser_error *err);

@@ -19,7 +19,7 @@ static int add(struct laser_writer *w, const char *name, const char *source, int
                struct laser_error *err)
 {
     struct laser_writer_file *more = realloc(w->files, (size_t)(w->n_files + 1) * sizeof *more);
-    struct laser_writer_file f = {strdup(name), strdup(source), shard, false, size_bytes};
+    struct laser_writer_file f = {strdup(name), strdup(source), shard, false, false, size_bytes};
 
     if (more != NULL)
         w->files = more;
@@ -81,6 +81,8 @@ static int add_folder(struct laser_writer *w, const char *folder, int depth, str
 static int add_regular(struct laser_writer *w, const char *name, const char *path, int depth,
                        int64_t size_bytes, struct laser_error *err)
 {
+    if (w->c->anew && depth == 0 && strcmp(name, "config.json") == 0 && w->c->config_text != NULL)
+        return LASER_OK; /* add_anew */
     if ((depth == 0 && is_weight_file(w->c, name)) || (w->c->single_file && !is_sidecar(name)))
         return LASER_OK;
     if (w->c->copy_other_weights || !laser_beside_is_weights(w->c, name))
@@ -175,10 +177,44 @@ static int add_index(struct laser_writer *w, struct laser_error *err)
     return code;
 }
 
+static int add_anew_shard(struct laser_writer *w, int shard, struct laser_error *err)
+{
+    char *name = laser_writer_anew_name(w->c, shard);
+    int64_t size = 0;
+    int code = name != NULL ? laser_writer_anew_size(w->c, shard, &size, err) : no_memory(w, err);
+
+    if (code == LASER_OK)
+        code = add(w, name, w->c->files[shard].path, shard, size, err);
+    free(name);
+    return code;
+}
+
+static int list_anew(struct laser_writer *w, struct laser_error *err)
+{
+    const int n = laser_writer_anew_shards(w->c);
+    int code = LASER_OK;
+
+    for (int i = 0; i < n && code == LASER_OK; i++)
+        code = add_anew_shard(w, i, err);
+    if (code == LASER_OK)
+        code = add_folder(w, "", 0, err);
+    if (code == LASER_OK && w->c->config_text != NULL) {
+        code = add(w, "config.json", "", -1, (int64_t)strlen(w->c->config_text), err);
+        w->files[w->n_files - 1].is_config = code == LASER_OK;
+    }
+    if (code == LASER_OK && n > 1) {
+        code = add(w, "model.safetensors.index.json", "", -1, 0, err);
+        w->files[w->n_files - 1].is_index = code == LASER_OK;
+    }
+    return code;
+}
+
 int laser_writer_list_files(struct laser_writer *w, struct laser_error *err)
 {
     int code = LASER_OK;
 
+    if (w->c->anew)
+        return list_anew(w, err);
     for (int i = 0; i < w->c->n_files && code == LASER_OK; i++)
         code = add_shard(w, i, err);
     if (code == LASER_OK)

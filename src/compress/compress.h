@@ -65,6 +65,10 @@ void laser_root_free(struct laser_root *root);
 int64_t laser_root_bytes(int64_t n);
 int64_t laser_cut_bytes(int64_t rows, int64_t columns);
 
+/* Of one rank that makes the sums of a matrix into roots and takes it apart, at most: sums, roots, matrix and
+ * work. */
+double laser_cut_memory(int64_t rows, int64_t columns, const struct laser_compress_method *method);
+
 /* A matrix taken apart: every cut of it can be read off. */
 struct laser_whitened_cut {
     int64_t rows, columns, n; /* n = min(rows, columns) */

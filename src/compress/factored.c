@@ -12,16 +12,6 @@
 
 #define MODELING "modeling_laser_factored"
 
-bool laser_factored_module(const char *tensor, char *module, size_t size)
-{
-    size_t n = strlen(tensor), tail = strlen(".weight");
-
-    if (n <= tail || n >= size || strcmp(tensor + n - tail, ".weight") != 0)
-        return false;
-    snprintf(module, size, "%.*s", (int)(n - tail), tensor);
-    return true;
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), tail = strlen(end);
@@ -65,14 +55,6 @@ static int check_pair(struct laser_factored *w, int i, struct laser_error *err)
     if (bias >= 0)
         w->bias_of[bias] = i;
     return LASER_OK;
-}
-
-const struct laser_factor_pair *laser_factored_pair(const struct laser_factored *w,
-                                                    const struct laser_tensor *t)
-{
-    int i = w->pair_of[t - w->writer->c->tensors];
-
-    return i >= 0 ? &w->pairs[i] : NULL;
 }
 
 static char *render(const json_t *value)

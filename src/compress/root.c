@@ -99,3 +99,14 @@ int64_t laser_root_bytes(int64_t n)
 {
     return 32 * n * n + 128 * n;
 }
+
+double laser_cut_memory(int64_t rows, int64_t columns, const struct laser_compress_method *method)
+{
+    double r = method->gradients ? (double)rows : 0, c = method->inputs ? (double)columns : 0;
+    double sums = 8 * (r * r + c * c), roots = sums;
+    double first = (double)laser_root_bytes((int64_t)c),
+           second = 8 * c * c + (double)laser_root_bytes((int64_t)r),
+           cut = roots + 8 * (double)rows * (double)columns + (double)laser_cut_bytes(rows, columns);
+
+    return sums + fmax(fmax(first, second), cut);
+}

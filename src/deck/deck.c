@@ -174,6 +174,24 @@ int laser_deck_set(struct laser_deck *deck, const char *key, const char *text,
     return rc;
 }
 
+/* A cut difference leaves a matrix of full rank. */
+static int check_base(const struct laser_deck *deck, enum laser_command command, struct laser_error *err)
+{
+    int n;
+    const char *const *also = laser_deck_list(deck, "reduce.also", &n);
+
+    if ((command != LASER_COMMAND_REDUCE && command != LASER_COMMAND_APPLY) ||
+        laser_deck_string(deck, "scan.base")[0] == '\0')
+        return LASER_OK;
+    for (int i = 0; i < n; ++i)
+        if (strcmp(also[i], "factored") == 0)
+            return laser_error_set(
+                err, LASER_EUSAGE, laser_deck_origin(deck, "reduce.also"),
+                "factored: with scan.base a difference is cut, and the matrices keep their "
+                "rank; lora is possible");
+    return LASER_OK;
+}
+
 /* A range check between two keys names the one that is set. */
 static int check_together(const struct laser_deck *deck, enum laser_command command, struct laser_error *err)
 {
@@ -186,7 +204,7 @@ static int check_together(const struct laser_deck *deck, enum laser_command comm
         !(laser_deck_real(deck, "reduce.tolerance") > 0.0))
         return laser_error_set(err, LASER_EUSAGE, laser_deck_origin(deck, "reduce.strategy"),
                                "strategy budget needs reduce.tolerance above 0, the loss to put up with");
-    return LASER_OK;
+    return check_base(deck, command, err);
 }
 
 /* laserRMT's two scripts have windows of two lengths: rmt_laser.py, which goes backward, has 384 tokens. */
@@ -207,6 +225,9 @@ static int choose_strategy(struct laser_deck *deck, struct laser_error *err)
     int n;
     int by_text;
 
+    if (laser_deck_is(deck, "reduce.strategy", "auto") && laser_deck_string(deck, "scan.base")[0] != '\0')
+        return laser_deck_set(deck, "reduce.strategy", "denoise", LASER_DECK_PRESET,
+                              "auto: differences from a base are edited", err);
     laser_deck_pairs(deck, "evaluate.text", &n);
     by_text = n > 0 && (objective[0] == '\0' || strcmp(objective, "perplexity") == 0);
     if (!laser_deck_is(deck, "reduce.strategy", "auto"))

@@ -33,8 +33,9 @@ static const struct laser_deck_key keys[] = {
     {"model", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, WITH_MODEL, "model", "DIR", 'm',
      "model directory, one .safetensors, .bin, .gguf or HDF5 file, or org/name in the local hub cache"},
     {"adapter", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0,
-     LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE, "adapter", "DIR", 0,
-     "LoRA adapter (PEFT) whose change is added to the model"},
+     LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_PERPLEXITY | LASER_IN_EVALUATE | LASER_IN_REDUCE |
+         LASER_IN_APPLY,
+     "adapter", "DIR", 0, "LoRA adapter (PEFT) whose change is added to the model"},
     {"output", LASER_TYPE_PATH, "laser-output", NULL, NO_RANGE, NULL, NULL, 0, WITH_OUTPUT, "output", "DIR",
      'o', "directory for results and for the state that a killed run continues from"},
     {"compat", LASER_TYPE_ENUM, "none", "none|laserrmt", NO_RANGE, NULL, NULL, 1, SELECTS | EVALUATES,
@@ -45,9 +46,10 @@ static const struct laser_deck_key keys[] = {
      0,
      "full names of the tensors to scan, as globs or re:REGEX; default: the linear layers inside decoder "
      "layers"},
-    {"scan.base", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0, LASER_IN_SCAN | LASER_IN_PLAN, "base",
-     "DIR", 0,
-     "scan the differences from this model, of which `model` was fine-tuned, in place of the weights"},
+    {"scan.base", LASER_TYPE_MODEL, "", NULL, NO_RANGE, NULL, NULL, 0,
+     LASER_IN_SCAN | LASER_IN_PLAN | LASER_IN_REDUCE | LASER_IN_APPLY, "base", "DIR", 0,
+     "scan, cut and shrink the differences from this model, of which `model` was fine-tuned, in place of the "
+     "weights"},
     {"scan.exclude", LASER_TYPE_LIST, "", NULL, NO_RANGE, NULL, NULL, 1, SCAN_LIKE, "exclude", "GLOB,...", 0,
      "tensors that scan.matrices shall not select, as globs or re:REGEX"},
     {"scan.threshold", LASER_TYPE_STRING, "marchenko-pastur", NULL, NO_RANGE, laser_check_threshold,
@@ -165,6 +167,10 @@ static const struct laser_deck_key keys[] = {
     {"reduce.also", LASER_TYPE_LIST, "", "factored|lora", NO_RANGE, NULL, NULL, 0,
      LASER_IN_REDUCE | LASER_IN_APPLY, "also", "NAME,...", 0,
      "write this too: factored = two thin matrices, lora = the change as a PEFT adapter"},
+    {"reduce.write_dtype", LASER_TYPE_ENUM, "stored", "stored|bfloat16|float16|float32", NO_RANGE, NULL, NULL,
+     0, LASER_IN_REDUCE | LASER_IN_APPLY, "write-dtype", "TYPE", 0,
+     "type of all weights of the written model, which are evaluated so: quantised ones, GGUF files and pickles "
+     "become plain safetensors; stored = as they are"},
     {"reduce.max_kept", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, NULL, NULL, 0,
      "stop after so many kept edits; 0 = the strategy's own (5 for backward, else no limit)"},
     {"reduce.early_stop", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
@@ -224,7 +230,7 @@ static const struct laser_deck_key keys[] = {
      0, "ranks are multiples of this"},
     {"compress.same_rank", LASER_TYPE_BOOL, "false", NULL, NO_RANGE, NULL, NULL, 1, LASER_IN_COMPRESS, NULL,
      NULL, 0, "query, key and value of a layer get the same rank"},
-    {"compress.rounds", LASER_TYPE_INT, "2", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, "rounds", "N", 0,
+    {"compress.rounds", LASER_TYPE_INT, "0", NULL, 0, 10, NULL, NULL, 1, LASER_IN_COMPRESS, NULL, NULL, 0,
      "after the cut, rounds in which all kept values move along the gradient of the calibration text; 0 = none"},
     {"compress.also", LASER_TYPE_LIST, "", "dense", NO_RANGE, NULL, NULL, 0, LASER_IN_COMPRESS, NULL, NULL, 0,
      "write this too: dense = the same weights multiplied out, for programs that know no factors"},
@@ -359,7 +365,7 @@ static const struct laser_deck_command commands[] = {
      "writes a smaller checkpoint that transformers loads (trust_remote_code) and laser_mpi runs faster.  "
      "Held-out windows "
      "and guard texts say what it cost."},
-    {LASER_COMMAND_APPLY, "apply", "PLAN.yaml --model DIR [OPTIONS]", 1, 1, 0,
+    {LASER_COMMAND_APPLY, "apply", "[PLAN.yaml] --model DIR [OPTIONS]", 0, 1, 0,
      "the edits of an earlier run on a copy of its model",
      "Replays the edits that a reduce run wrote down in plan.yaml, on the same model or another copy of it."},
     {LASER_COMMAND_SHOW, "show", "SCAN [OPTIONS]", 1, 1, 0, "results of a run in the terminal",

@@ -232,12 +232,11 @@ static int project(const struct laser_model *m, struct laser_model_workspace *ws
     return result;
 }
 
-/* ws->context times the sigmoid of the gates. */
-static void apply_gate(struct laser_model_workspace *ws, const struct laser_layer *layer, int64_t n,
-                       const float *x, int64_t hidden)
+void laser_model_apply_gate(const struct laser_part *gate, struct laser_model_workspace *ws, int64_t n,
+                            const float *x, int64_t hidden)
 {
-    laser_part_apply(&layer->gate, n, x, hidden, ws->raised, layer->gate.out, LASER_STORE, &ws->scratch);
-    for (int64_t i = 0; i < n * layer->gate.out; i++)
+    laser_part_apply(gate, n, x, hidden, ws->raised, gate->out, LASER_STORE, &ws->scratch);
+    for (int64_t i = 0; i < n * gate->out; i++)
         ws->context[i] /= 1 + expf(-ws->raised[i]);
 }
 
@@ -265,17 +264,15 @@ int laser_model_attention(const struct laser_model *m, struct laser_model_worksp
     int64_t width = m->heads.count * (a->latent.kv_rank ? a->latent.value : layer->head_size);
     int result;
 
-    if (laser_part_present(&layer->delta.norm)) {
-        laser_model_delta(m, ws, layer, batch, x, out, output);
-        return LASER_OK;
-    }
     result = laser_model_heads(m, ws, layer, batch, x, err);
     if (result != LASER_OK)
         return result;
     if (a->latent.kv_rank)
         laser_model_latent_close(m, ws, n);
     if (laser_part_present(&layer->gate))
-        apply_gate(ws, layer, n, x, a->hidden);
+        laser_model_apply_gate(&layer->gate, ws, n, x, a->hidden);
+    for (int64_t i = 0; a->context_scale != 1 && i < n * width; i++)
+        ws->context[i] *= (float)a->context_scale;
     laser_model_project(&layer->o, &layer->o_bias, n, ws->context, width, a->hidden, out, output,
                         &ws->scratch);
     return LASER_OK;

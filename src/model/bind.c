@@ -29,17 +29,21 @@ static void bind_expert_bias(struct laser_binder *b, struct laser_mlp *mlp, int 
                     experts * hidden, expert * hidden, adds ? hidden : 0);
 }
 
+/* width: of what it reads and gives. */
 static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct mlp_names *names, int expert,
-                     int64_t columns, struct laser_share share, bool bias)
+                     int64_t width, int64_t columns, struct laser_share share, bool bias)
 {
     const struct laser_arch *a = &b->model->arch;
-    struct laser_piece up = {columns, a->hidden, share.first, share.count, 0, a->hidden, names->stack};
-    struct laser_piece down = {a->hidden, columns, 0, 0, share.first, share.count, names->stack};
+    struct laser_piece up = {columns, width, share.first, share.count, 0, width, names->stack};
+    struct laser_piece down = {width, columns, 0, 0, share.first, share.count, names->stack};
 
     mlp->columns = share.count;
+    mlp->down_bias.factor = (float)a->down_scale;
     if (names->gate_up && names->stack && a->mixed_gate_up) {
-        up = (struct laser_piece){2 * columns, a->hidden, 2 * share.first, 2 * share.count,
-                                  0,           a->hidden, names->stack};
+        up = (struct laser_piece){2 * columns, width, 2 * share.first, 2 * share.count,
+                                  0,           width, names->stack};
+        laser_bind_outputs(b, &mlp->up, &mlp->up_bias, 0, names->gate_up, expert, up, bias);
+    } else if (names->gate_up && !a->gated) {
         laser_bind_outputs(b, &mlp->up, &mlp->up_bias, 0, names->gate_up, expert, up, bias);
     } else if (names->gate_up) {
         struct laser_piece gate = up;
@@ -73,6 +77,18 @@ static bool is_stacked(const struct laser_binder *b)
     return stack && (!names->expert || has(b, laser_bind_name(b, buffer, stack, -1, "")));
 }
 
+/* The matrices around experts of another width, on every shard; the first adds the bias. */
+static void bind_narrowing(struct laser_binder *b, struct laser_layer *layer)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t width = a->moe.width;
+
+    laser_bind_outputs(b, &layer->moe_down, &layer->moe_down_bias, 0, a->names->moe_down, -1,
+                       (struct laser_piece){width, a->hidden, 0, width, 0, a->hidden, 0}, a->mlp_bias);
+    laser_bind_inputs(b, &layer->moe_up, &layer->moe_up_bias, a->names->moe_up, -1,
+                      (struct laser_piece){a->hidden, width, 0, 0, 0, width, 0}, a->mlp_bias);
+}
+
 static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
 {
     const struct laser_model *m = b->model;
@@ -100,14 +116,16 @@ static void bind_experts(struct laser_binder *b, struct laser_layer *layer)
         if (whole)
             share = (struct laser_share){0, e >= mine.first && e < mine.first + mine.count ? moe->intermediate
                                                                                            : 0};
-        bind_mlp(b, &layer->experts[e], stacked ? &stack_names : &own_names, (int)e, moe->intermediate, share,
-                 false);
+        bind_mlp(b, &layer->experts[e], stacked ? &stack_names : &own_names, (int)e,
+                 moe->width ? moe->width : a->hidden, moe->intermediate, share, false);
         if (moe->expert_bias)
             bind_expert_bias(b, &layer->experts[e], (int)e, moe->intermediate, share);
     }
+    if (moe->width)
+        bind_narrowing(b, layer);
     if (moe->shared == 0)
         return;
-    bind_mlp(b, &layer->shared, &shared_names, -1, moe->shared,
+    bind_mlp(b, &layer->shared, &shared_names, -1, a->hidden, moe->shared,
              laser_share_columns(moe->shared, m->group.index, m->group.count), a->mlp_bias);
     if (moe->shared_gated)
         laser_bind_outputs(b, &layer->shared_router, NULL, 0, n->shared_router, -1, shared_router, false);
@@ -143,24 +161,23 @@ static void bind_layer(struct laser_binder *b, struct laser_layer *layer)
         laser_bind_flat(b, &layer->scalar, 0, laser_bind_name(b, buffer, n->layer_scalar, -1, ""), 1, 0, 1);
     layer->attention_scale =
         (float)(a->attention_scale / (a->attention_scale_by_layer ? (double)(b->layer + 1) : 1.0));
-    if (!a->first_plain || b->layer > 0)
+    if ((!a->first_plain || b->layer > 0) && a->mixer[b->layer] != LASER_MIXER_NONE)
         laser_bind_norm(b, &layer->attention_norm, n->attention_norm, a->hidden);
-    if (a->residual != LASER_RESIDUAL_PARALLEL_SHARED)
+    if (a->residual != LASER_RESIDUAL_PARALLEL_SHARED && !a->bare[b->layer])
         laser_bind_norm(b, &layer->mlp_norm, n->mlp_norm, a->hidden);
     laser_bind_norm(b, &layer->post_attention_norm, n->post_attention_norm, a->hidden);
     laser_bind_norm(b, &layer->post_mlp_norm, n->post_mlp_norm, a->hidden);
     if (a->sparse[b->layer])
         laser_bind_norm(b, &layer->post_mlp_norm, n->sparse_post_mlp_norm, a->hidden);
-    if (a->linear[b->layer])
-        laser_bind_delta(b, layer);
-    else
-        laser_bind_attention(b, layer);
+    laser_bind_mixer(b, layer);
+    if (layer->bare)
+        return;
     if (a->activation == LASER_ACT_XIELU)
         bind_activation(b, layer);
     if (a->sparse[b->layer])
         bind_experts(b, layer);
     else
-        bind_mlp(b, &layer->mlp, &dense, -1, a->intermediate,
+        bind_mlp(b, &layer->mlp, &dense, -1, a->hidden, a->intermediate,
                  laser_share_columns(a->intermediate, m->group.index, m->group.count), a->mlp_bias);
 }
 

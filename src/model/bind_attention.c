@@ -171,6 +171,8 @@ void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer)
         bind_latent(b, layer);
     else
         bind_qkv(b, layer);
+    layer->qkv_bias.factor = (float)(1 / a->qkv_scale);
+    layer->o_bias.factor = (float)(a->context_scale / a->qkv_scale);
     laser_bind_inputs(b, &layer->o, &layer->o_bias, a->names->o, -1, o, a->o_bias);
     if (a->names->o_bias_last && b->layer + 1 == a->layers)
         laser_bind_values(b, &layer->o_bias, 0, laser_bind_name(b, buffer, a->names->o_bias_last, -1, ""),

@@ -37,6 +37,9 @@ int laser_model_bind_sketch(struct laser_model *model, const struct laser_sketch
 /* bind_attention.c */
 void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer);
 
+/* bind_mixer.c: what the layer has before its MLP. */
+void laser_bind_mixer(struct laser_binder *b, struct laser_layer *layer);
+
 /* bind_delta.c */
 void laser_bind_delta(struct laser_binder *b, struct laser_layer *layer);
 

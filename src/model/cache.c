@@ -12,9 +12,19 @@ static int64_t layer_size(const struct laser_model *m, int64_t positions)
     return laser_model_key_width(m) * positions;
 }
 
+/* Floats of the states of all layers. */
+static int64_t states_size(const struct laser_model *m)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        n += m->layers[i].tail + m->layers[i].state;
+    return n;
+}
+
 int64_t laser_model_cache_bytes(const struct laser_model *m, int64_t positions)
 {
-    return 2 * m->arch.layers * layer_size(m, positions) * (int64_t)sizeof(float);
+    return (2 * m->arch.layers * layer_size(m, positions) + 2 * states_size(m)) * (int64_t)sizeof(float);
 }
 
 static int64_t scratch_size(const struct laser_model *m, int64_t positions)
@@ -57,6 +67,10 @@ int laser_model_cache_create(const struct laser_model *m, int64_t positions, str
                                (long long)positions);
     }
     c->values = c->keys + m->arch.layers * c->layer_size;
+    c->states_size = states_size(m);
+    c->states[0] = c->values + m->arch.layers * c->layer_size;
+    c->states[1] = c->states[0] + c->states_size;
+    laser_model_cache_cut(c, 0);
     result = laser_scratch_reserve(&c->scratch, scratch_size(m, positions), err);
     if (result != LASER_OK) {
         laser_model_cache_free(c);
@@ -82,13 +96,19 @@ int64_t laser_model_cache_length(const struct laser_model_cache *cache)
 
 void laser_model_cache_extend(struct laser_model_cache *cache, int64_t n)
 {
+    float *behind = cache->states[1];
+
     cache->length += n;
+    cache->states[1] = cache->states[0];
+    cache->states[0] = behind;
 }
 
 void laser_model_cache_cut(struct laser_model_cache *cache, int64_t n)
 {
     if (n < cache->length)
-        cache->length = n;
+        cache->length = cache->states_size > 0 ? 0 : n;
+    if (cache->length == 0)
+        memset(cache->states[0], 0, (size_t)cache->states_size * sizeof(float));
 }
 
 bool laser_model_cache_serves(const struct laser_model *m, const struct laser_model_cache *cache,
@@ -96,8 +116,6 @@ bool laser_model_cache_serves(const struct laser_model *m, const struct laser_mo
 {
     const struct laser_rope *rope = &m->arch.rope;
 
-    if (cache->length > 0 && m->arch.delta.key_heads > 0)
-        return false; /* its states are not kept */
     if (cache->length == 0 || !laser_rope_depends_on_length(rope))
         return true;
     if (rope->kind == LASER_ROPE_DYNAMIC)

@@ -11,28 +11,6 @@
 
 #include "model/internal.h"
 
-static float sigmoid(float x)
-{
-    return 1 / (1 + expf(-x));
-}
-
-/* Convolution over time of the first `channels` of rows[length, stride], then SiLU; in place, the last row
- * first, because a row needs those before it. */
-static void convolve(const float *weight, int64_t kernel, int64_t channels, int64_t length, float *rows,
-                     int64_t stride)
-{
-    for (int64_t t = length - 1; t >= 0; t--)
-        for (int64_t c = 0; c < channels; c++) {
-            const float *w = weight + c * kernel;
-            float sum = 0;
-
-            for (int64_t j = 0; j < kernel; j++)
-                if (t - (kernel - 1) + j >= 0)
-                    sum += w[j] * rows[(t - (kernel - 1) + j) * stride + c];
-            rows[t * stride + c] = sum * sigmoid(sum);
-        }
-}
-
 static void normalize(float *x, int64_t n, float scale)
 {
     float sum = 0;
@@ -74,59 +52,56 @@ static void norm_and_gate(const float *weight, float eps, int64_t n, const float
         sum += x[j] * x[j];
     scale = 1 / sqrtf(sum / (float)n + eps);
     for (int64_t j = 0; j < n; j++)
-        x[j] *= scale * weight[j] * gate[j] * sigmoid(gate[j]);
+        x[j] *= scale * weight[j] * gate[j] * laser_sigmoid(gate[j]);
 }
 
 /* All tokens of one sequence: rows[length, stride] to out[length, heads x size]. */
 static void run_sequence(const struct laser_model *m, struct laser_model_workspace *ws,
-                         const struct laser_layer *layer, int64_t length, float *rows, float *out)
+                         const struct laser_layer *layer, int64_t length, float *rows, float *memory,
+                         float *out)
 {
     const struct laser_delta *d = &m->arch.delta;
     const struct laser_delta_parts *p = &layer->delta;
     int64_t keys = m->delta_heads.count, per = d->value_heads / d->key_heads, heads = keys * per;
     int64_t size = d->value_size, value = heads * size, key = keys * d->key_size;
     int64_t stride = p->in.out, z = 2 * key + value, beta = z + value, a = beta + heads;
-    float *recalled = ws->state + d->key_size * size;
 
-    convolve(p->conv.values, d->kernel, z, length, rows, stride);
+    laser_model_convolve(p->conv.values, NULL, d->kernel, z, true, length, rows, stride, memory);
     for (int64_t t = 0; t < length; t++)
         for (int64_t h = 0; h < keys; h++) {
             normalize(rows + t * stride + h * d->key_size, d->key_size, 1 / sqrtf((float)d->key_size));
             normalize(rows + t * stride + key + h * d->key_size, d->key_size, 1);
         }
     for (int64_t h = 0; h < heads; h++) {
-        memset(ws->state, 0, (size_t)(d->key_size * size) * sizeof(float));
+        float *state = memory + layer->tail + h * d->key_size * size;
+
         for (int64_t t = 0; t < length; t++) {
             const float *row = rows + t * stride;
             const float *q = row + h / per * d->key_size;
             float x = row[a + h] + p->dt.values[h];
-            float rate = -expf(p->decay.values[h]) * (x > 20 ? x : log1pf(expf(x)));
+            float rate = -expf(p->decay.values[h]) * laser_softplus(x);
             float *to = out + t * value + h * size;
 
-            step(d, expf(rate), sigmoid(row[beta + h]), q, q + key, row + 2 * key + h * size, ws->state,
-                 recalled, to);
+            step(d, expf(rate), laser_sigmoid(row[beta + h]), q, q + key, row + 2 * key + h * size, state,
+                 ws->scratch_state, to);
             norm_and_gate(p->norm.values, (float)m->arch.norm_eps, size, row + z + h * size, to);
         }
     }
 }
 
-void laser_model_delta(const struct laser_model *m, struct laser_model_workspace *ws,
-                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
-                       float *out, enum laser_output output)
+int laser_model_delta(const struct laser_model *m, struct laser_model_workspace *ws,
+                      const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                      float *out, enum laser_output output, struct laser_error *err)
 {
-    int64_t n = laser_model_batch_tokens(batch), width = laser_delta_width(m), row = 0;
-    int64_t stride = layer->delta.in.out;
+    int64_t n = laser_model_batch_tokens(batch), width = laser_delta_width(m), stride = layer->delta.in.out;
 
+    (void)err;
     if (width > 0) {
         laser_part_apply(&layer->delta.in, n, x, m->arch.hidden, ws->raised, stride, LASER_STORE,
                          &ws->scratch);
-        for (int64_t s = 0; s < batch->sequences; s++) {
-            int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
-
-            run_sequence(m, ws, layer, length, ws->raised + row * stride, ws->context + row * width);
-            row += length;
-        }
+        laser_model_run_sequences(m, ws, layer, batch, run_sequence, stride, width);
     }
     laser_model_project(&layer->delta.out, &layer->o_bias, n, ws->context, width, m->arch.hidden, out, output,
                         &ws->scratch);
+    return LASER_OK;
 }

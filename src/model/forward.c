@@ -4,20 +4,6 @@
 
 #include "model/internal.h"
 
-int laser_model_group_sum(const struct laser_model *model, float *x, int64_t n, struct laser_error *err)
-{
-    int result = model->group.count > 1 ? model->group.sum(model->group.context, x, n) : 0;
-
-    return result == 0 ? LASER_OK : laser_error_set(err, result, NULL, "the sum over the shards failed");
-}
-
-int laser_model_group_max(const struct laser_model *model, float *x, int64_t n, struct laser_error *err)
-{
-    int result = model->group.count > 1 ? model->group.max(model->group.context, x, n) : 0;
-
-    return result == 0 ? LASER_OK : laser_error_set(err, result, NULL, "the maximum over the shards failed");
-}
-
 static void add(float *x, const float *y, int64_t n, float scale)
 {
     for (int64_t i = 0; scale == 1 && i < n; i++)
@@ -61,14 +47,15 @@ static int run_serial(const struct laser_model *m, struct laser_model_workspace 
                       const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t n,
                       float *hidden, struct laser_error *err)
 {
-    bool direct = is_direct(m, &layer->post_attention_norm);
-    int result;
+    bool direct = is_direct(m, &layer->post_attention_norm), mixes = layer->mixer != LASER_MIXER_NONE;
+    int result = LASER_OK;
 
-    result = laser_model_attention(m, ws, layer, batch, read_block(m, ws, &layer->attention_norm, n, hidden),
-                                   direct ? hidden : ws->sum, direct ? LASER_ADD : LASER_STORE, err);
-    if (result == LASER_OK && !direct)
+    if (mixes)
+        result = laser_model_mix(m, ws, layer, batch, read_block(m, ws, &layer->attention_norm, n, hidden),
+                                 direct ? hidden : ws->sum, direct ? LASER_ADD : LASER_STORE, err);
+    if (result == LASER_OK && mixes && !direct)
         result = close_block(m, ws, &layer->post_attention_norm, n, hidden, err);
-    if (result != LASER_OK)
+    if (result != LASER_OK || layer->bare)
         return result;
     direct = is_direct(m, &layer->post_mlp_norm);
     laser_model_mlp(m, ws, layer, n, read_block(m, ws, &layer->mlp_norm, n, hidden),
@@ -85,7 +72,7 @@ static int run_parallel(const struct laser_model *m, struct laser_model_workspac
     int result;
 
     laser_model_norm(&m->arch, &layer->attention_norm, n, hidden, ws->normed);
-    result = laser_model_attention(m, ws, layer, batch, ws->normed, ws->sum, LASER_STORE, err);
+    result = laser_model_mix(m, ws, layer, batch, ws->normed, ws->sum, LASER_STORE, err);
     if (result != LASER_OK)
         return result;
     if (m->arch.residual == LASER_RESIDUAL_PARALLEL)
@@ -115,13 +102,45 @@ static int run_post(const struct laser_model *m, struct laser_model_workspace *w
     enum laser_output output = direct ? LASER_ADD : LASER_STORE;
     int result;
 
-    result = laser_model_attention(m, ws, layer, batch, hidden, out, output, err);
+    result = laser_model_mix(m, ws, layer, batch, hidden, out, output, err);
     if (result == LASER_OK)
         result = close_post(m, ws, &layer->post_attention_norm, n, hidden, err);
     if (result != LASER_OK)
         return result;
     laser_model_mlp(m, ws, layer, n, hidden, out, output);
     return close_post(m, ws, &layer->post_mlp_norm, n, hidden, err);
+}
+
+/* x = keep x + add (sum over the shards of ws->sum) */
+static int blend(const struct laser_model *m, struct laser_model_workspace *ws, const struct laser_blend *by,
+                 int64_t n, float *hidden, struct laser_error *err)
+{
+    int64_t size = n * m->arch.hidden;
+    int result = laser_model_group_sum(m, ws->sum, size, err);
+
+    for (int64_t i = 0; result == LASER_OK && i < size; i++)
+        hidden[i] = (float)by->keep * hidden[i] + (float)by->add * ws->sum[i];
+    return result;
+}
+
+/* A block adds to what it read, which is normed. */
+static int run_normed(const struct laser_model *m, struct laser_model_workspace *ws,
+                      const struct laser_layer *layer, const struct laser_model_batch *batch, int64_t n,
+                      float *hidden, struct laser_error *err)
+{
+    const struct laser_arch *a = &m->arch;
+    bool attends = layer->mixer == LASER_MIXER_ATTENTION;
+    int result;
+
+    laser_model_norm(a, &layer->attention_norm, n, hidden, hidden);
+    result = laser_model_mix(m, ws, layer, batch, hidden, ws->sum, LASER_STORE, err);
+    if (result == LASER_OK)
+        result = blend(m, ws, attends ? &a->blend_attention : &a->blend_mixer, n, hidden, err);
+    if (result != LASER_OK)
+        return result;
+    laser_model_norm(a, &layer->mlp_norm, n, hidden, hidden);
+    laser_model_mlp(m, ws, layer, n, hidden, ws->sum, LASER_STORE);
+    return blend(m, ws, &a->blend_mlp, n, hidden, err);
 }
 
 static int check_batch(const struct laser_model *m, const struct laser_model_workspace *ws,
@@ -182,6 +201,8 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
         run = run_serial;
     else if (m->arch.residual == LASER_RESIDUAL_POST)
         run = run_post;
+    else if (m->arch.residual == LASER_RESIDUAL_NORMED)
+        run = run_normed;
     laser_model_fill_tables(m, ws, laser_model_batch_start(batch), longest);
     for (int64_t i = first; i < last && result == LASER_OK; i++) {
         result = run(m, ws, &m->layers[i], batch, n, hidden, err);

@@ -2,6 +2,8 @@
 #ifndef LASER_MODEL_INTERNAL_H
 #define LASER_MODEL_INTERNAL_H
 
+#include <math.h>
+
 #include "kernels/attention.h"
 #include "kernels/head.h"
 #include "kernels/linear.h"
@@ -17,13 +19,14 @@ struct laser_part {
     void *own;                        /* private copy that replaces the arena's */
     const struct laser_part *bias;    /* of a matrix, or NULL */
     float shift;                      /* of a vector: added to what the checkpoint holds */
-    struct laser_linear linear;       /* matrix, ready after loading */
-    float *values;                    /* vector, ready after loading */
-    struct laser_thin *thin;          /* what replaces some of its outputs, in their order (thin.c) */
-    int64_t first_piece, pieces;      /* of a linear weight: in the model's list, also where it is absent */
-    struct laser_split *split;        /* of a matrix: the pieces that it consists of, or NULL (split.c) */
-    int64_t bias_first;               /* of a piece: its first output in the bias */
-    const struct laser_part *whole;   /* of a piece, or of what all thin pieces share: the part */
+    float factor;                   /* of a vector: what the checkpoint holds is multiplied by it; 0: by 1 */
+    struct laser_linear linear;     /* matrix, ready after loading */
+    float *values;                  /* vector, ready after loading */
+    struct laser_thin *thin;        /* what replaces some of its outputs, in their order (thin.c) */
+    int64_t first_piece, pieces;    /* of a linear weight: in the model's list, also where it is absent */
+    struct laser_split *split;      /* of a matrix: the pieces that it consists of, or NULL (split.c) */
+    int64_t bias_first;             /* of a piece: its first output in the bias */
+    const struct laser_part *whole; /* of a piece, or of what all thin pieces share: the part */
 };
 
 /* A piece of a linear weight of the checkpoint that a part has, or, where other shards have all of it, could
@@ -83,6 +86,20 @@ struct laser_delta_parts {
     struct laser_part in, conv, dt, decay, norm, out;
 };
 
+/* A recurrence: `in` gives, for this shard's heads, x, B, C, gates, time steps (state_space.c), x and gates
+ * (selective.c), B, C and x (short_convolution.c), or queries, keys and values of each head (lightning.c). */
+struct laser_mixer_parts {
+    struct laser_part in, in_bias, conv, conv_bias, out, out_bias;
+    struct laser_part dt, decay, skip, norm;
+    struct laser_part x, step, step_bias, step_norm, b_norm, c_norm; /* selective.c */
+    struct laser_part gate;                                          /* lightning.c */
+};
+
+/* The decays of lightning attention, where the checkpoint holds them. */
+struct laser_decay_parts {
+    struct laser_part rate, query, key, diagonal;
+};
+
 /* first .. first + count - 1 of something that is split among the shards. */
 struct laser_share {
     int64_t first, count;
@@ -94,6 +111,13 @@ struct laser_layer {
     struct laser_latent_parts latent;
     struct laser_part gate; /* of the attention's output */
     struct laser_delta_parts delta;
+    struct laser_mixer_parts mix;
+    struct laser_decay_parts decays;
+    enum laser_mixer mixer;
+    bool bare;           /* no MLP */
+    int64_t tail, state; /* floats that a sequence leaves behind: inputs of the convolution, states */
+    int64_t memory;      /* where they stand in a cache */
+    struct laser_part moe_down, moe_down_bias, moe_up, moe_up_bias; /* around experts of another width */
     struct laser_part sinks;
     struct laser_part activation; /* 4 parameters */
     struct laser_mlp mlp;         /* where the layer is dense */
@@ -116,7 +140,8 @@ struct laser_model {
     const struct laser_checkpoint *checkpoint;
     enum laser_precision precision;
     struct laser_share heads, kv_heads, vocabulary, positions;
-    struct laser_share delta_heads;    /* key heads of the delta rule */
+    struct laser_share delta_heads; /* key heads of the delta rule */
+    struct laser_share mix_heads, mix_groups;
     struct laser_share full_kv_heads;  /* in layers without a window */
     int *kv_of_head, *full_kv_of_head; /* [heads.count] */
     float *slopes;                     /* [heads.count] or NULL */
@@ -144,6 +169,8 @@ struct laser_model {
 struct laser_model_cache {
     int64_t positions, length, layer_size;
     float *keys, *values; /* [L, positions, kv_heads D]; keys are turned */
+    float *states[2];     /* behind the cached tokens; behind the batch's.  Of all layers, or NULL. */
+    int64_t states_size;
     struct laser_scratch scratch;
 };
 
@@ -161,7 +188,9 @@ struct laser_model_workspace {
     float *local_cosines, *local_sines; /* of arch.local_rope */
     float *latent,
         *raised;  /* latent.c: [N, longest latent], [N, widest way up]; or gates, or delta.c's inputs */
-    float *state; /* delta.c: one head's */
+    float *state; /* mixer.c: what one sequence leaves behind in one layer */
+    float *scratch_state;            /* what a step of a recurrence needs besides */
+    float *narrow;                   /* moe.c: [N, 2 width] where experts are of another width */
     int64_t table_first;             /* position of the first row of the tables */
     int64_t table_length;            /* rows that are valid */
     struct laser_head_token *tokens; /* [N] */
@@ -278,6 +307,11 @@ static inline int64_t laser_model_batch_start(const struct laser_model_batch *ba
  * several weights is always stored, never added. */
 void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
                       int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
+
+/* The same for a part that is not split. */
+void laser_part_apply_whole(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride,
+                            float *y, int64_t y_stride, enum laser_output output,
+                            const struct laser_scratch *scratch);
 void laser_part_drop_thin(struct laser_part *part);
 
 /* Room for the transposes of blocks of weights, and for products with them. */
@@ -323,6 +357,11 @@ void laser_model_mlp(const struct laser_model *model, struct laser_model_workspa
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
 
+/* The same of a layer without experts. */
+void laser_model_mlp_dense(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                           enum laser_output output);
+
 /* The up projection and the activation of n <= mlp_tokens rows into ws->up; returns its stride. */
 int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_workspace *ws,
                            const struct laser_layer *layer, const struct laser_mlp *mlp, int64_t n,
@@ -353,10 +392,53 @@ void laser_model_moe(const struct laser_model *model, struct laser_model_workspa
                      const struct laser_layer *layer, int64_t n, const float *x, float *out,
                      enum laser_output output);
 
-/* delta.c: as laser_model_attention, of a layer with the delta rule. */
-void laser_model_delta(const struct laser_model *model, struct laser_model_workspace *ws,
-                       const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
-                       float *out, enum laser_output output);
+/* ws->context[n, gate's outputs] times the sigmoid of gate(x); uses ws->raised. */
+void laser_model_apply_gate(const struct laser_part *gate, struct laser_model_workspace *ws, int64_t n,
+                            const float *x, int64_t hidden);
+
+/* mixer.c: what the layer has before its MLP, as laser_model_attention. */
+int laser_model_mix(const struct laser_model *model, struct laser_model_workspace *ws,
+                    const struct laser_layer *layer, const struct laser_model_batch *batch, const float *x,
+                    float *out, enum laser_output output, struct laser_error *err);
+
+/* Runs the sequences of a batch one after another: rows[length, stride] to out[length, width], with what earlier
+ * tokens left behind (layer->tail floats, then layer->state), which becomes what these leave. */
+typedef void laser_sequence_run(const struct laser_model *model, struct laser_model_workspace *ws,
+                                const struct laser_layer *layer, int64_t length, float *rows, float *memory,
+                                float *out);
+void laser_model_run_sequences(const struct laser_model *model, struct laser_model_workspace *ws,
+                               const struct laser_layer *layer, const struct laser_model_batch *batch,
+                               laser_sequence_run *run, int64_t stride, int64_t width);
+
+/* The states alone at the beginning of a sequence. */
+float *laser_model_begin_state(struct laser_model_workspace *ws, const struct laser_layer *layer,
+                               const struct laser_model_batch *batch);
+
+/* Floats that a layer's sequences leave behind on this shard: layer->tail and layer->state. */
+void laser_model_size_memory(const struct laser_model *model, struct laser_layer *layer);
+
+/* convolve.c: causal convolution over time of the first `channels` of rows[length, stride] in place, then SiLU
+ * where asked for; weight[channels, kernel], bias may be NULL, tail[kernel - 1, channels]: the inputs before the
+ * first row, which become those before the next. */
+void laser_model_convolve(const float *weight, const float *bias, int64_t kernel, int64_t channels, bool silu,
+                          int64_t length, float *rows, int64_t stride, float *tail);
+
+static inline float laser_sigmoid(float x)
+{
+    return 1 / (1 + expf(-x));
+}
+
+static inline float laser_softplus(float x)
+{
+    return x > 20 ? x : log1pf(expf(x));
+}
+
+/* Each in a file of its own: a layer's mixer, as laser_model_attention. */
+typedef int laser_mixer_apply(const struct laser_model *model, struct laser_model_workspace *ws,
+                              const struct laser_layer *layer, const struct laser_model_batch *batch,
+                              const float *x, float *out, enum laser_output output, struct laser_error *err);
+laser_mixer_apply laser_model_delta, laser_model_state_space, laser_model_selective,
+    laser_model_short_convolution, laser_model_lightning;
 
 /* Values of the delta rule on this shard: heads x size. */
 static inline int64_t laser_delta_width(const struct laser_model *m)

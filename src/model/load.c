@@ -70,6 +70,22 @@ static void visit_delta(const struct visit *v, struct laser_delta_parts *delta)
     visit_matrix(v, &delta->out, NULL, v->model->precision);
 }
 
+/* What makes time steps stays in float32: their errors add up over a text. */
+static void visit_mixer(const struct visit *v, struct laser_mixer_parts *mix)
+{
+    struct laser_part *const vectors[] = {&mix->conv, &mix->conv_bias, &mix->dt,     &mix->decay, &mix->skip,
+                                          &mix->norm, &mix->step_norm, &mix->b_norm, &mix->c_norm};
+
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+        visit_one(v, vectors[i], NULL, LASER_FLOAT32);
+    visit_linear(v, &mix->in, &mix->in_bias);
+    visit_linear(v, &mix->out, &mix->out_bias);
+    visit_matrix(v, &mix->x, NULL, LASER_FLOAT32);
+    visit_one(v, &mix->step_bias, NULL, LASER_FLOAT32);
+    visit_matrix(v, &mix->step, &mix->step_bias, LASER_FLOAT32);
+    visit_matrix(v, &mix->gate, NULL, v->model->precision);
+}
+
 /* Routers stay in float32: a rounded router would choose other experts. */
 static void visit_layer(const struct visit *v, struct laser_layer *layer)
 {
@@ -83,6 +99,11 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_latent(v, &layer->latent);
     visit_matrix(v, &layer->gate, NULL, v->model->precision);
     visit_delta(v, &layer->delta);
+    visit_mixer(v, &layer->mix);
+    visit_one(v, &layer->decays.rate, NULL, LASER_FLOAT32);
+    visit_one(v, &layer->decays.query, NULL, LASER_FLOAT32);
+    visit_one(v, &layer->decays.key, NULL, LASER_FLOAT32);
+    visit_one(v, &layer->decays.diagonal, NULL, LASER_FLOAT32);
     visit_one(v, &layer->sinks, NULL, LASER_FLOAT32);
     visit_one(v, &layer->scalar, NULL, LASER_FLOAT32);
     visit_linear(v, &layer->o, &layer->o_bias);
@@ -91,6 +112,8 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_one(v, &layer->router_bias, NULL, LASER_FLOAT32);
     visit_matrix(v, &layer->router, &layer->router_bias, LASER_FLOAT32);
     visit_one(v, &layer->correction, NULL, LASER_FLOAT32);
+    visit_linear(v, &layer->moe_down, &layer->moe_down_bias);
+    visit_linear(v, &layer->moe_up, &layer->moe_up_bias);
     visit_matrix(v, &layer->shared_router, NULL, LASER_FLOAT32);
     visit_mlp(v, &layer->shared);
     for (int64_t e = 0; layer->experts && e < v->model->arch.moe.experts; e++)
@@ -252,6 +275,8 @@ static int fill_vector(const struct laser_checkpoint *c, const struct laser_bind
         laser_storage_widen(storage_of(tensor->dtype), n, stage, 1, b->part->values + b->first + done);
         for (int64_t i = 0; b->part->shift != 0 && i < n; i++)
             b->part->values[b->first + done + i] += b->part->shift;
+        for (int64_t i = 0; b->part->factor != 0 && b->part->factor != 1 && i < n; i++)
+            b->part->values[b->first + done + i] *= b->part->factor;
     }
     return LASER_OK;
 }

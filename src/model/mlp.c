@@ -34,17 +34,19 @@ void laser_model_project(const struct laser_part *part, const struct laser_part 
             out[i * width + j] += bias->values[j];
 }
 
-static float softplus(float x)
-{
-    return x > 20 ? x : log1pf(expf(x));
-}
-
 static void apply_xielu(const struct laser_layer *layer, int64_t n, int64_t columns, float *x, int64_t stride)
 {
     const float *p = layer->activation.values;
-    const struct laser_xielu f = {softplus(p[0]), p[2] + softplus(p[1]), p[2], p[3]};
+    const struct laser_xielu f = {laser_softplus(p[0]), p[2] + laser_softplus(p[1]), p[2], p[3]};
 
     laser_activation_xielu(&f, n, columns, x, stride);
+}
+
+static void scale_rows(float scale, int64_t n, int64_t columns, float *x, int64_t stride)
+{
+    for (int64_t i = 0; scale != 1 && i < n; i++)
+        for (int64_t j = 0; j < columns; j++)
+            x[i * stride + j] *= scale;
 }
 
 int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_workspace *ws,
@@ -52,9 +54,10 @@ int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_works
                            const float *x)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t columns = mlp->columns, stride = mlp->up.out;
+    int64_t columns = mlp->columns, stride = mlp->up.out, width = mlp->up.in;
 
-    laser_part_apply(&mlp->up, n, x, a->hidden, ws->up, stride, LASER_STORE, &ws->scratch);
+    laser_part_apply(&mlp->up, n, x, width, ws->up, stride, LASER_STORE, &ws->scratch);
+    scale_rows((float)a->gate_scale, n, columns, ws->up, stride);
     if (a->activation == LASER_ACT_SWIGLU_CLAMPED)
         laser_activation_swiglu_pairs((float)a->act_limit, (float)a->act_alpha, n, columns, ws->up, stride);
     else if (a->activation == LASER_ACT_XIELU)
@@ -64,20 +67,17 @@ int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_works
                                stride);
     else
         laser_activation_apply(a->activation, n, columns, ws->up, stride);
+    scale_rows((float)a->down_scale, n, columns, ws->up, stride);
     return stride;
 }
 
-void laser_model_mlp(const struct laser_model *m, struct laser_model_workspace *ws,
-                     const struct laser_layer *layer, int64_t n, const float *x, float *out,
-                     enum laser_output output)
+void laser_model_mlp_dense(const struct laser_model *m, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, const float *x, float *out,
+                           enum laser_output output)
 {
     const struct laser_mlp *mlp = &layer->mlp;
     int64_t h = m->arch.hidden;
 
-    if (layer->experts) {
-        laser_model_moe(m, ws, layer, n, x, out, output);
-        return;
-    }
     for (int64_t done = 0; done < n; done += ws->mlp_tokens) {
         int64_t rows = n - done < ws->mlp_tokens ? n - done : ws->mlp_tokens;
         int64_t stride = mlp->columns ? laser_model_mlp_up(m, ws, layer, mlp, rows, x + done * h) : 0;

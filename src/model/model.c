@@ -39,6 +39,10 @@ static int split(struct laser_model *m, const struct laser_share *vocabulary, st
     m->full_kv_heads = laser_share_kv_heads(a->heads, full, m->heads);
     if (a->delta.key_heads > 0)
         m->delta_heads = laser_share_of(a->delta.key_heads, index, count, 1);
+    if (a->mix.heads > 0) {
+        m->mix_heads = laser_share_of(a->mix.heads, index, count, a->mix.head_size == 1 ? 32 : 1);
+        m->mix_groups = laser_share_kv_heads(a->mix.heads, a->mix.groups, m->mix_heads);
+    }
     m->vocabulary = vocabulary ? *vocabulary : laser_share_of(a->vocabulary, index, count, 32);
     m->positions = a->names->positions
                        ? laser_share_of(a->max_positions + a->position_offset, index, count, 1)
@@ -245,7 +249,7 @@ int64_t laser_model_batch_offset(const struct laser_model_batch *batch, int64_t 
 
 bool laser_arch_continues(const struct laser_arch *arch)
 {
-    return !arch->masked && !laser_rope_depends_on_length(&arch->rope) && arch->delta.key_heads == 0;
+    return !arch->masked && !laser_rope_depends_on_length(&arch->rope) && !laser_arch_keeps_states(arch);
 }
 
 int64_t laser_model_batch_tokens(const struct laser_model_batch *batch)

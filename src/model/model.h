@@ -151,7 +151,8 @@ int64_t laser_model_cache_bytes(const struct laser_model *model, int64_t positio
 int64_t laser_model_cache_length(const struct laser_model_cache *cache);
 void laser_model_cache_extend(struct laser_model_cache *cache, int64_t n);
 
-/* Back to the first n tokens (0: empty). */
+/* Back to the first n tokens (0: empty).  Where layers keep states (laser_arch_keeps_states), which cannot be
+ * taken back, the cache is empty then. */
 void laser_model_cache_cut(struct laser_model_cache *cache, int64_t n);
 
 /* Whether a sequence of `length` tokens may go on from the cache.  Not if its rotary frequencies differ from

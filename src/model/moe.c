@@ -128,7 +128,7 @@ static void weigh(const struct laser_moe *moe, const float *correction, float *l
         laser_model_softmax(weight, k);
     for (int64_t i = 0; i < k; i++)
         sum += weight[i];
-    sum = fmaxf(sum, (float)moe->least_sum);
+    sum = fmaxf(sum + (float)moe->more_sum, (float)moe->least_sum);
     for (int64_t i = 0; i < k; i++)
         weight[i] = (moe->normalized ? weight[i] / sum : weight[i]) * (float)moe->scale;
 }
@@ -156,12 +156,18 @@ void laser_model_route(const struct laser_model *m, struct laser_model_workspace
     ws->slot_start[0] = 0;
 }
 
+/* Of what experts read and give. */
+static int64_t expert_width(const struct laser_model *m)
+{
+    return m->arch.moe.width ? m->arch.moe.width : m->arch.hidden;
+}
+
 /* out += weight * expert(x) for the tokens of `count` slots. */
 static void run_expert(const struct laser_model *m, struct laser_model_workspace *ws,
                        const struct laser_layer *layer, const struct laser_mlp *expert, int64_t count,
                        const int64_t *slots, const float *x, float *out)
 {
-    int64_t h = m->arch.hidden, per_token = m->arch.moe.per_token, stride;
+    int64_t h = expert_width(m), per_token = m->arch.moe.per_token, stride;
     bool at_input = m->arch.moe.score == LASER_MOE_SIGMOID_INPUT;
 
     for (int64_t i = 0; i < count; i++)
@@ -178,6 +184,33 @@ static void run_expert(const struct laser_model *m, struct laser_model_workspace
         for (int64_t j = 0; j < h; j++)
             y[j] += weight * from[j];
     }
+}
+
+static void run_experts(const struct laser_model *m, struct laser_model_workspace *ws,
+                        const struct laser_layer *layer, const float *x, float *out)
+{
+    int64_t step = ws->mlp_tokens;
+
+    for (int64_t e = 0; e < m->arch.moe.experts; e++)
+        for (int64_t s = ws->slot_start[e]; layer->experts[e].columns && s < ws->slot_start[e + 1];
+             s += step) {
+            int64_t left = ws->slot_start[e + 1] - s;
+
+            run_expert(m, ws, layer, &layer->experts[e], left < step ? left : step, ws->slots + s, x, out);
+        }
+}
+
+/* Experts of another width, between two matrices; the second one takes what this shard has of the sum. */
+static void run_narrow(const struct laser_model *m, struct laser_model_workspace *ws,
+                       const struct laser_layer *layer, int64_t n, const float *x, float *out)
+{
+    int64_t h = m->arch.hidden, width = m->arch.moe.width;
+    float *sum = ws->narrow + n * width;
+
+    laser_part_apply(&layer->moe_down, n, x, h, ws->narrow, width, LASER_STORE, &ws->scratch);
+    memset(sum, 0, (size_t)(n * width) * sizeof *sum);
+    run_experts(m, ws, layer, ws->narrow, sum);
+    laser_model_project(&layer->moe_up, &layer->moe_up_bias, n, sum, width, h, out, LASER_ADD, &ws->scratch);
 }
 
 /* out += shared(x), times sigmoid(shared_router(x)) where it has a gate, which is applied before the down
@@ -213,13 +246,10 @@ void laser_model_moe(const struct laser_model *m, struct laser_model_workspace *
     if (output == LASER_STORE)
         memset(out, 0, (size_t)(n * h) * sizeof *out);
     laser_model_route(m, ws, layer, n, x);
-    for (int64_t e = 0; e < moe->experts; e++)
-        for (int64_t s = ws->slot_start[e]; layer->experts[e].columns && s < ws->slot_start[e + 1];
-             s += step) {
-            int64_t left = ws->slot_start[e + 1] - s;
-
-            run_expert(m, ws, layer, &layer->experts[e], left < step ? left : step, ws->slots + s, x, out);
-        }
+    if (moe->width)
+        run_narrow(m, ws, layer, n, x, out);
+    else
+        run_experts(m, ws, layer, x, out);
     for (int64_t done = 0; moe->shared && done < n; done += step)
         run_shared(m, ws, layer, n - done < step ? n - done : step, x + done * h, out + done * h);
 }

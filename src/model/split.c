@@ -136,14 +136,15 @@ void laser_split_apply(const struct laser_part *part, int64_t n, const float *x,
 
     for (const struct laser_split_piece *p = split->pieces; p; p = p->next)
         if (p->rank == 0)
-            laser_part_apply(&p->part, n, x, x_stride, y + p->first, y_stride, output, &rest);
+            laser_part_apply_whole(&p->part, n, x, x_stride, y + p->first, y_stride, output, &rest);
     for (int64_t row = 0; row < n; row += ROWS) {
         int64_t rows = n - row < ROWS ? n - row : ROWS;
 
-        laser_part_apply(&split->in, rows, x + row * x_stride, x_stride, middle, width, LASER_STORE, &rest);
+        laser_part_apply_whole(&split->in, rows, x + row * x_stride, x_stride, middle, width, LASER_STORE,
+                               &rest);
         for (const struct laser_split_piece *p = split->pieces; p; p = p->next)
             if (p->rank > 0)
-                laser_part_apply(&p->part, rows, middle + p->middle, width, y + row * y_stride + p->first,
-                                 y_stride, output, &rest);
+                laser_part_apply_whole(&p->part, rows, middle + p->middle, width,
+                                       y + row * y_stride + p->first, y_stride, output, &rest);
     }
 }

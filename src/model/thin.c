@@ -54,13 +54,10 @@ static void apply_rest(const struct laser_part *part, int64_t n, const float *x,
     }
 }
 
-void laser_part_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
-                      int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch)
+void laser_part_apply_whole(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride,
+                            float *y, int64_t y_stride, enum laser_output output,
+                            const struct laser_scratch *scratch)
 {
-    if (part->split) {
-        laser_split_apply(part, n, x, x_stride, y, y_stride, output, scratch);
-        return;
-    }
     if (!part->thin) {
         laser_linear_apply(&part->linear, n, x, x_stride, y, y_stride, output, scratch);
         return;

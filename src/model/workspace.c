@@ -41,8 +41,35 @@ static void latent_widths(const struct laser_model *m, int64_t *latent, int64_t 
 
     *latent = larger(l->q_rank, l->kv_rank + l->turned);
     *raised = m->heads.count * (l->plain + larger(l->turned, l->value));
-    for (int64_t i = 0; i < m->arch.layers; i++)
-        *raised = larger(*raised, larger(m->layers[i].gate.out, m->layers[i].delta.in.out));
+    for (int64_t i = 0; i < m->arch.layers; i++) {
+        const struct laser_layer *layer = &m->layers[i];
+
+        *raised = larger(*raised, larger(layer->gate.out, layer->delta.in.out));
+        *raised =
+            larger(*raised, layer->mix.in.out + (layer->mixer == LASER_MIXER_SELECTIVE ? m->mix_heads.count
+                                                                                       : 0)); /* time steps */
+    }
+    *latent = larger(*latent, larger(m->arch.mix.groups, m->arch.mix.rank + 2 * m->arch.mix.state));
+}
+
+/* Channels of a recurrence on this shard. */
+static int64_t mixed_width(const struct laser_model *m)
+{
+    return larger(laser_delta_width(m), m->mix_heads.count * m->arch.mix.head_size);
+}
+
+/* What one layer leaves behind, and what a step needs besides. */
+static void state_sizes(const struct laser_model *m, int64_t *memory, int64_t *scratch)
+{
+    *memory = 0;
+    *scratch = larger(m->arch.delta.value_size, m->arch.mix.head_size);
+    for (int64_t i = 0; i < m->arch.layers; i++) {
+        const struct laser_layer *layer = &m->layers[i];
+
+        *memory = larger(*memory, layer->tail + layer->state);
+        if (layer->mixer == LASER_MIXER_SELECTIVE)
+            *scratch = larger(*scratch, layer->state);
+    }
 }
 
 static void cut(struct laser_model_workspace *ws, unsigned char *base)
@@ -51,13 +78,13 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     const struct laser_arch *a = &m->arch;
     int64_t n = ws->max_tokens, h = a->hidden, half = a->rope.rotated / 2, e = a->moe.experts;
     int64_t k = a->moe.per_token, used = 0, latent, raised, local = a->local_rope.rotated / 2;
+    int64_t memory, scratch;
 
     ws->normed = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
     ws->sum = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
     ws->qkv =
         take(base, &used, n * (laser_model_query_width(m) + 2 * laser_model_key_width(m)), sizeof(float));
-    ws->context =
-        take(base, &used, n * larger(laser_model_query_width(m), laser_delta_width(m)), sizeof(float));
+    ws->context = take(base, &used, n * larger(laser_model_query_width(m), mixed_width(m)), sizeof(float));
     if (laser_arch_continues(a))
         ws->chain = take(base, &used, n * 2 * laser_model_key_width(m), sizeof(float));
     ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
@@ -69,7 +96,10 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     latent_widths(m, &latent, &raised);
     ws->latent = take(base, &used, n * latent, sizeof(float));
     ws->raised = take(base, &used, n * raised, sizeof(float));
-    ws->state = take(base, &used, (a->delta.key_size + 1) * a->delta.value_size, sizeof(float));
+    state_sizes(m, &memory, &scratch);
+    ws->state = take(base, &used, memory, sizeof(float));
+    ws->scratch_state = take(base, &used, scratch, sizeof(float));
+    ws->narrow = take(base, &used, n * 2 * a->moe.width, sizeof(float));
     ws->tokens = take(base, &used, n, sizeof *ws->tokens);
     ws->pairs = take(base, &used, 2 * n, sizeof(float));
     ws->targets = take(base, &used, n, sizeof(int64_t));
@@ -108,6 +138,10 @@ static int64_t layer_scratch(const struct laser_model *m, const struct laser_lay
     bytes =
         larger(bytes, larger(part_scratch(&layer->latent.kv_down, n), part_scratch(&layer->latent.kv_up, n)));
     bytes = larger(bytes, larger(part_scratch(&layer->delta.in, n), part_scratch(&layer->delta.out, n)));
+    bytes = larger(bytes, larger(part_scratch(&layer->mix.in, n), part_scratch(&layer->mix.out, n)));
+    bytes = larger(bytes, larger(part_scratch(&layer->mix.x, n), part_scratch(&layer->mix.step, n)));
+    bytes = larger(bytes, larger(part_scratch(&layer->mix.gate, n), part_scratch(&layer->moe_down, n)));
+    bytes = larger(bytes, part_scratch(&layer->moe_up, n));
     bytes = larger(bytes, larger(part_scratch(&layer->gate, n), mlp_scratch(&layer->mlp, mlp_n)));
     bytes = larger(bytes, mlp_scratch(&layer->shared, mlp_n));
     bytes = larger(bytes, part_scratch(&layer->router, n));

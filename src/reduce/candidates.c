@@ -16,12 +16,15 @@ static const char *const backward_types[] = {"mlp.down_proj",
                                              "self_attn.o_proj",
                                              "*"};
 
-static void fill_options(const struct laser_deck *deck, struct laser_strategy_options *o)
+static void fill_options(const struct laser_run *run, struct laser_strategy_options *o)
 {
+    const struct laser_deck *deck = run->deck;
+
     *o = (struct laser_strategy_options){
         .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
         .rule = laser_deck_string(deck, "scan.threshold"),
-        .candidates = (int)laser_deck_int(deck, "reduce.candidates")};
+        .candidates = (int)laser_deck_int(deck, "reduce.candidates"),
+        .together = run->change != NULL};
     o->types = laser_deck_list(deck, "reduce.types", &o->n_types);
     o->layers = laser_deck_list(deck, "reduce.layers", &o->n_layers);
     o->fractions = laser_deck_list(deck, "reduce.fractions", &o->n_fractions);
@@ -56,8 +59,9 @@ bool laser_reduction_usable(const struct laser_run *run, int64_t i)
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && t->coded == NULL && t->n_dims >= 2 &&
-           !ambiguous(run->checkpoint, t) && !laser_arch_is_beside(run->checkpoint->config, t->name);
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && (t->coded == NULL || run->checkpoint->anew) &&
+           t->n_dims >= 2 && !ambiguous(run->checkpoint, t) &&
+           !laser_arch_is_beside(run->checkpoint->config, t->name);
 }
 
 static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_error *err)
@@ -82,7 +86,7 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
                                               .usable = laser_reduction_usable(run, i)};
         *n_unusable += !m[i].usable;
     }
-    fill_options(run->deck, &options);
+    fill_options(run, &options);
     code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
                              : laser_strategy_build(&options, m, n, &r->plan, err);
     free(m);

@@ -154,7 +154,7 @@ int laser_reduction_decided(void *context, const struct laser_search_decision *d
 
 int laser_search_identity(const struct laser_reduction *r, char text[20], struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(r->run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(r->run);
     char *deck = laser_deck_json(r->run->deck, LASER_COMMAND_REDUCE, 1);
     XXH3_state_t *state = XXH3_createState();
 

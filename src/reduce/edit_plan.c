@@ -1,6 +1,7 @@
 #include "reduce/edit_plan.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ void laser_edit_plan_free(struct laser_edit_plan *plan)
     }
     free(plan->items);
     free(plan->model);
+    free(plan->base);
     memset(plan, 0, sizeof *plan);
 }
 
@@ -37,6 +39,8 @@ void laser_edit_plan_render(const struct laser_edit_plan *plan, struct laser_tex
     laser_text_puts(out, "# Edits of a reduction; laser_mpi apply replays them on the same model.\n"
                          "version: 1\n");
     render_text(out, "model: ", plan->model);
+    if (plan->base != NULL)
+        render_text(out, "base: ", plan->base);
     laser_text_puts(out, plan->n_items > 0 ? "edits:\n" : "edits: []\n");
     for (int64_t i = 0; i < plan->n_items; ++i) {
         const struct laser_edit_plan_item *item = &plan->items[i];
@@ -46,6 +50,8 @@ void laser_edit_plan_render(const struct laser_edit_plan *plan, struct laser_tex
                           "    rank: %" PRId64 "\n    shape: [%" PRId64 ", %" PRId64 "]\n    dtype: %s\n"
                           "    hash: %016" PRIx64 "\n",
                           item->rank, item->rows, item->columns, item->dtype, item->hash);
+        if (plan->base != NULL)
+            laser_text_printf(out, "    change_hash: %016" PRIx64 "\n", item->change_hash);
     }
 }
 
@@ -66,25 +72,34 @@ static int bad(struct reader *r, const yaml_node_t *node, const char *text)
     return laser_error_set(r->err, LASER_EINPUT, where, "%s", text);
 }
 
+/* The value of a key of a mapping, or NULL: there is none. */
+static yaml_node_t *find(struct reader *r, yaml_node_t *map, const char *key)
+{
+    if (map != NULL && map->type == YAML_MAPPING_NODE)
+        for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; ++p) {
+            const yaml_node_t *k = yaml_document_get_node(&r->document, p->key);
+            yaml_node_t *v = yaml_document_get_node(&r->document, p->value);
+            if (k != NULL && v != NULL && k->type == YAML_SCALAR_NODE &&
+                strcmp((const char *)k->data.scalar.value, key) == 0)
+                return v;
+        }
+    return NULL;
+}
+
 /* The value of a key of a mapping, or NULL after an error. */
 static yaml_node_t *member(struct reader *r, yaml_node_t *map, const char *key, yaml_node_type_t type)
 {
+    yaml_node_t *v = find(r, map, key);
     char text[128];
 
-    if (map != NULL && map->type == YAML_MAPPING_NODE)
-        for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top; ++p) {
-            yaml_node_t *k = yaml_document_get_node(&r->document, p->key);
-            yaml_node_t *v = yaml_document_get_node(&r->document, p->value);
-            if (k == NULL || v == NULL || k->type != YAML_SCALAR_NODE ||
-                strcmp((const char *)k->data.scalar.value, key) != 0)
-                continue;
-            if (v->type == type)
-                return v;
-            snprintf(text, sizeof text, "`%s` should be a %s", key,
-                     type == YAML_SCALAR_NODE ? "single value" : "list");
-            bad(r, v, text);
-            return NULL;
-        }
+    if (v != NULL && v->type == type)
+        return v;
+    if (v != NULL) {
+        snprintf(text, sizeof text, "`%s` should be a %s", key,
+                 type == YAML_SCALAR_NODE ? "single value" : "list");
+        bad(r, v, text);
+        return NULL;
+    }
     snprintf(text, sizeof text, "the key `%s` is missing", key);
     bad(r, map, text);
     return NULL;
@@ -136,7 +151,7 @@ static int get_shape(struct reader *r, yaml_node_t *map, struct laser_edit_plan_
     return code;
 }
 
-static int read_item(struct reader *r, yaml_node_t *map, struct laser_edit_plan_item *item)
+static int read_item(struct reader *r, yaml_node_t *map, bool of_change, struct laser_edit_plan_item *item)
 {
     struct laser_edit edit;
     uint64_t rank = 0;
@@ -157,7 +172,11 @@ static int read_item(struct reader *r, yaml_node_t *map, struct laser_edit_plan_
     if (code == LASER_OK)
         snprintf(item->dtype, sizeof item->dtype, "%.15s", dtype);
     free(dtype);
-    return code == LASER_OK ? get_size(r, member(r, map, "hash", YAML_SCALAR_NODE), 16, &item->hash) : code;
+    if (code == LASER_OK)
+        code = get_size(r, member(r, map, "hash", YAML_SCALAR_NODE), 16, &item->hash);
+    if (code == LASER_OK && of_change)
+        code = get_size(r, member(r, map, "change_hash", YAML_SCALAR_NODE), 16, &item->change_hash);
+    return code;
 }
 
 static int read_items(struct reader *r, yaml_node_t *list, struct laser_edit_plan *plan)
@@ -171,7 +190,7 @@ static int read_items(struct reader *r, yaml_node_t *list, struct laser_edit_pla
         yaml_node_t *map =
             yaml_document_get_node(&r->document, list->data.sequence.items.start[plan->n_items]);
         struct laser_edit_plan_item *item = &plan->items[plan->n_items++];
-        int code = read_item(r, map, item);
+        int code = read_item(r, map, plan->base != NULL, item);
         if (code != LASER_OK)
             return code;
         for (int64_t i = 0; i + 1 < plan->n_items; ++i)
@@ -194,6 +213,8 @@ static int read_document(struct reader *r, struct laser_edit_plan *plan)
         code = bad(r, root, "a plan of another version; this program knows version 1");
     if (code == LASER_OK)
         code = get_text(r, root, "model", &plan->model);
+    if (code == LASER_OK && find(r, root, "base") != NULL)
+        code = get_text(r, root, "base", &plan->base);
     if (code != LASER_OK)
         return code;
     list = member(r, root, "edits", YAML_SEQUENCE_NODE);

@@ -2,6 +2,7 @@
  *
  *   version: 1
  *   model: "org/name"
+ *   base: "org/base"             # where differences from a base were edited: reduce --base
  *   edits:
  *     - tensor: "model.layers.3.mlp.down_proj.weight"
  *       edit: "wiener:0.5"         # spectrum/edit.h
@@ -9,6 +10,7 @@
  *       shape: [128, 320]
  *       dtype: BF16
  *       hash: 6b1f...              # XXH3 of the tensor's bytes before the edit
+ *       change_hash: 90c2...       # with a base: of its difference in float64
  */
 #ifndef LASER_REDUCE_EDIT_PLAN_H
 #define LASER_REDUCE_EDIT_PLAN_H
@@ -24,10 +26,12 @@ struct laser_edit_plan_item {
     int64_t rank, rows, columns;
     char dtype[16];
     uint64_t hash;
+    uint64_t change_hash; /* 0 without a base */
 };
 
 struct laser_edit_plan {
     char *model;
+    char *base; /* NULL: the matrices themselves are edited */
     int64_t n_items;
     struct laser_edit_plan_item *items;
 };
@@ -35,7 +39,7 @@ struct laser_edit_plan {
 /* Appends the file's text. */
 void laser_edit_plan_render(const struct laser_edit_plan *plan, struct laser_text *out);
 
-/* Reads a file; the keys above are all required.  LASER_EINPUT (file:line and what is wrong: syntax, a key
+/* Reads a file; the keys above are all required, but for those of a base.  LASER_EINPUT (file:line and what is wrong: syntax, a key
  * that is missing or of another kind, an edit that does not exist, a tensor twice), LASER_EIO, LASER_ENOMEM.
  * Free with laser_edit_plan_free. */
 int laser_edit_plan_read(const char *path, struct laser_edit_plan *plan, struct laser_error *err);

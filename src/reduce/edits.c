@@ -17,7 +17,7 @@ bool laser_edits_want_thin(const struct laser_run *run, const struct laser_matri
 {
     const char *factored = laser_deck_string(run->deck, "evaluate.factored");
 
-    if (!laser_matrix_is_whole(run->checkpoint, m) || strcmp(factored, "never") == 0)
+    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL || strcmp(factored, "never") == 0)
         return false;
     return strcmp(factored, "always") == 0 ||
            ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
@@ -78,7 +78,7 @@ static void edit_path(const struct laser_run *run, const struct laser_matrix *m,
 
 int laser_edit_list_fill(struct laser_run *run, struct laser_edit_list *list, struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
 
     for (int e = 0; e < list->n; ++e) {
         const struct laser_matrix *m = &run->matrices.matrices[list->edits[e].matrix];

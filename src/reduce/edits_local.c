@@ -10,9 +10,8 @@
 #define ERROR_MAX 1e-7
 
 struct local {
-    const struct laser_checkpoint *checkpoint;
+    const struct laser_matrix_source *source;
     const struct laser_matrix *matrix;
-    struct laser_matrix alone;
     int64_t n, m, step, r; /* short and long side, of which a slab has `step`, vectors of the basis */
     struct laser_basis basis;
     double *slab, *scratch; /* step x n; step x r */
@@ -35,16 +34,16 @@ static int read_slab(const struct local *l, int64_t first, int64_t count, double
                      struct laser_error *err)
 {
     if (by_rows(l))
-        return laser_matrix_read(l->checkpoint, l->matrix, first, count, 0, l->n, dst, l->n, err);
-    return laser_matrix_read(l->checkpoint, l->matrix, 0, l->n, first, count, dst, count, err);
+        return laser_matrix_source_read(l->source, first, count, 0, l->n, dst, l->n, err);
+    return laser_matrix_source_read(l->source, 0, l->n, first, count, dst, count, err);
 }
 
 static int write_slab(const struct local *l, int64_t first, int64_t count, const double *src,
                       struct laser_error *err)
 {
     if (by_rows(l))
-        return laser_matrix_write(l->checkpoint, &l->alone, first, count, 0, l->n, src, l->n, l->bytes, err);
-    return laser_matrix_write(l->checkpoint, &l->alone, 0, l->n, first, count, src, count, l->bytes, err);
+        return laser_matrix_source_write(l->source, first, count, 0, l->n, src, l->n, l->bytes, err);
+    return laser_matrix_source_write(l->source, 0, l->n, first, count, src, count, l->bytes, err);
 }
 
 /* The vectors that any of the edits needs. */
@@ -123,12 +122,12 @@ static int edit_by_reference(struct local *l, const double *s_new, struct laser_
            *out = malloc((size_t)(rows * columns) * sizeof *out);
     int code = w == NULL || out == NULL
                    ? laser_error_set(err, LASER_ENOMEM, l->matrix->name, "no memory to rebuild it by dgesdd")
-                   : laser_matrix_read(l->checkpoint, l->matrix, 0, rows, 0, columns, w, columns, err);
+                   : laser_matrix_source_read(l->source, 0, rows, 0, columns, w, columns, err);
 
     if (code == LASER_OK)
         code = laser_rebuild_reference(w, rows, columns, s_new, out, err);
     if (code == LASER_OK)
-        code = laser_matrix_write(l->checkpoint, &l->alone, 0, rows, 0, columns, out, columns, l->bytes, err);
+        code = laser_matrix_source_write(l->source, 0, rows, 0, columns, out, columns, l->bytes, err);
     free(w);
     free(out);
     return code;
@@ -189,14 +188,14 @@ static int make_edit(struct local *l, const double *s_new, bool want_thin, struc
     return code;
 }
 
-int laser_edits_local(const struct laser_checkpoint *checkpoint, const struct laser_matrix *matrix,
-                      const double *sigma, const double *ratios, int n_edits, bool want_thin,
-                      unsigned char *bytes, laser_edit_made *made, void *context, struct laser_error *err)
+int laser_edits_local(const struct laser_matrix_source *source, const double *sigma, const double *ratios,
+                      int n_edits, bool want_thin, unsigned char *bytes, laser_edit_made *made, void *context,
+                      struct laser_error *err)
 {
+    const struct laser_matrix *matrix = source->matrix;
     bool tall = matrix->rows >= matrix->cols;
-    struct local l = {.checkpoint = checkpoint,
+    struct local l = {.source = source,
                       .matrix = matrix,
-                      .alone = laser_matrix_alone(matrix),
                       .n = tall ? matrix->cols : matrix->rows,
                       .m = tall ? matrix->rows : matrix->cols,
                       .step = laser_gram_slab(matrix->rows, matrix->cols, SLAB_BYTES),

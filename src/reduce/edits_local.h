@@ -2,7 +2,7 @@
 #ifndef LASER_REDUCE_EDITS_LOCAL_H
 #define LASER_REDUCE_EDITS_LOCAL_H
 
-#include "checkpoint/matrix.h"
+#include "checkpoint/source.h"
 #include "evaluate/thin.h"
 
 /* What a caller does with the bytes of the edited matrix (laser_matrix_alone).  thin: the same, not rounded
@@ -15,8 +15,8 @@ typedef int laser_edit_made(void *context, int edit, const void *bytes, const st
  * solve); an edit that they are not good enough for (linalg/basis.h) goes by dgesdd.  bytes: room for the
  * matrix in its dtype.  made is called for each edit, in order.  LASER_ENOMEM, LASER_ENUMERIC, what reading
  * and made return. */
-int laser_edits_local(const struct laser_checkpoint *checkpoint, const struct laser_matrix *matrix,
-                      const double *sigma, const double *ratios, int n_edits, bool want_thin,
-                      unsigned char *bytes, laser_edit_made *made, void *context, struct laser_error *err);
+int laser_edits_local(const struct laser_matrix_source *source, const double *sigma, const double *ratios,
+                      int n_edits, bool want_thin, unsigned char *bytes, laser_edit_made *made, void *context,
+                      struct laser_error *err);
 
 #endif

@@ -166,9 +166,12 @@ int laser_factor_make(const struct laser_reduction *r, const struct laser_factor
     const struct laser_matrix *m = matrix_of(r, f);
     double *w = malloc((size_t)m->rows * (size_t)m->cols * sizeof *w);
     struct laser_basis basis = {0};
+    struct laser_matrix_source source;
     int code = w == NULL ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors")
-                         : laser_matrix_read(r->run->checkpoint, m, 0, m->rows, 0, m->cols, w, m->cols, err);
+                         : laser_run_source(r->run, m, &source, err);
 
+    if (code == LASER_OK)
+        code = laser_matrix_source_read(&source, 0, m->rows, 0, m->cols, w, m->cols, err);
     if (code == LASER_OK)
         code = laser_factors_basis(w, m->rows, m->cols, &basis, err);
     if (code == LASER_OK && f->thin && laser_reduction_also(r, "factored"))

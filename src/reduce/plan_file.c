@@ -35,6 +35,12 @@ int laser_tensor_hash(const struct laser_checkpoint *c, const struct laser_tenso
     return code;
 }
 
+int laser_change_hash(const struct laser_run *run, const struct laser_tensor *t, uint64_t *hash,
+                      struct laser_error *err)
+{
+    return laser_tensor_hash(run->change, laser_checkpoint_find(run->change, t->name), hash, err);
+}
+
 /* A stack of experts may have an edit for each: *known is the tensor that has been hashed last. */
 static int fill_item(const struct laser_reduction *r, int32_t number, struct laser_edit_plan_item *item,
                      const struct laser_tensor **known, uint64_t *known_hash, struct laser_error *err)
@@ -55,18 +61,19 @@ static int fill_item(const struct laser_reduction *r, int32_t number, struct las
         return err->code;
     *known = t;
     item->hash = *known_hash;
-    return LASER_OK;
+    return r->run->change != NULL ? laser_change_hash(r->run, t, &item->change_hash, err) : LASER_OK;
 }
 
 int laser_reduction_write_plan(const struct laser_reduction *r, const int32_t *kept, int n,
                                struct laser_error *err)
 {
     struct laser_edit_plan plan = {.model = strdup(r->run->checkpoint->model),
+                                   .base = r->run->change != NULL ? strdup(laser_run_base(r->run)) : NULL,
                                    .items = calloc((size_t)n + 1, sizeof *plan.items)};
     struct laser_text text = {0};
     const struct laser_tensor *known = NULL;
     uint64_t known_hash = 0;
-    int code = plan.model == NULL || plan.items == NULL
+    int code = plan.model == NULL || plan.items == NULL || (r->run->change != NULL && plan.base == NULL)
                    ? laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory")
                    : LASER_OK;
 

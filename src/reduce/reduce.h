@@ -193,6 +193,10 @@ bool laser_reduction_has_ppl(const struct laser_reduction *r);
 int laser_tensor_hash(const struct laser_checkpoint *c, const struct laser_tensor *tensor, uint64_t *hash,
                       struct laser_error *err);
 
+/* Of its difference from the base, in float64: run->change has one. */
+int laser_change_hash(const struct laser_run *run, const struct laser_tensor *tensor, uint64_t *hash,
+                      struct laser_error *err);
+
 /* Rank 0.  r->ranks: how many singular values each edit of the plan leaves above 0. */
 int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err);
 
@@ -220,6 +224,10 @@ int laser_reduction_search_memory(struct laser_reduction *r, struct laser_error 
 
 /* Rank 0.  r->search for r->now, with the decisions of an earlier start. */
 int laser_reduction_open_search(struct laser_reduction *r, struct laser_error *err);
+
+/* Rank 0.  Numbers of the kept edits without those that a later one of the same matrix takes the place of; the
+ * caller's, NULL without memory. */
+int32_t *laser_reduction_last_edits(const struct laser_reduction *r, int *n);
 
 /* Rank 0: the kept edits as one trial on the report windows, against the base; the winner of a sweep as another.  The caller
  * frees plan->edits. */

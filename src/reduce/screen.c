@@ -111,6 +111,12 @@ static int add_together(struct laser_strategy_plan *plan, struct promise *kept, 
     return LASER_OK;
 }
 
+/* Is a candidate one of several edits at once?  Such are few, and all their trials are evaluated. */
+static bool is_joint(const struct laser_screen_options *o, const struct laser_strategy_plan *plan, int c)
+{
+    return o->strategy == LASER_STRATEGY_DENOISE && plan->trials[plan->candidates[c].first_trial].n_edits > 1;
+}
+
 static void skip_unused(struct laser_strategy_plan *plan)
 {
     for (int e = 0; e < plan->n_edits; ++e)
@@ -127,16 +133,21 @@ int laser_screen(const struct laser_screen_options *o, const double *changes,
                  struct laser_strategy_plan *plan, struct laser_screen_summary *s, struct laser_error *err)
 {
     int limit = o->evaluations > 0 ? o->evaluations : laser_screen_limit(o->strategy), n = 0, kept = 0,
-        trials = 0;
+        trials = 0, joint = 0;
     struct promise *all = malloc(((size_t)plan->n_candidates + 1) * sizeof *all);
-    struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 1) * sizeof *candidates);
+    struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 2) * sizeof *candidates);
     int code = LASER_OK;
 
     *s = (struct laser_screen_summary){0};
     if (all == NULL || candidates == NULL)
         code =
             laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d candidates", plan->n_candidates);
-    for (int c = 0; code == LASER_OK && c < plan->n_candidates; ++c) {
+    while (code == LASER_OK && joint < plan->n_candidates && is_joint(o, plan, joint)) {
+        candidates[kept++] = plan->candidates[joint];
+        trials += plan->candidates[joint].n_trials;
+        s->before += plan->candidates[joint++].n_trials;
+    }
+    for (int c = joint; code == LASER_OK && c < plan->n_candidates; ++c) {
         struct promise p = consider(o, plan, changes, c);
 
         s->before += plan->candidates[c].n_trials;

@@ -157,3 +157,20 @@ int laser_reduction_fill_report(const struct laser_reduction *r, struct laser_se
     plan->n_candidates = plan->n_trials = n_winner > 0 ? 2 : 1;
     return LASER_OK;
 }
+
+int32_t *laser_reduction_last_edits(const struct laser_reduction *r, int *n)
+{
+    int n_kept, n_last = 0;
+    const int32_t *kept = laser_search_kept(r->search, &n_kept);
+    int32_t *last = malloc((size_t)n_kept * sizeof *last + 1);
+
+    for (int i = 0; last != NULL && i < n_kept; ++i) {
+        bool replaced = false;
+        for (int j = i + 1; j < n_kept && !replaced; ++j)
+            replaced = r->edits.files[kept[j]].matrix == r->edits.files[kept[i]].matrix;
+        if (!replaced)
+            last[n_last++] = kept[i];
+    }
+    *n = n_last;
+    return last;
+}

@@ -7,6 +7,7 @@
 
 #include "base/match.h"
 #include "reduce/sweep.h"
+#include "spectrum/edit.h"
 
 static const char *const names[] = {"snr",     "backward", "all",    "sweep",
                                     "compose", "denoise",  "budget", "tune"};
@@ -24,26 +25,18 @@ const char *laser_strategy_name(enum laser_strategy strategy)
     return names[strategy];
 }
 
-void laser_strategy_free(struct laser_strategy_plan *plan)
-{
-    free(plan->edits);
-    free(plan->trials);
-    free(plan->candidates);
-    free(plan->edit_numbers);
-    memset(plan, 0, sizeof *plan);
-}
-
-/* Room for n edits, each a trial and at most a candidate of its own. */
-static int reserve(struct laser_strategy_plan *plan, int64_t n, struct laser_error *err)
+/* Room for n edits, each a trial and at most a candidate of its own, and for a candidate of `joint` trials of
+ * all of them together. */
+static int reserve(struct laser_strategy_plan *plan, int64_t n, int joint, struct laser_error *err)
 {
     memset(plan, 0, sizeof *plan);
     if (n > 1000000)
         return laser_error_set(err, LASER_EUSAGE, "reduce", "%lld edits to try; at most 1000000 are possible",
                                (long long)n);
     plan->edits = calloc((size_t)n + 1, sizeof *plan->edits);
-    plan->trials = calloc((size_t)n + 1, sizeof *plan->trials);
-    plan->candidates = calloc((size_t)n + 1, sizeof *plan->candidates);
-    plan->edit_numbers = calloc((size_t)n + 1, sizeof *plan->edit_numbers);
+    plan->trials = calloc((size_t)(n + joint) + 1, sizeof *plan->trials);
+    plan->candidates = calloc((size_t)n + 2, sizeof *plan->candidates);
+    plan->edit_numbers = calloc((size_t)(joint > 0 ? 2 * n : n) + 1, sizeof *plan->edit_numbers);
     if (plan->edits == NULL || plan->trials == NULL || plan->candidates == NULL ||
         plan->edit_numbers == NULL) {
         laser_strategy_free(plan);
@@ -72,6 +65,44 @@ static void add_candidate(struct laser_strategy_plan *plan, int n_trials)
 {
     plan->candidates[plan->n_candidates++] =
         (struct laser_search_candidate){.first_trial = plan->n_trials - n_trials, .n_trials = n_trials};
+}
+
+/* Edits that take the whole bulk for noise, which it is in a difference; a part of it is a hedge for single
+ * matrices. */
+static bool is_joint(const char *text)
+{
+    struct laser_edit edit;
+
+    return laser_edit_parse(text, &edit, NULL) == LASER_OK &&
+           ((edit.kind != LASER_EDIT_SHRINK && edit.kind != LASER_EDIT_WIENER) || edit.fraction >= 1);
+}
+
+static int count_joint(const struct laser_strategy_options *o)
+{
+    int n = 0;
+
+    for (int t = 0; t < o->n_edits; ++t)
+        n += is_joint(o->edits[t]);
+    return n;
+}
+
+/* Puts a candidate before the others: each of these edits on all n matrices at once.  The edits of a matrix
+ * stand one after another. */
+static void add_together(const struct laser_strategy_options *o, struct laser_strategy_plan *plan, int n)
+{
+    struct laser_search_candidate together = {.first_trial = plan->n_trials};
+
+    for (int t = 0; t < o->n_edits; ++t) {
+        if (!is_joint(o->edits[t]))
+            continue;
+        for (int i = 0; i < n; ++i)
+            plan->edit_numbers[plan->n_edit_numbers++] = i * o->n_edits + t;
+        add_trial(plan, n);
+        ++together.n_trials;
+    }
+    memmove(plan->candidates + 1, plan->candidates, (size_t)plan->n_candidates * sizeof *plan->candidates);
+    plan->candidates[0] = together;
+    ++plan->n_candidates;
 }
 
 static bool type_taken(const struct laser_strategy_options *o, const char *type)
@@ -253,7 +284,7 @@ static int candidate_limit(const struct laser_strategy_options *o)
 int laser_strategy_build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
                          int n_matrices, struct laser_strategy_plan *plan, struct laser_error *err)
 {
-    int per_matrix = 1, n, n_no_op, code, limit = candidate_limit(o);
+    int per_matrix = 1, n, n_no_op, joint, code, limit = candidate_limit(o);
     struct key *keys;
     int *by_depth;
 
@@ -278,12 +309,17 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d matrices", n_matrices);
     if (limit > 0 && n > limit)
         n = limit;
+    joint = o->strategy == LASER_STRATEGY_DENOISE && o->together && n > 1 && n <= LASER_SEARCH_MAX_EDITS / 2
+                ? count_joint(o)
+                : 0;
     by_depth = sort_fractions(o);
     code = by_depth == NULL
                ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d fractions", o->n_fractions)
-               : reserve(plan, (int64_t)n * per_matrix, err);
+               : reserve(plan, (int64_t)n * per_matrix, joint, err);
     if (code == LASER_OK) {
         build(o, matrices, by_depth, keys, n, plan);
+        if (joint > 0)
+            add_together(o, plan, n);
         plan->n_no_op = n_no_op;
     }
     free(by_depth);

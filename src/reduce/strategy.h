@@ -46,6 +46,7 @@ struct laser_strategy_options {
     int n_fractions;
     const char *const *edits; /* of denoise: edit texts */
     int n_edits;
+    bool together; /* denoise: those that take the whole bulk for noise first on all matrices at once */
 };
 
 struct laser_strategy_edit {
@@ -75,7 +76,7 @@ const char *laser_strategy_name(enum laser_strategy strategy);
  * backward by layer, last first, then types in the given order; sweep and compose: reduce/sweep.h.  A hard
  * cut of snr, backward and all that keeps every value is a no-op and left out (an infinite score is one).
  * budget tries the smallest fraction first, and only those whose two thin matrices have fewer parameters.  An
- * empty plan is no error. */
+ * empty plan is no error.  `together` does nothing where there are too many matrices for one state. */
 int laser_strategy_build(const struct laser_strategy_options *options,
                          const struct laser_strategy_matrix *matrices, int n_matrices,
                          struct laser_strategy_plan *plan, struct laser_error *err);

@@ -1,68 +1,73 @@
-/* The figures of a run, each drawn into an empty struct laser_figure, and all of them as files. */
+/* The figures of a run.  Each is drawn for a given width into an empty figure; where there is nothing to draw, the figure's
+ * width stays 0.
+ */
 #ifndef LASER_REPORT_DRAW_H
 #define LASER_REPORT_DRAW_H
 
+#include "report/colour_scale.h"
 #include "report/figure.h"
-#include "report/layer_grid.h"
+#include "report/matrix_table.h"
 #include "report/page.h"
 
-/* Colours of the page's light scheme. */
-enum {
-    LASER_INK = 0x1c2127,
-    LASER_INK_MUTED = 0x5a6571,
-    LASER_INK_LINE = 0xdde2e8,
-    LASER_INK_AXIS = 0x8d97a2,
-    LASER_INK_KEPT = 0x0072b2,
-    LASER_INK_NOISE = 0xb4bec9,
-    LASER_INK_EDGE = 0xc2570c,
-    LASER_INK_COMPAT = 0x8a3ffc,
-    LASER_INK_BAD = 0xb3261e,
-    LASER_INK_HOLE = 0xeceff3
+/* What is drawn: run number `which` of one or two that are compared. */
+struct laser_drawing {
+    const struct laser_page_run *runs;
+    const struct laser_matrix_table *table; /* of the same runs */
+    int n_runs, which;
+    double width;
 };
 
-/* ---- parts (draw_axes.c) ---- */
+/* ---- maps (draw_map.c) ---- */
 
-/* A range of values on a range of points. */
-struct laser_axis {
-    double from, to, start, end;
-    int logarithmic;
+enum { LASER_CELL_ABSENT, LASER_CELL_PRESENT, LASER_CELL_FAILED };
+
+/* A grid of cells; cell (column, row) is number column * n_rows + row. */
+struct laser_map {
+    size_t n_rows, n_columns;
+    char **row_names, **column_names; /* types; layers or experts */
+    const char *row_title, *column_title;
+    double *values;        /* NaN: not known */
+    unsigned char *states; /* as above */
+    enum laser_metric_kind kind;
+    struct laser_colour_scale scale;
 };
-double laser_axis_place(const struct laser_axis *axis, double value);
+enum { LASER_MAP_BAR = 15 }; /* x of the bar of colours */
+void laser_map_draw(struct laser_figure *f, const struct laser_map *map, double width);
+void laser_map_free(struct laser_map *map);
 
-enum { LASER_AXIS_TICKS = 24 };
-/* Round values between from and to, about `count` of them; returns how many. */
-int laser_axis_ticks(const struct laser_axis *axis, int count, double ticks[LASER_AXIS_TICKS]);
+/* Layers by types of one metric of a run; of two runs the colours are those of both.  Or the change from the first run to
+ * the second, in units of the first or not.  0 without memory. */
+int laser_map_of_metric(struct laser_map *map, const struct laser_drawing *d, const char *key,
+                        enum laser_scale_how how);
+int laser_map_of_change(struct laser_map *map, const struct laser_drawing *d, const char *key, int relative);
 
-/* "0.25", "1200", "3e-05": short. */
-void laser_axis_text(double value, char text[32]);
+/* Layers by experts of one type and metric; a cell is there if any type has the expert, so that all types share the cells. */
+int laser_map_of_experts(struct laser_map *map, const struct laser_drawing *d, const char *type,
+                         const char *key);
 
-/* Grid lines and numbers at the left, numbers below. */
-void laser_draw_left_axis(struct laser_figure *f, const struct laser_axis *y, double left, double right,
-                          int count);
-void laser_draw_bottom_axis(struct laser_figure *f, const struct laser_axis *x, double bottom, int count,
-                            const char *title);
-
-/* viridis at 0 to 1. */
-uint32_t laser_viridis(double t);
+/* The metric that maps show first; NULL: the runs have none.  And the first type with experts. */
+const char *laser_first_metric(const struct laser_drawing *d);
+const char *laser_first_expert_type(const struct laser_matrix_table *table);
 
 /* ---- figures ---- */
 
-/* Layers by types; what: the words of the legend, "SNR". */
-void laser_draw_map(struct laser_figure *f, const struct laser_layer_grid *grid, const char *title,
-                    const char *what);
-
+void laser_draw_metric(struct laser_figure *f, const struct laser_drawing *d);
+void laser_draw_change(struct laser_figure *f, const struct laser_drawing *d);
+void laser_draw_experts(struct laser_figure *f, const struct laser_drawing *d);
+void laser_draw_gains(struct laser_figure *f, const struct laser_drawing *d);
 /* Spectra of every type at up to four layers, from the first to the last. */
-void laser_draw_spectra(struct laser_figure *f, const struct laser_page_run *run);
-
+void laser_draw_spectra(struct laser_figure *f, const struct laser_drawing *d);
 /* Share of the singular values kept, by layer, one panel a type. */
-void laser_draw_ranks(struct laser_figure *f, const struct laser_page_run *run);
-
-/* Perplexity over the candidates of results.json; nothing is drawn (width 0) where there are none. */
-void laser_draw_path(struct laser_figure *f, const struct laser_page_run *run);
-
-/* dir/map.FORMAT, spectra, ranks, path, gains: those for which the run has numbers.  The directory must be
- * there. *n: files written.  Errors as of laser_figure_write. */
-int laser_figures_write(const char *dir, const char *format, const struct laser_page_run *run, int *n,
-                        struct laser_error *err);
+void laser_draw_ranks(struct laser_figure *f, const struct laser_drawing *d);
+/* The objective over the candidates. */
+void laser_draw_path(struct laser_figure *f, const struct laser_drawing *d);
+/* The loss of every window; of two runs on the same windows the change. */
+void laser_draw_windows(struct laser_figure *f, const struct laser_drawing *d);
+/* Change of the loss by the parameters that are left. */
+void laser_draw_size(struct laser_figure *f, const struct laser_drawing *d);
+/* Predicted against measured changes of the loss. */
+void laser_draw_predictions(struct laser_figure *f, const struct laser_drawing *d);
+/* Seconds of the phases. */
+void laser_draw_times(struct laser_figure *f, const struct laser_drawing *d);
 
 #endif

@@ -3,146 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/axis.h"
+#include "report/decisions.h"
 #include "report/draw.h"
 
-/* ---- ranks kept ---- */
-
-static double share_of(const struct laser_scan_row *row)
-{
-    int64_t n = row->rows < row->columns ? row->rows : row->columns;
-
-    return n > 0 ? (double)row->rank / (double)n : (double)NAN;
-}
-
-static void put_ranks_panel(struct laser_figure *f, const struct laser_layer_grid *g, size_t type,
-                            double most, double left, double top)
-{
-    struct laser_axis y = {.from = 0, .to = most, .start = top + 84, .end = top + 16};
-    struct laser_axis x = {.from = -0.5, .to = (double)g->n_layers - 0.5, .start = left, .end = left + 150};
-    double w = fmax(0.8, 150 / (double)g->n_layers - 0.5), ticks[LASER_AXIS_TICKS];
-    int n = laser_axis_ticks(&x, 5, ticks);
-    char text[32];
-
-    laser_figure_text(f, left, top + 8, g->types[type], 8, LASER_INK, LASER_ANCHOR_START, 0);
-    laser_draw_left_axis(f, &y, left, left + 150, 2);
-    for (size_t l = 0; l < g->n_layers; l++) {
-        const struct laser_grid_cell *cell = &g->cells[l * g->n_types + type];
-        if (cell->n > 0) {
-            double up = laser_axis_place(&y, cell->sum / cell->n);
-            laser_figure_box(f, laser_axis_place(&x, (double)l) - w / 2, up, w, fmax(0.4, y.start - up),
-                             LASER_INK_KEPT);
-        }
-    }
-    laser_figure_line(f, left, y.start, left + 150, y.start, LASER_INK_AXIS, 0.7, 0);
-    for (int i = 0; i < n; i++) {
-        size_t l = (size_t)ticks[i];
-        if (ticks[i] < 0 || ticks[i] != floor(ticks[i]) || l >= g->n_layers || g->layers[l] < 0)
-            continue;
-        snprintf(text, sizeof text, "%lld", (long long)g->layers[l]);
-        laser_figure_text(f, laser_axis_place(&x, ticks[i]), y.start + 10, text, 8, LASER_INK_MUTED,
-                          LASER_ANCHOR_MIDDLE, 0);
-    }
-}
-
-void laser_draw_ranks(struct laser_figure *f, const struct laser_page_run *run)
-{
-    struct laser_scan_row *rows = calloc(run->n_rows + 1, sizeof *rows);
-    struct laser_layer_grid g = {0};
-    double most = 0.1;
-
-    if (rows == NULL) {
-        f->failed = 1;
-        return;
-    }
-    for (size_t i = 0; i < run->n_rows; i++) {
-        rows[i] = run->rows[i];
-        rows[i].score = share_of(&rows[i]);
-        if (rows[i].status == LASER_SCAN_SCANNED && rows[i].score > most)
-            most = rows[i].score > 0.5 ? 1 : rows[i].score > 0.2 ? 0.5 : 0.2;
-    }
-    if (!laser_layer_grid_make(&g, rows, run->n_rows, 1))
-        f->failed = 1;
-    if (g.n_sorted > 0) {
-        f->width = 730;
-        f->height = 34 + 112 * (double)((g.n_types + 3) / 4);
-        laser_figure_text(f, 10, 16, "Share of the singular values kept, by layer", 10, LASER_INK,
-                          LASER_ANCHOR_START, LASER_FIGURE_BOLD);
-        for (size_t t = 0; t < g.n_types; t++)
-            put_ranks_panel(f, &g, t, most, 34 + 178 * (double)(t % 4), 26 + 112 * (double)(t / 4));
-    }
-    laser_layer_grid_free(&g);
-    free(rows);
-}
-
-/* ---- the path of a reduction ---- */
-
-/* What the search improves, as people read it: perplexity, which is multiplied by e^change, or a figure of
- * tasks, to which the change is added (sign -1: taken from it, as the figure rises). */
-struct goal {
-    const char *name, *items;
-    double base;
-    int sign; /* 0: perplexity */
+struct path {
+    struct laser_goal goal;
+    const struct laser_decision *list;
+    int n;
+    struct laser_axis x, y;
+    double radius;
 };
-
-static double moved(const struct goal *goal, double level, double change)
-{
-    return goal->sign == 0 ? level * exp(change) : level + goal->sign * change;
-}
-
-struct candidate {
-    double level, difference, error;
-    int kept, early;
-};
-
-static double real_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
-static void read_goal(const json_t *results, struct goal *goal)
-{
-    const json_t *base = json_object_get(json_object_get(results, "baseline"), "selection");
-    const char *name = json_string_value(json_object_get(results, "objective"));
-
-    *goal = (struct goal){"perplexity", "windows", exp(real_of(base, "nll")), 0};
-    if (json_object_get(base, "value") != NULL)
-        *goal = (struct goal){name != NULL ? name : "objective",
-                              name != NULL && strstr(name, "perplexity") != NULL ? "items" : "questions",
-                              real_of(base, "value"),
-                              json_is_true(json_object_get(results, "objective_rises")) ? -1 : 1};
-}
-
-/* The figure with each candidate in place: the best so far, moved by the difference, as not all are measured
- * on all windows. */
-static int read_candidates(const json_t *results, const struct goal *goal, struct candidate *list)
-{
-    const json_t *decisions = json_object_get(results, "decisions");
-    double best = goal->base,
-           nll = real_of(json_object_get(json_object_get(results, "baseline"), "selection"), "nll");
-    int n = 0;
-
-    for (size_t i = 0; i < json_array_size(decisions); i++) {
-        const json_t *d = json_array_get(decisions, i);
-        const char *reason = json_string_value(json_object_get(d, "reason"));
-        double difference = real_of(d, "difference");
-
-        if (reason != NULL && strcmp(reason, "measured") == 0)
-            continue;
-        list[n] =
-            (struct candidate){.level = isnan(difference) ? moved(goal, goal->base, real_of(d, "nll") - nll)
-                                                          : moved(goal, best, difference),
-                               .difference = difference,
-                               .error = real_of(d, "difference_stderr"),
-                               .kept = json_is_true(json_object_get(d, "kept")),
-                               .early = reason != NULL && strstr(reason, "early") != NULL};
-        if (list[n].kept && isfinite(list[n].level))
-            best = list[n].level;
-        n++;
-    }
-    return n;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -153,14 +24,14 @@ static int by_size(const void *a, const void *b)
 
 /* How far a candidate may be from the best before it for the axis to reach it: five times what three of four
  * keep within. */
-static double farthest(const struct candidate *list, int n)
+static double farthest(const struct path *p)
 {
-    double *sizes = malloc(((size_t)n + 1) * sizeof *sizes), far = 0.0025;
+    double *sizes = malloc(((size_t)p->n + 1) * sizeof *sizes), far = 0.0025;
     size_t known = 0;
 
-    for (int i = 0; sizes != NULL && i < n; i++)
-        if (isfinite(list[i].difference))
-            sizes[known++] = fabs(list[i].difference);
+    for (int i = 0; sizes != NULL && i < p->n; i++)
+        if (isfinite(p->list[i].difference))
+            sizes[known++] = fabs(p->list[i].difference);
     if (known > 0) {
         qsort(sizes, known, sizeof *sizes, by_size);
         far = fmax(far, 5 * sizes[(known - 1) * 3 / 4]);
@@ -169,118 +40,176 @@ static double farthest(const struct candidate *list, int n)
     return far;
 }
 
-/* All kept ones, the base, and the others but for a few very bad ones. */
-static void find_limits(const struct candidate *list, int n, double base, struct laser_axis *y)
+/* All kept ones, the base, and the others with their errors but for a few very bad ones. */
+static void find_limits(struct path *p)
 {
-    double low = base, high = base, far = farthest(list, n), range;
+    double low = p->goal.base, high = p->goal.base, far = farthest(p), pad;
 
-    for (int i = 0; i < n; i++)
-        if (list[i].kept || fabs(list[i].difference) <= far) {
-            low = fmin(low, list[i].level);
-            high = fmax(high, list[i].level);
+    for (int i = 0; i < p->n; i++) {
+        const struct laser_decision *d = &p->list[i];
+        if (!isfinite(d->level) || (!d->kept && fabs(d->difference) > far))
+            continue;
+        for (int sign = -1; sign <= 1; sign++) {
+            double end = laser_goal_moved(
+                &p->goal, d->level, isfinite(d->error) && fabs(d->difference) <= far ? sign * d->error : 0);
+            low = fmin(low, end);
+            high = fmax(high, end);
         }
-    range = fmax(fmax(high - low, 0.002 * fabs(base)), 1e-9);
-    y->from = low - 0.1 * range;
-    y->to = high + 0.1 * range;
+    }
+    pad = high > low ? 0.06 * (high - low) : fmax(0.01 * fabs(high), 1e-9);
+    p->y.from = low - pad;
+    p->y.to = high + pad;
 }
 
-static void put_candidate(struct laser_figure *f, const struct goal *goal, const struct candidate *c,
-                          double x, const struct laser_axis *y, double r)
+static double inside(const struct path *p, double y)
 {
-    uint32_t colour = c->kept ? LASER_INK_KEPT : LASER_INK_EDGE;
-    double at, s = 0.8 * r;
+    return fmin(p->y.start, fmax(p->y.end - 8, y));
+}
 
-    if (!isfinite(c->level))
+static int beyond(const struct path *p, const struct laser_decision *d)
+{
+    double y = laser_axis_place(&p->y, d->level);
+
+    return y < p->y.end - 8 || y > p->y.start;
+}
+
+static void put_error(struct laser_figure *f, const struct path *p, const struct laser_decision *d, double x,
+                      int colour)
+{
+    double ends[2], cap = p->radius > 3 ? 3 : 0;
+
+    if (!isfinite(d->error) || beyond(p, d))
         return;
-    at = laser_axis_place(y, fmin(fmax(c->level, y->from), y->to));
-    if (isfinite(c->error) && c->level > y->from && c->level < y->to)
-        laser_figure_line(f, x,
-                          laser_axis_place(y, fmax(y->from, fmin(moved(goal, c->level, c->error),
-                                                                 moved(goal, c->level, -c->error)))),
-                          x,
-                          laser_axis_place(y, fmin(y->to, fmax(moved(goal, c->level, c->error),
-                                                               moved(goal, c->level, -c->error)))),
-                          colour, 0.8, 0);
-    if (c->early || c->level < y->from || c->level > y->to) {
-        laser_figure_line(f, x - s, at - s, x + s, at + s, colour, 1, 0);
-        laser_figure_line(f, x - s, at + s, x + s, at - s, colour, 1, 0);
-    } else {
-        laser_figure_dot(f, x, at, r < 2 ? c->kept ? 1.8 : 0.8 : r, colour, c->kept || r < 2 ? 0 : 1);
+    for (int i = 0; i < 2; i++)
+        ends[i] =
+            inside(p, laser_axis_place(&p->y, laser_goal_moved(&p->goal, d->level, (2 * i - 1) * d->error)));
+    {
+        const double gap = (double)NAN;
+        const double xy[] = {x,       ends[0], x,   ends[1], gap,     gap,     x - cap, ends[0],
+                             x + cap, ends[0], gap, gap,     x - cap, ends[1], x + cap, ends[1]};
+        laser_figure_path(f, xy, cap > 0 ? 8 : 2, colour, p->radius > 2.5 ? 1.2 : 0.7, 0);
     }
 }
 
-static void put_best(struct laser_figure *f, const struct candidate *list, int n, double base,
-                     const struct laser_axis *x, const struct laser_axis *y)
+static void put_mark(struct laser_figure *f, const struct path *p, const struct laser_decision *d, double x,
+                     int colour)
 {
-    double *xy = malloc((4 * (size_t)n + 4) * sizeof *xy), best = base;
+    double y = laser_axis_place(&p->y, d->level), r = p->radius;
+    int many = r < 2.5;
+
+    if (beyond(p, d)) {
+        int up = y < p->y.end;
+        double tip = up ? p->y.end - 8 : p->y.start, base = tip + (up ? 7 : -7);
+        const double xy[] = {x - 4, base, x + 4, base, x, tip};
+        laser_figure_path(f, xy, 3, colour, 0, 0);
+    } else if (d->early) {
+        laser_figure_cross(f, x, y, fmax(1.6, 0.75 * r), colour, 1.4);
+    } else if (d->kept || many) {
+        laser_figure_dots(f, (const double[]){x, y}, 1, !d->kept ? 1.3 : many ? 3 : r + 0.6, colour);
+    } else {
+        laser_figure_ring(f, x, y, r, colour, 1.5);
+    }
+}
+
+static void put_best(struct laser_figure *f, const struct path *p)
+{
+    double *xy = malloc((4 * (size_t)p->n + 4) * sizeof *xy), best = p->goal.base;
     size_t k = 0;
 
     if (xy == NULL) {
         f->failed = 1;
         return;
     }
-    xy[k++] = x->start;
-    xy[k++] = laser_axis_place(y, best);
-    for (int i = 0; i < n; i++)
-        if (list[i].kept && isfinite(list[i].level)) {
-            xy[k++] = laser_axis_place(x, i + 1);
-            xy[k++] = laser_axis_place(y, best);
-            best = list[i].level;
-            xy[k++] = laser_axis_place(x, i + 1);
-            xy[k++] = laser_axis_place(y, best);
+    xy[k++] = p->x.start;
+    xy[k++] = laser_axis_place(&p->y, best);
+    for (int i = 0; i < p->n; i++)
+        if (p->list[i].kept && isfinite(p->list[i].level)) {
+            xy[k++] = laser_axis_place(&p->x, i + 1);
+            xy[k++] = laser_axis_place(&p->y, best);
+            best = p->list[i].level;
+            xy[k++] = laser_axis_place(&p->x, i + 1);
+            xy[k++] = laser_axis_place(&p->y, best);
         }
-    xy[k++] = x->end;
-    xy[k++] = laser_axis_place(y, best);
-    laser_figure_path(f, xy, k / 2, LASER_INK_KEPT, 1.1);
+    xy[k++] = p->x.end;
+    xy[k++] = laser_axis_place(&p->y, best);
+    laser_figure_path(f, xy, k / 2, LASER_COLOUR_KEPT, 1.6, 0);
     free(xy);
 }
 
-static void put_path(struct laser_figure *f, const struct goal *goal, const struct candidate *list, int n)
+static double put_legend(struct laser_figure *f, const struct path *p, double width)
 {
-    char title[200];
-    struct laser_axis x = {.from = 0.5, .to = n + 0.5, .start = 50, .end = 570},
-                      y = {.start = 250, .end = 48};
-    double r = fmax(1.2, fmin(3, 520.0 / n / 2.5)), at;
+    int early = 0, far = 0;
+    char before[64] = "", number[32];
 
-    find_limits(list, n, goal->base, &y);
-    snprintf(title, sizeof title, "Path of the reduction: %.120s on the selection %s", goal->name,
-             goal->items);
-    f->width = 590;
-    f->height = 282;
-    laser_figure_text(f, 10, 16, title, 10, LASER_INK, LASER_ANCHOR_START, LASER_FIGURE_BOLD);
-    laser_figure_dot(f, 54, 31, 3, LASER_INK_KEPT, 0);
-    laser_figure_text(f, 62, 34, "kept", 8, LASER_INK_MUTED, LASER_ANCHOR_START, 0);
-    laser_figure_dot(f, 98, 31, 3, LASER_INK_EDGE, 1);
-    laser_figure_text(f, 106, 34, "reverted (cross: given up early, or beyond the axis)", 8, LASER_INK_MUTED,
-                      LASER_ANCHOR_START, 0);
-    laser_figure_line(f, 336, 31, 354, 31, LASER_INK_MUTED, 1, 3);
-    laser_figure_text(f, 360, 34, "before", 8, LASER_INK_MUTED, LASER_ANCHOR_START, 0);
-    laser_draw_left_axis(f, &y, x.start, x.end, 5);
-    laser_draw_bottom_axis(f, &x, y.start, n < 8 ? n : 8, "candidate");
-    at = laser_axis_place(&y, goal->base);
-    laser_figure_line(f, x.start, at, x.end, at, LASER_INK_MUTED, 1, 3);
-    put_best(f, list, n, goal->base, &x, &y);
-    /* The kept ones before the others. */
-    for (int kept = 0; kept < 2; kept++)
-        for (int i = 0; i < n; i++)
-            if (!list[i].kept == !kept)
-                put_candidate(f, goal, &list[i], laser_axis_place(&x, i + 1), &y, r);
+    for (int i = 0; i < p->n; i++) {
+        early |= p->list[i].early;
+        far |= isfinite(p->list[i].level) && beyond(p, &p->list[i]);
+    }
+    laser_number_text(p->goal.base, number);
+    snprintf(before, sizeof before, "before %s", number);
+    {
+        const struct laser_legend_item items[] = {
+            {LASER_MARK_DOT, LASER_COLOUR_KEPT, 0, "kept"},
+            {LASER_MARK_RING, LASER_COLOUR_REVERTED, 0, "reverted"},
+            {LASER_MARK_CROSS, LASER_COLOUR_REVERTED, 0, early ? "given up early" : NULL},
+            {LASER_MARK_UP, LASER_COLOUR_REVERTED, 0, far ? "beyond the axis" : NULL},
+            {LASER_MARK_LINE, LASER_COLOUR_MUTED, 5, before},
+            {LASER_MARK_LINE, LASER_COLOUR_KEPT, 0, "best so far"}};
+        return laser_draw_legend(f, items, sizeof items / sizeof *items, 0, 0, width);
+    }
 }
 
-void laser_draw_path(struct laser_figure *f, const struct laser_page_run *run)
+static void put_path(struct laser_figure *f, struct path *p, double width)
 {
-    size_t room = json_array_size(json_object_get(run->results, "decisions"));
-    struct candidate *list = calloc(room + 1, sizeof *list);
-    struct goal goal;
-    int n;
+    double height = width < 500 ? 260 : 330, top = 24, base;
+    char title[200];
 
-    if (list == NULL) {
+    p->x = (struct laser_axis){.from = 0.5, .to = p->n + 0.5, .start = 58, .end = width - 14};
+    p->y = (struct laser_axis){.start = height - 40, .end = top};
+    p->radius = fmax(1.8, fmin(4.5, (p->x.end - p->x.start) / p->n / 2.4));
+    find_limits(p);
+    top += put_legend(f, p, width);
+    p->y.start += top - p->y.end;
+    p->y.end = top;
+    f->width = width;
+    f->height = p->y.start + 40;
+    snprintf(title, sizeof title, "%.120s on the selection %s", p->goal.name, p->goal.items);
+    laser_draw_left_axis(f, &p->y, p->x.start, p->x.end, 5, title);
+    laser_draw_bottom_axis(f, &p->x, p->y.start, (int)fmax(3, fmin(p->n, width / 80)), "candidate", 1);
+    base = laser_axis_place(&p->y, p->goal.base);
+    laser_figure_line(f, p->x.start, base, p->x.end, base, LASER_COLOUR_MUTED, 1.4, 5);
+    put_best(f, p);
+    /* The kept ones before the others. */
+    for (int kept = 0; kept < 2; kept++)
+        for (int i = 0; i < p->n; i++) {
+            const struct laser_decision *d = &p->list[i];
+            double x = laser_axis_place(&p->x, i + 1);
+            int colour = d->kept ? LASER_COLOUR_KEPT : LASER_COLOUR_REVERTED;
+            if (!d->kept != !kept || !isfinite(d->level))
+                continue;
+            put_error(f, p, d, x, colour);
+            put_mark(f, p, d, x, colour);
+        }
+    laser_figure_frame(f, &p->x, p->y.end, p->y.start);
+}
+
+void laser_draw_path(struct laser_figure *f, const struct laser_drawing *d)
+{
+    struct path p = {.n = 0};
+    struct laser_decision *list;
+    long n;
+
+    laser_goal_read(d->runs[d->which].results, &p.goal);
+    n = laser_decisions_read(d->runs[d->which].results, &p.goal, &list);
+    if (n < 0) {
         f->failed = 1;
         return;
     }
-    read_goal(run->results, &goal);
-    n = isfinite(goal.base) ? read_candidates(run->results, &goal, list) : 0;
-    if (n > 0)
-        put_path(f, &goal, list, n);
+    for (long i = 0; i < n; i++)
+        if (!list[i].measured)
+            list[p.n++] = list[i];
+    p.list = list;
+    if (p.n > 0 && isfinite(p.goal.base))
+        put_path(f, &p, d->width);
     free(list);
 }

@@ -1,71 +1,69 @@
+#include "report/figures.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "report/draw.h"
-#include "report/sweep_map.h"
 
-static void draw_scores(struct laser_figure *f, const struct laser_page_run *run)
+const struct laser_figure_entry laser_figure_entries[] = {
+    {"size", "Size against loss", laser_draw_size, LASER_FIGURE_PER_RUN, 0},
+    {"calibration", "Predicted against measured", laser_draw_predictions, LASER_FIGURE_PER_RUN, 0},
+    {"gains", "Gains of the sweep", laser_draw_gains, LASER_FIGURE_PER_RUN, 0},
+    {"path", "Path of the reduction", laser_draw_path, LASER_FIGURE_PER_RUN, 0},
+    {"windows", "Loss of every window", laser_draw_windows, LASER_FIGURE_ONCE, 0},
+    {"map", "Map of the matrices", laser_draw_metric, LASER_FIGURE_PER_RUN, 0},
+    {"change", "Difference", laser_draw_change, LASER_FIGURE_ONCE, 0},
+    {"experts", "Experts", laser_draw_experts, LASER_FIGURE_ONCE, 0},
+    {"spectra", "Singular values", laser_draw_spectra, LASER_FIGURE_ONCE, 1},
+    {"ranks", "Ranks kept", laser_draw_ranks, LASER_FIGURE_ONCE, 0},
+    {"times", "Time", laser_draw_times, LASER_FIGURE_PER_RUN, 0},
+};
+const size_t laser_n_figure_entries = sizeof laser_figure_entries / sizeof *laser_figure_entries;
+
+enum { FILE_WIDTH = 680 };
+
+static int write_one(const struct laser_figure_entry *entry, const struct laser_drawing *drawing,
+                     const char *dir, const char *format, int *n, struct laser_error *err)
 {
-    struct laser_layer_grid g;
-    char title[600];
+    const char *model = drawing->runs[0].model, *metric = laser_first_metric(drawing);
+    struct laser_metric_text unknown;
+    struct laser_figure f = {0};
+    char name[40], title[700], *path;
+    int code = LASER_OK;
 
-    if (!laser_layer_grid_make(&g, run->rows, run->n_rows, 1))
-        f->failed = 1;
-    else if (g.n_types > 0) {
-        snprintf(title, sizeof title, "%.500s", run->model != NULL ? run->model : "Map of the matrices");
-        laser_draw_map(f, &g, title, run->score != NULL ? run->score : "score");
+    entry->draw(&f, drawing);
+    snprintf(name, sizeof name, "%s.%s", entry->name, format);
+    snprintf(title, sizeof title, "%s%s%.500s", entry->title, model != NULL ? ": " : "",
+             model != NULL ? model : "");
+    if (entry->draw == laser_draw_metric && metric != NULL)
+        snprintf(title, sizeof title, "%s%s%.500s", laser_metric_text_find(metric, &unknown)->label,
+                 model != NULL ? ": " : "", model != NULL ? model : "");
+    f.title = title;
+    path = laser_file_join(dir, name);
+    if (path == NULL)
+        f.failed = 1;
+    if (f.failed)
+        code = laser_error_set(err, LASER_ENOMEM, dir, "no memory for %s", name);
+    else if (f.width > 0) {
+        code = laser_figure_write(&f, format, path, err);
+        *n += code == LASER_OK;
     }
-    laser_layer_grid_free(&g);
-}
-
-static void draw_gains(struct laser_figure *f, const struct laser_page_run *run)
-{
-    const json_t *table = json_object_get(run->results, "sweep_table");
-    size_t n =
-        json_array_size(json_object_get(table, "layers")) * json_array_size(json_object_get(table, "types"));
-    const char *unit = json_string_value(json_object_get(table, "unit"));
-    struct laser_scan_row *rows = calloc(n + 1, sizeof *rows);
-    struct laser_layer_grid g = {0};
-
-    if (rows == NULL || !laser_layer_grid_make(&g, rows, laser_sweep_rows(table, rows), 0))
-        f->failed = 1;
-    else if (g.n_types > 0)
-        laser_draw_map(f, &g, "Best gain of each layer and type", unit != NULL ? unit : "gain");
-    laser_layer_grid_free(&g);
-    free(rows);
+    free(path);
+    laser_figure_free(&f);
+    return code;
 }
 
 int laser_figures_write(const char *dir, const char *format, const struct laser_page_run *run, int *n,
                         struct laser_error *err)
 {
-    static const struct {
-        const char *name;
-        void (*draw)(struct laser_figure *, const struct laser_page_run *);
-    } figures[] = {{"map", draw_scores},
-                   {"spectra", laser_draw_spectra},
-                   {"ranks", laser_draw_ranks},
-                   {"path", laser_draw_path},
-                   {"gains", draw_gains}};
+    struct laser_matrix_table table;
+    struct laser_drawing drawing = {.runs = run, .table = &table, .n_runs = 1, .width = FILE_WIDTH};
     int code = LASER_OK;
 
-    for (size_t i = 0; code == LASER_OK && i < sizeof figures / sizeof *figures; i++) {
-        struct laser_figure f = {0};
-        char name[40], *path;
-
-        figures[i].draw(&f, run);
-        snprintf(name, sizeof name, "%s.%s", figures[i].name, format);
-        path = laser_file_join(dir, name);
-        if (path == NULL)
-            f.failed = 1;
-        if (f.failed)
-            code = laser_error_set(err, LASER_ENOMEM, dir, "no memory for %s", name);
-        else if (f.width > 0) {
-            code = laser_figure_write(&f, format, path, err);
-            *n += code == LASER_OK;
-        }
-        free(path);
-        laser_figure_free(&f);
-    }
+    if (!laser_matrix_table_make(&table, run, 1))
+        code = laser_error_set(err, LASER_ENOMEM, dir, "no memory for the figures");
+    for (size_t i = 0; code == LASER_OK && i < laser_n_figure_entries; i++)
+        code = write_one(&laser_figure_entries[i], &drawing, dir, format, n, err);
+    laser_matrix_table_free(&table);
     return code;
 }

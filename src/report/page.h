@@ -1,7 +1,7 @@
 /* report.html: everything about a run, or about two side by side, in one file that needs no network.
  *
  * Pure: what was read of a run's files goes in, a text comes out.  The page's own sources are
- * src/report/page/; the numbers are put into it as JSON, and drawn by the browser.
+ * src/report/page/; the figures are put into it as SVG, the numbers behind them as JSON.
  */
 #ifndef LASER_REPORT_PAGE_H
 #define LASER_REPORT_PAGE_H
@@ -51,8 +51,5 @@ struct laser_page_run {
  * first). Names may hold anything.  Runs of many matrices are drawn from fewer points each, so that the page
  * grows slowly: about 1 kB a matrix, 0.5 kB beyond 2000. */
 void laser_page_render(struct laser_text *out, const struct laser_page_run *runs, int n_runs);
-
-/* The data of the page alone, as JSON in which no `<` occurs. */
-void laser_page_data(struct laser_text *out, const struct laser_page_run *runs, int n_runs);
 
 #endif

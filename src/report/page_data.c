@@ -9,24 +9,27 @@
 
 struct columns {
     struct laser_text *out;
-    const struct laser_scan_row **rows; /* scanned and failed */
+    const struct laser_run_matrices *list;
     size_t n;
 };
 
-static void put_texts(const struct columns *c, const char *key,
-                      const char *(*of)(const struct laser_scan_row *))
+typedef const char *text_of_row(const struct laser_scan_row *row);
+typedef double number_of_row(const struct laser_scan_row *row);
+
+static void put_texts(const struct columns *c, const char *key, text_of_row *of)
 {
     laser_page_key(c->out, key);
     for (size_t i = 0; i < c->n; i++) {
         laser_text_fill(c->out, i > 0 ? ',' : '[', 1);
-        laser_page_string(c->out, of(c->rows[i]));
+        laser_page_string(c->out, of(c->list->rows[i]));
     }
     laser_text_puts(c->out, c->n > 0 ? "]" : "[]");
 }
 
-/* Texts of which few are different: their list under names, and the index of each row under key. */
-static void put_indexed(const struct columns *c, const char *names, const char *key,
-                        const char *(*of)(const struct laser_scan_row *))
+/* Texts of which few are different: their list under names, and the index of each row under key.  of, or the texts
+ * themselves. */
+static void put_indexed(const struct columns *c, const char *names, const char *key, text_of_row *of,
+                        char *const *texts)
 {
     const char **list = calloc(c->n + 1, sizeof *list);
     size_t *index = calloc(c->n + 1, sizeof *index), n = 0, next = 0;
@@ -38,9 +41,10 @@ static void put_indexed(const struct columns *c, const char *names, const char *
         return;
     }
     for (size_t i = 0; i < c->n; i++) {
-        const char *text = of(c->rows[i]) != NULL ? of(c->rows[i]) : "";
+        const char *text = texts != NULL ? texts[i] : of(c->list->rows[i]);
         size_t at = next, tried = 0; /* most often the one after the last */
 
+        text = text != NULL ? text : "";
         for (; tried < n && strcmp(list[at], text) != 0; tried++)
             at = at + 1 < n ? at + 1 : 0;
         if (tried == n)
@@ -79,11 +83,11 @@ static const char *reason_of(const struct laser_scan_row *row)
     return row->status == LASER_SCAN_FAILED ? row->reason != NULL ? row->reason : "no reason given" : NULL;
 }
 
-static void put_numbers(const struct columns *c, double (*of)(const struct laser_scan_row *))
+static void put_reals(const struct columns *c, const double *values, number_of_row *of)
 {
     for (size_t i = 0; i < c->n; i++) {
         laser_text_fill(c->out, i > 0 ? ',' : '[', 1);
-        laser_page_real(c->out, of(c->rows[i]), 6);
+        laser_page_real(c->out, values != NULL ? values[i] : of(c->list->rows[i]), 6);
     }
     laser_text_puts(c->out, c->n > 0 ? "]" : "[]");
 }
@@ -100,51 +104,33 @@ static double columns_of(const struct laser_scan_row *row)
 {
     return (double)row->columns;
 }
-static double score_of(const struct laser_scan_row *row)
-{
-    return row->status == LASER_SCAN_SCANNED ? row->score : (double)NAN;
-}
-static double seconds_of(const struct laser_scan_row *row)
-{
-    return row->seconds;
-}
 
-static const struct laser_scan_number *find_number(const struct laser_scan_row *row, const char *name,
-                                                   int guess)
-{
-    if (guess < row->nnumbers && strcmp(row->numbers[guess].name, name) == 0)
-        return &row->numbers[guess];
-    for (int i = 0; i < row->nnumbers; i++)
-        if (strcmp(row->numbers[i].name, name) == 0)
-            return &row->numbers[i];
-    return NULL;
-}
-
-/* The further numbers, under the names of the first row that has any. */
 static void put_metrics(const struct columns *c)
 {
-    const struct laser_scan_row *model = NULL;
-
-    for (size_t i = 0; i < c->n && model == NULL; i++)
-        if (c->rows[i]->status == LASER_SCAN_SCANNED && c->rows[i]->nnumbers > 0)
-            model = c->rows[i];
-    laser_text_puts(c->out, ",\n\"metrics\":{\"score\":");
-    put_numbers(c, score_of);
-    laser_page_key(c->out, "seconds");
-    put_numbers(c, seconds_of);
-    for (int k = 0; model != NULL && k < model->nnumbers; k++) {
-        if (strcmp(model->numbers[k].name, "rows") == 0 || strcmp(model->numbers[k].name, "columns") == 0)
-            continue;
-        laser_page_key(c->out, model->numbers[k].name);
-        for (size_t i = 0; i < c->n; i++) {
-            const struct laser_scan_number *x = find_number(c->rows[i], model->numbers[k].name, k);
-            laser_text_fill(c->out, i > 0 ? ',' : '[', 1);
-            laser_page_real(
-                c->out, x != NULL && c->rows[i]->status == LASER_SCAN_SCANNED ? x->value : (double)NAN, 6);
-        }
-        laser_text_fill(c->out, ']', 1);
+    laser_text_puts(c->out, ",\n\"metrics\":{\"format\":1");
+    for (int k = 0; k < c->list->n_metrics; k++) {
+        laser_page_key(c->out, c->list->metrics[k].key);
+        put_reals(c, c->list->metrics[k].values, NULL);
     }
     laser_text_fill(c->out, '}', 1);
+}
+
+/* Numbers of experts, and the types with a star in the place of the number. */
+static void put_experts(const struct columns *c)
+{
+    int any = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        any |= c->list->experts[i] >= 0;
+    laser_page_key(c->out, "experts");
+    if (!any) {
+        laser_text_puts(c->out, "null");
+        return;
+    }
+    for (size_t i = 0; i < c->n; i++)
+        laser_text_printf(c->out, i > 0 ? ",%lld" : "[%lld", (long long)c->list->experts[i]);
+    laser_text_fill(c->out, ']', 1);
+    put_indexed(c, "kindNames", "kinds", NULL, c->list->types);
 }
 
 /* ---- a run ---- */
@@ -198,8 +184,8 @@ static void put_windows(struct laser_text *out, const struct laser_page_run *run
     laser_text_fill(out, ']', 1);
 }
 
-/* results.json without what the columns hold; matrices that have no rows (of a compression) stay. */
-static void put_results(struct laser_text *out, const struct laser_page_run *run)
+/* results.json without what the columns hold. */
+static void put_results(struct laser_text *out, const struct laser_page_run *run, size_t n_matrices)
 {
     json_t *copy = json_is_object(run->results) ? json_copy((json_t *)run->results) : json_object();
 
@@ -208,24 +194,18 @@ static void put_results(struct laser_text *out, const struct laser_page_run *run
         out->failed = 1;
         return;
     }
-    if (run->n_rows > 0)
+    if (n_matrices > 0)
         json_object_del(copy, "matrices");
     json_object_del(copy, "deck"); /* has its own place */
     laser_page_tree(out, copy);
     json_decref(copy);
 }
 
-static void put_run(struct laser_text *out, const struct laser_page_run *run)
+static void put_run(struct laser_text *out, const struct laser_page_run *run,
+                    const struct laser_run_matrices *list)
 {
-    struct columns c = {.out = out, .rows = calloc(run->n_rows + 1, sizeof *c.rows)};
+    const struct columns c = {.out = out, .list = list, .n = list->n};
 
-    if (c.rows == NULL) {
-        out->failed = 1;
-        return;
-    }
-    for (size_t i = 0; i < run->n_rows; i++)
-        if (run->rows[i].status != LASER_SCAN_SKIPPED)
-            c.rows[c.n++] = &run->rows[i];
     laser_text_puts(out, "\n{\"label\":");
     laser_page_string(out, run->label);
     laser_page_key(out, "model");
@@ -239,35 +219,75 @@ static void put_run(struct laser_text *out, const struct laser_page_run *run)
     laser_page_key(out, "deck");
     laser_page_string(out, run->deck);
     put_texts(&c, "names", name_of);
-    put_indexed(&c, "typeNames", "types", type_of);
-    put_indexed(&c, "dtypeNames", "dtypes", dtype_of);
+    put_indexed(&c, "typeNames", "types", type_of, NULL);
+    put_experts(&c);
+    put_indexed(&c, "dtypeNames", "dtypes", dtype_of, NULL);
     put_texts(&c, "failures", reason_of);
     laser_page_key(out, "layers");
-    put_numbers(&c, layer_of);
+    put_reals(&c, NULL, layer_of);
     laser_page_key(out, "rows");
-    put_numbers(&c, rows_of);
+    put_reals(&c, NULL, rows_of);
     laser_page_key(out, "columns");
-    put_numbers(&c, columns_of);
+    put_reals(&c, NULL, columns_of);
     put_metrics(&c);
-    laser_page_spectra(out, c.rows, c.n);
     put_skipped(out, run);
     put_notes(out, "provenance", run->provenance, run->n_provenance);
     put_notes(out, "notices", run->notices, run->n_notices);
     put_windows(out, run);
-    put_results(out, run);
+    put_results(out, run, list->n);
     laser_text_fill(out, '}', 1);
-    free(c.rows);
 }
 
-void laser_page_data(struct laser_text *out, const struct laser_page_run *runs, int n_runs)
+/* `"types":[...],"layers":[...]`: of both runs, in the order of the maps. */
+static void put_axes(struct laser_text *out, const struct laser_matrix_table *t)
 {
-    laser_text_printf(out, "{\"format\":1,\"paired\":%s,\n",
-                      n_runs > 1 && runs[1].is_paired ? "true" : "false");
-    laser_page_curves(out, runs, n_runs);
-    laser_text_puts(out, ",\n\"runs\":[");
-    for (int i = 0; i < n_runs; i++) {
+    laser_text_puts(out, "\"types\":[");
+    for (size_t i = 0; i < t->n_types; i++) {
         laser_text_puts(out, i > 0 ? "," : "");
-        put_run(out, &runs[i]);
+        laser_page_string(out, t->types[i]);
+    }
+    laser_text_puts(out, "],\n\"layers\":[");
+    for (size_t i = 0; i < t->n_layers; i++)
+        laser_text_printf(out, i > 0 ? ",%lld" : "%lld", (long long)t->layers[i]);
+    laser_text_puts(out, "]");
+}
+
+/* What is known of the metrics that occur, in the order in which they are offered: label, explanation, kind. */
+static void put_metric_texts(struct laser_text *out, const struct laser_matrix_table *t)
+{
+    static const char *const kinds[] = {"", "share", "count", "signed"};
+    const char *separator = "";
+
+    laser_text_puts(out, "\"metricTexts\":[");
+    for (size_t k = 0; k < laser_n_metric_texts; k++) {
+        const struct laser_metric_text *m = &laser_metric_texts[k];
+        if (laser_matrix_metric(&t->runs[0], m->key) == NULL &&
+            (t->n_runs < 2 || laser_matrix_metric(&t->runs[1], m->key) == NULL))
+            continue;
+        laser_text_printf(out, "%s\n[\"%s\",\"%s\",\"%s\",\"%s\"]", separator, m->key, m->label,
+                          m->explanation, kinds[m->kind]);
+        separator = ",";
+    }
+    laser_text_puts(out, "]");
+}
+
+void laser_page_data(struct laser_text *out, const struct laser_drawing *d)
+{
+    laser_text_printf(out, "{\"format\":2,\"paired\":%s,\n",
+                      d->n_runs > 1 && d->runs[1].is_paired ? "true" : "false");
+    put_axes(out, d->table);
+    laser_text_puts(out, ",\n");
+    put_metric_texts(out, d->table);
+    laser_text_puts(out, ",\n");
+    laser_page_curves(out, d);
+    laser_text_puts(out, ",\n");
+    laser_page_maps(out, d);
+    laser_text_puts(out, ",\n");
+    laser_page_spectra(out, d);
+    laser_text_puts(out, ",\n\"runs\":[");
+    for (int i = 0; i < d->n_runs; i++) {
+        laser_text_puts(out, i > 0 ? "," : "");
+        put_run(out, &d->runs[i], &d->table->runs[i]);
     }
     laser_text_puts(out, "]}\n");
 }

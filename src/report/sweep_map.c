@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t layer_of(const json_t *layer)
+int64_t laser_sweep_layer(const json_t *layer)
 {
     if (json_is_integer(layer))
         return json_integer_value(layer);
     return json_is_string(layer) ? -2 : -1;
 }
 
-size_t laser_sweep_rows(const json_t *table, struct laser_scan_row *rows)
+/* One row of a map for each cell that was measured: at most layers x types.  Returns how many. */
+static size_t sweep_rows(const json_t *table, struct laser_scan_row *rows)
 {
     const json_t *layers = json_object_get(table, "layers"), *types = json_object_get(table, "types");
     const json_t *gains = json_object_get(table, "gain");
@@ -24,7 +25,7 @@ size_t laser_sweep_rows(const json_t *table, struct laser_scan_row *rows)
                 continue;
             rows[n++] = (struct laser_scan_row){.name = type,
                                                 .type = type,
-                                                .layer = layer_of(json_array_get(layers, l)),
+                                                .layer = laser_sweep_layer(json_array_get(layers, l)),
                                                 .score = json_number_value(gain)};
         }
     return n;
@@ -41,7 +42,7 @@ void laser_sweep_map(struct laser_text *out, const json_t *table, const struct l
         out->failed = 1;
         return;
     }
-    n = laser_sweep_rows(table, rows);
+    n = sweep_rows(table, rows);
     if (n > 0) {
         laser_text_printf(out,
                           "Best gain of each layer and type over the kept fractions, %s (more is better)\n\n",

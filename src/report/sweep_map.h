@@ -12,7 +12,7 @@
  * Nothing is written for a table without these. */
 void laser_sweep_map(struct laser_text *out, const json_t *table, const struct laser_heat_style *style);
 
-/* One row of a map for each cell that was measured: at most layers x types.  Returns how many. */
-size_t laser_sweep_rows(const json_t *table, struct laser_scan_row *rows);
+/* The layer of an entry of `layers`: -2 for all layers together, -1 for none. */
+int64_t laser_sweep_layer(const json_t *layer);
 
 #endif

@@ -76,7 +76,8 @@ void laser_say_model(const struct laser_run *run)
     if (laser_run_adapter(run)[0] != '\0')
         laser_log_line(run->log, "ADAPTER", "%s: its change is added", laser_run_adapter(run));
     if (laser_run_base(run)[0] != '\0')
-        laser_log_line(run->log, "BASE", "%s: its weights are subtracted", laser_run_base(run));
+        laser_log_line(run->log, "BASE", "%s: its weights are subtracted%s", laser_run_base(run),
+                       run->change != NULL ? "; what is edited are the differences" : "");
     laser_log_line(run->log, "LIMIT", "%s of memory a rank%s%s%s%s%s",
                    laser_number_bytes(run->memory_limit_bytes, limit), run->limit_name != NULL ? " (" : "",
                    run->limit_name != NULL ? run->limit_name : "", run->limit_name != NULL ? ")" : "",

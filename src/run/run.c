@@ -79,19 +79,59 @@ void laser_run_begin(struct laser_run *run)
                                     .stall_s = laser_deck_real(run->deck, "run.stall_time")};
 }
 
+static bool edits(const struct laser_run *run)
+{
+    return run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
+}
+
 const char *laser_run_adapter(const struct laser_run *run)
 {
     const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
-                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE;
+                       run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE ||
+                       edits(run);
 
     return takes ? laser_deck_string(run->deck, "adapter") : "";
 }
 
 const char *laser_run_base(const struct laser_run *run)
 {
-    const bool scans = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN;
+    const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
+                       run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
 
-    return scans ? laser_deck_string(run->deck, "scan.base") : "";
+    return takes ? laser_deck_string(run->deck, "scan.base") : "";
+}
+
+bool laser_run_edits_change(const struct laser_run *run)
+{
+    return edits(run) && laser_run_base(run)[0] != '\0';
+}
+
+bool laser_run_writes_anew(const struct laser_run *run, enum laser_dtype *dtype)
+{
+    static const struct {
+        const char *name;
+        enum laser_dtype dtype;
+    } types[] = {{"bfloat16", LASER_BF16}, {"float16", LASER_F16}, {"float32", LASER_F32}};
+    bool anew = edits(run) && laser_run_adapter(run)[0] != '\0';
+
+    *dtype = LASER_DTYPE_COUNT;
+    for (size_t i = 0; edits(run) && i < sizeof types / sizeof *types; ++i)
+        if (laser_deck_is(run->deck, "reduce.write_dtype", types[i].name)) {
+            *dtype = types[i].dtype;
+            anew = true;
+        }
+    return anew;
+}
+
+int laser_run_source(const struct laser_run *run, const struct laser_matrix *matrix,
+                     struct laser_matrix_source *source, struct laser_error *err)
+{
+    return laser_matrix_source_open(run->checkpoint, run->change, matrix, source, err);
+}
+
+struct laser_checkpoint_fingerprint laser_run_print(const struct laser_run *run)
+{
+    return laser_checkpoint_fingerprint(run->change != NULL ? run->change : run->checkpoint);
 }
 
 /* Identity of the model, as the first entry of the ledger has it. */
@@ -242,7 +282,7 @@ static int set_aside(struct laser_run *run, struct laser_error *err)
 /* Rank 0. */
 static int open_ledger(struct laser_run *run, struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
     struct visit_state v = {.run = run, .force = laser_deck_bool(run->deck, "run.force")};
     char path[4400];
     int64_t torn;
@@ -316,5 +356,6 @@ void laser_run_close(struct laser_run *run)
     laser_rundir_close(&run->dir);
     laser_matrix_list_free(&run->matrices);
     laser_checkpoint_close(run->checkpoint);
-    run->checkpoint = NULL;
+    laser_checkpoint_close(run->change);
+    run->checkpoint = run->change = NULL;
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/matrix.h"
+#include "checkpoint/source.h"
 #include "deck/deck.h"
 #include "run/ledger.h"
 #include "run/log.h"
@@ -58,14 +59,16 @@ struct laser_run {
     bool only_parts; /* fused tensors in parts, whatever the deck says */
 
     struct laser_checkpoint *checkpoint; /* every rank */
-    struct laser_matrix_list matrices;   /* every rank, the same */
-    char output[4096];                   /* every rank; absolute */
-    char values[4096];              /* every rank: where edits by values have theirs; empty: the output */
-    double memory_limit_bytes;      /* of this rank: the same on every rank */
-    const char *limit_name;         /* the limit of this process that sets it (base/node.h); may be NULL */
-    double base_bytes;              /* what a rank holds before it works: the same on every rank */
-    struct laser_calibration speed; /* every rank; measured where time is limited, else zero */
-    int node_workers;               /* workers of the node that has fewest, 1 or more: the same everywhere */
+    struct laser_checkpoint *change;   /* every rank: W_model - W_base, where that is what is taken apart and
+                                            edited (reduce, apply); NULL: the model's matrices are */
+    struct laser_matrix_list matrices; /* every rank, the same */
+    char output[4096];                 /* every rank; absolute */
+    char values[4096];                 /* every rank: where edits by values have theirs; empty: the output */
+    double memory_limit_bytes;         /* of this rank: the same on every rank */
+    const char *limit_name;            /* the limit of this process that sets it (base/node.h); may be NULL */
+    double base_bytes;                 /* what a rank holds before it works: the same on every rank */
+    struct laser_calibration speed;    /* every rank; measured where time is limited, else zero */
+    int node_workers; /* workers of the node that has fewest, 1 or more: the same everywhere */
 
     /* Rank 0 only. */
     struct laser_rundir dir;
@@ -81,8 +84,22 @@ struct laser_run {
 /* The adapter: `adapter`, or "" for commands that take none. */
 const char *laser_run_adapter(const struct laser_run *run);
 
-/* The base: scan.base, or "" where nothing is to be subtracted: only what scans has a base. */
+/* The base: scan.base, or "" for commands that take none. */
 const char *laser_run_base(const struct laser_run *run);
+
+/* Is the written model made of new files: with an adapter in it, or all weights of another type?  *dtype: that of
+ * all of them, or LASER_DTYPE_COUNT. */
+bool laser_run_writes_anew(const struct laser_run *run, enum laser_dtype *dtype);
+
+/* Are the differences from the base edited, and not only scanned? */
+bool laser_run_edits_change(const struct laser_run *run);
+
+/* What is taken apart for a matrix of run->matrices.  LASER_EINPUT: it has no difference. */
+int laser_run_source(const struct laser_run *run, const struct laser_matrix *matrix,
+                     struct laser_matrix_source *source, struct laser_error *err);
+
+/* Identity of the model, and of its base where there is one. */
+struct laser_checkpoint_fingerprint laser_run_print(const struct laser_run *run);
 
 /* Starts the clock: start_s and pace, from run.max_time and run.stall_time. */
 void laser_run_begin(struct laser_run *run);

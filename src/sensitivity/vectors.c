@@ -22,7 +22,7 @@
 /* The name stands for model and matrix, so that the file of an earlier start is used again. */
 static void path_of(const struct laser_run *run, int64_t matrix, char *path, size_t size)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
     char key[4200];
 
     snprintf(key, sizeof key, "%016" PRIx64 " %016" PRIx64 " %s", print.content, print.times,
@@ -34,7 +34,7 @@ static void path_of(const struct laser_run *run, int64_t matrix, char *path, siz
 /* ---- one matrix ---- */
 
 struct decomposition {
-    const struct laser_checkpoint *checkpoint;
+    struct laser_matrix_source source;
     const struct laser_matrix *matrix;
     bool tall;
     int64_t n, m, step; /* short side, long side, of which a slab has `step` */
@@ -53,8 +53,8 @@ static int read_slab(const struct decomposition *d, int64_t first, struct laser_
     int64_t count = slab_count(d, first);
 
     if (d->tall)
-        return laser_matrix_read(d->checkpoint, d->matrix, first, count, 0, d->n, d->slab, d->n, err);
-    return laser_matrix_read(d->checkpoint, d->matrix, 0, d->n, first, count, d->slab, count, err);
+        return laser_matrix_source_read(&d->source, first, count, 0, d->n, d->slab, d->n, err);
+    return laser_matrix_source_read(&d->source, 0, d->n, first, count, d->slab, count, err);
 }
 
 static int find_basis(struct decomposition *d, struct laser_error *err)
@@ -138,7 +138,7 @@ static int write_vectors(const struct decomposition *d, const char *path, struct
 int laser_singular_vectors_make(const struct laser_run *run, int64_t matrix, struct laser_error *err)
 {
     const struct laser_matrix *w = &run->matrices.matrices[matrix];
-    struct decomposition d = {.checkpoint = run->checkpoint, .matrix = w, .tall = w->rows >= w->cols};
+    struct decomposition d = {.matrix = w, .tall = w->rows >= w->cols};
     char path[4400];
     int code;
 
@@ -151,7 +151,9 @@ int laser_singular_vectors_make(const struct laser_run *run, int64_t matrix, str
     d.long_side = malloc((size_t)(d.n * d.m) * sizeof *d.long_side);
     code = d.slab == NULL || d.projected == NULL || d.short_side == NULL || d.long_side == NULL
                ? laser_error_set(err, LASER_ENOMEM, w->name, "no memory for its singular vectors")
-               : find_basis(&d, err);
+               : laser_run_source(run, w, &d.source, err);
+    if (code == LASER_OK)
+        code = find_basis(&d, err);
     if (code == LASER_OK)
         code = find_long_side(&d, err);
     if (code == LASER_OK) {

@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/draw.h"
+#include "report/figures.h"
 #include "store/report_load.h"
+#include "store/results.h"
 
 int laser_report_write_page(const struct laser_report_source *sources, int n, const char *path,
                             struct laser_error *err)
@@ -73,4 +74,21 @@ void laser_report_make(struct laser_run *run)
         laser_log_line(run->log, "REPORT", "%s", path);
     else
         laser_log_line(run->log, "WARNING", "the report could not be made: %s: %s", err.where, err.text);
+}
+
+int laser_results_scan(struct laser_run *run, json_t *phases, struct laser_error *err)
+{
+    json_t *results;
+    int code = laser_scan_results_write(run, &results, err);
+
+    if (code == LASER_OK && json_object_set(results, "phases", phases) != 0)
+        code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
+    if (code == LASER_OK)
+        code = laser_results_write(run->output, results, err);
+    json_decref(results);
+    if (code != LASER_OK)
+        return code;
+    laser_log_line(run->log, "OUTPUT", "%s", run->output);
+    laser_report_make(run);
+    return laser_results_failures(run, err);
 }

@@ -20,4 +20,8 @@ int laser_report_write_page(const struct laser_report_source *sources, int n, co
 int laser_report_write_figures(struct laser_run *run, const char *folder, const struct laser_page_run *page,
                                struct laser_error *err);
 
+/* Rank 0.  All that a scan leaves, report.html too; phases: of laser_mpi_log_phases_json.  LASER_ENUMERIC, after everything is written, if
+ * a matrix failed. */
+int laser_results_scan(struct laser_run *run, json_t *phases, struct laser_error *err);
+
 #endif

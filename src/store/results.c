@@ -15,7 +15,6 @@
 #include "checkpoint/json.h"
 #include "run/terminal.h"
 #include "store/parts.h"
-#include "store/report.h"
 
 void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, enum laser_score score,
                     struct laser_scan_number *numbers)
@@ -107,7 +106,7 @@ void laser_rows_free(struct laser_rows *rows)
 static int put_provenance(const struct laser_run *run, struct laser_spectra_writer *w,
                           struct laser_error *err)
 {
-    struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(run->checkpoint);
+    struct laser_checkpoint_fingerprint print = laser_run_print(run);
     char *deck = laser_deck_print(run->deck, run->command);
     char *json = laser_deck_json(run->deck, run->command, 0);
     char content[20], ranks[16], seconds[32];
@@ -303,21 +302,4 @@ int laser_results_guard(const struct laser_run *run, const char *dir, const char
                             command != NULL ? "the command " : "another run", command != NULL ? command : "");
     json_decref(results);
     return code;
-}
-
-int laser_results_scan(struct laser_run *run, json_t *phases, struct laser_error *err)
-{
-    json_t *results;
-    int code = laser_scan_results_write(run, &results, err);
-
-    if (code == LASER_OK && json_object_set(results, "phases", phases) != 0)
-        code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
-    if (code == LASER_OK)
-        code = laser_results_write(run->output, results, err);
-    json_decref(results);
-    if (code != LASER_OK)
-        return code;
-    laser_log_line(run->log, "OUTPUT", "%s", run->output);
-    laser_report_make(run);
-    return laser_results_failures(run, err);
 }

@@ -21,10 +21,6 @@ void laser_rows_free(struct laser_rows *rows);
 void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *outcome, enum laser_score score,
                     struct laser_scan_number *numbers);
 
-/* Rank 0.  All of it; phases: of laser_mpi_log_phases_json.  LASER_ENUMERIC, after everything is written, if
- * a matrix failed. */
-int laser_results_scan(struct laser_run *run, json_t *phases, struct laser_error *err);
-
 /* Rank 0.  spectra.h5 and the scan files; *results (owned by the caller) is what results.json is to hold of
  * the scan.  For commands that add to it. */
 int laser_scan_results_write(struct laser_run *run, json_t **results, struct laser_error *err);

@@ -16,32 +16,6 @@ struct laser_word {
 
 enum { LONGEST_KEPT_WORD = 256, MOST_KEPT_WORDS = 1 << 20 };
 
-void laser_ids_add_all(struct laser_ids *v, const int32_t *ids, size_t n)
-{
-    if (v->failed || n == 0)
-        return;
-    if (v->cap - v->n < n) {
-        size_t cap = v->cap + v->cap / 2 + n + 64;
-        int32_t *p = cap < SIZE_MAX / sizeof(*p) ? realloc(v->at, cap * sizeof(*p)) : NULL;
-        if (!p) {
-            v->failed = true;
-            return;
-        }
-        v->at = p;
-        v->cap = cap;
-    }
-    memcpy(v->at + v->n, ids, n * sizeof(*ids));
-    v->n += n;
-}
-
-void laser_ids_add(struct laser_ids *v, int32_t id)
-{
-    if (v->n < v->cap)
-        v->at[v->n++] = id;
-    else
-        laser_ids_add_all(v, &id, 1);
-}
-
 void laser_token_model_scratch_free(struct laser_token_model_scratch *w)
 {
     free(w->symbol);

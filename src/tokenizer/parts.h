@@ -150,6 +150,10 @@ void laser_side_tokenizer(const char *dir, char *name, size_t n);
 /* JSON of a file in a directory; NULL if it is not there or cannot be read as JSON. */
 json_t *laser_side_file(const char *dir, const char *name);
 
+/* The tokenizer in the metadata of a GGUF file as a tokenizer.json, and its roles as tokenizer_config.json has
+ * them; both the caller's.  LASER_EINPUT: there is none, or one of a kind that is not read. */
+int laser_gguf_tokenizer(const char *path, json_t **tokenizer, json_t **roles, struct laser_error *err);
+
 int laser_postprocessor_load(const json_t *j, struct laser_postprocessor *out, struct laser_error *err);
 void laser_postprocessor_free(struct laser_postprocessor *p);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "checkpoint/gguf.h"
 #include "tokenizer/parts.h"
 
 static int no_memory(struct laser_error *err)
@@ -86,18 +87,10 @@ static int load_with(json_t *j, const char *dir, struct laser_tokenizer *t, stru
     return rc;
 }
 
-static int load_text(const char *json, size_t size_bytes, const char *name, const char *dir,
-                     struct laser_tokenizer **out, struct laser_error *err)
+/* j is taken over. */
+static int load_json(json_t *j, const char *name, const char *dir, struct laser_tokenizer **out,
+                     struct laser_error *e)
 {
-    struct laser_error local, *e = err ? err : &local;
-    *out = NULL;
-    if (size_bytes >= 3 && memcmp(json, "\xef\xbb\xbf", 3) == 0) {
-        json += 3;
-        size_bytes -= 3;
-    }
-    json_t *j = laser_tokenizer_json(json, size_bytes, name, e);
-    if (!j)
-        return e->code;
     struct laser_tokenizer *t = calloc(1, sizeof(*t));
     int rc = t ? LASER_OK : no_memory(e);
     for (int i = 0; t && i < LASER_TOKEN_ROLES; i++)
@@ -113,6 +106,19 @@ static int load_text(const char *json, size_t size_bytes, const char *name, cons
     }
     *out = t;
     return LASER_OK;
+}
+
+static int load_text(const char *json, size_t size_bytes, const char *name, const char *dir,
+                     struct laser_tokenizer **out, struct laser_error *err)
+{
+    struct laser_error local, *e = err ? err : &local;
+    *out = NULL;
+    if (size_bytes >= 3 && memcmp(json, "\xef\xbb\xbf", 3) == 0) {
+        json += 3;
+        size_bytes -= 3;
+    }
+    json_t *j = laser_tokenizer_json(json, size_bytes, name, e);
+    return j ? load_json(j, name, dir, out, e) : e->code;
 }
 
 int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char *name,
@@ -150,28 +156,48 @@ static int32_t common_mask(const struct laser_tokenizer *t)
     return -1;
 }
 
+/* Roles that one file names and no earlier one. */
+static void add_roles(struct laser_tokenizer *t, const json_t *j)
+{
+    static const char *const tokens[] = {"bos_token", "eos_token", "unk_token", "pad_token", "mask_token"};
+    static const char *const ids[] = {"bos_token_id", "eos_token_id", NULL, "pad_token_id", NULL};
+    for (int r = 0; r < LASER_TOKEN_ROLES; r++) {
+        const json_t *v = json_object_get(j, tokens[r]), *id = ids[r] ? json_object_get(j, ids[r]) : NULL;
+        const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+        if (t->role[r] < 0 && s)
+            t->role[r] = laser_tokenizer_token_to_id(t, s, strlen(s));
+        if (json_is_array(id))
+            id = json_array_get(id, 0);
+        if (t->role[r] < 0 && json_is_integer(id) && json_integer_value(id) >= 0 &&
+            json_integer_value(id) < t->id_end)
+            t->role[r] = (int32_t)json_integer_value(id);
+    }
+}
+
 static void find_roles(struct laser_tokenizer *t, const char *dir)
 {
     static const char *const files[] = {"special_tokens_map.json", "tokenizer_config.json", "config.json"};
-    static const char *const tokens[] = {"bos_token", "eos_token", "unk_token", "pad_token", "mask_token"};
-    static const char *const ids[] = {"bos_token_id", "eos_token_id", NULL, "pad_token_id", NULL};
     for (int f = 0; f < 3; f++) {
         json_t *j = laser_side_file(dir, files[f]);
-        for (int r = 0; r < LASER_TOKEN_ROLES; r++) {
-            const json_t *v = json_object_get(j, tokens[r]), *id = ids[r] ? json_object_get(j, ids[r]) : NULL;
-            const char *s = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
-            if (t->role[r] < 0 && s)
-                t->role[r] = laser_tokenizer_token_to_id(t, s, strlen(s));
-            if (json_is_array(id))
-                id = json_array_get(id, 0);
-            if (t->role[r] < 0 && json_is_integer(id) && json_integer_value(id) >= 0 &&
-                json_integer_value(id) < t->id_end)
-                t->role[r] = (int32_t)json_integer_value(id);
-        }
+        add_roles(t, j);
         json_decref(j);
     }
     if (t->role[LASER_TOKEN_MASK] < 0)
         t->role[LASER_TOKEN_MASK] = common_mask(t);
+}
+
+static int load_gguf(const char *path, struct laser_tokenizer **out, struct laser_error *err)
+{
+    struct laser_error local, *e = err ? err : &local;
+    json_t *j, *roles;
+    int rc = laser_gguf_tokenizer(path, &j, &roles, e);
+    *out = NULL;
+    if (rc == LASER_OK)
+        rc = load_json(j, path, NULL, out, e);
+    if (rc == LASER_OK)
+        add_roles(*out, roles);
+    json_decref(roles);
+    return rc;
 }
 
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err)
@@ -184,6 +210,10 @@ int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct 
     *out = NULL;
     if (!file)
         return no_memory(err);
+    if (!dir && laser_gguf_is_file(path)) {
+        free(file);
+        return load_gguf(path, out, err);
+    }
     if (dir)
         laser_side_tokenizer(path, name, sizeof name);
     snprintf(file, size, "%s%s%s", path, dir ? "/" : "", name);

@@ -18,7 +18,8 @@
 
 struct laser_tokenizer;
 
-/* Reads tokenizer.json; path is that file or the model directory that holds it.  The tokenizer is what the
+/* Reads tokenizer.json; path is that file or the model directory that holds it, or a GGUF file, whose
+ * metadata have its parts (tokenizer/gguf.c).  The tokenizer is what the
  * file says: its truncation and padding sections are ignored (transformers switches both off for a plain
  * call).  A UTF-8 BOM and CRLF line ends are accepted.  From a directory, special_tokens_map.json,
  * tokenizer_config.json and config.json say which tokens are bos, eos, unk, pad and mask, and what they state

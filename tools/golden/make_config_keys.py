@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what the keys of config.json mean to transformers, for every model type that is supported.
 
-usage: make_config_keys.py OUTPUT (tests/golden/config_keys.json)
+usage: make_config_keys.py OUTPUT [TYPE...]   (OUTPUT: tests/golden/config_keys.json; with types: only these are made again)
 
 For each type a small model is built, and built again with one key of its config.json changed; the weights are the same.
 The keys are those that any of the classes defines, those that any of the models reads while it is built and run (found
@@ -90,6 +90,9 @@ PROBES = {
     "attention_types": [[["local"], 2]], "activation": "relu", "topk_method": "greedy", "expansion_ratio": 2,
     "attn_config": {"clip_qkv": 0.1, "alibi": True}, "n_group": 2, "topk_group": 1, "ffn_hidden_size": 20, "ffn_dim": 24,
     "num_kv_heads": 1, "num_heads": 2, "num_layers": 1, "n_heads": 2, "n_layers": 1, "d_model": 72, "window_size": 3,
+    "time_step_limit": [0.0, 0.05], "layers_block_type": ["mlp", "linear_attention", "full_attention", "moe"],
+    "mlp_multipliers": [0.5, 2.0], "ssm_multipliers": [2.0, 1.0, 1.0, 0.5, 1.0], "attn_layer_indices": [0],
+    "mamba_hidden_act": "relu", "num_local_experts": 3, "mlp_hidden_act": "silu", "moe_latent_size": 5, "layer_types": MORE["layer_types"],
     "rotary_dim": 2, "hidden_activation": "relu", "attention_chunk_size": 4, "floor_scale": 2, "swiglu_limit": 0.1,
 }
 # Nothing of the model; to_dict has it, or the library keeps it for itself.
@@ -165,9 +168,21 @@ def probe_of(key, default):
     return MORE.get(key, True)
 
 
+def plain_json(value):
+    """Numbers that JSON does not have as transformers writes them."""
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return {"__float__": "Infinity" if value > 0 else "-Infinity"}
+    if isinstance(value, dict):
+        return {k: plain_json(v) for k, v in value.items()}
+    return [plain_json(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
 def main():
     names, read = {}, {}
+    only = sys.argv[2:]
     for t in [*TYPES, *LATER]:
+        if only and t not in only and t not in TYPES:
+            continue
         cls = CONFIG_MAPPING[t]
         watch = set()
         build(t, small(t), watch=watch)
@@ -180,7 +195,14 @@ def main():
     keys -= set(vars(GenerationConfig()))  # how text is drawn; transformers moves these to generation_config.json
     keys |= {"pad_token_id", "bos_token_id", "eos_token_id", "use_cache"}
     out = {"made_by": "tools/golden/make_config_keys.py", "transformers": transformers.__version__, "types": {}}
+    if only:
+        with open(sys.argv[1]) as f:
+            before = json.load(f)["types"]
     for t in [*TYPES, *LATER]:
+        if only and t not in only:
+            if t in before:
+                out["types"][t] = before[t]
+            continue
         config = {"model_type": t, **small(t)}
         model, _, logits = build(t, config)
         weights = model.state_dict()
@@ -199,6 +221,9 @@ def main():
             rows[key] = row
         out["types"][t] = {"config": config, "keys": rows}
     for kind, rope in ROPES.items():
+        if only:
+            out["types"][f"llama with {kind} rope"] = before[f"llama with {kind} rope"]
+            continue
         config = {"model_type": "llama", **small("llama"), "max_position_embeddings": 10, "head_dim": 16,
                   "rope_parameters": {"rope_type": kind, **rope}}
         model, _, logits = build("llama", config)
@@ -206,6 +231,7 @@ def main():
             "llama", {**config, "rope_parameters": {**config["rope_parameters"], key: probe}}, model.state_dict(), logits))
             for key, probe in ROPE_PROBES.items()}
         out["types"][f"llama with {kind} rope"] = {"config": config, "keys": rows}
+    out = plain_json(out)
     lines = [f' "made_by": {json.dumps(out["made_by"])},', f' "transformers": "{out["transformers"]}",', ' "types": {']
     for i, t in enumerate(out["types"]):
         entry = out["types"][t]

@@ -414,6 +414,69 @@ CASES.update({
 })
 
 
+# State spaces, linear attention and short convolutions, alone or beside attention.
+MAMBA = dict(SMALL, hidden_size=16, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3)
+MAMBA2 = dict(mamba_n_heads=8, mamba_d_head=4, mamba_n_groups=2, mamba_d_state=6, mamba_d_conv=4, mamba_expand=2, mamba_chunk_size=8)
+MIXED = dict(layer_types=["linear_attention", "full_attention", "linear_attention"])
+MAMBA_KEYS = dict(vocab_size=47, hidden_size=16, state_size=5, num_hidden_layers=2, expand=2, conv_kernel=4, bos_token_id=1,
+                  eos_token_id=2, pad_token_id=None)
+
+
+def listed_as_pattern(config):
+    """As the first checkpoints of nemotron_h have it: a letter for each layer."""
+    letters = dict(linear_attention="M", moe="E", full_attention="*", mlp="-")
+    config["hybrid_override_pattern"] = "".join(letters[t] for t in config.pop("layers_block_type"))
+
+
+CASES.update({
+    "mamba2": case("mamba2", base=MAMBA_KEYS, num_heads=8, head_dim=4, n_groups=2, chunk_size=8, time_step_limit=[0.0, 2.0]),
+    "mamba2-biased": case("mamba2", base=MAMBA_KEYS, num_heads=4, head_dim=8, n_groups=1, chunk_size=8, use_bias=True,
+                          tie_word_embeddings=True, num_hidden_layers=1),
+    "bamba": case("bamba", base=MAMBA, attn_layer_indices=[1], rope_parameters=PLAIN, **MAMBA2),
+    "granitemoehybrid": case("granitemoehybrid", base=MAMBA, **MIXED, **dict(MAMBA2, mamba_n_groups=1), num_local_experts=5,
+                             num_experts_per_tok=2, shared_intermediate_size=10, intermediate_size=7,
+                             position_embedding_type="nope", **GRANITE),
+    "granitemoehybrid-dense": case("granitemoehybrid", base=MAMBA, layer_types=["full_attention", "linear_attention"],
+                                   num_hidden_layers=2, **MAMBA2, num_local_experts=0, num_experts_per_tok=0,
+                                   shared_intermediate_size=20, position_embedding_type="rope", tie_word_embeddings=True,
+                                   rope_parameters=PLAIN, mamba_proj_bias=True, **GRANITE),
+    "falcon_h1": case("falcon_h1", base=MAMBA, num_hidden_layers=2, rope_parameters=PLAIN, head_dim=6, mamba_d_ssm=24,
+                      mamba_n_heads=6, mamba_d_head=4, mamba_n_groups=1, mamba_d_state=6, mamba_chunk_size=8,
+                      mamba_rms_norm=False, mamba_norm_before_gate=False, lm_head_multiplier=0.7, embedding_multiplier=1.4,
+                      mlp_multipliers=[0.9, 0.6], key_multiplier=0.8, attention_out_multiplier=0.75,
+                      attention_in_multiplier=1.2, ssm_multipliers=[0.7, 0.6, 0.8, 1.1, 0.9], ssm_in_multiplier=1.25,
+                      ssm_out_multiplier=0.5),
+    "falcon_h1-norm": case("falcon_h1", base=MAMBA, num_hidden_layers=1, rope_parameters=PLAIN, mamba_d_ssm=24,
+                           mamba_n_heads=6, mamba_d_head=4, mamba_n_groups=2, mamba_d_state=6, mamba_chunk_size=8,
+                           mamba_rms_norm=True, mamba_norm_before_gate=True, projectors_bias=True, mamba_proj_bias=True,
+                           attention_bias=True, mlp_bias=True),
+    "nemotron_h": case("nemotron_h", base=MAMBA, num_hidden_layers=None, head_dim=6, layers_block_type=[
+        "linear_attention", "mlp", "full_attention", "moe"], mamba_num_heads=6, mamba_head_dim=4, n_groups=2,
+        ssm_state_size=6, chunk_size=8, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=6,
+        moe_shared_expert_intermediate_size=7, routed_scaling_factor=2.5),
+    "nemotron_h-latent": case("nemotron_h", base=MAMBA, num_hidden_layers=None, head_dim=6, layers_block_type=[
+        "moe", "linear_attention"], mamba_num_heads=6, mamba_head_dim=4, n_groups=1, ssm_state_size=6, chunk_size=8,
+        n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=6, moe_shared_expert_intermediate_size=7,
+        moe_latent_size=10, config=listed_as_pattern),
+    "mamba": case("mamba", base=MAMBA_KEYS, time_step_rank=3),
+    "falcon_mamba": case("falcon_mamba", base=MAMBA_KEYS, time_step_rank=3, use_bias=True, tie_word_embeddings=False),
+    "jamba": case("jamba", base=dict(MAMBA, num_hidden_layers=4), attn_layer_period=4, attn_layer_offset=2, num_experts=4,
+                  num_experts_per_tok=2, expert_layer_period=2, expert_layer_offset=1, mamba_d_state=5, mamba_dt_rank=3),
+    "lfm2": case("lfm2", base=MAMBA, layer_types=["conv", "full_attention", "conv"], rope_parameters=PLAIN,
+                 block_multiple_of=8, block_ffn_dim_multiplier=1.2, intermediate_size=30),
+    "lfm2_moe": case("lfm2_moe", base=MAMBA, layer_types=["conv", "full_attention", "conv"], rope_parameters=PLAIN,
+                     num_dense_layers=1, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=6,
+                     routed_scaling_factor=1.5, conv_bias=True, tie_word_embeddings=False),
+    "minimax": case("minimax", dtype="float32", base=MAMBA, **MIXED, num_local_experts=4, num_experts_per_tok=2, head_dim=8, block_size=8,
+                    intermediate_size=6, full_attn_alpha_factor=1.3, full_attn_beta_factor=0.8, linear_attn_alpha_factor=1.2,
+                    linear_attn_beta_factor=0.7, mlp_alpha_factor=1.4, mlp_beta_factor=0.9, rope_parameters=rope(
+                        "default", partial_rotary_factor=0.5)),
+    # the decays are stored with the weights, and rounded
+    "minimax-rounded": case("minimax", base=MAMBA, layer_types=["linear_attention"], num_hidden_layers=1, block_size=8,
+                            num_local_experts=4, num_experts_per_tok=2, intermediate_size=6),
+})
+
+
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
     generator = torch.Generator().manual_seed(seed)
@@ -439,7 +502,7 @@ def fill(model, seed):
     for name, b in model.named_buffers():
         if "layer_scalar" in name:
             b.fill_(0.8)
-        if "correction_bias" in name:
+        if "correction_bias" in name or name.endswith("expert_bias"):
             b.copy_(0.3 * torch.randn(b.shape, generator=generator))
 
 

@@ -1,5 +1,5 @@
 "use strict";
-/* What all figures share: making elements, numbers as text, scales, colours, the tooltip. */
+/* What all parts share: making elements, numbers as text, the tooltip, the frame of a figure. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -28,11 +28,6 @@ function g(tag, attributes, ...children) {
         if (value !== null && value !== undefined)
             node.setAttribute(key, typeof value === "number" ? Math.round(value * 100) / 100 : value);
     return add(node, children);
-}
-
-function svg(width, height, label) {
-    return g("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label,
-                     xmlns: SVG});
 }
 
 /* ---- numbers ---- */
@@ -87,149 +82,8 @@ function bytes(n) {
 
 const finite = list => list.filter(Number.isFinite);
 
-function quantile(sorted, q) {
-    const at = q * (sorted.length - 1), i = Math.floor(at);
-    return sorted.length === 0 ? NaN : i + 1 < sorted.length ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i])
-                                                             : sorted[i];
-}
-
 /* Values with infinities, in order. */
 const ascending = list => list.slice().sort((a, b) => a < b ? -1 : a > b ? 1 : 0);
-
-/* ---- scales ---- */
-
-function linear(from, to, start, end) {
-    const scale = x => start + (x - from) / (to - from || 1) * (end - start);
-    scale.ticks = count => {
-        const rough = (to - from) / Math.max(1, count), power = 10 ** Math.floor(Math.log10(rough)), list = [];
-        const step = [1, 2, 2.5, 5, 10].find(k => k * power >= rough * 0.999) * power;
-        if (!(step > 0) || !Number.isFinite(step))
-            return [from];
-        for (let k = Math.ceil(from / step - 1e-9); k * step <= to + step * 1e-9; k++)
-            list.push(Number((k * step).toPrecision(12)));
-        return list;
-    };
-    scale.text = x => x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5) ? number(x) : trimmed(x);
-    return scale;
-}
-
-function logarithmic(from, to, start, end) {
-    const a = Math.log10(from), b = Math.log10(to);
-    const scale = x => start + (Math.log10(x) - a) / (b - a || 1) * (end - start);
-    scale.ticks = count => {
-        const list = [], every = Math.max(1, Math.round((b - a) / count));
-        for (let k = Math.ceil(a - 1e-9); k <= b + 1e-9; k++)
-            if (k % every === 0)
-                list.push(10 ** k);
-        if (list.length >= 3 || b - a > 2.5)
-            return list;
-        const more = [];
-        for (let k = Math.floor(a); k <= b; k++)
-            for (const m of b - a < 0.7 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : [1, 2, 5])
-                if (m * 10 ** k >= from * 0.999 && m * 10 ** k <= to * 1.001)
-                    more.push(Number((m * 10 ** k).toPrecision(6)));
-        return more.length > 1 ? more : [from, to];
-    };
-    scale.text = x => x >= 1e5 || x < 1e-3 ? "10" + superscript(Math.round(Math.log10(x))) : trimmed(x);
-    return scale;
-}
-
-const trimmed = x => minus(String(Number(x.toPrecision(4))));
-const superscript = k => String(k).replace(/./g, c => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] || "⁻");
-
-/* ---- colours ---- */
-
-/* viridis, by every sixteenth of its table. */
-const VIRIDIS = ["440154", "48186a", "472d7b", "424086", "3b528b", "33638d", "2c728e", "26828e", "21918c", "1fa088",
-                 "28ae80", "3fbc73", "5ec962", "84d44b", "addc30", "d8e219", "fde725"];
-const BLUE_ORANGE = {light: ["2166ac", "5f9fce", "b3d3e8", "f4f4f2", "f6c79a", "dd8438", "a3470a"],
-                     dark: ["7cc0f5", "4a8fc4", "2b567a", "2a2f35", "74501f", "c07f2c", "f7b65a"]};
-
-const rgb = hex => [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16));
-
-function ramp(table) {
-    const colours = table.map(rgb);
-    return t => {
-        const at = Math.min(1, Math.max(0, t)) * (colours.length - 1), i = Math.min(colours.length - 2, Math.floor(at));
-        return colours[i].map((c, k) => Math.round(c + (at - i) * (colours[i + 1][k] - c)));
-    };
-}
-
-const viridis = ramp(VIRIDIS);
-const css = c => `rgb(${c.join(" ")})`;
-const inkOn = c => 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? "#111" : "#fff";
-let printing = false;
-const dark = () => !printing && matchMedia("(prefers-color-scheme: dark)").matches;
-
-/* A scale from values to colours.  how: "auto", "linear", "log", "rank"; diverging: 0 in the middle. */
-function colourScale(values, how, diverging) {
-    const sorted = ascending(finite(values)), low = sorted[0], high = sorted[sorted.length - 1];
-    const scale = {empty: sorted.length === 0, low, high, how};
-    let place;
-    if (diverging) {
-        /* A few far values share the last colour. */
-        const sizes = ascending(sorted.map(Math.abs)), all = sizes[sizes.length - 1], usual = quantile(sizes, 0.95);
-        const most = all > 2.5 * usual && usual > 0 ? usual : all || 1;
-        scale.cut = most < all;
-        const colours = ramp(BLUE_ORANGE[dark() ? "dark" : "light"]);
-        scale.low = -most;
-        scale.high = most;
-        scale.how = "linear";
-        place = linear(-most, most, 0, 1);
-        scale.colour = x => colours(x === Infinity ? 1 : x === -Infinity ? 0 : place(x));
-    } else {
-        if (how === "auto")
-            scale.how = low > 0 && high / low > 20 ? "log" : "linear";
-        if (scale.how === "log" && !(low > 0)) {
-            const positive = sorted.find(x => x > 0);
-            scale.how = positive ? "log" : "linear";
-            scale.low = positive || low;
-        }
-        if (scale.how === "rank")
-            place = x => {
-                let a = 0, b = sorted.length;
-                while (a < b) {
-                    const middle = (a + b) >> 1;
-                    if (sorted[middle] < x)
-                        a = middle + 1;
-                    else
-                        b = middle;
-                }
-                return sorted.length > 1 ? a / (sorted.length - 1) : 0.5;
-            };
-        else
-            place = (scale.how === "log" ? logarithmic : linear)(scale.low, scale.high, 0, 1);
-        scale.colour = x => viridis(x === Infinity ? 1 : x === -Infinity || (scale.how === "log" && x <= 0) ? 0
-                                    : scale.high > scale.low ? place(x) : 0.5);
-    }
-    scale.place = place;
-    scale.sorted = sorted;
-    return scale;
-}
-
-/* The colours of a scale as a list item for a legend. */
-function colourBar(scale, title) {
-    const width = 190, bar = svg(width + 30, 34, "colours of " + title), n = 40;
-    const at = t => scale.how === "rank" ? quantile(scale.sorted, t)
-        : scale.how === "log" ? scale.low * (scale.high / scale.low) ** t : scale.low + t * (scale.high - scale.low);
-    for (let i = 0; i < n; i++)
-        bar.append(g("rect", {x: 15 + i * width / n, y: 2, width: width / n + 0.6, height: 11,
-                              fill: css(scale.colour(at((i + 0.5) / n)))}));
-    let ticks = scale.how === "rank" ? [0, 0.5, 1].map(t => ({t, x: at(t)}))
-        : (scale.how === "log" ? logarithmic : linear)(scale.low, scale.high, 0, 1).ticks(4)
-            .map(x => ({t: scale.place(x), x}));
-    if (!(scale.high > scale.low))
-        ticks = [{t: 0.5, x: scale.low}];
-    for (let i = ticks.length - 1, last = 2; i >= 0; i--) {
-        if (last - ticks[i].t < 0.2)
-            continue;
-        last = ticks[i].t;
-        bar.append(g("text", {x: 15 + width * ticks[i].t, y: 28, "text-anchor": "middle", class: "num"},
-                     ticks[i].x !== 0 && Math.abs(ticks[i].x) < 1e-3 || Math.abs(ticks[i].x) >= 1e5
-                         ? number(ticks[i].x) : trimmed(ticks[i].x)));
-    }
-    return h("li", {}, bar, scale.cut ? `up to ${number(Math.max(-scale.sorted[0], scale.sorted[scale.sorted.length - 1]))} in the last colour` : "");
-}
 
 /* ---- the tooltip ---- */
 
@@ -250,60 +104,7 @@ const tip = {
     },
 };
 
-/* ---- axes ---- */
-
-function axisX(node, scale, ticks, y, title, options) {
-    const o = options || {};
-    for (const t of ticks) {
-        if (o.grid)
-            node.append(g("line", {class: "grid", x1: scale(t), x2: scale(t), y1: o.grid, y2: y}));
-        node.append(g("text", {x: scale(t), y: y + 16, "text-anchor": "middle", class: "num"}, scale.text(t)));
-    }
-    if (title)
-        node.append(g("text", {x: o.middle, y: y + 34, "text-anchor": "middle"}, title));
-}
-
-function axisY(node, scale, ticks, left, right, title) {
-    for (const t of ticks) {
-        node.append(g("line", {class: "grid", x1: left, x2: right, y1: scale(t), y2: scale(t)}));
-        node.append(g("text", {x: left - 7, y: scale(t) + 4, "text-anchor": "end", class: "num"}, scale.text(t)));
-    }
-    if (title)
-        node.append(g("text", {x: left, y: 11, "text-anchor": "start"}, title));
-}
-
-const path = points => points.map((p, i) => (i ? "L" : "M") + p[0].toFixed(1) + " " + p[1].toFixed(1)).join("");
-
-/* A short line or square for a legend. */
-function swatch(kind, colour, dash) {
-    const node = svg(22, 12, "");
-    node.setAttribute("aria-hidden", "true");
-    if (kind === "line")
-        node.append(g("line", {x1: 0, x2: 22, y1: 6, y2: 6, stroke: colour, "stroke-width": 2, "stroke-dasharray": dash}));
-    else if (kind === "dot")
-        node.append(g("circle", {cx: 11, cy: 6, r: 4.5, fill: colour}));
-    else if (kind === "ring")
-        node.append(g("circle", {cx: 11, cy: 6, r: 4, fill: "none", stroke: colour, "stroke-width": 1.6}));
-    else if (kind === "cross")
-        node.append(g("path", {d: "M7.5 2.5l7 7m0 -7l-7 7", stroke: colour, "stroke-width": 1.6}));
-    else if (kind === "up")
-        node.append(g("path", {d: "M7 10h8l-4 -7z", fill: colour}));
-    else if (kind === "hatch")
-        add(node, [g("rect", {x: 5, y: 0, width: 12, height: 12, class: "hole"}),
-                   g("path", {d: "M7 2l8 8m0 -8l-8 8", stroke: colour, "stroke-width": 1.3})]);
-    else
-        node.append(g("rect", {x: 5, y: 0, width: 12, height: 12, fill: colour}));
-    return node;
-}
-
-function legend(items) {
-    return h("ul", {class: "legend"}, items.filter(Boolean).map(
-        item => item instanceof Node ? item : h("li", {}, item[0], h("span", {}, item.slice(1)))));
-}
-
-/* ---- figures ---- */
-
-const figures = [];
+/* ---- controls ---- */
 
 function choice(label, options, value, onchange) {
     const select = h("select", {onchange: e => onchange(e.target.value)}, options.map(
@@ -333,22 +134,61 @@ function save(name, type, text) {
     setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
+/* ---- figures that came drawn with the page ---- */
+
+const drawings = new Map();
+
+/* The element with a figure's drawings for each width of the page, or null. */
+function drawn(id) {
+    if (!drawings.has(id))
+        drawings.set(id, document.getElementById("figure-" + id));
+    return drawings.get(id);
+}
+
+/* Where the plot of a drawing stands and what its x axis says; at(event): the value below a pointer. */
+function frameOf(node) {
+    const [from, to, left, right] = node.dataset.x.split(" ").map(Number), [top, bottom] = node.dataset.y.split(" ").map(Number);
+    return {from, to, left, right, top, bottom, at: e => from + (pointX(node, e) - left) / (right - left) * (to - from),
+            place: x => left + (x - from) / (to - from || 1) * (right - left)};
+}
+
+/* A pointer in the drawing's own coordinates. */
+const scaleOf = node => node.getBoundingClientRect().width / node.viewBox.baseVal.width || 1;
+const pointX = (node, e) => (e.clientX - node.getBoundingClientRect().left) / scaleOf(node);
+const pointY = (node, e) => (e.clientY - node.getBoundingClientRect().top) / scaleOf(node);
+
+/* A line that shows where on the x axis the pointer is; move(null) hides it. */
+function cursorLine(node) {
+    const {top, bottom} = frameOf(node), line = g("line", {class: "cursor-line", y1: top, y2: bottom, visibility: "hidden"});
+    node.append(line);
+    return x => {
+        line.setAttribute("x1", x);
+        line.setAttribute("x2", x);
+        line.setAttribute("visibility", x === null ? "hidden" : "visible");
+    };
+}
+
 /* The drawing with the colours of the page written out, for use elsewhere. */
 function standalone(node) {
-    const copied = node.cloneNode(true), style = getComputedStyle(document.documentElement);
-    const filled = text => text.replace(/var\((--[a-z]+)\)/g, (all, name) => style.getPropertyValue(name).trim());
-    for (const e of copied.querySelectorAll("*"))
-        for (const a of [...e.attributes])
-            a.value = filled(a.value);
-    const colours = ["fg", "muted", "faint", "line", "hole", "bg"].map(
-        c => `--${c}:${style.getPropertyValue("--" + c).trim()}`).join(";");
-    copied.prepend(g("style", {}, `svg{${colours};background:var(--bg);font:12px sans-serif;fill:var(--muted)}`
-        + ".grid{stroke:var(--line)}.axis{stroke:var(--faint);fill:none}.label{fill:var(--fg)}"
-        + ".strong{fill:var(--fg);font-weight:600}.hole{fill:var(--hole)}.cursor,.cursor2{display:none}"));
+    const copied = node.cloneNode(true), own = [node, ...node.querySelectorAll("*")], box = node.viewBox.baseVal;
+    [copied, ...copied.querySelectorAll("*")].forEach((e, i) => {
+        const style = getComputedStyle(own[i]);
+        for (const key of ["fill", "stroke"])
+            if (e.hasAttribute(key) || e.hasAttribute("class"))
+                e.setAttribute(key, style[key]);
+    });
+    copied.querySelectorAll(".cursor, .cursor2, .cursor-line").forEach(e => e.remove());
+    copied.setAttribute("xmlns", SVG);
+    copied.setAttribute("width", box.width);
+    copied.setAttribute("height", box.height);
+    copied.setAttribute("style", "font:12px sans-serif;background:" + getComputedStyle(document.body).backgroundColor);
+    copied.setAttribute("fill", getComputedStyle(node).fill);
     return new XMLSerializer().serializeToString(copied);
 }
 
-/* A figure of the page.  draw(plot, width) fills an element; numbers() gives {head, rows}: what was drawn. */
+const isShown = node => node.getBoundingClientRect().width > 0;
+
+/* A part of the page with a figure.  draw(plot) fills an element; numbers() gives {head, rows}: what was drawn. */
 function figure(id, title, caption, {controls, draw, numbers}) {
     const plot = h("div", {class: "plot"}), area = h("textarea", {readonly: true, "aria-label": "numbers of " + title});
     const tsv = () => {
@@ -361,7 +201,7 @@ function figure(id, title, caption, {controls, draw, numbers}) {
             h("button", {type: "button", onclick: e => copy(area.value, e.target)}, "Copy"),
             h("button", {type: "button", onclick: () => save(id + ".tsv", "text/tab-separated-values", area.value)},
                 "Save as .tsv"),
-            h("button", {type: "button", onclick: () => plot.querySelectorAll("svg").forEach((node, i) =>
+            h("button", {type: "button", onclick: () => [...plot.querySelectorAll("svg")].filter(isShown).forEach((node, i) =>
                 save(id + (i ? "-" + (i + 1) : "") + ".svg", "image/svg+xml", standalone(node)))}, "Save figure as .svg")),
         area);
     const toggle = h("button", {type: "button", "aria-expanded": "false", onclick: () => {
@@ -376,24 +216,14 @@ function figure(id, title, caption, {controls, draw, numbers}) {
         element: h("section", {id, class: "figure"}, h("div", {class: "head"}, h("h2", {}, title), toggle), h("p", {class: "caption"}, caption),
             h("figure", {"aria-label": title}, bar, plot), panel),
         redraw() {
-            const width = Math.floor(plot.clientWidth);
-            if (width <= 0)
-                return;
-            self.width = width;
             bar.replaceChildren();
             add(bar, [controls ? controls() : []]);
             plot.replaceChildren();
-            draw(plot, width);
+            draw(plot);
             if (!panel.hidden)
                 area.value = tsv();
         },
     };
-    figures.push(self);
+    self.redraw();
     return self;
-}
-
-function redrawAll() {
-    tip.hide();
-    for (const f of figures)
-        f.redraw();
 }

@@ -14,4 +14,4 @@ echo '/* Made by src/report/page/embed.sh when the program is built. */'
 echo '#include "report/page_parts.h"'
 table html page.html
 table css page.css
-table js base.js model.js heat.js spectrum.js path.js rest.js tasks.js learned.js main.js
+table js base.js model.js maps.js figures.js tables.js tasks.js learned.js main.js

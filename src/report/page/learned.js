@@ -1,37 +1,10 @@
 /* What gradients said: rounds of tuning, predictions of the sensitivity, and a model that was made smaller. */
 
-const objects = list => (Array.isArray(list) ? list : []).filter(x => x && typeof x === "object");
 const changeWithError = (x, error) => Number.isFinite(x) ? signed(x, number(x)) + (Number.isFinite(error) ? " ± " + short2(error) : "") : "–";
 const size = x => Number.isFinite(x) ? bytes(x) : "–";
 const five = x => Number.isFinite(x) ? minus(x.toFixed(5)) : "–";
 const named = (page, run, title) => page.runs.length > 1 ? `${title}, ${run.label}` : title;
 const numbered = (page, run, id) => id + (run === page.runs[0] ? "" : "-2");
-
-/* Matrices of a compression have names and ranks only; layer and type are parts of the name. */
-function readCompressed(raw) {
-    const list = objects((raw.results || {}).matrices).filter(m => typeof m.tensor === "string");
-    if (raw.command !== "compress" || raw.names.length > 0 || list.length === 0)
-        return;
-    const parts = list.map(m => /\.(\d+)\.(.+?)(?:\.weight)?$/.exec(m.tensor)), types = parts.map((p, i) => p ? p[2] : list[i].tensor);
-    raw.names = list.map(m => m.tensor);
-    raw.typeNames = [...new Set(types)];
-    raw.types = types.map(t => raw.typeNames.indexOf(t));
-    raw.layers = parts.map(p => p ? Number(p[1]) : -1);
-    raw.dtypes = raw.failures = raw.spectra = list.map(() => null);
-    raw.rows = raw.columns = list.map(() => 0);
-    raw.metrics = {compressed: list.map(m => m.rank === null ? 1 : m.rank / m.of), predicted_rise: list.map(m => m.predicted_rise)};
-}
-
-function readSensitivity(run) {
-    const add = (key, i, x) => { (run.metrics[key] = run.metrics[key] || run.names.map(() => NaN))[i] = value(x); };
-    run.sensitivity = objects((run.results.sensitivity || {}).matrices);
-    for (const m of run.sensitivity) {
-        const i = run.index.get(m.tensor);
-        for (const key of ["cut", "step", "best"])
-            if (i !== undefined)
-                add(key + "_predicted", i, m[key]);
-    }
-}
 
 /* ---- sensitivity ---- */
 
@@ -82,42 +55,36 @@ function tuneTexts(run) {
 }
 
 function tuning(page) {
-    return page.runs.filter(r => r.results.tune).map(run => {
+    return page.runs.filter(r => r.results.tune).flatMap(run => {
         const rounds = objects(run.results.tune.rounds), z = value((run.results.keep_rule || {}).z) || 0, texts = tuneTexts(run);
         const rows = rounds.flatMap((round, k) => objects(round.steps).map((step, i) => [i ? "" : String(k + 1), number(value(step.length)), changeWithError(value(step.predicted)),
             changeWithError(value(step.difference), value(step.stderr)), whyNot(round, step, z)]));
-        return section(numbered(page, run, "tune"), named(page, run, "Tuning"),
+        return [section(numbered(page, run, "tune"), named(page, run, "Tuning"),
             "All singular values move at once, by one step of every round: what was kept is one step in many matrices, not an edit of any single one. Changes are of the mean loss in nats per token, ± one standard error of the paired difference.",
             texts.length ? [h("h3", {}, "Texts before and after"), table([["text", true], ["windows"], ["loss before"], ["after"], ["change"]], texts, "texts before and after")] : null,
-            h("h3", {}, "Steps of each round"), rows.length ? table([["round"], ["length"], ["predicted"], ["measured"], ["decision", true]], rows, "steps of each round") : h("p", {}, "No step was tried."));
+            h("h3", {}, "Steps of each round"), rows.length ? table([["round"], ["length"], ["predicted"], ["measured"], ["decision", true]], rows, "steps of each round") : h("p", {}, "No step was tried.")), calibrationFigure(page, run)];
     });
+}
+
+/* Predicted changes against the same ones measured. */
+function calibrationFigure(page, run) {
+    const steps = objects((run.results.tune || {}).rounds).flatMap((round, k) => objects(round.steps).map(step => ({...step, what: `round ${k + 1}, length ${step.length}`})));
+    const list = steps.filter(s => Number.isFinite(value(s.predicted)) && Number.isFinite(value(s.difference))), id = numbered(page, run, "calibration");
+    return list.length < 2 || !drawn(id) ? null : figure(id, named(page, run, "Predicted against measured"),
+        "Changes of the mean loss that the gradients predicted and those that were measured, ± one standard error. The factor is that by which predictions must be multiplied to fit best.", {
+            draw: plot => plot.append(drawn(id)),
+            numbers: () => ({head: ["edit", "predicted", "measured", "stderr"], rows: list.map(s => [s.what, plain(value(s.predicted)), plain(value(s.difference)), plain(value(s.stderr))])})});
 }
 
 /* ---- compression ---- */
 
 /* Change of the loss by the parameters that are left, a line for every text. */
 function sizeFigure(page, run, points) {
-    const dots = points.flatMap(p => objects(p.texts).map(t => ({x: value(p.parameters), y: value(t.difference), error: value(t.stderr) || 0, name: t.name, guard: t.guard, chosen: p === run.results.chosen,
-                                                                 removed: value(p.remove)}))).filter(d => Number.isFinite(d.x) && Number.isFinite(d.y));
-    const names = [...new Set(dots.map(d => d.name))], of = name => dots.filter(d => d.name === name), colour = d => d.guard ? "var(--b)" : "var(--a)";
-    if (dots.length === 0)
-        return null;
-    const draw = (plot, width) => {
-        const node = svg(width, 260, "change of the loss by parameters"), low = Math.min(0, ...dots.map(d => d.y - d.error)), high = Math.max(0, ...dots.map(d => d.y + d.error));
-        const all = [...dots.map(d => d.x), value(run.results.before.parameters)].filter(Number.isFinite), x = linear(Math.min(...all), Math.max(...all), 70, width - 30), y = linear(low, high, 210, 24);
-        axisY(node, y, y.ticks(4), 60, width - 20, "change of the loss, nats");
-        x.text = number;
-        axisX(node, x, x.ticks(width < 600 ? 2 : 5), 210, "parameters", {middle: width / 2});
-        for (const name of names) {
-            const list = of(name);
-            node.append(g("path", {d: path(list.map(d => [x(d.x), y(d.y)])), fill: "none", stroke: colour(list[0]), "stroke-width": 1.4}));
-            for (const d of list)
-                add(node, [g("line", {x1: x(d.x), x2: x(d.x), y1: y(d.y - d.error), y2: y(d.y + d.error), stroke: colour(d)}),
-                    d.chosen ? g("circle", {cx: x(d.x), cy: y(d.y), r: 8, fill: "none", stroke: "var(--fg)"}) : null, g("circle", {cx: x(d.x), cy: y(d.y), r: 3.6, fill: colour(d)})]);
-        }
-        add(plot, [legend([...names.map(name => [swatch("dot", colour(of(name)[0])), `${name}, ${of(name)[0].guard ? "guard" : "held out"}`]), [swatch("ring", "var(--fg)"), "chosen"]]), node]);
-    };
-    return figure(numbered(page, run, "size"), named(page, run, "Size against loss"), "Change of the loss to the original model, ± one standard error.", {draw,
+    const dots = points.flatMap(p => objects(p.texts).map(t => ({x: value(p.parameters), y: value(t.difference), error: value(t.stderr), name: t.name, guard: t.guard,
+                                                                 chosen: p === run.results.chosen, removed: value(p.remove)})));
+    const id = numbered(page, run, "size");
+    return dots.length === 0 || !drawn(id) ? null : figure(id, named(page, run, "Size against loss"), "Change of the loss to the original model, ± one standard error.", {
+        draw: plot => plot.append(drawn(id)),
         numbers: () => ({head: ["text", "guard", "removed", "parameters", "difference", "stderr", "chosen"],
             rows: dots.map(d => [d.name, d.guard ? "yes" : "no", plain(d.removed), plain(d.x), plain(d.y), plain(d.error), d.chosen ? "yes" : "no"])})});
 }

@@ -53,11 +53,12 @@ function heading(page) {
 }
 
 function build(data) {
-    const runs = data.runs.map(r => readRun(r, data.curves)), axes = readAxes(runs), has = key => runs.some(r => r.metrics[key]);
-    const page = {runs, axes, state: {expert: 0}, score: runs[0].raw.score, names: [...new Set(runs.flatMap(r => r.names))], twoTiles: runs.length > 1, paired: data.paired === true};
+    readMetricTexts(data.metricTexts);
+    const runs = data.runs.map(readRun), axes = readAxes(data, runs), has = key => runs.some(r => r.metrics[key]);
+    const page = {runs, axes, maps: data.maps, curves: data.curves, spectra: new Spectra(data.spectra, data.layers), state: {expert: 0}, score: runs[0].raw.score, names: [...new Set(runs.flatMap(r => r.names))], twoTiles: runs.length > 1, paired: data.paired === true};
     page.mapCaption = (axes.experts.size ? "One cell is the median of a layer's experts, or a single matrix" : "One cell is one matrix")
         + (has("snr") ? "; a high SNR is mostly signal, a low one mostly noise." : ".")
-        + (runs[0].sketches.some(Boolean) ? " Choose a cell, with the pointer or with arrow keys and Enter, to see its spectrum." : "");
+        + (page.spectra.any() ? " Choose a cell, with the pointer or with arrow keys and Enter, to see its spectrum." : "");
     page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [
@@ -65,10 +66,10 @@ function build(data) {
         runs.map((r, k) => r.results.sweep_table ? gainsFigure(page, r, k ? "gains-2" : "gains") : null),
         runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
         runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,
-        any && Object.keys(runs[0].metrics).length ? mapFigure(page) : null,
-        any && axes.experts.size ? expertFigure(page) : null,
+        page.maps.map ? mapFigure(page) : null,
+        page.maps.experts ? expertFigure(page) : null,
         runs.length > 1 && any ? changesTable(page) : null,
-        runs[0].sketches.some(Boolean) ? spectrumFigure(page) : null,
+        page.spectra.any() ? spectrumFigure(page) : null,
         runs[0].metrics.kept_share ? ranksFigure(page) : null,
         notScanned(page),
         runs.some(r => phasesOf(r).length) ? timesFigure(page) : null,
@@ -91,22 +92,8 @@ function start() {
         return;
     }
     build(data);
-    redrawAll();
     document.documentElement.dataset.drawn = Math.round(performance.now() - began);
-    let last = innerWidth, timer;
-    addEventListener("resize", () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-            if (innerWidth !== last && !printing)
-                redrawAll();
-            last = innerWidth;
-        }, 120);
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
     addEventListener("scroll", tip.hide, {passive: true});
-    const page = document.getElementById("page");
-    addEventListener("beforeprint", () => { printing = true; page.style.width = "720px"; redrawAll(); });
-    addEventListener("afterprint", () => { printing = false; page.style.width = ""; redrawAll(); });
 }
 
 start();

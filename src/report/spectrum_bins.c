@@ -1,4 +1,4 @@
-#include "report/sketch.h"
+#include "report/spectrum_bins.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "spectrum/mp.h"
 #include "spectrum/rule.h"
 
-int laser_sketch_ranks(int64_t n, int points, int64_t *ranks)
+int laser_spectrum_ranks(int64_t n, int points, int64_t *ranks)
 {
     int count = 0;
 
@@ -34,7 +34,7 @@ int laser_sketch_ranks(int64_t n, int points, int64_t *ranks)
 
 /* Where the bins begin and end: from edge to edge of what is looked at, without the few far values that would
  * press the bulk into one bin. */
-static void find_range(const double *s, struct laser_sketch *k)
+static void find_range(const double *s, struct laser_spectrum_bins *k)
 {
     double marks = fmax(k->edge, k->compat), lowest = s[k->n - 1];
 
@@ -50,8 +50,8 @@ static void find_range(const double *s, struct laser_sketch *k)
     k->low = lowest > 0.2 * k->high ? 0.95 * lowest : 0;
 }
 
-void laser_sketch_make(const double *s, int64_t rows, int64_t columns, double threshold, int bins, int points,
-                       struct laser_sketch *k)
+void laser_spectrum_bins_make(const double *s, int64_t rows, int64_t columns, double threshold, int bins,
+                              int points, struct laser_spectrum_bins *k)
 {
     struct laser_rule compat = {.kind = LASER_RULE_LASERRMT};
     struct laser_cut cut;
@@ -76,20 +76,20 @@ void laser_sketch_make(const double *s, int64_t rows, int64_t columns, double th
         else
             k->counts[at >= bins ? bins - 1 : at > 0 ? (int)at : 0]++;
     }
-    k->n_points = laser_sketch_ranks(k->n, points, k->ranks);
+    k->n_points = laser_spectrum_ranks(k->n, points, k->ranks);
     for (int i = 0; i < k->n_points; i++)
         k->values[i] = s[k->ranks[i]];
 }
 
-void laser_sketch_curve(double beta, double u[LASER_SKETCH_CURVE], double f[LASER_SKETCH_CURVE])
+void laser_noise_density(double beta, double u[LASER_NOISE_CURVE], double f[LASER_NOISE_CURVE])
 {
     /* Close together at the edges, where the density rises like a root. */
     double low = 1 - sqrt(beta), high = 1 + sqrt(beta);
 
-    for (int i = 0; i < LASER_SKETCH_CURVE; i++) {
-        double t = 0.5 - 0.5 * cos(M_PI * i / (LASER_SKETCH_CURVE - 1));
+    for (int i = 0; i < LASER_NOISE_CURVE; i++) {
+        double t = 0.5 - 0.5 * cos(M_PI * i / (LASER_NOISE_CURVE - 1));
         u[i] = low + (high - low) * t;
-        f[i] = i == LASER_SKETCH_CURVE - 1 ? 0 : laser_mp_singular_density(beta, 1, u[i]);
+        f[i] = i == LASER_NOISE_CURVE - 1 ? 0 : laser_mp_singular_density(beta, 1, u[i]);
     }
     /* The lower edge is exact, and the density 0 there, but at beta = 1. */
     f[0] = low > 0 ? 0 : laser_mp_singular_density(beta, 1, 0);

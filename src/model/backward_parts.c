@@ -1,0 +1,63 @@
+/* The way back through a linear layer or a norm, wherever it stands. */
+#include <string.h>
+
+#include "kernels/norm.h"
+#include "model/backward.h"
+
+int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
+                          enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
+                          const float *delta, int64_t delta_stride, const int64_t *token_rows)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_bound_piece *piece = m->pieces + part->first_piece;
+    const struct laser_model_rows *rows = m->piece_rows + part->first_piece;
+    bool shared_out = m->group.count > 1;
+    int result = LASER_OK;
+
+    for (int64_t i = 0, j; b->sink && b->sink->linear && i < part->pieces && result == LASER_OK; i = j) {
+        struct laser_model_linear_site site = {.tensor = piece[i].tensor,
+                                               .origin = piece[i].origin,
+                                               .layer = piece[i].layer,
+                                               .rows = piece[i].rows,
+                                               .columns = piece[i].columns,
+                                               .first_row = rows[i].first,
+                                               .first_column = piece[i].first_column,
+                                               .column_count = piece[i].column_count,
+                                               .piece = rows + i,
+                                               .outputs_split = shared_out && split == LASER_SPLIT_OUTPUTS,
+                                               .inputs_split = shared_out && split == LASER_SPLIT_INPUTS,
+                                               .transposed = piece[i].transposed};
+
+        for (j = i; j < part->pieces && piece[j].tensor == site.tensor && piece[j].origin == site.origin; j++)
+            site.row_count += rows[j].count;
+        site.pieces = j - i;
+        result =
+            b->sink->linear(b->sink->context, &site, n, x, x_stride,
+                            laser_backward_inputs_only(b) ? NULL : delta, delta_stride, token_rows, b->err);
+        delta += site.row_count;
+    }
+    return result;
+}
+
+void laser_backward_project(const struct laser_backward *b, const struct laser_part *part, int64_t n,
+                            const float *dy, int64_t dy_stride, int64_t width, float *dx,
+                            enum laser_output output)
+{
+    if (laser_part_present(part) && !laser_backward_inputs_only(b))
+        laser_part_apply_backward(part, n, dy, dy_stride, dx, width, output, &b->gradient->turning);
+    else if (output == LASER_STORE)
+        memset(dx, 0, (size_t)(n * width) * sizeof *dx);
+}
+
+void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
+                         const float *x, const float *dy, float *dx, bool add)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int64_t h = a->hidden;
+
+    if (a->norm == LASER_NORM_RMS)
+        laser_rmsnorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, a->norm_plus_one, dy, h,
+                               dx, h, add);
+    else
+        laser_layernorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, dy, h, dx, h, add);
+}

@@ -179,10 +179,11 @@ static const struct laser_deck_key keys[] = {
      "candidates that idle groups evaluate ahead of their turn; changes no decision"},
 
     {"reduce.screen", LASER_TYPE_BOOL, "true", NULL, NO_RANGE, NULL, "false", 1, REDUCES, NULL, NULL, 0,
-     "evaluate only edits that a gradient on what selects predicts to help, most promising first; not with "
-     "strategy all or backward"},
+     "where there are more edits than reduce.evaluations, evaluate only those that a gradient on what selects "
+     "predicts to help, most promising first; a sweep goes by rounds; not with strategy all or backward"},
     {"reduce.evaluations", LASER_TYPE_INT, "0", NULL, 0, 1000000000, NULL, NULL, 1, REDUCES, "evaluations",
-     "N", 0, "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 50"},
+     "N", 0,
+     "edits that are evaluated at most where they are screened; 0 = 100, sweep and compose 32 of more than 50"},
     {"reduce.rounds", LASER_TYPE_INT, "4", NULL, 1, 1000, NULL, NULL, 1, REDUCES, "rounds", "N", 0,
      "rounds of tune at most; each is a pass for gradients and a line search, and the last is one that gains "
      "nothing"},

@@ -38,9 +38,9 @@ int laser_screen_limit(enum laser_strategy strategy)
 
 int laser_screen_whole(enum laser_strategy strategy, int evaluations)
 {
-    if (!laser_screen_is_sweep(strategy))
-        return 0;
-    return evaluations > 0 ? evaluations : WHOLE_SWEEP;
+    if (evaluations > 0)
+        return evaluations;
+    return laser_screen_is_sweep(strategy) ? WHOLE_SWEEP : LIMIT;
 }
 
 double laser_screen_change(const struct laser_strategy_plan *plan, int trial, const double *changes)

@@ -31,7 +31,7 @@ bool laser_screen_is_sweep(enum laser_strategy strategy);
 /* How many trials stay at most where the caller does not say. */
 int laser_screen_limit(enum laser_strategy strategy);
 
-/* So many trials of a strategy are evaluated without a gradient; evaluations: as below. */
+/* Up to so many trials all are evaluated, and no gradient is taken; evaluations: as below. */
 int laser_screen_whole(enum laser_strategy strategy, int evaluations);
 
 /* Predicted change of the mean by the edits of a trial together. */

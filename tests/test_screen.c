@@ -197,6 +197,41 @@ static void denoise_keeps_what_is_predicted_to_help(void **state)
     assert_true(plan.edits[0].skip);
 }
 
+/* Ten edits of each of six matrices: of the one that promises most all are tried, then the best of the others together,
+ * and each alone. */
+static void denoise_tries_all_edits_of_what_promises_most(void **state)
+{
+    struct laser_screen_options o = {.strategy = LASER_STRATEGY_DENOISE};
+    struct laser_screen_summary s;
+    struct laser_error err;
+    double edits[CELLS];
+
+    (void)state;
+    for (int c = 0; c < MATRICES; ++c)
+        plan.candidates[c] = (struct laser_search_candidate){FRACTIONS * c, 10};
+    plan.n_candidates = MATRICES;
+    for (int e = 0; e < plan.n_edits; ++e)
+        edits[e] = e % FRACTIONS == 3 && e / FRACTIONS < 4 ? -0.1 * (e / FRACTIONS + 1) : 0.1;
+    o.evaluations = 24; /* of which half is for whole matrices; a tenth of 60 would be 6 */
+    assert_int_equal(laser_screen(&o, edits, &plan, &s, &err), LASER_OK);
+    assert_int_equal(plan.n_candidates, 5); /* no room: 60 / 10 */
+    laser_strategy_free(&plan);
+    laser_sweep_free(&sweep);
+    assert_int_equal(set_up(NULL), 0);
+    for (int c = 0; c < MATRICES; ++c)
+        plan.candidates[c] = (struct laser_search_candidate){FRACTIONS * c, 10};
+    for (int c = MATRICES; c < 2 * MATRICES; ++c)
+        plan.candidates[c] = (struct laser_search_candidate){FRACTIONS * (c - MATRICES) + 10, 10};
+    plan.n_candidates = 2 * MATRICES;
+    assert_int_equal(laser_screen(&o, edits, &plan, &s, &err), LASER_OK);
+    assert_int_equal(plan.candidates[0].n_trials, 10); /* matrix 3 */
+    assert_int_equal(plan.candidates[0].first_trial, 3 * FRACTIONS);
+    assert_int_equal(plan.trials[plan.candidates[1].first_trial].n_edits, 3);
+    assert_int_equal(plan.n_candidates, 5);
+    assert_int_equal(s.after, 14);
+    assert_int_equal(s.hurting, 120 - 13);
+}
+
 static void budget_keeps_cuts_within_twice_the_tolerance(void **state)
 {
     struct laser_screen_options o = {.strategy = LASER_STRATEGY_BUDGET, .tolerance = 0.1};
@@ -223,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cell_without_a_prediction_is_not_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_edit_that_breaks_the_model_is_the_worst, set_up, tear_down),
         cmocka_unit_test_setup_teardown(denoise_keeps_what_is_predicted_to_help, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(denoise_tries_all_edits_of_what_promises_most, set_up, tear_down),
         cmocka_unit_test_setup_teardown(budget_keeps_cuts_within_twice_the_tolerance, set_up, tear_down),
     };
 

@@ -41,8 +41,8 @@ double laser_screen_change(const struct laser_strategy_plan *plan, int trial, co
  * numbers. changes[plan->n_edits]: predicted change of the mean by each edit, NaN: unknown (the trial is left
  * out).
  *
- *   snr, denoise    of each matrix the best edit, if it is predicted to lower the mean; before them, as one
- *                   trial more, all of these edits together
+ *   snr, denoise    of each matrix the best edit, if it is predicted to lower the mean, of those that promise most
+ *                   all edits; before the single edits, as one trial more, these together
  *   budget          of each matrix the cuts that are predicted to stay within twice the tolerance
  *
  * Sweeps go by rounds (reduce/refine.h).  LASER_ENOMEM. */

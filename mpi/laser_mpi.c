@@ -20,13 +20,13 @@
 #include "comm/agree.h"
 #include "comm/launch.h"
 #include "comm/log.h"
-#include "run/watch.h"
 #include "commands/commands.h"
 #include "deck/deck.h"
 #include "linalg/blas.h"
 #include "run/signals.h"
 #include "run/terminal.h"
-#include "schedule/header.h"
+#include "run/watch.h"
+#include "schedule/log_header.h"
 #include "schedule/run.h"
 #include "store/report.h"
 
@@ -106,27 +106,10 @@ static int share_deck(int rank, struct laser_deck **deck, struct laser_deck_requ
     return laser_mpi_agree(MPI_COMM_WORLD, code, err);
 }
 
-static enum laser_mpi_progress progress_kind(const struct laser_deck *deck)
-{
-    static const char *const names[] = {"auto", "bar", "lines", "off"};
-
-    for (int i = 0; i < 4; ++i)
-        if (laser_deck_is(deck, "log.progress", names[i]))
-            return (enum laser_mpi_progress)i;
-    return LASER_MPI_PROGRESS_AUTO;
-}
-
-static enum laser_log_level log_level(const struct laser_deck *deck)
-{
-    return laser_deck_is(deck, "log.level", "quiet")     ? LASER_LOG_QUIET
-           : laser_deck_is(deck, "log.level", "verbose") ? LASER_LOG_VERBOSE
-                                                         : LASER_LOG_NORMAL;
-}
-
 /* One BLAS thread a rank unless the deck says otherwise: ranks fill the cores. */
-static int set_threads(const struct laser_deck *deck, struct laser_error *err)
+static int set_threads(const struct laser_settings *settings, struct laser_error *err)
 {
-    int threads = (int)laser_deck_int(deck, "parallel.threads");
+    int threads = (int)settings->parallel.threads;
     int code = laser_blas_prepare(threads, err);
 
     if (code == LASER_OK)
@@ -149,6 +132,7 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
     struct laser_mpi_run whole = {.world = MPI_COMM_WORLD,
                                   .run = {.rank = rank,
                                           .deck = deck,
+                                          .settings = laser_deck_settings(deck),
                                           .command = request->command,
                                           .log = &log->log,
                                           .libraries = rank == 0 ? laser_mpi_libraries() : "",
@@ -170,18 +154,18 @@ static int run_command(int rank, const struct laser_deck *deck, const struct las
         return code;
     if (!command->stops)
         laser_signals_release();
-    code = set_threads(deck, err);
+    code = set_threads(run->settings, err);
     if (code != LASER_OK)
         return code;
     if (command->is_job)
-        laser_mpi_header(run);
+        laser_mpi_log_header(run);
     if (command->is_job && laser_mpi_launch_forgotten(run->size) > 0)
         laser_log_line(run->log, "WARNING",
                        "the job has %d tasks, and this is one process: without srun or mpirun the "
                        "others are idle",
                        laser_mpi_launch_forgotten(run->size));
     if (run->rank == 0 && run->size > 1)
-        laser_watch_start(&log->phase, laser_mpi_log_host(&log->log, 0), laser_deck_real(deck, "run.stall_time"));
+        laser_watch_start(&log->phase, laser_mpi_log_host(&log->log, 0), run->settings->run.stall_time);
     code = laser_report_check(deck, err);
     if (code == LASER_OK)
         code = laser_mpi_command_run(command, run, err);
@@ -209,8 +193,10 @@ static int serve(int rank, int argc, char **argv, struct laser_mpi_log *log, str
     if (code == LASER_OK && !answered) {
         code = share_deck(rank, &deck, &request, err);
         if (code == LASER_OK) {
-            laser_mpi_log_open(log, rank, laser_deck_is(deck, "log.format", "json"), progress_kind(deck),
-                               log_level(deck));
+            const struct laser_settings *settings = laser_deck_settings(deck);
+
+            laser_mpi_log_open(log, rank, settings->log.format == LASER_DECK_LOG_JSON, settings->log.progress,
+                               settings->log.level);
             code = run_command(rank, deck, &request, log, err);
         }
     }
@@ -303,7 +289,7 @@ int main(int argc, char **argv)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     setlocale(LC_CTYPE, "");
     laser_signals_catch();
-    laser_mpi_log_open(&log, rank, false, LASER_MPI_PROGRESS_OFF, LASER_LOG_NORMAL);
+    laser_mpi_log_open(&log, rank, false, LASER_PROGRESS_OFF, LASER_LOG_NORMAL);
     code = serve(rank, argc, argv, &log, &err);
     if (code != LASER_OK && !laser_mpi_launch_repeats())
         laser_mpi_log_error(&log.log, &err);

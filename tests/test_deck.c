@@ -44,20 +44,17 @@ static void assert_refused(const char *text, const char *where, const char *word
 static void test_a_new_deck_holds_the_defaults(void **state)
 {
     struct laser_deck *deck = fresh();
-    int count;
 
     (void)state;
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "marchenko-pastur");
-    assert_string_equal(laser_deck_string(deck, "model"), "");
-    assert_int_equal(laser_deck_int(deck, "evaluate.seqlen"), 128);
-    assert_int_equal(laser_deck_int(deck, "evaluate.cache_memory"), 1 << 30);
-    assert_true(laser_deck_real(deck, "evaluate.selection_share") == 0.5);
-    assert_false(laser_deck_bool(deck, "run.force"));
-    laser_deck_list(deck, "reduce.fractions", &count);
-    assert_int_equal(count, 3);
-    assert_string_equal(laser_deck_origin(deck, "scan.threshold"), "default");
-    assert_false(laser_deck_is_set(deck, "scan.threshold"));
-    assert_null(laser_deck_misuse(deck));
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "marchenko-pastur");
+    assert_string_equal(laser_deck_settings(deck)->model, "");
+    assert_int_equal(laser_deck_settings(deck)->evaluate.seqlen, 128);
+    assert_int_equal(laser_deck_settings(deck)->evaluate.cache_memory, 1 << 30);
+    assert_true(laser_deck_settings(deck)->evaluate.selection_share == 0.5);
+    assert_false(laser_deck_settings(deck)->run.force);
+    assert_int_equal(laser_deck_settings(deck)->reduce.fractions.count, 3);
+    assert_string_equal(laser_deck_origin(deck, LASER_KEY_scan_threshold), "default");
+    assert_false(laser_deck_is_set(deck, LASER_KEY_scan_threshold));
     laser_deck_free(deck);
 }
 
@@ -93,23 +90,24 @@ static void test_a_deck_sets_keys_of_every_type(void **state)
                   "run.max_time: 2h30m\nlog:\n",
                   &err),
         LASER_OK);
-    assert_true(laser_deck_is(deck, "command", "reduce"));
-    items = laser_deck_list(deck, "scan.matrices", &count);
+    assert_int_equal(laser_deck_settings(deck)->command, LASER_COMMAND_REDUCE);
+    items = laser_deck_settings(deck)->scan.matrices.items;
+    count = laser_deck_settings(deck)->scan.matrices.count;
     assert_int_equal(count, 2);
     assert_string_equal(items[1], "*.q_proj.weight");
-    assert_true(laser_deck_bool(deck, "scan.split_fused"));
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "energy:0.95");
-    assert_int_equal(laser_deck_int(deck, "parallel.memory_per_rank"), 3 * (1 << 29));
-    pairs = laser_deck_pairs(deck, "evaluate.text", &count);
+    assert_true(laser_deck_settings(deck)->scan.split_fused);
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "energy:0.95");
+    assert_int_equal(laser_deck_settings(deck)->parallel.memory_per_rank, 3 * (1 << 29));
+    pairs = laser_deck_settings(deck)->evaluate.text.items;
+    count = laser_deck_settings(deck)->evaluate.text.count;
     assert_int_equal(count, 2);
     assert_string_equal(pairs[0].name, "wikitext2");
     assert_string_equal(pairs[0].path, "/texts/w.txt");
     assert_string_equal(pairs[1].path, "dir/p.txt");
-    assert_true(laser_deck_real(deck, "evaluate.selection_share") == 0.25);
-    assert_true(laser_deck_real(deck, "run.max_time") == 9000.0);
-    assert_string_equal(laser_deck_origin(deck, "evaluate.seqlen"), "dir/deck.yaml:13");
-    assert_true(laser_deck_is_set(deck, "evaluate.seqlen"));
-    assert_null(laser_deck_misuse(deck));
+    assert_true(laser_deck_settings(deck)->evaluate.selection_share == 0.25);
+    assert_true(laser_deck_settings(deck)->run.max_time == 9000.0);
+    assert_string_equal(laser_deck_origin(deck, LASER_KEY_evaluate_seqlen), "dir/deck.yaml:13");
+    assert_true(laser_deck_is_set(deck, LASER_KEY_evaluate_seqlen));
     laser_deck_free(deck);
 }
 
@@ -160,25 +158,25 @@ static void test_rules_edits_and_layers_have_a_syntax(void **state)
     static const char *const not_rules[] = {"",         "rank",      "rank:",      "rank:1.1", "rank:-0.1",
                                             "rank:nan", "rank:0.5x", "energy:0x1", "MP",       "shrink:1"};
     static const char *const edits[] = {"none", "laserrmt", "rank=17", "shrink:0.5", "wiener:1e-2"};
-    static const char *const not_edits[] = {"rank=",    "rank=-1", "rank=1.5",
-                                            "shrink:0", "wiener:", "shrink=1"};
+    static const char *const not_edits[] = {
+        "rank=", "rank=-1", "rank=1.5", "shrink:0", "wiener:", "shrink=1", "values:0123456789abcdef"};
     static const char *const layers[] = {"0", "-1", "3-17", "5-5"};
     static const char *const not_layers[] = {"", "-", "3-", "-3-5", "5-3", "1,2", "a", "9999999"};
-    const char *expected = NULL;
+    char expected[LASER_FORMS_SIZE];
 
     (void)state;
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        assert_true(laser_check_threshold(rules[i], &expected) && laser_check_edit(rules[i], &expected));
+        assert_true(laser_check_threshold(rules[i], expected) && laser_check_edit(rules[i], expected));
     for (size_t i = 0; i < sizeof not_rules / sizeof not_rules[0]; i++)
-        assert_false(laser_check_threshold(not_rules[i], &expected));
+        assert_false(laser_check_threshold(not_rules[i], expected));
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++)
-        assert_true(laser_check_edit(edits[i], &expected));
+        assert_true(laser_check_edit(edits[i], expected));
     for (size_t i = 0; i < sizeof not_edits / sizeof not_edits[0]; i++)
-        assert_false(laser_check_edit(not_edits[i], &expected));
+        assert_false(laser_check_edit(not_edits[i], expected));
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
-        assert_true(laser_check_layers(layers[i], &expected));
+        assert_true(laser_check_layers(layers[i], expected));
     for (size_t i = 0; i < sizeof not_layers / sizeof not_layers[0]; i++)
-        assert_false(laser_check_layers(not_layers[i], &expected));
+        assert_false(laser_check_layers(not_layers[i], expected));
 }
 
 static void test_bad_structure_is_told_with_its_line(void **state)
@@ -218,7 +216,7 @@ static void test_an_empty_deck_is_all_defaults(void **state)
     (void)state;
     assert_int_equal(read_text(deck, "", &err), LASER_OK);
     assert_int_equal(read_text(deck, "# nothing\n---\n", &err), LASER_OK);
-    assert_false(laser_deck_is_set(deck, "model"));
+    assert_false(laser_deck_is_set(deck, LASER_KEY_model));
     laser_deck_free(deck);
 }
 
@@ -315,13 +313,13 @@ static void test_relative_paths_of_a_deck_begin_at_its_directory(void **state)
     snprintf(model, sizeof model, "%s/m", dir);
     assert_int_equal(mkdir(model, 0700), 0);
     assert_int_equal(laser_deck_read_text(deck, name, "model: m\noutput: out\n", 21, &err), LASER_OK);
-    assert_string_equal(laser_deck_string(deck, "model"), model);
-    assert_string_equal(laser_deck_string(deck, "output") + strlen(dir), "/out");
+    assert_string_equal(laser_deck_settings(deck)->model, model);
+    assert_string_equal(laser_deck_settings(deck)->output + strlen(dir), "/out");
     assert_int_equal(rmdir(model), 0);
     assert_int_equal(laser_deck_read_text(deck, name, "model: org/name\n", 16, &err), LASER_OK);
-    assert_string_equal(laser_deck_string(deck, "model"), "org/name");
+    assert_string_equal(laser_deck_settings(deck)->model, "org/name");
     assert_int_equal(laser_deck_read_text(deck, name, "output: /abs\n", 13, &err), LASER_OK);
-    assert_string_equal(laser_deck_string(deck, "output"), "/abs");
+    assert_string_equal(laser_deck_settings(deck)->output, "/abs");
     assert_int_equal(rmdir(dir), 0);
     laser_deck_free(deck);
 }
@@ -334,12 +332,12 @@ static void test_compat_fills_what_nobody_set(void **state)
     (void)state;
     assert_int_equal(read_text(deck, "compat: laserrmt\nscan: {threshold: gavish-donoho}\n", &err), LASER_OK);
     assert_int_equal(laser_deck_resolve(deck, LASER_COMMAND_REDUCE, &err), LASER_OK);
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "gavish-donoho");
-    assert_true(laser_deck_is(deck, "reduce.strategy", "snr"));
-    assert_true(laser_deck_is(deck, "reduce.accept", "laserrmt"));
-    assert_true(laser_deck_real(deck, "evaluate.selection_share") == 1.0);
-    assert_string_equal(laser_deck_origin(deck, "reduce.strategy"), "preset compat: laserrmt");
-    assert_false(laser_deck_is_set(deck, "reduce.strategy"));
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "gavish-donoho");
+    assert_int_equal(laser_deck_settings(deck)->reduce.strategy, LASER_STRATEGY_SNR);
+    assert_int_equal(laser_deck_settings(deck)->reduce.accept, LASER_DECK_ACCEPT_LASERRMT);
+    assert_true(laser_deck_settings(deck)->evaluate.selection_share == 1.0);
+    assert_string_equal(laser_deck_origin(deck, LASER_KEY_reduce_strategy), "preset compat: laserrmt");
+    assert_false(laser_deck_is_set(deck, LASER_KEY_reduce_strategy));
     laser_deck_free(deck);
 }
 
@@ -360,26 +358,55 @@ static void test_compat_has_the_windows_of_each_script(void **state)
 
         assert_int_equal(read_text(deck, cases[i].deck, &err), LASER_OK);
         assert_int_equal(laser_deck_resolve(deck, LASER_COMMAND_REDUCE, &err), LASER_OK);
-        assert_int_equal(laser_deck_int(deck, "evaluate.seqlen"), cases[i].seqlen);
+        assert_int_equal(laser_deck_settings(deck)->evaluate.seqlen, cases[i].seqlen);
         laser_deck_free(deck);
     }
 }
 
-static void test_asking_for_what_the_schema_lacks_is_noted(void **state)
+/* A key's number stands for its row, its field and its text; each word of a choice is its enumerator. */
+static void test_a_word_is_its_enumerator(void **state)
 {
     struct laser_deck *deck = fresh();
+    struct laser_error err;
 
     (void)state;
-    assert_string_equal(laser_deck_string(deck, "scan.treshold"), "");
-    assert_string_equal(laser_deck_misuse(deck), "scan.treshold asked for as a string");
+    assert_int_equal(laser_deck_settings(deck)->command, LASER_COMMAND_NONE);
+    assert_int_equal(laser_deck_settings(deck)->scan.solver, LASER_DECK_SOLVER_AUTO);
+    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_LOG_NORMAL);
+    assert_int_equal(
+        read_text(deck,
+                  "command: generate\nscan: {solver: gesvd, score: snr-normalized}\n"
+                  "evaluate: {precision: bfloat16, convention: llama.cpp, factored: never}\n"
+                  "reduce: {fisher: diagonal, strategy: tune}\nlog: {level: quiet}\nexport: {per: overall}\n",
+                  &err),
+        LASER_OK);
+    assert_int_equal(laser_deck_settings(deck)->command, LASER_COMMAND_GENERATE);
+    assert_int_equal(laser_deck_settings(deck)->scan.solver, LASER_DECK_SOLVER_GESVD);
+    assert_int_equal(laser_deck_settings(deck)->scan.score, LASER_SCORE_SNR_NORMALIZED);
+    assert_int_equal(laser_deck_settings(deck)->evaluate.precision, LASER_BFLOAT16);
+    assert_int_equal(laser_deck_settings(deck)->evaluate.convention, LASER_CONVENTION_LLAMA_CPP);
+    assert_int_equal(laser_deck_settings(deck)->evaluate.factored, LASER_DECK_FACTORED_NEVER);
+    assert_int_equal(laser_deck_settings(deck)->reduce.fisher, LASER_DECK_FISHER_DIAGONAL);
+    assert_int_equal(laser_deck_settings(deck)->reduce.strategy, LASER_STRATEGY_TUNE);
+    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_LOG_QUIET);
+    assert_int_equal(laser_deck_settings(deck)->export.per, LASER_DECK_PER_OVERALL);
+    assert_string_equal(laser_deck_value_text(deck, LASER_KEY_scan_solver), "gesvd");
     laser_deck_free(deck);
-    deck = fresh();
-    assert_int_equal(laser_deck_int(deck, "scan.threshold"), 0);
-    assert_non_null(laser_deck_misuse(deck));
-    laser_deck_free(deck);
-    deck = fresh();
-    assert_false(laser_deck_is(deck, "scan.solver", "gessvd"));
-    assert_string_equal(laser_deck_misuse(deck), "scan.solver asked for as gessvd");
+}
+
+static void test_words_of_a_list_are_a_set(void **state)
+{
+    struct laser_deck *deck = fresh();
+    struct laser_error err;
+
+    (void)state;
+    assert_int_equal(laser_deck_settings(deck)->reduce.also.set, 0);
+    assert_int_equal(read_text(deck, "reduce: {also: lora}\ncompress: {also: [dense]}\n", &err), LASER_OK);
+    assert_int_equal(laser_deck_settings(deck)->reduce.also.set, 1u << LASER_DECK_ALSO_LORA);
+    assert_int_equal(laser_deck_settings(deck)->compress.also.set, 1u << LASER_DECK_ALSO_DENSE);
+    assert_int_equal(read_text(deck, "reduce: {also: [lora, factored]}\n", &err), LASER_OK);
+    assert_int_equal(laser_deck_settings(deck)->reduce.also.set,
+                     1u << LASER_DECK_ALSO_LORA | 1u << LASER_DECK_ALSO_FACTORED);
     laser_deck_free(deck);
 }
 
@@ -404,6 +431,8 @@ static void test_packed_bytes_make_the_same_deck(void **state)
     assert_string_equal(a, b);
     free(a);
     free(b);
+    assert_string_equal(laser_deck_settings(copy)->evaluate.text.items[0].path, "dir/x=y.txt");
+    assert_true(laser_deck_settings(copy)->reduce.tolerance == 0.1);
     laser_deck_free(copy);
     for (size_t cut = 0; cut < size; cut++) {
         assert_int_equal(laser_deck_unpack(&copy, data, cut, &err), LASER_EINTERNAL);
@@ -433,8 +462,8 @@ static void test_a_printed_deck_reads_back_as_the_same_deck(void **state)
     a = laser_deck_json(deck, LASER_COMMAND_NONE, 1);
     b = laser_deck_json(copy, LASER_COMMAND_NONE, 1);
     assert_string_equal(a, b);
-    assert_string_equal(laser_deck_string(copy, "model"), laser_deck_string(deck, "model"));
-    assert_string_equal(laser_deck_string(copy, "scan.model_id"), "null");
+    assert_string_equal(laser_deck_settings(copy)->model, laser_deck_settings(deck)->model);
+    assert_string_equal(laser_deck_settings(copy)->scan.model_id, "null");
     assert_non_null(strstr(text, "# dir/deck.yaml:2\n"));
     assert_non_null(strstr(text, "# default\n"));
     free(a);
@@ -514,7 +543,8 @@ int main(void)
         cmocka_unit_test(test_relative_paths_of_a_deck_begin_at_its_directory),
         cmocka_unit_test(test_compat_fills_what_nobody_set),
         cmocka_unit_test(test_compat_has_the_windows_of_each_script),
-        cmocka_unit_test(test_asking_for_what_the_schema_lacks_is_noted),
+        cmocka_unit_test(test_a_word_is_its_enumerator),
+        cmocka_unit_test(test_words_of_a_list_are_a_set),
         cmocka_unit_test(test_packed_bytes_make_the_same_deck),
         cmocka_unit_test(test_a_printed_deck_reads_back_as_the_same_deck),
         cmocka_unit_test(test_the_identity_has_no_paths_and_only_what_matters),

@@ -80,30 +80,27 @@ static void refuse(const char *line, const char *where, const char *words)
 
 static void test_commands_decks_and_options_in_any_order(void **state)
 {
-    int count;
-
     (void)state;
     accept("scan scan.yaml --threshold laserrmt");
     assert_int_equal(request.command, LASER_COMMAND_SCAN);
     assert_string_equal(request.deck_path, "scan.yaml");
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "laserrmt");
-    assert_string_equal(laser_deck_origin(deck, "scan.threshold"), "command line: --threshold");
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "laserrmt");
+    assert_string_equal(laser_deck_origin(deck, LASER_KEY_scan_threshold), "command line: --threshold");
     accept("--threshold=laserrmt plan -g 4 scan.yaml");
     assert_int_equal(request.command, LASER_COMMAND_PLAN);
-    assert_int_equal(laser_deck_int(deck, "parallel.group_size"), 4);
+    assert_int_equal(laser_deck_settings(deck)->parallel.group_size, 4);
     accept("scan.yaml");
     assert_int_equal(request.command, LASER_COMMAND_SCAN);
     accept("run scan.yaml");
     assert_int_equal(request.command, LASER_COMMAND_SCAN);
     accept("--deck scan.yaml");
     assert_int_equal(request.command, LASER_COMMAND_SCAN);
-    laser_deck_list(deck, "scan.matrices", &count);
-    assert_int_equal(count, 2);
+    assert_int_equal(laser_deck_settings(deck)->scan.matrices.count, 2);
     accept("scan -m model -q");
     assert_null(request.deck_path);
-    assert_string_equal(laser_deck_string(deck, "log.level"), "quiet");
+    assert_int_equal(laser_deck_settings(deck)->log.level, LASER_LOG_QUIET);
     accept("scan --thres laserrmt");
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "laserrmt");
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "laserrmt");
 }
 
 static void test_arguments_of_commands(void **state)
@@ -158,7 +155,7 @@ static void test_no_command_and_no_deck_is_the_demo(void **state)
     assert_int_equal(request.command, LASER_COMMAND_SCAN);
     assert_int_equal(parse("-o elsewhere", "scan.yaml"), LASER_OK);
     assert_true(request.is_demo);
-    assert_string_equal(laser_deck_string(deck, "output"), "elsewhere");
+    assert_string_equal(laser_deck_settings(deck)->output, "elsewhere");
     assert_int_equal(parse("scan -m model", "no-such.yaml"), LASER_OK);
     assert_false(request.is_demo);
     assert_int_equal(parse("--model model", "scan.yaml"), LASER_EUSAGE);
@@ -175,13 +172,13 @@ static void test_lists_replace_the_deck_and_then_grow(void **state)
 
     (void)state;
     accept("scan scan.yaml --matrices x,y\\,z --matrices w");
-    items = laser_deck_list(deck, "scan.matrices", &count);
+    items = laser_deck_settings(deck)->scan.matrices.items;
+    count = laser_deck_settings(deck)->scan.matrices.count;
     assert_int_equal(count, 3);
     assert_string_equal(items[1], "y,z");
     assert_string_equal(items[2], "w");
     accept("scan scan.yaml --matrices=");
-    laser_deck_list(deck, "scan.matrices", &count);
-    assert_int_equal(count, 0);
+    assert_int_equal(laser_deck_settings(deck)->scan.matrices.count, 0);
 }
 
 static void test_a_prompt_is_not_cut_at_its_commas(void **state)
@@ -191,12 +188,14 @@ static void test_a_prompt_is_not_cut_at_its_commas(void **state)
 
     (void)state;
     accept("generate --model m --prompt one,two -p three --set generate.max_tokens=5");
-    items = laser_deck_list(deck, "generate.prompt", &count);
+    items = laser_deck_settings(deck)->generate.prompt.items;
+    count = laser_deck_settings(deck)->generate.prompt.count;
     assert_int_equal(count, 2);
     assert_string_equal(items[0], "one,two");
     assert_string_equal(items[1], "three");
     accept("generate --model m --set generate.prompt=a,b");
-    items = laser_deck_list(deck, "generate.prompt", &count);
+    items = laser_deck_settings(deck)->generate.prompt.items;
+    count = laser_deck_settings(deck)->generate.prompt.count;
     assert_int_equal(count, 1);
     assert_string_equal(items[0], "a,b");
 }
@@ -208,7 +207,8 @@ static void test_texts_have_names(void **state)
 
     (void)state;
     accept("perplexity -m model --text w=text.txt --text some/other.txt");
-    pairs = laser_deck_pairs(deck, "evaluate.text", &count);
+    pairs = laser_deck_settings(deck)->evaluate.text.items;
+    count = laser_deck_settings(deck)->evaluate.text.count;
     assert_int_equal(count, 2);
     assert_string_equal(pairs[0].name, "w");
     assert_string_equal(pairs[0].path, "text.txt");
@@ -223,12 +223,14 @@ static void test_the_environment_stands_between_deck_and_options(void **state)
     (void)state;
     setenv("LASER_MPI_SCAN_THRESHOLD", "gavish-donoho", 1);
     accept("scan scan.yaml");
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "gavish-donoho");
-    assert_string_equal(laser_deck_origin(deck, "scan.threshold"), "environment: LASER_MPI_SCAN_THRESHOLD");
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "gavish-donoho");
+    assert_string_equal(laser_deck_origin(deck, LASER_KEY_scan_threshold),
+                        "environment: LASER_MPI_SCAN_THRESHOLD");
     accept("scan scan.yaml -t laserrmt");
-    assert_string_equal(laser_deck_string(deck, "scan.threshold"), "laserrmt");
+    assert_string_equal(laser_deck_settings(deck)->scan.threshold, "laserrmt");
     setenv("LASER_MPI_SCAN_THRESHOLD", "nonsense", 1);
-    refuse("scan scan.yaml", "LASER_MPI_SCAN_THRESHOLD", "expected laserrmt");
+    refuse("scan scan.yaml", "LASER_MPI_SCAN_THRESHOLD",
+           "expected marchenko-pastur, gavish-donoho, laserrmt, rank:SHARE or energy:SHARE");
     unsetenv("LASER_MPI_SCAN_THRESHOLD");
 }
 
@@ -237,9 +239,9 @@ static void test_openmp_threads_stand_below_the_deck(void **state)
     (void)state;
     setenv("OMP_NUM_THREADS", "8,2", 1);
     accept("scan scan.yaml");
-    assert_int_equal(laser_deck_int(deck, "parallel.threads"), 8);
+    assert_int_equal(laser_deck_settings(deck)->parallel.threads, 8);
     accept("scan plain.yaml");
-    assert_int_equal(laser_deck_int(deck, "parallel.threads"), 3);
+    assert_int_equal(laser_deck_settings(deck)->parallel.threads, 3);
     unsetenv("OMP_NUM_THREADS");
 }
 
@@ -320,58 +322,50 @@ static void test_the_printed_deck_names_the_command_that_runs(void **state)
 
 static void test_help_fits_its_width_and_names_every_key_of_the_command(void **state)
 {
-    const struct laser_deck_command *commands;
-    const struct laser_deck_key *keys;
-    size_t ncommands, nkeys;
-
     (void)state;
-    commands = laser_schema_commands(&ncommands);
-    keys = laser_schema_keys(&nkeys);
-    for (size_t c = 0; c < ncommands; c++) {
-        for (int width = 60; width <= 110; width += 10) {
-            char *help = laser_deck_help(commands[c].command, width), *save = NULL;
+    for (int c = LASER_COMMAND_NONE + 1; c < LASER_COMMANDS; c++) {
+        const char *name = laser_command_name((enum laser_command)c);
 
-            assert_non_null(strstr(help, commands[c].name));
-            for (size_t k = 0; k < nkeys; k++)
-                if ((keys[k].commands >> commands[c].command & 1u) != 0)
-                    assert_non_null(strstr(help, keys[k].option != NULL ? keys[k].option : keys[k].key));
+        for (int width = 60; width <= 110; width += 10) {
+            char *help = laser_deck_help((enum laser_command)c, width), *save = NULL;
+
+            assert_non_null(strstr(help, name));
+            for (const struct laser_deck_key *k = laser_deck_keys; k < laser_deck_keys + LASER_KEYS; k++)
+                if ((k->commands >> c & 1u) != 0)
+                    assert_non_null(strstr(help, k->option != NULL ? k->option : k->key));
             for (char *line = strtok_r(help, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
                 if (laser_text_columns(line) > (size_t)width)
-                    fail_msg("%s --help, %d columns: %s", commands[c].name, width, line);
+                    fail_msg("%s --help, %d columns: %s", name, width, line);
             free(help);
         }
     }
 }
 
-static void test_the_schema_is_consistent(void **state)
+static void test_the_tables_are_consistent(void **state)
 {
-    const struct laser_deck_flag *flags;
-    const struct laser_deck_key *keys;
-    size_t nkeys, nflags;
+    const struct laser_deck_key *keys = laser_deck_keys;
+    const struct laser_deck_flag *f = laser_deck_flags;
 
     (void)state;
-    keys = laser_schema_keys(&nkeys);
-    flags = laser_schema_flags(&nflags);
-    for (size_t i = 0; i < nkeys; i++) {
-        char section[40];
-
-        snprintf(section, sizeof section, "%.*s", (int)laser_schema_section_length(keys[i].key), keys[i].key);
-        assert_non_null(laser_schema_section_title(section));
-        assert_int_equal(laser_schema_find(keys[i].key), i);
+    assert_string_equal(keys[LASER_KEY_scan_threshold].key, "scan.threshold");
+    for (int i = 0; i < LASER_KEYS; i++) {
+        assert_non_null(laser_deck_section_title(keys[i].section));
+        assert_int_equal(laser_deck_find(keys[i].key), i);
         assert_true(keys[i].commands != 0);
-        assert_true(keys[i].type != LASER_TYPE_ENUM || keys[i].words != NULL);
-        for (size_t j = 0; j < i; j++) {
+        assert_true(keys[i].type != LASER_TYPE_WORD || keys[i].words != NULL);
+        assert_true(keys[i].option == NULL || keys[i].argument != NULL || keys[i].type == LASER_TYPE_BOOL);
+        for (int j = 0; j < i; j++) {
             assert_true(keys[i].option == NULL || keys[j].option == NULL ||
                         strcmp(keys[i].option, keys[j].option) != 0);
             assert_true(keys[i].letter == 0 || keys[i].letter != keys[j].letter);
         }
-        for (size_t j = 0; j < nflags; j++) {
-            assert_true(keys[i].option == NULL || strcmp(keys[i].option, flags[j].option) != 0);
-            assert_true(keys[i].letter == 0 || keys[i].letter != flags[j].letter);
+        for (int j = 0; f[j].option != NULL; j++) {
+            assert_true(keys[i].option == NULL || strcmp(keys[i].option, f[j].option) != 0);
+            assert_true(keys[i].letter == 0 || keys[i].letter != f[j].letter);
         }
     }
-    for (size_t j = 0; j < nflags; j++)
-        assert_true(flags[j].key == NULL || laser_schema_find(flags[j].key) >= 0);
+    for (; f->option != NULL; f++)
+        assert_true(f->key == NULL || laser_deck_find(f->key) >= 0);
 }
 
 static void test_the_man_page_holds_the_lists_of_the_schema(void **state)
@@ -424,7 +418,7 @@ int main(void)
         cmocka_unit_test(test_missing_files_are_told_with_their_origin),
         cmocka_unit_test(test_the_printed_deck_names_the_command_that_runs),
         cmocka_unit_test(test_help_fits_its_width_and_names_every_key_of_the_command),
-        cmocka_unit_test(test_the_schema_is_consistent),
+        cmocka_unit_test(test_the_tables_are_consistent),
         cmocka_unit_test(test_the_man_page_holds_the_lists_of_the_schema),
         cmocka_unit_test(test_the_installed_decks_are_valid),
     };

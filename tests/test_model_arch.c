@@ -123,6 +123,61 @@ static void another_name_of_a_key_is_understood(void **state)
     laser_arch_free(&arch);
 }
 
+static const char mamba2[] = "{\"model_type\": \"mamba2\", \"hidden_size\": 16, \"num_hidden_layers\": 2, "
+                             "\"vocab_size\": 47, \"num_heads\": 8, \"head_dim\": 4, \"n_groups\": 2}";
+static const char nemotron_h[] =
+    "{\"model_type\": \"nemotron_h\", \"hidden_size\": 16, \"vocab_size\": 47, \"num_attention_heads\": 4, "
+    "\"intermediate_size\": 20, \"mamba_num_heads\": 8, \"num_key_value_heads\": 2}";
+
+static void what_a_recurrence_cannot_be_is_named(void **state)
+{
+    (void)state;
+    assert_refused(mamba2, "{\"num_heads\": 7}", "num_heads");
+    assert_refused(mamba2, "{\"head_dim\": 8}", "head_dim");
+    assert_refused(mamba2, "{\"n_groups\": 3}", "n_groups");
+    assert_refused(mamba2, "{\"hidden_act\": \"relu\"}", "hidden_act");
+    assert_refused(mamba2, "{\"time_step_limit\": [1.0, 0.5]}", "time_step_limit");
+    assert_refused(mamba2, "{\"time_step_limit\": [0.0]}", "time_step_limit");
+    assert_refused(nemotron_h, "{\"hybrid_override_pattern\": \"MX\"}", "hybrid_override_pattern");
+    assert_refused(nemotron_h, "{\"layers_block_type\": [\"mamba\", \"conv\"]}", "layers_block_type");
+    assert_refused(nemotron_h, "{\"layers_block_type\": []}", "layers_block_type");
+}
+
+static void limits_of_time_steps_may_be_infinite(void **state)
+{
+    static const char *const spellings[] = {"{\"time_step_limit\": [0.5, {\"__float__\": \"Infinity\"}]}",
+                                            "{\"time_step_limit\": [0.5, \"Infinity\"]}",
+                                            "{\"time_step_limit\": [0.5, null]}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        struct laser_arch arch = accepted(mamba2, spellings[i]);
+
+        assert_true(arch.mix.step_least == 0.5 && arch.mix.step_most > 1e300);
+        laser_arch_free(&arch);
+    }
+}
+
+static void blocks_are_known_by_letters_and_by_both_kinds_of_words(void **state)
+{
+    static const char *const spellings[] = {
+        "{\"hybrid_override_pattern\": \"M-*\", \"num_hidden_layers\": 3}",
+        "{\"layers_block_type\": [\"mamba\", \"mlp\", \"attention\"]}",
+        "{\"layers_block_type\": [\"linear_attention\", \"mlp\", \"full_attention\"]}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        struct laser_arch arch = accepted(nemotron_h, spellings[i]);
+
+        assert_int_equal(arch.layers, 3);
+        assert_int_equal(arch.mixer[0], LASER_MIXER_STATE_SPACE);
+        assert_int_equal(arch.mixer[1], LASER_MIXER_NONE);
+        assert_int_equal(arch.mixer[2], LASER_MIXER_ATTENTION);
+        assert_true(arch.bare[0] && !arch.bare[1] && arch.bare[2]);
+        laser_arch_free(&arch);
+    }
+}
+
 static void a_missing_or_impossible_size_is_named(void **state)
 {
     (void)state;
@@ -558,6 +613,9 @@ int main(void)
         cmocka_unit_test(an_unknown_key_is_named_and_ignored),
         cmocka_unit_test(many_unknown_keys_are_named_as_far_as_there_is_room),
         cmocka_unit_test(another_name_of_a_key_is_understood),
+        cmocka_unit_test(what_a_recurrence_cannot_be_is_named),
+        cmocka_unit_test(limits_of_time_steps_may_be_infinite),
+        cmocka_unit_test(blocks_are_known_by_letters_and_by_both_kinds_of_words),
         cmocka_unit_test(a_missing_or_impossible_size_is_named),
         cmocka_unit_test(an_unknown_activation_is_refused),
         cmocka_unit_test(an_unknown_rope_is_refused),

@@ -364,7 +364,13 @@ static void test_thousands_of_matrices_leave_nothing_behind(void **state)
     }
     stored_free(w);
     assert_true(all_ranks(ok));
+#ifdef OPEN_MPI
+    /* It numbers communicators in order; others hand out the number that was given back last. */
     assert_true(all_ranks(comm == first_comm));
+#else
+    (void)comm;
+    (void)first_comm;
+#endif
     /* Address sanitizer keeps freed memory. */
     assert_true(SANITIZED || all_ranks(resident_kib() - before_kib < 4096));
 }

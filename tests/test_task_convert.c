@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+#include <zlib.h>
+
 #include "task/convert.h"
 #include "testing.h"
 
@@ -246,6 +249,195 @@ static void mistakes_are_named(void **state)
     }
 }
 
+/* One line of a task file against what the harness asks of the item: for each option a context and what follows. */
+static void compare_with_harness(const char *file, const char *line, const json_t *expected)
+{
+    json_t *question = json_loads(line, 0, NULL);
+    const json_t *prompts = json_object_get(question, "prompts"),
+                 *options = json_object_get(question, "choices");
+    const json_t *arguments = json_object_get(expected, "arguments"), *pair;
+    size_t i;
+
+    options = options != NULL ? options : json_object_get(question, "answers");
+    assert_int_equal(json_array_size(options), json_array_size(arguments));
+    json_array_foreach((json_t *)(uintptr_t)arguments, i, pair)
+    {
+        const json_t *prompt =
+            prompts != NULL ? json_array_get(prompts, i) : json_object_get(question, "prompt");
+        if (strcmp(json_string_value(prompt), json_string_value(json_array_get(pair, 0))) != 0 ||
+            strcmp(json_string_value(json_array_get(options, i)),
+                   json_string_value(json_array_get(pair, 1))) != 0)
+            fail_msg("%s: %s has another text than \"%s\" and \"%s\"", file, line,
+                     json_string_value(json_array_get(pair, 0)), json_string_value(json_array_get(pair, 1)));
+    }
+    json_decref(question);
+}
+
+/* Prompts and options are those that lm-evaluation-harness asks (tools/golden/make_harness.py), to the character, from the
+ * files of the sets' authors and of the hub. */
+static void sets_are_asked_as_the_harness_asks_them(void **state)
+{
+    static const struct {
+        const char *set, *adapter, *file;
+    } cases[] = {
+        {"hellaswag", "hellaswag-jsonl", "hellaswag.jsonl"},
+        {"winogrande", "winogrande-jsonl", "winogrande.jsonl"},
+        {"arc", "arc-jsonl", "arc.jsonl"},
+        {"arc", "arc-jsonl", "arc_hub.jsonl"},
+        {"mmlu", "mmlu-csv", "high_school_biology_test.csv"},
+        {"mmlu", "mmlu-csv", "mmlu_hub.jsonl"},
+        {"piqa", "piqa-jsonl", "piqa.jsonl"},
+        {"piqa", "piqa-jsonl", "piqa_hub.jsonl"},
+        {"openbookqa", "openbookqa-jsonl", "openbookqa.jsonl"},
+        {"openbookqa", "openbookqa-jsonl", "openbookqa_hub.jsonl"},
+        {"lambada", "lambada-jsonl", "lambada.jsonl"},
+        {"boolq", "boolq-jsonl", "boolq.jsonl"},
+        {"boolq", "boolq-jsonl", "boolq_hub.jsonl"},
+    };
+    json_t *golden = json_load_file(SRCDIR "/tests/golden/harness/golden.json", 0, NULL);
+
+    (void)state;
+    assert_non_null(golden);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        const json_t *items = json_object_get(json_object_get(golden, cases[i].set), "items");
+        const struct laser_task_mapping none = {0};
+        struct laser_task_converted c;
+        struct laser_text out = {0};
+        struct laser_error err = {0};
+        char file[200], *line;
+        size_t n = 0;
+
+        snprintf(file, sizeof file, "../harness/%s", cases[i].file);
+        if (convert(cases[i].adapter, file, &none, &out, &c, &err) != LASER_OK)
+            fail_msg("%s: %s: %s", cases[i].file, err.where, err.text);
+        assert_int_equal(c.n_left_out + c.skipped, 0);
+        for (line = strtok(out.data, "\n"); line != NULL; line = strtok(NULL, "\n"), ++n)
+            compare_with_harness(cases[i].file, line, json_array_get(items, n));
+        assert_int_equal(n, json_array_size(items));
+        assert_true(n > 0);
+        laser_task_converted_free(&c);
+        laser_text_free(&out);
+    }
+    json_decref(golden);
+}
+
+/* What a set to come may look like. */
+static void generic_reads_choices_and_answers_in_every_form(void **state)
+{
+    static const struct {
+        const char *text, *map, *line;
+    } cases[] = {
+        {"{\"q\": \"x\", \"endings\": [\"a\", \"b\", \"c\"], \"label\": \"2\"}\n",
+         "prompt=q,choices=endings,answer=label",
+         "\"prompt\":\"x\",\"choices\":[\" a\",\" b\",\" c\"],\"answer\":2}"},
+        {"{\"question\": \"x\", \"choices\": [\"a\", \"b\"], \"answer\": 1}\n", "", "\"answer\":1}"},
+        {"{\"question\": \"x\", \"choices\": [\"a\", \"b\"], \"answer\": 1}\n", "answer=answer@1",
+         "\"answer\":0}"},
+        {"{\"question\": \"x\", \"choices\": [\"a\", \"b\"], \"answer\": \"B\"}\n", "", "\"answer\":1}"},
+        {"{\"question\": \"x\", \"choices\": [\"aa\", \"bb\"], \"answer\": \"bb\"}\n", "", "\"answer\":1}"},
+        {"{\"question\": \"x\", \"choices\": [\"aa\", \"bb\"], \"label\": true}\n", "", "\"answer\":1}"},
+        {"{\"question\": \"x\", \"options\": {\"K\": \"aa\", \"L\": \"bb\"}, \"answer\": \"L\"}\n",
+         "choices=options", "\"choices\":[\" aa\",\" bb\"],\"answer\":1}"},
+        {"[{\"query\": \"x\", \"choices\": {\"text\": [\"aa\", \"bb\"], \"label\": [\"7\", \"8\"]}, \"answer\": \"8\"}]",
+         "", "\"choices\":[\" aa\",\" bb\"],\"answer\":1}"},
+        {"{\"question\": \"x\", \"one\": \"aa\", \"two\": \"bb\", \"answer\": \"2\"}\n",
+         "choices=one|two,answer=answer@1", "\"choices\":[\" aa\",\" bb\"],\"answer\":1}"},
+        {"{\"question\": \"x\", \"answer\": [\"aa\", \"bb\"]}\n", "",
+         "\"kind\":\"completion\",\"prompt\":\"x\",\"answers\":[\" aa\",\" bb\"]}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        const char *fields[4];
+        char map[100], *field;
+        struct laser_task_mapping mapping = {.fields = fields};
+        struct laser_task_converted c;
+        struct laser_text out = {0};
+        struct laser_error err = {0};
+
+        snprintf(map, sizeof map, "%s", cases[i].map);
+        for (field = strtok(map, ","); field != NULL; field = strtok(NULL, ","))
+            fields[mapping.n_fields++] = field;
+        if (convert_text("generic", "generic.jsonl", cases[i].text, &mapping, &out, &c, &err) != LASER_OK)
+            fail_msg("case %zu: %s: %s", i, err.where, err.text);
+        if (strstr(out.data, cases[i].line) == NULL)
+            fail_msg("case %zu gives %s", i, out.data);
+        laser_task_converted_free(&c);
+        laser_text_free(&out);
+    }
+}
+
+static void generic_reads_csv_and_gzip(void **state)
+{
+    static const char text[] = "question,A,B,right\n\"Is it, or not?\",yes,no,B\nx,aa,bb,A\n";
+    const char *const fields[] = {"choices=A|B", "answer=right"};
+    const struct laser_task_mapping mapping = {.fields = fields, .n_fields = 2};
+    struct laser_task_converted c;
+    struct laser_text out = {0}, unpacked = {0};
+    struct laser_error err = {0};
+    gzFile packed = gzopen("generic.csv.gz", "wb");
+
+    (void)state;
+    assert_int_equal(gzwrite(packed, text, sizeof text - 1), (int)sizeof text - 1);
+    gzclose(packed);
+    assert_int_equal(convert_text("generic", "generic.csv", text, &mapping, &unpacked, &c, &err), LASER_OK);
+    laser_task_converted_free(&c);
+    assert_int_equal(laser_task_convert("generic", "generic.csv.gz", &mapping, &out, &c, &err), LASER_OK);
+    assert_int_equal(c.questions, 2);
+    assert_string_equal(out.data, unpacked.data);
+    assert_non_null(
+        strstr(out.data, "\"prompt\":\"Is it, or not?\",\"choices\":[\" yes\",\" no\"],\"answer\":1}"));
+    remove("generic.csv.gz");
+    laser_task_converted_free(&c);
+    laser_text_free(&out);
+    laser_text_free(&unpacked);
+}
+
+/* File, line and field of what another layout has in its place. */
+static void a_set_in_another_layout_is_refused(void **state)
+{
+    static const struct {
+        const char *adapter, *text, *reason;
+    } cases[] = {
+        {"hellaswag-jsonl", "{\"ctx\": \"x\", \"endings\": [\"a\", \"b\"], \"label\": 0}\n",
+         "activity_label"},
+        {"winogrande-jsonl",
+         "{\"sentence\": \"no gap\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"1\"}\n", "gap"},
+        {"winogrande-jsonl",
+         "{\"sentence\": \"a _ b\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"\"}\n", "answer"},
+        {"arc-jsonl",
+         "{\"question\": {\"stem\": \"x\", \"choices\": [{\"text\": \"a\", \"label\": \"A\"}]}, \"answerKey\": \"A\"}\n",
+         "choices"},
+        {"mmlu-csv", "x,a,b,c,A\n", "another number of fields"},
+        {"piqa-jsonl", "{\"goal\": \"x\", \"sol1\": \"a\", \"sol2\": \"b\"}\n", "\"label\" (answer)"},
+        {"openbookqa-jsonl",
+         "{\"question_stem\": \"x\", \"choices\": {\"text\": [\"a\", \"b\"], \"label\": [\"A\", \"B\"]}, "
+         "\"answerKey\": \"E\"}\n",
+         "answerKey"},
+        {"lambada-jsonl", "{\"text\": \"word\"}\n", "several words"},
+        {"boolq-jsonl", "{\"question\": \"x\", \"answer\": true}\n", "passage"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        const char *name = strstr(cases[i].adapter, "csv") != NULL ? "other.csv" : "other.jsonl";
+        struct laser_task_mapping none = {0};
+        struct laser_task_converted c;
+        struct laser_text out = {0};
+        struct laser_error err = {0};
+        char where[40];
+
+        snprintf(where, sizeof where, "%s:1", name);
+        assert_int_equal(convert_text(cases[i].adapter, name, cases[i].text, &none, &out, &c, &err),
+                         LASER_EINPUT);
+        assert_string_equal(err.where, where);
+        if (strstr(err.text, cases[i].reason) == NULL)
+            fail_msg("case %zu: %s", i, err.text);
+        laser_task_converted_free(&c);
+        laser_text_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +447,10 @@ int main(void)
         cmocka_unit_test(escapes_of_a_template_are_line_feeds_and_tabs),
         cmocka_unit_test(fields_and_prompt_can_be_said),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(sets_are_asked_as_the_harness_asks_them),
+        cmocka_unit_test(generic_reads_choices_and_answers_in_every_form),
+        cmocka_unit_test(generic_reads_csv_and_gzip),
+        cmocka_unit_test(a_set_in_another_layout_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

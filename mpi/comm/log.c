@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "run/watch.h"
 #include "run/terminal.h"
+#include "run/watch.h"
 
 #define BAR_COLUMNS 79
 
@@ -176,7 +176,7 @@ static void put_progress(struct laser_log *log, int64_t done, int64_t total, con
     laser_text_free(&text);
 }
 
-void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress,
+void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_progress_kind progress,
                         enum laser_log_level level)
 {
     static const struct laser_log_writer writer = {.line = put_line,
@@ -190,9 +190,8 @@ void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum las
     memset(log, 0, sizeof *log);
     log->log = (struct laser_log){.writer = &writer, .speaks = rank == 0, .level = level};
     log->json = json;
-    log->bar =
-        !json && (progress == LASER_MPI_PROGRESS_BAR || (progress == LASER_MPI_PROGRESS_AUTO && terminal));
-    log->lines = progress == LASER_MPI_PROGRESS_LINES || (progress == LASER_MPI_PROGRESS_AUTO && !log->bar);
+    log->bar = !json && (progress == LASER_PROGRESS_BAR || (progress == LASER_PROGRESS_AUTO && terminal));
+    log->lines = progress == LASER_PROGRESS_LINES || (progress == LASER_PROGRESS_AUTO && !log->bar);
     log->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     log->start_s = laser_clock_s();
     laser_mpi_phases_start(&log->phases);

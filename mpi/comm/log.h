@@ -1,4 +1,4 @@
-/* What a run says (run/log.h) on standard output: rank 0's voice, every other rank is silent.
+/* What a run says (run/log.h) on standard output: from rank 0; every other rank is silent.
  *
  * Text for people by default; with `json`, one JSON object a line for machines.  The last line of a job that did all of its work is JOB DONE.
  */
@@ -13,13 +13,6 @@
 #include "comm/phases.h"
 #include "report/progress.h"
 #include "run/log.h"
-
-enum laser_mpi_progress {
-    LASER_MPI_PROGRESS_AUTO, /* a bar on a terminal, lines elsewhere */
-    LASER_MPI_PROGRESS_BAR,
-    LASER_MPI_PROGRESS_LINES,
-    LASER_MPI_PROGRESS_OFF
-};
 
 enum { LASER_MPI_HOST_SIZE = 64 };
 
@@ -39,7 +32,7 @@ struct laser_mpi_log {
     int n_hosts;
 };
 
-void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_mpi_progress progress,
+void laser_mpi_log_open(struct laser_mpi_log *log, int rank, bool json, enum laser_progress_kind progress,
                         enum laser_log_level level);
 void laser_mpi_log_close(struct laser_mpi_log *log);
 

@@ -149,7 +149,7 @@ static int share_plan(struct laser_run *run, struct laser_edit_plan *plan, struc
         code = laser_edit_plan_read(run->arguments[0], plan, err);
         if (code == LASER_OK && plan->n_items == 0)
             code = laser_error_set(err, LASER_EINPUT, run->arguments[0], "the plan has no edits to replay");
-        if (code == LASER_OK && laser_deck_string(run->deck, "model")[0] == '\0')
+        if (code == LASER_OK && run->settings->model[0] == '\0')
             code = laser_error_set(err, LASER_EUSAGE, "model", "no model: give --model DIR");
         if (code == LASER_OK)
             code = check_base_given(run, plan, err);

@@ -14,7 +14,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_PERPLEXITY, true, true, laser_mpi_command_perplexity, NULL},
     {LASER_COMMAND_EVALUATE, true, true, laser_mpi_command_perplexity, NULL},
     {LASER_COMMAND_TASK, false, false, NULL, laser_command_task},
-    {LASER_COMMAND_COMPARE, false, false, NULL, laser_command_compare},
+    {LASER_COMMAND_COMPARE, false, false, laser_mpi_command_compare, NULL},
     {LASER_COMMAND_REDUCE, true, true, laser_mpi_command_reduce, NULL},
     {LASER_COMMAND_SENSITIVITY, true, true, laser_mpi_command_sensitivity, NULL},
     {LASER_COMMAND_COMPRESS, true, true, laser_mpi_command_compress, NULL},

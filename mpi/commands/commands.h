@@ -25,6 +25,7 @@ void laser_mpi_set_threads(int threads);
 
 int laser_mpi_command_scan(struct laser_run *run, struct laser_error *err);
 int laser_mpi_command_plan(struct laser_run *run, struct laser_error *err);
+int laser_mpi_command_compare(struct laser_run *run, struct laser_error *err);
 int laser_mpi_command_perplexity(struct laser_run *run, struct laser_error *err);
 int laser_mpi_command_sensitivity(struct laser_run *run, struct laser_error *err);
 int laser_mpi_command_export(struct laser_run *run, struct laser_error *err);

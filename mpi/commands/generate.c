@@ -8,7 +8,7 @@
 
 #include "comm/agree.h"
 #include "commands/commands.h"
-#include "evaluate/voice.h"
+#include "evaluate/generate.h"
 #include "generate/columns.h"
 #include "plan/layout.h"
 #include "run/terminal.h"
@@ -25,8 +25,8 @@ enum { MOST_VOICES = 2 };
 
 struct generation {
     struct laser_run *run;
-    struct laser_mpi_voice voices[MOST_VOICES];
-    int n_voices;
+    struct laser_mpi_generator generators[MOST_VOICES];
+    int n_generators;
     const char *const *prompts;
     int n_prompts;
     int64_t max_tokens;
@@ -40,22 +40,21 @@ struct generation {
 
 /* ---- opening ---- */
 
-static int open_voices(struct generation *g, struct laser_error *err)
+static int open_generators(struct generation *g, struct laser_error *err)
 {
     struct laser_run *run = g->run;
-    const char *against = laser_deck_string(run->deck, "generate.against");
-    int code =
-        laser_mpi_voice_open(laser_mpi_world(run), laser_deck_string(run->deck, "model"), run->checkpoint,
-                             NULL, g->prompts, g->n_prompts, g->max_tokens, &g->voices[0], err);
+    const char *against = run->settings->generate.against;
+    int code = laser_mpi_generate_open(laser_mpi_world(run), run->settings->model, run->checkpoint, NULL,
+                                       g->prompts, g->n_prompts, g->max_tokens, &g->generators[0], err);
 
-    g->n_voices = 1;
+    g->n_generators = 1;
     if (code == LASER_OK && run->rank == 0)
-        laser_say_config(run->log, &g->voices[0].arch);
+        laser_say_config(run->log, &g->generators[0].arch);
     if (code != LASER_OK || against[0] == '\0')
         return code;
-    g->n_voices = 2;
-    return laser_mpi_voice_open(laser_mpi_world(run), against, NULL, run->checkpoint->dir, g->prompts,
-                                g->n_prompts, g->max_tokens, &g->voices[1], err);
+    g->n_generators = 2;
+    return laser_mpi_generate_open(laser_mpi_world(run), against, NULL, run->checkpoint->dir, g->prompts,
+                                   g->n_prompts, g->max_tokens, &g->generators[1], err);
 }
 
 /* Memory of a rank, and seconds of one token. */
@@ -64,15 +63,15 @@ static int measure(const struct generation *g, int shards, double *bytes, double
 {
     *bytes = BASE_BYTES;
     *seconds = 0;
-    for (int i = 0; i < g->n_voices; ++i) {
+    for (int i = 0; i < g->n_generators; ++i) {
         double all, weights;
-        int code = laser_mpi_voice_bytes(&g->voices[i], shards, g->precision, &all, &weights, err);
+        int code = laser_mpi_generate_bytes(&g->generators[i], shards, g->precision, &all, &weights, err);
 
         if (code != LASER_OK)
             return code;
         *bytes += all;
         *seconds += weights / STREAM_BYTES_S +
-                    (shards > 1 ? (double)(2 * g->voices[i].arch.layers + 3) * SUM_LATENCY_S : 0);
+                    (shards > 1 ? (double)(2 * g->generators[i].arch.layers + 3) * SUM_LATENCY_S : 0);
     }
     return LASER_OK;
 }
@@ -81,7 +80,7 @@ static int measure(const struct generation *g, int shards, double *bytes, double
 static int choose_shards(const struct generation *g, int *shards, struct laser_error *err)
 {
     const struct laser_run *run = g->run;
-    int asked = (int)laser_deck_int(run->deck, "parallel.shards"), most = asked > 0 ? asked : run->size;
+    int asked = (int)run->settings->parallel.shards, most = asked > 0 ? asked : run->size;
     double bytes = 0, seconds, best = 0;
 
     if (most > run->size)
@@ -128,7 +127,7 @@ static int make_team(struct generation *g, int shards, struct laser_error *err)
 static int open_all(struct generation *g, struct laser_error *err)
 {
     struct laser_run *run = g->run;
-    int shards, code = open_voices(g, err);
+    int shards, code = open_generators(g, err);
 
     if (code == LASER_OK)
         code = laser_mpi_agree(laser_mpi_world(run), choose_shards(g, &shards, err), err);
@@ -136,8 +135,8 @@ static int open_all(struct generation *g, struct laser_error *err)
         code = laser_mpi_agree(laser_mpi_world(run), make_team(g, shards, err), err);
     if (code != LASER_OK)
         return code;
-    for (int i = 0; i < g->n_voices && code == LASER_OK && g->team.group == 0; ++i)
-        code = laser_mpi_voice_load(&g->voices[i], &g->shards, g->precision, err);
+    for (int i = 0; i < g->n_generators && code == LASER_OK && g->team.group == 0; ++i)
+        code = laser_mpi_generate_load(&g->generators[i], &g->shards, g->precision, err);
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
@@ -171,11 +170,11 @@ static void show_prompt(struct generation *g, int prompt)
     laser_columns_clean(g->prompts[prompt], strlen(g->prompts[prompt]), &text);
     laser_log_line(g->run->log, "PROMPT", "%s", text.data != NULL ? text.data : "");
     laser_text_free(&text);
-    if (g->n_voices < 2)
+    if (g->n_generators < 2)
         return;
-    laser_columns_start(&g->columns, g->n_voices, (size_t)laser_terminal_style().width);
-    for (int i = 0; i < g->n_voices; ++i) {
-        laser_columns_push(&g->columns, i, g->voices[i].name, strlen(g->voices[i].name));
+    laser_columns_start(&g->columns, g->n_generators, (size_t)laser_terminal_style().width);
+    for (int i = 0; i < g->n_generators; ++i) {
+        laser_columns_push(&g->columns, i, g->generators[i].name, strlen(g->generators[i].name));
         laser_columns_push(&g->columns, i, "\n", 1);
         for (size_t k = 0; k < g->columns.width; ++k)
             laser_columns_push(&g->columns, i, "-", 1);
@@ -183,26 +182,26 @@ static void show_prompt(struct generation *g, int prompt)
     }
 }
 
-/* What a step of a voice added to its text. */
-static void show_step(struct generation *g, int voice, size_t before)
+/* What a step of a generator added to its text. */
+static void show_step(struct generation *g, int generator, size_t before)
 {
-    struct laser_text *all = &g->texts[voice], text = {0};
+    struct laser_text *all = &g->texts[generator], text = {0};
 
-    if (g->n_voices == 1) {
+    if (g->n_generators == 1) {
         if (all->size > before)
             laser_columns_clean(all->data + before, all->size - before, &text);
     } else {
         if (all->size > before)
-            laser_columns_push(&g->columns, voice, all->data + before, all->size - before);
-        if (g->voices[voice].ending != LASER_MPI_ENDING_NONE)
-            laser_columns_end(&g->columns, voice);
+            laser_columns_push(&g->columns, generator, all->data + before, all->size - before);
+        if (g->generators[generator].ending != LASER_MPI_ENDING_NONE)
+            laser_columns_end(&g->columns, generator);
         laser_columns_take(&g->columns, &text);
     }
     show(g, &text);
 }
 
-static json_t *voice_json(const struct generation *g, const struct laser_mpi_voice *v,
-                          const struct laser_text *text, int prompt)
+static json_t *generator_json(const struct generation *g, const struct laser_mpi_generator *v,
+                              const struct laser_text *text, int prompt)
 {
     json_t *ids = json_array();
 
@@ -215,7 +214,7 @@ static json_t *voice_json(const struct generation *g, const struct laser_mpi_voi
 
 static void say_difference(struct generation *g)
 {
-    const struct laser_mpi_voice *a = &g->voices[0], *b = &g->voices[1];
+    const struct laser_mpi_generator *a = &g->generators[0], *b = &g->generators[1];
     int64_t n_a = a->n - a->n_prompt, n_b = b->n - b->n_prompt, same = 0;
 
     while (same < n_a && same < n_b && a->ids[a->n_prompt + same] == b->ids[b->n_prompt + same])
@@ -228,20 +227,21 @@ static void say_difference(struct generation *g)
 
 static void show_end(struct generation *g, int prompt)
 {
-    if (g->n_voices == 1)
+    if (g->n_generators == 1)
         laser_log_block(g->run->log, "\n");
-    for (int i = 0; i < g->n_voices; ++i) {
-        const struct laser_mpi_voice *v = &g->voices[i];
+    for (int i = 0; i < g->n_generators; ++i) {
+        const struct laser_mpi_generator *v = &g->generators[i];
         int64_t n = v->n - v->n_prompt;
 
-        laser_log_value(g->run->log, "GENERATION", "generation", voice_json(g, v, &g->texts[i], prompt));
-        if (laser_deck_is(g->run->deck, "log.format", "json"))
+        laser_log_value(g->run->log, "GENERATION", "generation", generator_json(g, v, &g->texts[i], prompt));
+        if (g->run->settings->log.format == LASER_DECK_LOG_JSON)
             continue;
         laser_log_line(g->run->log, "GENERATED", "%s%s%" PRId64 " token%s (%s), %.1f tokens/s",
-                       g->n_voices > 1 ? v->name : "", g->n_voices > 1 ? ": " : "", n, n == 1 ? "" : "s",
-                       ending_name(v->ending), v->seconds > 0 ? (double)(n + 1) / v->seconds : 0);
+                       g->n_generators > 1 ? v->name : "", g->n_generators > 1 ? ": " : "", n,
+                       n == 1 ? "" : "s", ending_name(v->ending),
+                       v->seconds > 0 ? (double)(n + 1) / v->seconds : 0);
     }
-    if (g->n_voices == 2)
+    if (g->n_generators == 2)
         say_difference(g);
 }
 
@@ -250,21 +250,21 @@ static void show_end(struct generation *g, int prompt)
 static int generate(struct generation *g, int prompt, struct laser_error *err)
 {
     bool root = g->run->rank == 0;
-    int going = g->n_voices, code = LASER_OK;
+    int going = g->n_generators, code = LASER_OK;
 
-    for (int i = 0; i < g->n_voices; ++i)
-        laser_mpi_voice_begin(&g->voices[i], g->team.group_comm, prompt);
+    for (int i = 0; i < g->n_generators; ++i)
+        laser_mpi_generate_begin(&g->generators[i], g->team.group_comm, prompt);
     if (root)
         show_prompt(g, prompt);
     while (going > 0 && code == LASER_OK) {
-        for (int i = 0; i < g->n_voices && code == LASER_OK; ++i) {
-            struct laser_mpi_voice *v = &g->voices[i];
+        for (int i = 0; i < g->n_generators && code == LASER_OK; ++i) {
+            struct laser_mpi_generator *v = &g->generators[i];
             size_t before = g->texts[i].size;
 
             if (v->ending != LASER_MPI_ENDING_NONE)
                 continue;
-            code = laser_mpi_voice_step(v, g->team.group_comm, &g->sampling, g->max_tokens, (uint64_t)prompt,
-                                        &g->texts[i], err);
+            code = laser_mpi_generate_step(v, g->team.group_comm, &g->sampling, g->max_tokens,
+                                           (uint64_t)prompt, &g->texts[i], err);
             going -= v->ending != LASER_MPI_ENDING_NONE;
             if (root && code == LASER_OK)
                 show_step(g, i, before);
@@ -274,7 +274,7 @@ static int generate(struct generation *g, int prompt, struct laser_error *err)
         show_end(g, prompt);
     else if (root)
         laser_log_block(g->run->log, "\n");
-    for (int i = 0; i < g->n_voices; ++i)
+    for (int i = 0; i < g->n_generators; ++i)
         laser_text_free(&g->texts[i]);
     laser_columns_free(&g->columns);
     return code;
@@ -283,22 +283,23 @@ static int generate(struct generation *g, int prompt, struct laser_error *err)
 static void close_all(struct generation *g)
 {
     for (int i = 0; i < MOST_VOICES; ++i)
-        laser_mpi_voice_close(&g->voices[i]);
+        laser_mpi_generate_close(&g->generators[i]);
     laser_mpi_shards_free(&g->shards);
     laser_mpi_team_free(&g->team);
 }
 
 static int read_deck(struct generation *g, struct laser_error *err)
 {
-    const struct laser_deck *deck = g->run->deck;
+    const struct laser_settings *settings = g->run->settings;
 
-    g->prompts = laser_deck_list(deck, "generate.prompt", &g->n_prompts);
-    g->max_tokens = laser_deck_int(deck, "generate.max_tokens");
-    g->precision = laser_deck_is(deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
-    g->sampling = (struct laser_sampling){.temperature = laser_deck_real(deck, "generate.temperature"),
-                                          .top_k = laser_deck_int(deck, "generate.top_k"),
-                                          .top_p = laser_deck_real(deck, "generate.top_p"),
-                                          .seed = (uint64_t)laser_deck_int(deck, "generate.seed")};
+    g->prompts = settings->generate.prompt.items;
+    g->n_prompts = settings->generate.prompt.count;
+    g->max_tokens = settings->generate.max_tokens;
+    g->precision = settings->evaluate.precision;
+    g->sampling = (struct laser_sampling){.temperature = settings->generate.temperature,
+                                          .top_k = settings->generate.top_k,
+                                          .top_p = settings->generate.top_p,
+                                          .seed = (uint64_t)settings->generate.seed};
     if (g->n_prompts == 0)
         return laser_error_set(
             err, LASER_EUSAGE, "generate.prompt",

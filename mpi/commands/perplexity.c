@@ -97,14 +97,15 @@ static json_t *computed_json(const struct laser_evaluation *e, double evaluation
 {
     const struct laser_run *run = e->run;
 
-    return json_pack(
-        "{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:{s:i, s:i}, s:I, s:I, s:f, s:f}", "format", 1, "command",
-        laser_command_name(run->command), "version", PACKAGE_VERSION, "model", run->checkpoint->model,
-        "ranks", (json_int_t)run->size, "precision", laser_deck_string(run->deck, "evaluate.precision"),
-        "kernels", laser_kernels_name(laser_kernels_current(e->precision)), "layout", "replicas", e->n_groups,
-        "shards", e->group_size, "threads", (json_int_t)laser_deck_int(run->deck, "parallel.threads"),
-        "batch_windows", (json_int_t)e->batch_windows, "evaluation_seconds", evaluation_s, "seconds",
-        laser_clock_s() - run->start_s);
+    return json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:{s:i, s:i}, s:I, s:I, s:f, s:f}", "format", 1,
+                     "command", laser_command_name(run->command), "version", PACKAGE_VERSION, "model",
+                     run->checkpoint->model, "ranks", (json_int_t)run->size, "precision",
+                     laser_deck_value_text(run->deck, LASER_KEY_evaluate_precision), "kernels",
+                     laser_kernels_name(laser_kernels_current(e->precision)), "layout", "replicas",
+                     e->n_groups, "shards", e->group_size, "threads",
+                     (json_int_t)run->settings->parallel.threads, "batch_windows",
+                     (json_int_t)e->batch_windows, "evaluation_seconds", evaluation_s, "seconds",
+                     laser_clock_s() - run->start_s);
 }
 
 static json_t *perplexity_json(const struct laser_evaluation *e, const struct figures *each,
@@ -159,8 +160,7 @@ static int write_results(const struct laser_evaluation *e, const struct figures 
 
     if (e->n_datasets > 0)
         bad |= json_object_set_new(results, "convention", json_string(laser_convention_name(e->convention))) |
-               json_object_set_new(results, "seqlen",
-                                   json_integer(laser_deck_int(run->deck, "evaluate.seqlen"))) |
+               json_object_set_new(results, "seqlen", json_integer(run->settings->evaluate.seqlen)) |
                json_object_set_new(results, "perplexity", perplexity_json(e, each, pooled));
     else
         bad |= add_provenance(run, results);

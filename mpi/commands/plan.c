@@ -96,7 +96,7 @@ static int plan_scan(const struct laser_run *run, const struct laser_calibration
                      struct laser_error *err)
 {
     struct laser_plan_limits limits = {.workers = run->size > 1 ? run->size - 1 : 1,
-                                       .group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
+                                       .group_size = (int)run->settings->parallel.group_size,
                                        .limit_bytes = run->memory_limit_bytes};
     struct laser_plan_matrix *wanted;
     struct laser_cost_rates rates;

@@ -44,10 +44,8 @@ struct sensing {
 static int allocate(struct sensing *s, struct laser_error *err)
 {
     size_t values = (size_t)s->spectrum.n_values + 1, matrices = (size_t)s->spectrum.n_matrices + 1;
-    int n_texts;
 
-    laser_deck_list(s->run->deck, "reduce.edits", &n_texts);
-    s->per_matrix = n_texts + 1;
+    s->per_matrix = s->run->settings->reduce.edits.count + 1;
     s->n_edits = s->per_matrix * s->spectrum.n_matrices;
     s->gradient = calloc(values, sizeof *s->gradient);
     s->error = calloc(values, sizeof *s->error);
@@ -68,10 +66,9 @@ static int describe(struct sensing *s, int64_t matrix, struct laser_error *err)
     const struct laser_fisher *f = &s->statistics.matrices[matrix].fisher;
     int64_t first = s->spectrum.first[matrix];
     double *step = malloc((size_t)f->n * sizeof *step);
-    int code = step == NULL
-                   ? laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory")
-                   : laser_fisher_direction(f, s->spectrum.values + first,
-                                            laser_deck_real(s->run->deck, "reduce.damping"), step, err);
+    int code = step == NULL ? laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory")
+                            : laser_fisher_direction(f, s->spectrum.values + first,
+                                                     s->run->settings->reduce.damping, step, err);
 
     if (code == LASER_OK) {
         double slope = 0, curvature = 2 * laser_fisher_predict(f, step), length;
@@ -100,8 +97,8 @@ static void to_root(const struct sensing *s, double *x, int64_t n)
 
 static int describe_all(struct sensing *s, struct laser_error *err)
 {
-    int n_texts, code = laser_mpi_agree(laser_mpi_world(s->run), allocate(s, err), err);
-    const char *const *texts = laser_deck_list(s->run->deck, "reduce.edits", &n_texts);
+    int code = laser_mpi_agree(laser_mpi_world(s->run), allocate(s, err), err);
+    const char *const *texts = s->run->settings->reduce.edits.items;
 
     if (code != LASER_OK)
         return code;
@@ -119,8 +116,7 @@ static int describe_all(struct sensing *s, struct laser_error *err)
     for (int64_t i = 0; i < s->n_edits; ++i) {
         int64_t k = i % s->per_matrix;
         s->edits[i] = (struct laser_predicted){
-            .matrix = i / s->per_matrix,
-            .text = k == 0 ? laser_deck_string(s->run->deck, "scan.threshold") : texts[k - 1]};
+            .matrix = i / s->per_matrix, .text = k == 0 ? s->run->settings->scan.threshold : texts[k - 1]};
     }
     return laser_mpi_predict(s->run, &s->statistics, &s->spectrum, s->edits, s->n_edits, err);
 }
@@ -184,14 +180,14 @@ static json_t *results_json(const struct sensing *s)
     o = json_pack("{s:f, s:I, s:f, s:s, s:s, s:o}", "tokens", s->statistics.tokens, "windows",
                   (json_int_t)s->statistics.windows, "loss", s->statistics.loss / s->statistics.tokens,
                   "predictions", s->statistics.options.block ? "block" : "diagonal", "threshold",
-                  laser_deck_string(s->run->deck, "scan.threshold"), "matrices", list);
+                  s->run->settings->scan.threshold, "matrices", list);
     return o;
 }
 
 static int write_files(struct sensing *s, json_t *results, json_t *phases, struct laser_error *err)
 {
     struct laser_sensitivity_meta meta = {.model = s->run->checkpoint->model,
-                                          .rule = laser_deck_string(s->run->deck, "scan.threshold"),
+                                          .rule = s->run->settings->scan.threshold,
                                           .tokens = s->statistics.tokens,
                                           .windows = (double)s->statistics.windows,
                                           .loss = s->statistics.loss / s->statistics.tokens,
@@ -250,7 +246,7 @@ static void say(const struct sensing *s)
                                                 .score = s->records[i].cut};
     laser_text_printf(
         &out, "Predicted change of the mean loss by the cut %s of each matrix, nats (less is better)\n\n",
-        laser_deck_string(s->run->deck, "scan.threshold"));
+        s->run->settings->scan.threshold);
     if (n > 0)
         laser_heat_map(&out, rows, n, &style);
     list_best(s, &out);
@@ -269,12 +265,12 @@ static void say(const struct sensing *s)
 static int gather(struct sensing *s, struct laser_error *err)
 {
     struct laser_statistics_options options = {.values = true, .block = true};
-    const char *form = laser_deck_string(s->run->deck, "reduce.fisher");
+    enum laser_deck_fisher form = s->run->settings->reduce.fisher;
     int code = laser_mpi_spectrum_read(s->run, &s->spectrum, err);
 
-    options.block = strcmp(form, "auto") == 0 ? laser_statistics_bytes(s->run, &options) <=
-                                                    BLOCK_MEMORY_SHARE * s->run->memory_limit_bytes
-                                              : strcmp(form, "block") == 0;
+    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_bytes(s->run, &options) <=
+                                                         BLOCK_MEMORY_SHARE * s->run->memory_limit_bytes
+                                                   : form == LASER_DECK_FISHER_BLOCK;
     if (code == LASER_OK)
         code = laser_mpi_vectors_make(s->run, err);
     if (code == LASER_OK)

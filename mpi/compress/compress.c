@@ -73,7 +73,7 @@ static bool needs_text(const struct laser_compress_method *method)
 /* Rounds in which the kept values are moved: by gradients, so not for the methods that know none. */
 static int rounds_of(const struct compression *c)
 {
-    return c->method->gradients ? (int)laser_deck_int(c->run->deck, "compress.rounds") : 0;
+    return c->method->gradients ? (int)c->run->settings->compress.rounds : 0;
 }
 
 /* The first windows of the selecting half that have enough tokens are for calibration, the last of these for
@@ -82,8 +82,8 @@ static int rounds_of(const struct compression *c)
 static void mark_calibration(const struct compression *c, unsigned char *mark)
 {
     const struct laser_evaluation *e = c->e;
-    int64_t most = laser_deck_int(c->run->deck, "reduce.calibration_tokens"), tokens = 0, n = 0, steps;
-    double rest = rounds_of(c) > 0 ? 1 - laser_deck_real(c->run->deck, "reduce.calibration_share") : 0;
+    int64_t most = c->run->settings->reduce.calibration_tokens, tokens = 0, n = 0, steps;
+    double rest = rounds_of(c) > 0 ? 1 - c->run->settings->reduce.calibration_share : 0;
 
     for (int64_t i = 0; i < e->n_windows; ++i) {
         if (mark[i] != LASER_MARK_SELECTION)
@@ -107,15 +107,15 @@ static void mark_calibration(const struct compression *c, unsigned char *mark)
 
 static int mark_windows(const struct compression *c, unsigned char *mark, struct laser_error *err)
 {
-    const struct laser_deck *deck = c->run->deck;
+    const struct laser_settings *settings = c->run->settings;
     const struct laser_evaluation *e = c->e;
-    double share = laser_deck_real(deck, "evaluate.selection_share");
+    double share = settings->evaluate.selection_share;
     int code = LASER_OK;
 
     memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
     if (share < 1)
         code = laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
-                                   (uint64_t)laser_deck_int(deck, "evaluate.seed"), mark, err);
+                                   (uint64_t)settings->evaluate.seed, mark, err);
     for (int64_t i = 0; i < e->n_windows; ++i)
         if (e->windows[i].dataset >= e->n_datasets - e->n_guards)
             mark[i] = LASER_MARK_GUARD_REPORT;
@@ -344,7 +344,7 @@ static json_t *left_out_json(const struct compression *c)
 static int list_candidates(struct compression *c, struct laser_error *err)
 {
     int64_t n = c->run->matrices.n_matrices;
-    bool same = laser_deck_bool(c->run->deck, "compress.same_rank");
+    bool same = c->run->settings->compress.same_rank;
 
     c->candidates = calloc((size_t)n + 1, sizeof *c->candidates);
     c->numbers = calloc((size_t)n + 1, sizeof *c->numbers);
@@ -384,18 +384,17 @@ static double share_of(const char *text)
 }
 
 /* The target that the deck names: exactly one. */
-static int read_target(const struct laser_deck *deck, const struct laser_compress_method *method,
+static int read_target(const struct laser_settings *settings, const struct laser_compress_method *method,
                        struct laser_rank_options *o, struct laser_error *err)
 {
-    const char *remove = laser_deck_string(deck, "compress.remove");
-    double parameters = laser_deck_real(deck, "compress.parameters"),
-           rise = laser_deck_real(deck, "compress.rise");
+    const char *remove = settings->compress.remove;
+    double parameters = settings->compress.parameters, rise = settings->compress.rise;
 
-    *o = (struct laser_rank_options){.rule = laser_deck_is(deck, "compress.ranks", "uniform")
+    *o = (struct laser_rank_options){.rule = settings->compress.ranks == LASER_DECK_RANKS_UNIFORM
                                                  ? LASER_RANKS_UNIFORM
                                                  : LASER_RANKS_THRESHOLD,
                                      .target = LASER_TARGET_REMOVE,
-                                     .multiple = laser_deck_int(deck, "compress.multiple")};
+                                     .multiple = settings->compress.multiple};
     if ((remove[0] != '\0') + (parameters > 0) + (rise > 0) > 1)
         return laser_error_set(
             err, LASER_EUSAGE, "compress",
@@ -443,13 +442,14 @@ static int choose_all(struct compression *c, struct laser_error *err)
 {
     struct laser_rank_options o;
     const char *const *shares;
-    int code = read_target(c->run->deck, c->method, &o, err);
+    int code = read_target(c->run->settings, c->method, &o, err);
 
     if (code == LASER_OK)
         code = list_candidates(c, err);
     if (code == LASER_OK)
         code = choose_ranks(c, &o, &c->chosen, err);
-    shares = laser_deck_list(c->run->deck, "compress.curve", &c->n_curve);
+    shares = c->run->settings->compress.curve.items;
+    c->n_curve = c->run->settings->compress.curve.count;
     c->curve = calloc((size_t)c->n_curve + 1, sizeof *c->curve);
     if (code == LASER_OK && c->curve == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
@@ -695,12 +695,12 @@ static int write_results(const struct compression *c, json_t *phases, struct las
         json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:{s:I, s:I, s:f}, s:o, s:o, s:o, s:o, s:f}",
                   "format", 1, "command", "compress", "version", PACKAGE_VERSION, "model",
                   run->checkpoint->model, "ranks", (json_int_t)run->size, "method", c->method->name,
-                  "rank_rule", laser_deck_string(run->deck, "compress.ranks"), "calibration_tokens",
-                  c->calibration_tokens, "calibration_loss", c->calibration_loss, "before", "parameters",
-                  (json_int_t)parameters_of(run->checkpoint), "bytes", (json_int_t)bytes_of(run->checkpoint),
-                  "tokens_per_second", c->base.tokens_per_second, "chosen", point_json(c, &c->chosen),
-                  "curve", curve, "matrices", matrices_json(c), "left_out", left_out_json(c), "seconds",
-                  laser_clock_s() - run->start_s);
+                  "rank_rule", laser_deck_value_text(run->deck, LASER_KEY_compress_ranks),
+                  "calibration_tokens", c->calibration_tokens, "calibration_loss", c->calibration_loss,
+                  "before", "parameters", (json_int_t)parameters_of(run->checkpoint), "bytes",
+                  (json_int_t)bytes_of(run->checkpoint), "tokens_per_second", c->base.tokens_per_second,
+                  "chosen", point_json(c, &c->chosen), "curve", curve, "matrices", matrices_json(c),
+                  "left_out", left_out_json(c), "seconds", laser_clock_s() - run->start_s);
     code = results == NULL || json_object_set(results, "phases", phases) != 0
                ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);
@@ -761,7 +761,7 @@ static int check_ends(const struct compression *c, struct laser_error *err)
     const struct laser_run *run = c->run;
     struct laser_rank_options target;
     struct laser_writer *writer;
-    int code = read_target(run->deck, c->method, &target, err);
+    int code = read_target(run->settings, c->method, &target, err);
 
     if (code != LASER_OK)
         return code;
@@ -775,13 +775,9 @@ static int check_ends(const struct compression *c, struct laser_error *err)
 static int compress(struct compression *c, struct laser_error *err)
 {
     struct laser_run *run = c->run;
-    bool dense_too = false;
-    const char *const *also;
-    int n_also, code = open_texts(c, err);
+    bool dense_too = (run->settings->compress.also.set >> LASER_DECK_ALSO_DENSE & 1u) != 0;
+    int code = open_texts(c, err);
 
-    also = laser_deck_list(run->deck, "compress.also", &n_also);
-    for (int i = 0; i < n_also; ++i)
-        dense_too = dense_too || strcmp(also[i], "dense") == 0;
     if (code == LASER_OK && run->rank == 0) {
         code = warn_of_equal_texts(c, err);
         if (code == LASER_OK)
@@ -831,7 +827,7 @@ int laser_mpi_command_compress(struct laser_run *run, struct laser_error *err)
         return code;
     laser_mpi_evaluation_init(&c.whole);
     c.e = &c.whole.evaluation;
-    c.method = laser_compress_method_find(laser_deck_string(run->deck, "compress.method"));
+    c.method = laser_compress_method_find(run->settings->compress.method);
     code = compress(&c, err);
     if (code == LASER_OK) {
         json_t *phases = laser_mpi_log_phases_json(run->log, laser_mpi_world(run));

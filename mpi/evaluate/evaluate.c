@@ -99,7 +99,7 @@ int laser_mpi_evaluation_open(struct laser_evaluation *e, struct laser_error *er
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
-void laser_mpi_evaluation_close(struct laser_evaluation *e)
+void laser_mpi_evaluation_close_model(struct laser_evaluation *e)
 {
     struct laser_mpi_evaluation *own = e->parallel;
 
@@ -107,6 +107,23 @@ void laser_mpi_evaluation_close(struct laser_evaluation *e)
     laser_model_free(e->model);
     laser_mpi_shards_free(&own->shards);
     laser_mpi_team_free(&own->team);
+    free(e->option_nats);
+    free(e->done);
+    e->worker = NULL;
+    e->model = NULL;
+    e->shards = NULL;
+    e->option_nats = NULL;
+    e->done = NULL;
+    e->model_is_open = false;
+    memset(&own->shards, 0, sizeof own->shards);
+    memset(&own->team, 0, sizeof own->team);
+    own->shards.sharers = MPI_COMM_NULL;
+    own->team.group_comm = MPI_COMM_NULL;
+}
+
+void laser_mpi_evaluation_close(struct laser_evaluation *e)
+{
+    laser_mpi_evaluation_close_model(e);
     for (int32_t i = 0; i < e->n_datasets; ++i)
         laser_dataset_free(&e->datasets[i]);
     free(e->datasets);
@@ -114,9 +131,7 @@ void laser_mpi_evaluation_close(struct laser_evaluation *e)
     free(e->items);
     free(e->batches);
     laser_set_free(&e->set);
-    free(e->option_nats);
-    free(e->done);
-    laser_mpi_evaluation_init(own);
+    laser_mpi_evaluation_init(e->parallel);
 }
 
 /* ---- every item ---- */
@@ -143,12 +158,18 @@ struct all {
     int64_t n_done, n_items;
 };
 
+/* Beside a base there are windows alone. */
+static bool is_left_out(const struct laser_evaluation *e, int64_t batch)
+{
+    return e->beside != NULL && e->items[e->batches[batch].first] < 0;
+}
+
 static enum laser_mpi_next all_next(void *context, int group, void *order)
 {
     struct all *all = context;
 
     (void)group;
-    while (all->next < all->end && all->batches.done[all->next])
+    while (all->next < all->end && (all->batches.done[all->next] || is_left_out(all->e, all->next)))
         ++all->next;
     if (all->next == all->end)
         return LASER_MPI_END;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "comm/team.h"
+#include "evaluate/divergence.h"
 #include "evaluate/evaluate.h"
 #include "forward/shards.h"
 #include "schedule/run.h"
@@ -30,6 +31,10 @@ int laser_mpi_questions_open(struct laser_evaluation *evaluation, struct laser_e
  * workers. */
 int laser_mpi_evaluation_open(struct laser_evaluation *evaluation, struct laser_error *err);
 
+/* Collective over run->world: the model goes, items and batches stay, so that another model can be opened on them.  Harmless
+ * after a failed open. */
+void laser_mpi_evaluation_close_model(struct laser_evaluation *evaluation);
+
 /* Collective over run->world; harmless after a failed open. */
 void laser_mpi_evaluation_close(struct laser_evaluation *evaluation);
 
@@ -42,6 +47,15 @@ int laser_mpi_evaluate_all(struct laser_evaluation *evaluation, const char *phas
 int laser_mpi_evaluate_part(struct laser_evaluation *evaluation, const char *phase, enum laser_item_part part,
                             const int32_t *edits, int n_edits, struct laser_item_score *scores,
                             struct laser_error *err);
+
+/* Collective over run->world, while no model is open: how far `other` is from `base` on the windows of the parts
+ * first .. end - 1, and the losses of both.  *divergences on rank 0 (laser_divergences_free, also after an error).
+ * LASER_EINPUT: a token that is not in both vocabularies.  LASER_ENUMERIC: logits that are not finite, with the layer where
+ * that begins. */
+int laser_mpi_evaluation_diverge(struct laser_evaluation *evaluation, struct laser_checkpoint *base,
+                                 struct laser_checkpoint *other, enum laser_item_part first,
+                                 enum laser_item_part end, struct laser_divergences *divergences,
+                                 struct laser_error *err);
 
 /* Collective over run->world.  Runs a search (rank 0's; NULL elsewhere) on the items of a part to its end. */
 int laser_mpi_evaluate_search(struct laser_evaluation *evaluation, const char *phase,

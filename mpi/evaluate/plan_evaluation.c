@@ -19,21 +19,19 @@ static void say(const struct laser_run *run, const struct laser_layout *l,
                    "%d replica%s of %d shard%s (%s); weights %.3g GB a shard, memory %.3g GB a rank of "
                    "%.3g; %s",
                    l->replicas, l->replicas == 1 ? "" : "s", l->shards, l->shards == 1 ? "" : "s",
-                   laser_deck_string(run->deck, "evaluate.precision"), l->weights_bytes / 1e9,
+                   laser_deck_value_text(run->deck, LASER_KEY_evaluate_precision), l->weights_bytes / 1e9,
                    l->memory_bytes / 1e9, run->memory_limit_bytes / 1e9, time);
 }
 
 int laser_mpi_plan_evaluation(struct laser_run *run, double forward_flops, struct laser_layout *layout,
                               struct laser_error *err)
 {
-    struct laser_layout_work work = {.batch_tokens = 1024,
-                                     .length = laser_deck_int(run->deck, "evaluate.seqlen")};
+    struct laser_layout_work work = {.batch_tokens = 1024, .length = run->settings->evaluate.seqlen};
     struct laser_mpi_evaluation e;
-    int n_texts, code;
+    int code;
 
     *layout = (struct laser_layout){0};
-    laser_deck_pairs(run->deck, "evaluate.text", &n_texts);
-    if (n_texts > 0) {
+    if (run->settings->evaluate.text.count > 0) {
         code = laser_mpi_texts_open(run, &e, err);
         if (code == LASER_OK)
             work = laser_evaluation_work(&e.evaluation);
@@ -49,7 +47,7 @@ int laser_mpi_plan_evaluation(struct laser_run *run, double forward_flops, struc
     code = laser_layout_choose(run, &work, layout, err);
     if (code != LASER_OK)
         layout->memory_bytes = 0;
-    if (code == LASER_EINPUT && n_texts == 0) {
+    if (code == LASER_EINPUT && run->settings->evaluate.text.count == 0) {
         laser_error_clear(err);
         return LASER_OK;
     }
@@ -59,6 +57,6 @@ int laser_mpi_plan_evaluation(struct laser_run *run, double forward_flops, struc
         return LASER_OK;
     }
     if (code == LASER_OK)
-        say(run, layout, &work, n_texts > 0);
+        say(run, layout, &work, run->settings->evaluate.text.count > 0);
     return code;
 }

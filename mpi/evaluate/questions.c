@@ -37,7 +37,7 @@ static int share(struct laser_evaluation *e, struct laser_error *err)
 /* Every rank. */
 static int read_objective(struct laser_evaluation *e, struct laser_error *err)
 {
-    const char *text = laser_deck_string(e->run->deck, "evaluate.objective");
+    const char *text = e->run->settings->evaluate.objective;
     unsigned kinds = laser_set_kinds(&e->set);
     int code;
 
@@ -51,12 +51,12 @@ static int read_objective(struct laser_evaluation *e, struct laser_error *err)
 
 int laser_mpi_questions_open(struct laser_evaluation *e, struct laser_error *err)
 {
-    int n, code = LASER_OK;
-    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.task", &n);
+    const struct laser_deck_pairs *tasks = &e->run->settings->evaluate.task;
+    int code = LASER_OK;
 
-    if (n > 0 && e->run->command != LASER_COMMAND_PERPLEXITY) {
+    if (tasks->count > 0 && e->run->command != LASER_COMMAND_PERPLEXITY) {
         if (e->run->rank == 0)
-            code = laser_questions_load(e, pairs, n, err);
+            code = laser_questions_load(e, tasks->items, tasks->count, err);
         code = laser_mpi_agree(laser_mpi_world(e->run), code, err);
         if (code == LASER_OK)
             code = share(e, err);

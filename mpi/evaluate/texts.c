@@ -83,14 +83,13 @@ int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *who
     struct laser_evaluation *e = &whole->evaluation;
     struct laser_window_options options = {0};
     struct laser_texts_header header = {0};
-    int code;
+    int code = LASER_OK;
 
     laser_mpi_evaluation_init(whole);
     e->run = run;
-    e->precision =
-        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
-    code = laser_convention_parse(laser_deck_string(run->deck, "evaluate.convention"), &e->convention, err);
-    if (code == LASER_OK && run->rank == 0)
+    e->precision = run->settings->evaluate.precision;
+    e->convention = run->settings->evaluate.convention;
+    if (run->rank == 0)
         code = laser_texts_load(e, &header, err);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
@@ -98,8 +97,8 @@ int laser_mpi_texts_open(struct laser_run *run, struct laser_mpi_evaluation *who
     if (code != LASER_OK)
         return code;
     options.convention = e->convention;
-    options.seqlen = laser_deck_int(run->deck, "evaluate.seqlen");
-    options.stride = laser_deck_int(run->deck, "evaluate.stride");
+    options.seqlen = run->settings->evaluate.seqlen;
+    options.stride = run->settings->evaluate.stride;
     options.bos = header.bos;
     if (e->n_datasets > 0)
         code = laser_windows_make(e->datasets, e->n_datasets, &options, &e->windows, &e->n_windows, err);

@@ -10,42 +10,20 @@
 #include "layout/gridshape.h"
 #include "plan/cost.h"
 #include "reduce/edits_local.h"
-#include "run/signals.h"
-#include "schedule/farm.h"
 #include "schedule/run.h"
+#include "schedule/work_list.h"
 #include "store/parts.h"
 #include "svd/rebuild.h"
-
-struct order {
-    int64_t matrix;
-};
-
-struct result {
-    int32_t stop_asked;
-};
 
 struct making {
     struct laser_run *run;
     struct laser_edit_list *list;
-    const int64_t *todo; /* rank 0: matrices with missing files */
-    int64_t n_todo, n_handed_out, n_done;
 };
 
-static enum laser_mpi_next next(void *context, int group, void *order)
-{
-    struct making *m = context;
-
-    (void)group;
-    if (m->n_handed_out == m->n_todo)
-        return LASER_MPI_END;
-    ((struct order *)order)->matrix = m->todo[m->n_handed_out++];
-    return LASER_MPI_ORDER;
-}
-
-static double expected(void *context, const void *order)
+static double expected(void *context, int64_t matrix)
 {
     const struct making *m = context;
-    int64_t matrix = ((const struct order *)order)->matrix, n = 0;
+    int64_t n = 0;
 
     for (int e = 0; e < m->list->n; ++e)
         n += m->list->edits[e].matrix == matrix;
@@ -53,26 +31,8 @@ static double expected(void *context, const void *order)
                                         m->run->matrices.matrices[matrix].cols);
 }
 
-static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
-{
-    struct making *m = context;
-
-    (void)group;
-    (void)order;
-    ++m->n_done;
-    return laser_run_asked(((const struct result *)result)->stop_asked, err);
-}
-
-static int tick(void *context, struct laser_error *err)
-{
-    struct making *m = context;
-
-    laser_log_progress(m->run->log, m->n_done, m->n_todo, "matrices");
-    return laser_run_stop(m->run, err);
-}
-
 /* Where the rows of a rebuilt matrix go: its elements in their dtype, on the leader. */
-struct sheet {
+struct rebuilt {
     const struct laser_matrix *matrix;
     struct laser_matrix_source source;
     unsigned char *bytes; /* the whole matrix; each rank fills its rows, the others are zero */
@@ -81,14 +41,14 @@ struct sheet {
 
 static int read_rows(void *context, int64_t row0, int64_t nrows, double *dst, struct laser_error *err)
 {
-    struct sheet *s = context;
+    struct rebuilt *s = context;
 
     return laser_matrix_source_read(&s->source, row0, nrows, 0, s->matrix->cols, dst, s->matrix->cols, err);
 }
 
 static int write_rows(void *context, int64_t row0, int64_t nrows, const double *src, struct laser_error *err)
 {
-    struct sheet *s = context;
+    struct rebuilt *s = context;
 
     return laser_matrix_source_write(&s->source, row0, nrows, 0, s->matrix->cols, src, s->matrix->cols,
                                      s->bytes, err);
@@ -104,7 +64,7 @@ static void gather(const struct laser_mpi_team *team, unsigned char *bytes, int6
     }
 }
 
-static int write_edit(const struct sheet *s, const char *path, struct laser_error *err)
+static int write_edit(const struct rebuilt *s, const char *path, struct laser_error *err)
 {
     const struct laser_matrix *m = s->matrix;
     struct laser_safetensors_item item = {
@@ -114,7 +74,7 @@ static int write_edit(const struct sheet *s, const char *path, struct laser_erro
 }
 
 /* One edit by a group: read, rebuild, gather, write. */
-static int make_edit(struct making *m, const struct laser_mpi_team *team, int edit, struct sheet *s,
+static int make_edit(struct making *m, const struct laser_mpi_team *team, int edit, struct rebuilt *s,
                      const double *ratio, struct laser_error *err)
 {
     struct laser_mpi_grid grid = {0};
@@ -154,7 +114,7 @@ static int make_edit(struct making *m, const struct laser_mpi_team *team, int ed
  */
 struct missing {
     const struct making *making;
-    const struct sheet *sheet;
+    const struct rebuilt *rebuilt;
     int *edits;
     double *ratios;
     int n;
@@ -202,12 +162,12 @@ static int made(void *context, int edit, const void *bytes, const struct laser_t
     char beside[8200];
     int code = LASER_OK;
 
-    (void)bytes; /* those of the sheet */
+    (void)bytes; /* those of missing->rebuilt */
     if (thin != NULL) {
         laser_edit_thin_path(path, beside, sizeof beside);
         code = laser_thin_write(beside, thin, err);
     }
-    return code == LASER_OK ? write_edit(missing->sheet, path, err) : code;
+    return code == LASER_OK ? write_edit(missing->rebuilt, path, err) : code;
 }
 
 /* The singular values of a matrix: every edit of it has the place. */
@@ -220,18 +180,17 @@ static int read_values(const struct making *m, int64_t matrix, double *sigma, st
     return laser_part_read(m->run->output, &m->list->values[e], sigma, err);
 }
 
-static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+static int work(void *context, const struct laser_mpi_team *team, int64_t matrix, void *result,
                 struct laser_error *err)
 {
     struct making *m = context;
-    int64_t matrix = ((const struct order *)order)->matrix;
-    struct sheet s = {.matrix = &m->run->matrices.matrices[matrix]};
+    struct rebuilt s = {.matrix = &m->run->matrices.matrices[matrix]};
     int64_t n = s.matrix->rows < s.matrix->cols ? s.matrix->rows : s.matrix->cols;
     double *sigma = malloc((size_t)n * sizeof *sigma);
-    struct missing missing = {.making = m, .sheet = &s};
+    struct missing missing = {.making = m, .rebuilt = &s};
     int code = LASER_OK;
 
-    ((struct result *)result)->stop_asked = laser_signalled() != 0;
+    (void)result;
     s.size_bytes = s.matrix->rows * s.matrix->cols * (int64_t)laser_dtype_size(s.matrix->dtype);
     s.bytes = malloc((size_t)s.size_bytes);
     if (sigma == NULL || s.bytes == NULL)
@@ -311,34 +270,30 @@ int laser_mpi_edits_make(struct laser_run *run, const struct laser_strategy_plan
                          struct laser_edit_list *list, struct laser_error *err)
 {
     struct making making = {.run = run, .list = list};
-    struct laser_mpi_farm farm = {.context = &making,
-                                  .order_bytes = sizeof(struct order),
-                                  .result_bytes = sizeof(struct result),
-                                  .log = run->log,
-                                  .pace = &run->pace,
-                                  .expected = expected,
-                                  .unit_s = run->speed.product_flops > 0 ? 1 / run->speed.product_flops : 0,
-                                  .depth = 1,
-                                  .next = next,
-                                  .done = done,
-                                  .tick = tick,
-                                  .work = work};
+    struct laser_mpi_work_list work_list = {
+        .run = run,
+        .context = &making,
+        .unit = "matrices",
+        .depth = 1,
+        .unit_s = run->speed.product_flops > 0 ? 1 / run->speed.product_flops : 0,
+        .work = work,
+        .expected = expected};
     int64_t *todo = NULL;
     struct laser_mpi_team team;
-    int group_size = (int)laser_deck_int(run->deck, "parallel.group_size"), code;
+    int group_size = (int)run->settings->parallel.group_size, code;
 
     memset(list, 0, sizeof *list);
     code = share_list(run, plan, list, err);
     if (code == LASER_OK && run->rank == 0 &&
-        (todo = laser_edit_list_missing(run, list, &making.n_todo)) == NULL)
+        (todo = laser_edit_list_missing(run, list, &work_list.n)) == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", list->n);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    making.todo = todo;
+    work_list.pieces = todo;
     if (code == LASER_OK)
         code = laser_mpi_team_create(laser_mpi_world(run), group_size > 0 ? group_size : 1, &team, err);
     if (code == LASER_OK) {
         laser_log_phase(run->log, "edits");
-        code = laser_mpi_farm_run(&team, &farm, err);
+        code = laser_mpi_work_list_run(&team, &work_list, err);
         laser_log_phase_end(run->log);
         laser_mpi_team_free(&team);
     }

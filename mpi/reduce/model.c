@@ -36,7 +36,8 @@ static int redirect_kept(struct laser_reduction *r, const int32_t *kept, int n, 
 static int write_factors(struct laser_reduction *r, const int32_t *edits, int n, struct laser_error *err)
 {
     struct laser_run *run = r->run;
-    bool factored = laser_reduction_also(r, "factored"), lora = laser_reduction_also(r, "lora");
+    bool factored = laser_reduction_also(r, LASER_DECK_ALSO_FACTORED),
+         lora = laser_reduction_also(r, LASER_DECK_ALSO_LORA);
     struct laser_factor *factors;
     int lora_rank = 0, code = LASER_OK;
 

@@ -16,7 +16,7 @@
  * together, so that their weights are right. */
 static int64_t last_batch(const struct laser_evaluation *e)
 {
-    int64_t wanted = laser_deck_int(e->run->deck, "reduce.calibration_tokens"), tokens = 0, b, index,
+    int64_t wanted = e->run->settings->reduce.calibration_tokens, tokens = 0, b, index,
             n = e->part_batch[LASER_PART_SELECTION + 1];
 
     if (wanted == 0 || (e->items[0] < 0) != (e->items[e->batches[n - 1].first] < 0))

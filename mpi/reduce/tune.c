@@ -131,7 +131,7 @@ static int make_steps(struct tuning *t, const struct laser_line *line, struct st
                       struct laser_error *err)
 {
     struct laser_strategy_plan plan = {0};
-    bool only_shrink = laser_deck_bool(t->run->deck, "reduce.only_shrink");
+    bool only_shrink = t->run->settings->reduce.only_shrink;
     int numbers[2];
     /* Edits are made from the model as it was: none may be in place. */
     int code = laser_mpi_agree(laser_mpi_world(t->run), laser_evaluation_edits(t->r->e, NULL, 0, err), err);
@@ -303,7 +303,7 @@ static void choose_batches(const struct tuning *t, int round, struct laser_mpi_s
     const struct laser_evaluation *e = t->r->e;
     int64_t first = e->part_batch[LASER_PART_CALIBRATION],
             n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
-    int64_t wanted = laser_deck_int(t->run->deck, "reduce.calibration_tokens"), count = 0, tokens = 0, start;
+    int64_t wanted = t->run->settings->reduce.calibration_tokens, count = 0, tokens = 0, start;
 
     for (int64_t b = 0; b < n && (tokens < wanted || wanted == 0); ++b, ++count)
         for (int64_t i = 0; i < e->batches[first + b].n; ++i)
@@ -340,8 +340,7 @@ static int find_key(struct tuning *t, int round, uint64_t *key, struct laser_err
 /* Collective.  *moved: a step was taken. */
 static int run_round(struct tuning *t, int round, double *length, bool *moved, struct laser_error *err)
 {
-    struct laser_mpi_step_options options = {.block = t->block,
-                                             .damping = laser_deck_real(t->run->deck, "reduce.damping")};
+    struct laser_mpi_step_options options = {.block = t->block, .damping = t->run->settings->reduce.damping};
     struct found best = {.scores = t->best_scores, .values = t->best_values};
     json_t *list = json_array();
     int code = t->run->rank == 0 ? find_key(t, round, &options.key, err) : LASER_OK;
@@ -418,7 +417,7 @@ static int conclude(struct tuning *t, struct laser_error *err)
                                laser_evaluation_edits(t->r->e, t->r->edits.files, t->r->edits.n, err), err);
     if (code == LASER_OK && t->run->rank == 0) {
         t->r->tune = json_pack("{s:b, s:f, s:O}", "block", (int)t->block, "damping",
-                               laser_deck_real(t->run->deck, "reduce.damping"), "rounds", t->rounds);
+                               t->run->settings->reduce.damping, "rounds", t->rounds);
         if (t->r->tune == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     }
@@ -430,11 +429,11 @@ static int conclude(struct tuning *t, struct laser_error *err)
 static bool choose_block(const struct laser_run *run, const char **why)
 {
     const struct laser_statistics_options whole = {.values = true, .block = true};
-    const char *form = laser_deck_string(run->deck, "reduce.fisher");
+    enum laser_deck_fisher form = run->settings->reduce.fisher;
 
     *why = "as asked";
-    if (strcmp(form, "auto") != 0)
-        return strcmp(form, "block") == 0;
+    if (form != LASER_DECK_FISHER_AUTO)
+        return form == LASER_DECK_FISHER_BLOCK;
     *why = "by memory";
     return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
 }
@@ -505,9 +504,9 @@ static int prepare(struct tuning *t, struct laser_error *err)
 int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)
 {
     struct tuning t = {.r = r, .run = r->run, .taken = -1};
-    int64_t rounds = laser_deck_int(r->run->deck, "reduce.rounds");
+    int64_t rounds = r->run->settings->reduce.rounds;
     int code = prepare(&t, err);
-    double length = laser_deck_real(r->run->deck, "reduce.step");
+    double length = r->run->settings->reduce.step;
     bool moved = true;
 
     /* The best of all steps of all rounds is picked. */

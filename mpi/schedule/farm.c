@@ -16,7 +16,7 @@
 enum { TAG_ORDER = 1, TAG_END, TAG_RESULT, TAG_FAILURE };
 
 /* One group as rank 0 sees it: a short queue of the orders that it holds. */
-struct desk {
+struct queue {
     int held;
     bool ended;
     int oldest;            /* slot of the oldest one */
@@ -29,7 +29,7 @@ struct desk {
 struct coordinator {
     const struct laser_mpi_team *team;
     const struct laser_mpi_farm *farm;
-    struct desk *desks;
+    struct queue *queues;
     unsigned char *order;  /* one order */
     unsigned char *result; /* one result, or a struct laser_error */
     int open;              /* groups that were not sent the end */
@@ -45,14 +45,14 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* The order that a group holds at a place of its queue, 0 being the one that it works on. */
-static int slot_at(const struct coordinator *c, const struct desk *desk, int place)
+static int slot_at(const struct coordinator *c, const struct queue *queue, int place)
 {
-    return (desk->oldest + place) % c->farm->depth;
+    return (queue->oldest + place) % c->farm->depth;
 }
 
-static unsigned char *order_at(const struct coordinator *c, const struct desk *desk, int place)
+static unsigned char *order_at(const struct coordinator *c, const struct queue *queue, int place)
 {
-    return desk->orders + (size_t)slot_at(c, desk, place) * c->farm->order_bytes;
+    return queue->orders + (size_t)slot_at(c, queue, place) * c->farm->order_bytes;
 }
 
 static double expected_of(const struct coordinator *c, const void *order)
@@ -71,7 +71,7 @@ static double predict(const struct coordinator *c, const void *order)
 }
 
 /* Is there time for one more order in this group? */
-static bool has_time(struct coordinator *c, const struct desk *desk, const void *order)
+static bool has_time(struct coordinator *c, const struct queue *queue, const void *order)
 {
     const struct laser_pace *pace = c->farm->pace;
     double now_s = laser_clock_s(), end_s, next_s = predict(c, order);
@@ -79,10 +79,10 @@ static bool has_time(struct coordinator *c, const struct desk *desk, const void 
 
     if (pace == NULL || !isfinite(pace->deadline_s))
         return true;
-    end_s = (desk->held > 0 ? desk->since_s : now_s) + next_s;
-    for (int i = 0; i < desk->held; ++i)
-        end_s += predict(c, order_at(c, desk, i));
-    if (end_s <= pace->deadline_s || (pace->n_durable == 0 && (desk->held == 0 || c->farm->counts_itself)))
+    end_s = (queue->held > 0 ? queue->since_s : now_s) + next_s;
+    for (int i = 0; i < queue->held; ++i)
+        end_s += predict(c, order_at(c, queue, i));
+    if (end_s <= pace->deadline_s || (pace->n_durable == 0 && (queue->held == 0 || c->farm->counts_itself)))
         return true;
     laser_error_set(&c->late, LASER_ESTOPPED, "run.max_time",
                     "stopped: the next piece takes about %s, %s are left; the same command goes on from here",
@@ -94,30 +94,30 @@ static bool has_time(struct coordinator *c, const struct desk *desk, const void 
 /* Gives a group orders until it holds `most`, or the end. */
 static void serve(struct coordinator *c, int group, int most)
 {
-    struct desk *desk = &c->desks[group];
+    struct queue *queue = &c->queues[group];
     int leader = laser_mpi_team_leader(c->team, group);
 
-    while (!desk->ended && desk->held < most) {
+    while (!queue->ended && queue->held < most) {
         enum laser_mpi_next next = LASER_MPI_END;
 
         if (c->code == LASER_OK && c->late.code == LASER_OK)
             next = c->farm->next(c->farm->context, group, c->order);
         if (next == LASER_MPI_WAIT)
             return;
-        if (next == LASER_MPI_ORDER && !has_time(c, desk, c->order))
+        if (next == LASER_MPI_ORDER && !has_time(c, queue, c->order))
             next = LASER_MPI_END; /* the order is lost, but so is every other one: the farm ends */
         if (next == LASER_MPI_END) {
             MPI_Send(NULL, 0, MPI_BYTE, leader, TAG_END, c->team->world);
-            desk->ended = true;
+            queue->ended = true;
             --c->open;
             return;
         }
-        memcpy(order_at(c, desk, desk->held), c->order, c->farm->order_bytes);
-        MPI_Isend(order_at(c, desk, desk->held), (int)c->farm->order_bytes, MPI_BYTE, leader, TAG_ORDER,
-                  c->team->world, &desk->sends[slot_at(c, desk, desk->held)]);
-        if (desk->held == 0)
-            desk->since_s = laser_clock_s();
-        ++desk->held;
+        memcpy(order_at(c, queue, queue->held), c->order, c->farm->order_bytes);
+        MPI_Isend(order_at(c, queue, queue->held), (int)c->farm->order_bytes, MPI_BYTE, leader, TAG_ORDER,
+                  c->team->world, &queue->sends[slot_at(c, queue, queue->held)]);
+        if (queue->held == 0)
+            queue->since_s = laser_clock_s();
+        ++queue->held;
     }
 }
 
@@ -145,10 +145,10 @@ static void learn(struct coordinator *c, const void *order, double taken_s)
 static void receive(struct coordinator *c, const MPI_Status *probe, struct laser_error *err)
 {
     int group = c->team->size == 1 ? 0 : (probe->MPI_SOURCE - 1) / c->team->group_size;
-    struct desk *desk = &c->desks[group];
-    const unsigned char *order = order_at(c, desk, 0);
+    struct queue *queue = &c->queues[group];
+    const unsigned char *order = order_at(c, queue, 0);
 
-    MPI_Wait(&desk->sends[desk->oldest], MPI_STATUS_IGNORE); /* it was answered, so it has arrived */
+    MPI_Wait(&queue->sends[queue->oldest], MPI_STATUS_IGNORE); /* it was answered, so it has arrived */
     if (probe->MPI_TAG == TAG_FAILURE) {
         struct laser_error theirs;
         MPI_Recv(&theirs, (int)sizeof theirs, MPI_BYTE, probe->MPI_SOURCE, TAG_FAILURE, c->team->world,
@@ -162,11 +162,11 @@ static void receive(struct coordinator *c, const MPI_Status *probe, struct laser
                  c->team->world, MPI_STATUS_IGNORE);
         if (c->code == LASER_OK)
             c->code = c->farm->done(c->farm->context, group, order, c->result, err);
-        learn(c, order, laser_clock_s() - desk->since_s);
+        learn(c, order, laser_clock_s() - queue->since_s);
     }
-    desk->since_s = laser_clock_s();
-    --desk->held;
-    desk->oldest = slot_at(c, desk, 1);
+    queue->since_s = laser_clock_s();
+    --queue->held;
+    queue->oldest = slot_at(c, queue, 1);
 }
 
 static int holding(const struct coordinator *c)
@@ -174,7 +174,7 @@ static int holding(const struct coordinator *c)
     int held = 0;
 
     for (int group = 0; group < c->team->n_groups; ++group)
-        held += c->desks[group].held;
+        held += c->queues[group].held;
     return held;
 }
 
@@ -201,22 +201,22 @@ static void look_for_lost(const struct coordinator *c)
     double now_s = laser_clock_s();
 
     for (int group = 0; pace != NULL && pace->stall_s > 0 && group < c->team->n_groups; ++group) {
-        const struct desk *desk = &c->desks[group];
+        const struct queue *queue = &c->queues[group];
         struct laser_error err;
         char who[256], time[LASER_NUMBER_SIZE];
         double patience_s;
 
-        if (desk->held == 0 || now_s - desk->since_s < pace->stall_s)
+        if (queue->held == 0 || now_s - queue->since_s < pace->stall_s)
             continue;
-        patience_s = 20 * predict(c, order_at(c, desk, 0));
-        if (now_s - desk->since_s < patience_s)
+        patience_s = 20 * predict(c, order_at(c, queue, 0));
+        if (now_s - queue->since_s < patience_s)
             continue;
         name_group(c, group, who, sizeof who);
         laser_error_set(
             &err, LASER_ESTOPPED, "",
             "%s has not answered for %s (run.stall_time) and is taken for lost; what is done is safe, "
             "the same command goes on from here",
-            who, laser_number_time(now_s - desk->since_s, time));
+            who, laser_number_time(now_s - queue->since_s, time));
         err.rank = 0;
         if (c->farm->log != NULL)
             laser_mpi_log_error(c->farm->log, &err);
@@ -273,7 +273,7 @@ static int carry_out(const struct laser_mpi_team *team, const struct laser_mpi_f
 static int run_alone(struct coordinator *c, struct laser_error *err)
 {
     const struct laser_mpi_farm *farm = c->farm;
-    const struct desk none = {0};
+    const struct queue none = {0};
 
     while (c->code == LASER_OK && farm->next(farm->context, 0, c->order) == LASER_MPI_ORDER) {
         double start_s = laser_clock_s();
@@ -341,13 +341,13 @@ static int allocate(struct coordinator *c)
 
     c->order = calloc(1, c->farm->order_bytes + 1);
     c->result = calloc(1, larger(c->farm->result_bytes, 1));
-    c->desks = calloc((size_t)c->team->n_groups, sizeof *c->desks);
-    if (c->order == NULL || c->result == NULL || c->desks == NULL)
+    c->queues = calloc((size_t)c->team->n_groups, sizeof *c->queues);
+    if (c->order == NULL || c->result == NULL || c->queues == NULL)
         return LASER_ENOMEM;
     for (int group = 0; group < c->team->n_groups; ++group) {
-        c->desks[group].orders = malloc(depth_bytes);
-        c->desks[group].sends = malloc((size_t)c->farm->depth * sizeof(MPI_Request));
-        if (c->desks[group].orders == NULL || c->desks[group].sends == NULL)
+        c->queues[group].orders = malloc(depth_bytes);
+        c->queues[group].sends = malloc((size_t)c->farm->depth * sizeof(MPI_Request));
+        if (c->queues[group].orders == NULL || c->queues[group].sends == NULL)
             return LASER_ENOMEM;
     }
     return LASER_OK;
@@ -372,11 +372,11 @@ int laser_mpi_farm_run(const struct laser_mpi_team *team, const struct laser_mpi
         laser_mpi_barrier(team->world);
         code = laser_mpi_agree(team->world, code, err);
     }
-    for (int group = 0; c.desks != NULL && group < team->n_groups; ++group) {
-        free(c.desks[group].orders);
-        free(c.desks[group].sends);
+    for (int group = 0; c.queues != NULL && group < team->n_groups; ++group) {
+        free(c.queues[group].orders);
+        free(c.queues[group].sends);
     }
-    free(c.desks);
+    free(c.queues);
     free(c.order);
     free(c.result);
     return code;

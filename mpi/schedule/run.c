@@ -149,7 +149,7 @@ int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **
 {
     const struct laser_mpi_changes changes = changes_of(run);
 
-    return open_changed(laser_deck_string(run->deck, "model"), &changes, false, checkpoint, err);
+    return open_changed(run->settings->model, &changes, false, checkpoint, err);
 }
 
 int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser_mpi_changes *changes,
@@ -191,8 +191,10 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
     struct laser_matrix_options options = {0};
     int code;
 
-    options.include = laser_deck_list(run->deck, "scan.matrices", &options.n_include);
-    options.exclude = laser_deck_list(run->deck, "scan.exclude", &options.n_exclude);
+    options.include = run->settings->scan.matrices.items;
+    options.n_include = run->settings->scan.matrices.count;
+    options.exclude = run->settings->scan.exclude.items;
+    options.n_exclude = run->settings->scan.exclude.count;
     if (run->only != NULL) {
         options.include = run->only;
         options.n_include = run->n_only;
@@ -202,8 +204,7 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
         options.include = everything;
         options.n_include = 1;
     }
-    options.split_fused =
-        run->only != NULL ? run->only_parts : laser_deck_bool(run->deck, "scan.split_fused");
+    options.split_fused = run->only != NULL ? run->only_parts : run->settings->scan.split_fused;
     code = laser_matrix_list(run->checkpoint, &options, &run->matrices, err);
     if (code == LASER_OK && run->change != NULL)
         code = laser_matrix_list_changed(run->checkpoint, run->change, &run->matrices, err);
@@ -215,9 +216,9 @@ static int list_matrices(struct laser_run *run, struct laser_error *err)
 
 /* What a rank may use: the deck's figure, or its share of the node's memory; never more than the limits of
  * the process leave. */
-static void set_memory_limit(struct laser_run *run)
+void laser_mpi_run_limits(struct laser_run *run)
 {
-    double limit = (double)laser_deck_int(run->deck, "parallel.memory_per_rank");
+    double limit = (double)run->settings->parallel.memory_per_rank;
     const struct laser_address_space space = laser_address_space();
     double base = laser_resident_memory();
     int ranks, workers = run->size > 1 && run->rank == 0 ? 0 : 1;
@@ -243,7 +244,7 @@ static void set_memory_limit(struct laser_run *run)
  * needs both. */
 static int open_checkpoints(struct laser_run *run, struct laser_error *err)
 {
-    const char *model = laser_deck_string(run->deck, "model"), *base = laser_run_base(run);
+    const char *model = run->settings->model, *base = laser_run_base(run);
     const bool edits = laser_run_edits_change(run);
     struct laser_mpi_changes changes = changes_of(run);
     int code;
@@ -262,18 +263,18 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     int code;
 
     laser_run_begin(run);
-    if (laser_deck_string(run->deck, "model")[0] == '\0')
+    if (run->settings->model[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "no model: give --model DIR, or `model:` in the deck");
     code = open_checkpoints(run, err);
     if (code == LASER_OK)
-        run->checkpoint->copy_other_weights = laser_deck_bool(run->deck, "run.copy_other_weights");
+        run->checkpoint->copy_other_weights = run->settings->run.copy_other_weights;
     if (code == LASER_OK && run->rank == 0)
         laser_say_beside(run);
     if (code == LASER_OK)
         code = list_matrices(run, err);
     if (code == LASER_OK)
-        set_memory_limit(run);
+        laser_mpi_run_limits(run);
     return code;
 }
 
@@ -288,7 +289,7 @@ int laser_mpi_run_open(struct laser_run *run, struct laser_error *err)
     if (code == LASER_OK && run->rank == 0)
         laser_say_model(run);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    if (code == LASER_OK && laser_deck_real(run->deck, "run.max_time") >= WORTH_MEASURING_S)
+    if (code == LASER_OK && run->settings->run.max_time >= WORTH_MEASURING_S)
         laser_mpi_calibrate(run, &run->speed);
     MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, laser_mpi_world(run));
     return code;

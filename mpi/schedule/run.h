@@ -52,6 +52,9 @@ int laser_mpi_share_changed(MPI_Comm comm, const char *model, const struct laser
 int laser_mpi_open_alone(const struct laser_run *run, struct laser_checkpoint **checkpoint,
                          struct laser_error *err);
 
+/* Collective: memory_limit_bytes, base_bytes and node_workers. */
+void laser_mpi_run_limits(struct laser_run *run);
+
 /* Collective: a safe point between two phases.  LASER_ESTOPPED, agreed, if the run is to stop, if any rank
  * was signalled, or if what follows (about expected_s) would not be finished in time while something else is.
  */

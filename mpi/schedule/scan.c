@@ -10,17 +10,12 @@
 #include "comm/log.h"
 #include "plan/calibrate.h"
 #include "plan/scan_plan.h"
-#include "run/signals.h"
 #include "schedule/calibrate.h"
-#include "schedule/farm.h"
 #include "schedule/solve.h"
+#include "schedule/work_list.h"
 #include "store/parts.h"
 #include "store/report.h"
 #include "store/results.h"
-
-struct order {
-    int64_t matrix;
-};
 
 /* One scan: rank 0's side and a worker's side. */
 struct scan {
@@ -29,25 +24,14 @@ struct scan {
 
     /* rank 0 */
     const struct laser_plan_job *jobs; /* of the phase */
-    int64_t n_jobs, n_handed_out;
-    int64_t n_done, n_open; /* of the whole scan */
+    int64_t n_jobs;
+    struct laser_mpi_work_list list; /* its progress is that of the whole scan */
 
     /* leaders */
     struct laser_part_writer part;
     double *sigma;
     int64_t sigma_room;
 };
-
-static enum laser_mpi_next next(void *context, int group, void *order)
-{
-    struct scan *scan = context;
-
-    (void)group;
-    if (scan->n_handed_out == scan->n_jobs)
-        return LASER_MPI_END;
-    ((struct order *)order)->matrix = scan->jobs[scan->n_handed_out++].matrix;
-    return LASER_MPI_ORDER;
-}
 
 /* Into the ledger; durable about once a second at the file system's pace is left to the system: a lost tail
  * is computed again. */
@@ -62,37 +46,25 @@ static int record(struct laser_run *run, int64_t matrix, const struct laser_outc
     return laser_ledger_append(run->ledger, &line, false, err);
 }
 
-static double expected(void *context, const void *order)
+static double expected(void *context, int64_t matrix)
 {
     const struct scan *scan = context;
 
     for (int64_t i = 0; i < scan->n_jobs; ++i)
-        if (scan->jobs[i].matrix == ((const struct order *)order)->matrix)
+        if (scan->jobs[i].matrix == matrix)
             return scan->jobs[i].seconds;
     return 0;
 }
 
-static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
+static int done(void *context, int64_t matrix, const void *result, struct laser_error *err)
 {
     struct scan *scan = context;
     const struct laser_outcome *outcome = result;
-    int64_t matrix = ((const struct order *)order)->matrix;
-    int code = record(scan->run, matrix, outcome, err);
 
-    (void)group;
-    ++scan->n_done;
     if (outcome->status == LASER_OUTCOME_FAILED)
         laser_log_line(scan->run->log, "FAILED", "%s: %s", scan->run->matrices.matrices[matrix].name,
                        outcome->reason);
-    return code == LASER_OK ? laser_run_asked(outcome->stop_asked, err) : code;
-}
-
-static int tick(void *context, struct laser_error *err)
-{
-    struct scan *scan = context;
-
-    laser_log_progress(scan->run->log, scan->n_done, scan->n_open, "matrices");
-    return laser_run_stop(scan->run, err);
+    return record(scan->run, matrix, outcome, err);
 }
 
 static int64_t short_side(const struct laser_matrix *m)
@@ -117,12 +89,12 @@ static double flops_of(const struct laser_matrix *m, int solver)
                             m->rows, m->cols);
 }
 
-static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+static int work(void *context, const struct laser_mpi_team *team, int64_t matrix, void *result,
                 struct laser_error *err)
 {
     struct scan *scan = context;
     struct laser_outcome *outcome = result;
-    const struct laser_matrix *m = &scan->run->matrices.matrices[((const struct order *)order)->matrix];
+    const struct laser_matrix *m = &scan->run->matrices.matrices[matrix];
     struct laser_error why = {0};
     int code;
 
@@ -130,7 +102,6 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
     outcome->ranks = team->group_size;
     code = laser_mpi_solve_values(scan->run, team, m, &scan->rule, scan->sigma, outcome, &why);
     outcome->status = code == LASER_OK ? LASER_OUTCOME_SCANNED : LASER_OUTCOME_FAILED;
-    outcome->stop_asked = laser_signalled() != 0;
     laser_log_work(scan->run->log, 0, flops_of(m, outcome->solver) / team->group_size);
     if (code != LASER_OK) { /* stays in the group: the matrix has failed, the scan goes on */
         outcome->code = code;
@@ -147,7 +118,7 @@ static int work(void *context, const struct laser_mpi_team *team, const void *or
 static int make_plan(struct laser_run *run, const unsigned char *open, struct laser_plan *plan,
                      int64_t *indices, struct laser_error *err)
 {
-    struct laser_plan_limits limits = {.group_size = (int)laser_deck_int(run->deck, "parallel.group_size"),
+    struct laser_plan_limits limits = {.group_size = (int)run->settings->parallel.group_size,
                                        .limit_bytes = run->memory_limit_bytes,
                                        .workers = run->size > 1 ? run->size - 1 : 1};
     struct laser_plan_matrix *wanted;
@@ -178,29 +149,24 @@ static void say_memory(const struct laser_run *run, const struct laser_plan *pla
 static int run_phase(struct scan *scan, const struct laser_plan *plan, const struct laser_plan_phase *phase,
                      struct laser_error *err)
 {
-    struct laser_run *run = scan->run;
-    struct laser_mpi_farm farm = {.context = scan,
-                                  .order_bytes = sizeof(struct order),
-                                  .result_bytes = sizeof(struct laser_outcome),
-                                  .log = run->log,
-                                  .pace = &run->pace,
-                                  .expected = expected,
-                                  .unit_s = laser_calibration_slowness(&run->speed),
-                                  .depth = 2,
-                                  .next = next,
-                                  .done = done,
-                                  .tick = tick,
-                                  .work = work};
     struct laser_mpi_team team;
-    int code = laser_mpi_team_create(laser_mpi_world(run), phase->group_size, &team, err);
+    int64_t *matrices = calloc((size_t)phase->count + 1, sizeof *matrices);
+    int code = matrices == NULL ? laser_error_set(err, LASER_ENOMEM, "scan", "no memory") : LASER_OK;
 
-    if (code != LASER_OK)
-        return code;
-    scan->jobs = plan->jobs + phase->first;
-    scan->n_jobs = phase->count;
-    scan->n_handed_out = 0;
-    code = laser_mpi_farm_run(&team, &farm, err);
-    laser_mpi_team_free(&team);
+    code = laser_mpi_agree(laser_mpi_world(scan->run), code, err);
+    if (code == LASER_OK)
+        code = laser_mpi_team_create(laser_mpi_world(scan->run), phase->group_size, &team, err);
+    if (code == LASER_OK) {
+        scan->jobs = plan->jobs + phase->first;
+        scan->n_jobs = phase->count;
+        for (int64_t i = 0; i < phase->count; ++i)
+            matrices[i] = scan->jobs[i].matrix;
+        scan->list.pieces = matrices;
+        scan->list.n = phase->count;
+        code = laser_mpi_work_list_run(&team, &scan->list, err);
+        laser_mpi_team_free(&team);
+    }
+    free(matrices);
     return code;
 }
 
@@ -291,7 +257,7 @@ static int scan_open(struct scan *scan, unsigned char *open, struct laser_error 
 
     if (run->rank == 0)
         for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
-            scan->n_open += open[i] = run->outcomes[i].status == LASER_OUTCOME_OPEN;
+            scan->list.n_total += open[i] = run->outcomes[i].status == LASER_OUTCOME_OPEN;
     MPI_Bcast(open, (int)run->matrices.n_matrices, MPI_BYTE, 0, laser_mpi_world(run));
     if (indices == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "scan", "no memory");
@@ -313,10 +279,19 @@ static int scan_open(struct scan *scan, unsigned char *open, struct laser_error 
 
 int laser_mpi_scan_matrices(struct laser_run *run, struct laser_error *err)
 {
-    struct scan scan = {.run = run};
+    struct scan scan = {.run = run,
+                        .list = {.run = run,
+                                 .unit = "matrices",
+                                 .result_bytes = sizeof(struct laser_outcome),
+                                 .depth = 2,
+                                 .unit_s = laser_calibration_slowness(&run->speed),
+                                 .work = work,
+                                 .done = done,
+                                 .expected = expected}};
     unsigned char *open = calloc((size_t)run->matrices.n_matrices + 1, 1);
-    int code = laser_rule_parse(laser_deck_string(run->deck, "scan.threshold"), &scan.rule, err);
+    int code = laser_rule_parse(run->settings->scan.threshold, &scan.rule, err);
 
+    scan.list.context = &scan;
     if (open == NULL)
         code = laser_error_set(err, LASER_ENOMEM, "scan", "no memory");
     if (code == LASER_OK)

@@ -205,8 +205,8 @@ static int solve(const struct laser_run *run, const struct laser_mpi_team *team,
                  struct laser_error *err)
 {
     struct grid_task task = {.matrix = m, .rule = rule};
-    bool gesvd = laser_deck_is(run->deck, "scan.solver", "gesvd");
-    bool gram = laser_deck_is(run->deck, "scan.solver", "gram");
+    bool gesvd = run->settings->scan.solver == LASER_DECK_SOLVER_GESVD;
+    bool gram = run->settings->scan.solver == LASER_DECK_SOLVER_GRAM;
     enum laser_mpi_solver solver = gesvd  ? LASER_MPI_SOLVER_GESVD
                                    : gram ? LASER_MPI_SOLVER_GRAM
                                           : LASER_MPI_SOLVER_AUTO;

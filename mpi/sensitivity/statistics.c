@@ -8,19 +8,13 @@
 
 #include "comm/agree.h"
 #include "evaluate/worker.h"
-#include "run/signals.h"
-#include "schedule/farm.h"
+#include "schedule/work_list.h"
 #include "sensitivity/sums.h"
 
 /* Pieces that MPI's int counts can hold. */
-#define PIECE (1 << 28)
-
-struct order {
-    int64_t batch;
-};
+#define PIECE (1 << 16)
 
 struct result {
-    int32_t stop_asked;
     double loss, tokens;
     int64_t windows, questions;
 };
@@ -30,42 +24,23 @@ struct pass {
     struct laser_gradient_sums *sums; /* workers */
     const int32_t *edits;
     int n_edits;
-    int64_t first, end, n_handed_out, n_done;
+    int64_t first, end;
+    int64_t n_begun; /* batches that count of what begin does: the first, or none */
     struct laser_statistics *out;
 };
 
-static enum laser_mpi_next next(void *context, int group, void *order)
-{
-    struct pass *p = context;
-
-    (void)group;
-    if (p->first + p->n_handed_out == p->end)
-        return LASER_MPI_END;
-    ((struct order *)order)->batch = p->first + p->n_handed_out++;
-    return LASER_MPI_ORDER;
-}
-
-static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
+static int done(void *context, int64_t batch, const void *result, struct laser_error *err)
 {
     struct pass *p = context;
     const struct result *r = result;
 
-    (void)group;
-    (void)order;
-    ++p->n_done;
+    (void)batch;
+    (void)err;
     p->out->loss += r->loss;
     p->out->tokens += r->tokens;
     p->out->windows += r->windows;
     p->out->questions += r->questions;
-    return laser_run_asked(r->stop_asked, err);
-}
-
-static int tick(void *context, struct laser_error *err)
-{
-    struct pass *p = context;
-
-    laser_log_progress(p->e->run->log, p->n_done, p->end - p->first, "batches");
-    return laser_run_stop(p->e->run, err);
+    return LASER_OK;
 }
 
 /* An item's part of the sums of losses and of weights. */
@@ -106,25 +81,27 @@ static int run_batch(struct pass *p, int64_t batch, bool unit_slopes, struct res
     return code;
 }
 
-static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
+static int work(void *context, const struct laser_mpi_team *team, int64_t batch, void *result,
                 struct laser_error *err)
 {
-    struct result *r = result;
-
     (void)team;
-    memset(r, 0, sizeof *r);
-    r->stop_asked = laser_signalled() != 0;
-    return run_batch(context, ((const struct order *)order)->batch, false, r, err);
+    memset(result, 0, sizeof(struct result));
+    return run_batch(context, batch, false, result, err);
 }
 
 /* ---- coming together ---- */
 
+/* The root sends a copy: MPICH 4.0 follows MPI_IN_PLACE as an address where the root is not the first rank of its node. */
 static void reduce_array(MPI_Comm comm, int root, int rank, double *x, int64_t n)
 {
+    static double own[PIECE];
+
     for (int64_t at = 0; at < n; at += PIECE) {
         int count = (int)(n - at < PIECE ? n - at : PIECE);
 
-        MPI_Reduce(rank == root ? MPI_IN_PLACE : x + at, x + at, count, MPI_DOUBLE, MPI_SUM, root, comm);
+        if (rank == root)
+            memcpy(own, x + at, (size_t)count * sizeof *own);
+        MPI_Reduce(rank == root ? own : x + at, x + at, count, MPI_DOUBLE, MPI_SUM, root, comm);
     }
 }
 
@@ -142,7 +119,7 @@ static void reduce_matrix(MPI_Comm leaders, int root, int rank, struct laser_mat
         reduce_array(leaders, root, rank, m->input, m->columns * m->columns);
     if (m->output != NULL)
         reduce_array(leaders, root, rank, m->output, m->rows * m->rows);
-    MPI_Reduce(rank == root ? MPI_IN_PLACE : &m->reached, &m->reached, 1, MPI_DOUBLE, MPI_SUM, root, leaders);
+    reduce_array(leaders, root, rank, &m->reached, 1);
 }
 
 static void mirror(double *a, int64_t n)
@@ -251,37 +228,38 @@ static int begin(struct pass *p, struct result *first, struct laser_error *err)
         if (!keep)
             memset(first, 0, sizeof *first);
     }
-    p->n_handed_out = p->n_done = questions ? 0 : 1;
+    p->n_begun = questions ? 0 : 1;
     return laser_mpi_agree(laser_mpi_world(p->e->run), code, err);
 }
 
 static int run_pass(struct pass *p, struct laser_error *err)
 {
     struct laser_run *run = p->e->run;
-    struct laser_mpi_farm farm = {.context = p,
-                                  .order_bytes = sizeof(struct order),
-                                  .result_bytes = sizeof(struct result),
-                                  .log = run->log,
-                                  .pace = &run->pace,
-                                  .counts_itself = true,
-                                  .unit_s = 4 * p->e->batch_s,
-                                  .depth = 2,
-                                  .next = next,
-                                  .done = done,
-                                  .tick = tick,
-                                  .work = work};
+    struct laser_mpi_work_list list = {.run = run,
+                                       .context = p,
+                                       .n_total = p->end - p->first,
+                                       .unit = "batches",
+                                       .result_bytes = sizeof(struct result),
+                                       .counts_itself = true,
+                                       .unit_s = 4 * p->e->batch_s,
+                                       .depth = 2,
+                                       .work = work,
+                                       .done = done};
     struct result first;
     int code = begin(p, &first, err), leader = laser_mpi_team_leader(&p->e->parallel->team, 0);
 
     if (code != LASER_OK)
         return code;
+    list.first = p->first + p->n_begun;
+    list.n = p->end - list.first;
+    list.n_done = p->n_begun;
     MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, leader, laser_mpi_world(run));
     if (run->rank == 0) {
         p->out->loss = first.loss;
         p->out->tokens = first.tokens;
         p->out->windows = first.windows;
     }
-    code = laser_mpi_farm_run(&p->e->parallel->team, &farm, err);
+    code = laser_mpi_work_list_run(&p->e->parallel->team, &list, err);
     if (code != LASER_OK)
         return code;
     MPI_Bcast(&p->out->tokens, 1, MPI_DOUBLE, 0, laser_mpi_world(run));

@@ -177,9 +177,9 @@ static int open_output(struct laser_run *run, struct laser_error *err)
     struct stat mine, theirs;
     int code;
 
-    if (!laser_deck_is_set(run->deck, "output"))
+    if (!laser_deck_is_set(run->deck, LASER_KEY_output))
         return LASER_OK;
-    snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
+    snprintf(run->output, sizeof run->output, "%s", run->settings->output);
     code = laser_directory_make(run->output, err);
     for (int i = 0; code == LASER_OK && i < 2; ++i) {
         snprintf(path, sizeof path, "%.4096s", run->arguments[i]);

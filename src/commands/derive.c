@@ -41,7 +41,7 @@ static int write_files(struct laser_run *run, const struct laser_scan_input *in,
         code = laser_scan_write_files(run->output, &meta, in->rows, in->n, err);
     if (code == LASER_OK)
         code = write_results(run, in, &meta, err);
-    if (code == LASER_OK && laser_deck_is_set(run->deck, "export.formats"))
+    if (code == LASER_OK && laser_deck_is_set(run->deck, LASER_KEY_export_formats))
         code = laser_export_texts(run, in, err);
     if (code == LASER_OK) {
         laser_scan_table(&table, &meta, in->rows, in->n, &style);
@@ -69,9 +69,9 @@ int laser_command_derive(struct laser_run *run, struct laser_error *err)
                             "report take it",
                             in.program);
     if (code == LASER_OK)
-        code = laser_scan_rederive(&in, laser_deck_string(run->deck, "scan.threshold"),
-                                   laser_deck_string(run->deck, "scan.score"), err);
-    snprintf(run->output, sizeof run->output, "%s", laser_deck_string(run->deck, "output"));
+        code = laser_scan_rederive(&in, run->settings->scan.threshold,
+                                   laser_score_name(run->settings->scan.score), err);
+    snprintf(run->output, sizeof run->output, "%s", run->settings->output);
     if (code == LASER_OK)
         code = laser_results_guard(run, run->output, own, err);
     if (code == LASER_OK)

@@ -38,33 +38,33 @@ int laser_export_settings(const struct laser_run *run, const struct laser_scan_i
                           struct laser_export *e, unsigned *formats, struct laser_error *err)
 {
     const struct laser_deck *deck = run->deck;
-    const char *metric = laser_deck_string(deck, "export.metric");
-    int bottom = (int)laser_deck_int(deck, "export.bottom_percent"), n;
-    const char *const *names = laser_deck_list(deck, "export.formats", &n);
+    const struct laser_settings *settings = run->settings;
+    const struct laser_deck_list *names = &settings->export.formats;
+    const char *metric = settings->export.metric;
+    int bottom = (int)settings->export.bottom_percent;
 
     *formats = 0;
-    for (int i = 0; i < n; ++i)
-        *formats |= laser_export_format(names[i]);
+    for (int i = 0; i < names->count; ++i)
+        *formats |= laser_export_format(names->items[i]);
     /* Without a spectrum there is nothing to tell WeightWatcher. */
     if ((*formats & LASER_EXPORT_WEIGHTWATCHER) && in->program != NULL &&
         in->foreign.kind != LASER_FOREIGN_WEIGHTWATCHER) {
-        if (laser_deck_is_set(deck, "export.formats"))
+        if (laser_deck_is_set(deck, LASER_KEY_export_formats))
             return laser_error_set(err, LASER_EUSAGE, "export.formats",
                                    "a scan of %s has SNRs only, weightwatcher cannot be made of it",
                                    in->program);
         *formats &= ~(unsigned)LASER_EXPORT_WEIGHTWATCHER;
     }
-    if (bottom > 0 && laser_deck_is_set(deck, "scan.top_percent"))
+    if (bottom > 0 && laser_deck_is_set(deck, LASER_KEY_scan_top_percent))
         return laser_error_set(err, LASER_EUSAGE, "export.bottom_percent",
                                "scan.top_percent is set, too: which one, top or bottom?");
-    *e = (struct laser_export){
-        .rows = in->rows,
-        .count = in->n,
-        .rule = {.metric = metric[0] != '\0' ? metric : NULL,
-                 .percent = bottom > 0 ? bottom : (int)laser_deck_int(deck, "scan.top_percent"),
-                 .bottom = bottom > 0,
-                 .overall = laser_deck_is(deck, "export.per", "overall")},
-        .rank = (int)laser_deck_int(deck, "export.rank")};
+    *e = (struct laser_export){.rows = in->rows,
+                               .count = in->n,
+                               .rule = {.metric = metric[0] != '\0' ? metric : NULL,
+                                        .percent = bottom > 0 ? bottom : (int)settings->scan.top_percent,
+                                        .bottom = bottom > 0,
+                                        .overall = settings->export.per == LASER_DECK_PER_OVERALL},
+                               .rank = (int)settings->export.rank};
     return metric[0] != '\0' ? check_metric(in, metric, err) : LASER_OK;
 }
 
@@ -135,16 +135,18 @@ int laser_export_scan(struct laser_run *run, struct laser_scan_input *in, struct
                       unsigned *formats, struct laser_pick *pick, struct laser_error *err)
 {
     const struct laser_deck *deck = run->deck;
+    const struct laser_settings *settings = run->settings;
     int code = laser_scan_load(run->arguments[0], in, err);
 
     if (code == LASER_OK &&
-        (laser_deck_is_set(deck, "scan.threshold") || laser_deck_is_set(deck, "scan.score")))
+        (laser_deck_is_set(deck, LASER_KEY_scan_threshold) || laser_deck_is_set(deck, LASER_KEY_scan_score)))
         code = laser_scan_rederive(
             in,
-            laser_deck_is_set(deck, "scan.threshold") || in->rule == NULL
-                ? laser_deck_string(deck, "scan.threshold")
-                : in->rule,
-            laser_deck_is_set(deck, "scan.score") ? laser_deck_string(deck, "scan.score") : in->score, err);
+            laser_deck_is_set(deck, LASER_KEY_scan_threshold) || in->rule == NULL ? settings->scan.threshold
+                                                                                  : in->rule,
+            laser_deck_is_set(deck, LASER_KEY_scan_score) ? laser_score_name(settings->scan.score)
+                                                          : in->score,
+            err);
     if (code == LASER_OK)
         code = laser_export_settings(run, in, e, formats, err);
     if (code == LASER_OK && !laser_pick_make(pick, in->rows, in->n, &e->rule))
@@ -153,9 +155,8 @@ int laser_export_scan(struct laser_run *run, struct laser_scan_input *in, struct
         return code;
     e->pick = pick;
     say_pick(run, in, e, pick);
-    snprintf(run->output, sizeof run->output, "%s", laser_deck_string(deck, "output"));
-    if ((*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) &&
-        laser_deck_string(deck, "model")[0] == '\0')
+    snprintf(run->output, sizeof run->output, "%s", settings->output);
+    if ((*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) && settings->model[0] == '\0')
         return laser_error_set(err, LASER_EUSAGE, "model",
                                "pissa and milora take the weights apart: give --model DIR");
     return laser_export_texts(run, in, err);

@@ -40,12 +40,12 @@ static void pair_windows(struct laser_report_source *sources)
 static int choose_path(struct laser_run *run, bool two, char path[4200], struct laser_error *err)
 {
     const char *first = run->arguments[0], *name = two ? "comparison.html" : "report.html";
-    bool asked = laser_deck_is_set(run->deck, "output"), is_directory;
+    bool asked = laser_deck_is_set(run->deck, LASER_KEY_output), is_directory;
     char *directory;
     struct stat info;
 
     is_directory = stat(first, &info) == 0 && S_ISDIR(info.st_mode);
-    directory = asked          ? strdup(laser_deck_string(run->deck, "output"))
+    directory = asked          ? strdup(run->settings->output)
                 : is_directory ? strdup(first)
                                : laser_file_directory(first);
     if (directory == NULL)
@@ -61,7 +61,7 @@ static int choose_path(struct laser_run *run, bool two, char path[4200], struct 
 int laser_command_report(struct laser_run *run, struct laser_error *err)
 {
     static const char *const folders[] = {"figures", "figures-1", "figures-2"};
-    const char *second = laser_deck_string(run->deck, "report.compare");
+    const char *second = run->settings->report.compare;
     struct laser_report_source sources[2] = {{.n_texts = 0}, {.n_texts = 0}};
     int n = second[0] != '\0' ? 2 : 1, code = laser_report_load(run->arguments[0], &sources[0], err);
     char path[4200];

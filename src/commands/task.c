@@ -46,11 +46,11 @@ static int check_command(struct laser_run *run, const char *output, struct laser
     if (strcmp(run->arguments[0], "convert") != 0)
         return laser_error_set(err, LASER_EUSAGE, run->arguments[0],
                                "usage: laser_mpi task convert --from NAME FILE --output TASK.jsonl");
-    if (*laser_deck_string(run->deck, "task.from") == '\0')
+    if (*run->settings->task.from == '\0')
         return laser_error_set(err, LASER_EUSAGE, "--from", "which data set? one of %s", LASER_TASK_ADAPTERS);
-    if (!laser_deck_is_set(run->deck, "output"))
+    if (!laser_deck_is_set(run->deck, LASER_KEY_output))
         return laser_error_set(err, LASER_EUSAGE, "--output", "where to? give --output TASK.jsonl");
-    if (access(output, F_OK) == 0 && !laser_deck_bool(run->deck, "run.force"))
+    if (access(output, F_OK) == 0 && !run->settings->run.force)
         return laser_error_set(err, LASER_EUSAGE, output,
                                "the file is there already; --force writes over it, or choose another");
     return LASER_OK;
@@ -58,16 +58,17 @@ static int check_command(struct laser_run *run, const char *output, struct laser
 
 int laser_command_task(struct laser_run *run, struct laser_error *err)
 {
-    const char *from = laser_deck_string(run->deck, "task.from"), *path = run->arguments[1];
-    const char *output = laser_deck_string(run->deck, "output");
-    struct laser_task_mapping mapping = {.prompt = laser_deck_string(run->deck, "task.template")};
+    const char *from = run->settings->task.from, *path = run->arguments[1];
+    const char *output = run->settings->output;
+    struct laser_task_mapping mapping = {.prompt = run->settings->task.template};
     struct laser_task_converted converted;
     struct laser_text out = {0};
     int code = check_command(run, output, err);
 
     if (code != LASER_OK)
         return code;
-    mapping.fields = laser_deck_list(run->deck, "task.map", &mapping.n_fields);
+    mapping.fields = run->settings->task.map.items;
+    mapping.n_fields = run->settings->task.map.count;
     code = laser_task_convert(from, path, &mapping, &out, &converted, err);
     if (code == LASER_OK)
         code = laser_file_replace(output, out.data, out.size, err);

@@ -5,12 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-static const char *const convention_names[] = {
-    [LASER_CONVENTION_LASERRMT] = "laserrmt",
-    [LASER_CONVENTION_HF_STRIDED] = "hf-strided",
-    [LASER_CONVENTION_LLAMA_CPP] = "llama.cpp",
-    [LASER_CONVENTION_LM_EVAL] = "lm-eval",
-};
+static const char *const convention_names[] = {LASER_CONVENTION_WORDS(LASER_WORD_TEXT)};
 
 const char *laser_convention_name(enum laser_convention convention)
 {

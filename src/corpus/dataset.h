@@ -10,15 +10,16 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/words.h"
 #include "corpus/source.h"
 
 /* Conventions of perplexity; see window.h for their windows. */
-enum laser_convention {
-    LASER_CONVENTION_LASERRMT,
-    LASER_CONVENTION_HF_STRIDED,
-    LASER_CONVENTION_LLAMA_CPP,
-    LASER_CONVENTION_LM_EVAL
-};
+#define LASER_CONVENTION_WORDS(W)                                                                            \
+    W(LASER_CONVENTION_LASERRMT, "laserrmt")                                                                 \
+    W(LASER_CONVENTION_HF_STRIDED, "hf-strided")                                                             \
+    W(LASER_CONVENTION_LLAMA_CPP, "llama.cpp")                                                               \
+    W(LASER_CONVENTION_LM_EVAL, "lm-eval")
+enum laser_convention { LASER_CONVENTION_WORDS(LASER_WORD_ID) };
 
 /* "laserrmt", "hf-strided", "llama.cpp", "lm-eval". */
 const char *laser_convention_name(enum laser_convention convention);

@@ -1,55 +1,35 @@
-#include "deck/schema.h"
-
+/* Syntax of items: what it would have to be goes into expected. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A plain decimal number and nothing else: digits, one dot, an exponent. */
-static int plain_number(const char *text, double *value)
-{
-    char *end;
+#include "deck/schema.h"
+#include "spectrum/edit.h"
 
-    if (text[strspn(text, "0123456789.eE+-")] != '\0' || *text == '\0')
-        return 0;
-    *value = strtod(text, &end);
-    return *end == '\0';
+int laser_check_threshold(const char *item, char expected[LASER_FORMS_SIZE])
+{
+    struct laser_rule rule;
+
+    laser_rule_forms(1, expected);
+    return laser_rule_parse(item, &rule, NULL) == LASER_OK;
 }
 
-/* A number from low to high after the prefix of a rule. */
-static int rule_with_share(const char *item, const char *prefix, double low, double high)
+/* Values that were found by other means are no setting. */
+int laser_check_edit(const char *item, char expected[LASER_FORMS_SIZE])
 {
-    size_t n = strlen(prefix);
-    double value;
+    struct laser_edit edit;
 
-    return strncmp(item, prefix, n) == 0 && plain_number(item + n, &value) && value >= low && value <= high;
-}
-
-int laser_check_threshold(const char *item, const char **expected)
-{
-    *expected = "laserrmt, marchenko-pastur, gavish-donoho, rank:SHARE or energy:SHARE with 0 <= SHARE <= 1";
-    return strcmp(item, "laserrmt") == 0 || strcmp(item, "marchenko-pastur") == 0 ||
-           strcmp(item, "gavish-donoho") == 0 || rule_with_share(item, "rank:", 0.0, 1.0) ||
-           rule_with_share(item, "energy:", 0.0, 1.0);
-}
-
-int laser_check_edit(const char *item, const char **expected)
-{
-    int rule = laser_check_threshold(item, expected);
-
-    *expected = "none, a threshold rule (marchenko-pastur, rank:0.1, ...), rank=K, shrink:F or wiener:F with "
-                "0.001 <= F <= 10";
-    if (strncmp(item, "rank=", 5) == 0)
-        return item[5] != '\0' && strlen(item) < 15 && item[5 + strspn(item + 5, "0123456789")] == '\0';
-    return rule || strcmp(item, "none") == 0 || rule_with_share(item, "shrink:", 1e-3, 10.0) ||
-           rule_with_share(item, "wiener:", 1e-3, 10.0);
+    laser_edit_forms(1, expected);
+    return laser_edit_parse(item, &edit, NULL) == LASER_OK && edit.kind != LASER_EDIT_VALUES;
 }
 
 /* "3", "-1", "0-3". */
-int laser_check_layers(const char *item, const char **expected)
+int laser_check_layers(const char *item, char expected[LASER_FORMS_SIZE])
 {
     const char *p = item;
     size_t n;
 
-    *expected = "a layer number (3), one from the end (-1) or a range (0-3)";
+    snprintf(expected, LASER_FORMS_SIZE, "a layer number (3), one from the end (-1) or a range (0-3)");
     if (*p == '-')
         p++;
     n = strspn(p, "0123456789");
@@ -64,8 +44,16 @@ int laser_check_layers(const char *item, const char **expected)
     return n > 0 && n <= 6 && p[n] == '\0' && atoi(item) <= atoi(p);
 }
 
-int laser_check_fraction(const char *item, const char **expected)
+/* A number between 0 and 1, or rate: and one up to 10. */
+int laser_check_fraction(const char *item, char expected[LASER_FORMS_SIZE])
 {
-    *expected = "a share of the rank, 0 < share <= 1, or a rate of the LASER paper (rate:9.5 is 0.05)";
-    return rule_with_share(item, "", 1e-9, 1.0) || rule_with_share(item, "rate:", 0.0, 10.0);
+    int is_rate = strncmp(item, "rate:", 5) == 0;
+    const char *number = is_rate ? item + 5 : item;
+    char *end;
+    double value = strtod(number, &end);
+
+    snprintf(expected, LASER_FORMS_SIZE,
+             "a share of the rank, 0 < share <= 1, or a rate of the LASER paper (rate:9.5 is 0.05)");
+    return *number != '\0' && number[strspn(number, "0123456789.eE+-")] == '\0' && *end == '\0' &&
+           (is_rate ? value >= 0.0 && value <= 10.0 : value >= 1e-9 && value <= 1.0);
 }

@@ -1,7 +1,7 @@
 /* The input deck: every setting of a run, from defaults, environment, a YAML file and the command line.
  *
- * One table (schema.c) says what keys there are; parsing, options, help, the printed deck and the man page
- * all come from it.  A value's origin is kept: an error or --print-deck can say where it was set.
+ * One table (keys.def) says what keys there are; struct laser_settings, parsing, options, help, the printed
+ * deck and the man page all come from it.  A value's origin is kept: an error or --print-deck can say where it was set.
  *
  * Precedence, lowest first: default, preset (compat: laserrmt), OMP_NUM_THREADS, deck file,
  * LASER_MPI_SECTION_KEY from the environment, command line.
@@ -13,34 +13,11 @@
 #define LASER_DECK_DECK_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/error.h"
+#include "deck/settings.h"
 
 struct laser_deck;
-
-enum laser_command {
-    LASER_COMMAND_NONE, /* not said: the deck's `command` key */
-    LASER_COMMAND_SCAN,
-    LASER_COMMAND_PLAN,
-    LASER_COMMAND_DERIVE,
-    LASER_COMMAND_PERPLEXITY,
-    LASER_COMMAND_EVALUATE,
-    LASER_COMMAND_TASK,
-    LASER_COMMAND_COMPARE,
-    LASER_COMMAND_REDUCE,
-    LASER_COMMAND_APPLY,
-    LASER_COMMAND_SHOW,
-    LASER_COMMAND_REPORT,
-    LASER_COMMAND_EXPORT,
-    LASER_COMMAND_GENERATE,
-    LASER_COMMAND_MODELS,
-    LASER_COMMAND_SENSITIVITY,
-    LASER_COMMAND_COMPRESS,
-    LASER_COMMAND_RUN,
-    LASER_COMMAND_VERSION,
-    LASER_COMMAND_HELP
-};
 
 enum laser_deck_origin_kind {
     LASER_DECK_DEFAULT,
@@ -61,11 +38,6 @@ struct laser_deck_request {
     int is_demo;    /* neither a command nor a deck was given: the demo's deck was read */
     int nargs;      /* arguments of the command (spectra.h5, directories, plan.yaml) */
     const char *const *args;
-};
-
-/* name=path pairs of a list such as evaluate.text. */
-struct laser_deck_pair {
-    const char *name, *path;
 };
 
 /* ---- making one ---- */
@@ -106,31 +78,21 @@ int laser_deck_resolve(struct laser_deck *deck, enum laser_command command, stru
 int laser_deck_check_files(const struct laser_deck *deck, enum laser_command command,
                            const char *(*hint)(const char *name), struct laser_error *err);
 
-/* ---- reading it ----
- *
- * Asking for a key that the schema lacks, or as another type, is a mistake in the program: the answer is "",
- * 0 or an empty list and laser_deck_misuse() tells (a test runs the program's calls past it).
- */
-const char *laser_deck_string(const struct laser_deck *deck,
-                              const char *key);                         /* string, path, enum; "" = unset */
-int64_t laser_deck_int(const struct laser_deck *deck, const char *key); /* int; size in bytes */
-double laser_deck_real(const struct laser_deck *deck, const char *key); /* real; duration in seconds */
-int laser_deck_bool(const struct laser_deck *deck, const char *key);
-int laser_deck_is(const struct laser_deck *deck, const char *key, const char *word); /* enum equals word */
-const char *const *laser_deck_list(const struct laser_deck *deck, const char *key, int *count);
-const struct laser_deck_pair *laser_deck_pairs(const struct laser_deck *deck, const char *key, int *count);
-int laser_deck_has(const struct laser_deck *deck, const char *key,
-                   const char *word); /* list of words has it */
+/* ---- reading it ---- */
 
-/* 1 when something other than the default or a preset gave the value. */
-int laser_deck_is_set(const struct laser_deck *deck, const char *key);
+/* The values, as they are now: the struct belongs to the deck and follows its changes, texts in it last until
+ * their key is set again. */
+const struct laser_settings *laser_deck_settings(const struct laser_deck *deck);
+
+/* Whether something other than the default or a preset gave the value. */
+bool laser_deck_is_set(const struct laser_deck *deck, enum laser_key key);
 
 /* "default", "preset compat: laserrmt", "inputs/demo.yaml:7", "command line: --threshold", "environment:
  * LASER_MPI_MODEL". */
-const char *laser_deck_origin(const struct laser_deck *deck, const char *key);
+const char *laser_deck_origin(const struct laser_deck *deck, enum laser_key key);
 
-/* The first call that asked for what the schema lacks, or NULL. */
-const char *laser_deck_misuse(const struct laser_deck *deck);
+/* The value as --print-deck shows it, a list's first item. */
+const char *laser_deck_value_text(const struct laser_deck *deck, enum laser_key key);
 
 /* ---- rendering: the caller frees; NULL without memory ---- */
 

@@ -1,23 +1,36 @@
+/* Help on the terminal, and the man page's lists of options and keys (doc/laser_mpi.1 holds them between two
+ * marks). */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "deck/internal.h"
 
 enum { OPTION_COLUMN = 30 };
 
-/* "  -m, --model DIR" and its help, wrapped beside it. */
-static void describe(struct laser_text *out, char letter, const char *option, const char *argument,
-                     const char *help, const char *more, int width)
+int laser_deck_belongs(const struct laser_deck_key *key, enum laser_command command)
 {
-    size_t start = out->size, column;
+    return command == LASER_COMMAND_NONE || (key->commands >> command & 1u) != 0;
+}
 
-    if (letter != 0)
-        laser_text_printf(out, "  -%c, ", letter);
-    else
-        laser_text_puts(out, "      ");
-    laser_text_printf(out, "--%s%s%s", option, argument != NULL ? " " : "", argument != NULL ? argument : "");
-    column = out->size - start;
+enum { HELP_SIZE = 600 };
+
+static const char *help_of(const struct laser_deck_key *key, char text[HELP_SIZE])
+{
+    char forms[LASER_FORMS_SIZE] = "";
+
+    if (key->forms != NULL)
+        key->forms(0, forms);
+    snprintf(text, HELP_SIZE, "%s%s", key->help, forms);
+    return text;
+}
+
+/* ---- help ---- */
+
+/* A help and what is behind it, wrapped beside what stands in the line since start. */
+static void describe(struct laser_text *out, size_t start, const char *help, const char *more, int width)
+{
+    size_t column = out->size - start;
+
     if (column + 2 > OPTION_COLUMN) {
         laser_text_fill(out, '\n', 1);
         column = 0;
@@ -28,17 +41,18 @@ static void describe(struct laser_text *out, char letter, const char *option, co
     laser_text_fill(out, '\n', 1);
 }
 
-/* text with ", " for every mark, so that it can be wrapped. */
-static void spread(const char *text, char mark, char *out, size_t size)
+/* "  -m, --model DIR" and its help. */
+static void describe_option(struct laser_text *out, char letter, const char *option, const char *argument,
+                            const char *help, const char *more, int width)
 {
-    size_t n = 0;
+    size_t start = out->size;
 
-    for (; *text != '\0' && n + 3 < size; text++) {
-        out[n++] = *text == mark ? ',' : *text;
-        if (*text == mark)
-            out[n++] = ' ';
-    }
-    out[n] = '\0';
+    if (letter != 0)
+        laser_text_printf(out, "  -%c, ", letter);
+    else
+        laser_text_puts(out, "      ");
+    laser_text_printf(out, "--%s%s%s", option, argument != NULL ? " " : "", argument != NULL ? argument : "");
+    describe(out, start, help, more, width);
 }
 
 /* " (choices; default ...)" behind a key's help. */
@@ -46,8 +60,8 @@ static void key_details(const struct laser_deck_key *key, char *text, size_t siz
 {
     char words[160], initial[200];
 
-    spread(key->words != NULL ? key->words : "", '|', words, sizeof words);
-    spread(key->initial, laser_value_is_list(key->type) ? ',' : '\0', initial, sizeof initial);
+    laser_words_spread(key->words != NULL ? key->words : "", '|', words, sizeof words);
+    laser_words_spread(key->initial, laser_value_is_list(key->type) ? ',' : '\0', initial, sizeof initial);
     text[0] = '\0';
     if (*initial != '\0' && *words != '\0')
         snprintf(text, size, " (%s; default %s)", words, initial);
@@ -57,69 +71,33 @@ static void key_details(const struct laser_deck_key *key, char *text, size_t siz
         snprintf(text, size, " (default %s)", initial);
 }
 
-static int belongs(const struct laser_deck_key *key, enum laser_command command)
-{
-    return command == LASER_COMMAND_NONE || command == LASER_COMMAND_RUN ||
-           (key->commands >> command & 1u) != 0;
-}
-
-/* The options of a section that the command has, under the section's title. */
-static void section_options(struct laser_text *out, const struct laser_deck_key *keys, size_t count,
-                            enum laser_command command, int width)
+/* The keys of the command that have options, under the titles of their sections, or those that only a deck or
+ * --set gives. */
+static void describe_keys(struct laser_text *out, enum laser_command command, int with_option, int width)
 {
     const char *section = NULL;
-    char name[40], details[400];
+    char details[400], help[HELP_SIZE];
 
-    for (size_t i = 0; i < count; i++) {
-        size_t n = laser_schema_section_length(keys[i].key);
+    for (int i = 0; i < LASER_KEYS; i++) {
+        const struct laser_deck_key *key = &laser_deck_keys[i];
+        size_t start;
 
-        if (!belongs(&keys[i], command) || keys[i].option == NULL)
+        if (!laser_deck_belongs(key, command) || (key->option != NULL) != with_option)
             continue;
-        if (section == NULL || n != laser_schema_section_length(section) ||
-            strncmp(section, keys[i].key, n) != 0) {
-            snprintf(name, sizeof name, "%.*s", (int)n, keys[i].key);
-            laser_text_printf(out, "\n%s:\n", laser_schema_section_title(name));
+        if (section == NULL || (with_option && strcmp(section, key->section) != 0))
+            laser_text_printf(out, "\n%s:\n",
+                              with_option ? laser_deck_section_title(key->section)
+                                          : "In a deck, or with --set KEY=VALUE");
+        section = key->section;
+        key_details(key, details, sizeof details);
+        help_of(key, help);
+        start = out->size;
+        if (with_option)
+            describe_option(out, key->letter, key->option, key->argument, help, details, width);
+        else {
+            laser_text_printf(out, "  %s", key->key);
+            describe(out, start, help, details, width);
         }
-        section = keys[i].key;
-        key_details(&keys[i], details, sizeof details);
-        describe(out, keys[i].letter, keys[i].option, keys[i].argument, keys[i].help, details, width);
-    }
-}
-
-/* Keys that only a deck or --set gives. */
-static void other_keys(struct laser_text *out, const struct laser_deck_key *keys, size_t count,
-                       enum laser_command command, int width)
-{
-    char details[400];
-    int any = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        size_t column;
-
-        if (!belongs(&keys[i], command) || keys[i].option != NULL)
-            continue;
-        if (!any)
-            laser_text_puts(out, "\nIn a deck, or with --set KEY=VALUE:\n");
-        any = 1;
-        laser_text_printf(out, "  %-*s", OPTION_COLUMN - 2, keys[i].key);
-        key_details(&keys[i], details, sizeof details);
-        column = laser_text_wrap(out, keys[i].help, OPTION_COLUMN, OPTION_COLUMN, (size_t)width);
-        laser_text_wrap(out, details, OPTION_COLUMN, column, (size_t)width);
-        laser_text_fill(out, '\n', 1);
-    }
-}
-
-static void command_list(struct laser_text *out, int width)
-{
-    const struct laser_deck_command *commands;
-    size_t count;
-
-    commands = laser_schema_commands(&count);
-    laser_text_puts(out, "\nCommands:\n");
-    for (size_t i = 0; i < count; i++) {
-        laser_text_printf(out, "  %-12s", commands[i].name);
-        laser_text_wrap(out, commands[i].brief, 14, 14, (size_t)width);
-        laser_text_fill(out, '\n', 1);
     }
 }
 
@@ -128,39 +106,26 @@ static void program_help(struct laser_text *out, int width)
     laser_text_puts(out, "Usage: laser_mpi [COMMAND] [DECK.yaml] [OPTIONS] [ARGUMENTS]\n\n");
     laser_text_wrap(
         out,
-        "Finds the matrices of a language model that are noisy, reduces their rank, keeps each change only "
-        "if "
+        "Finds the matrices of a language model that are noisy, reduces their rank, keeps each change only if "
         "perplexity allows it, and writes the model. Started by mpirun or srun it uses all their ranks; "
         "without any argument it runs the demo.",
         0, 0, (size_t)width);
-    laser_text_fill(out, '\n', 1);
-    command_list(out, width);
-}
-
-static void general_options(struct laser_text *out, int width)
-{
-    const struct laser_deck_flag *flags;
-    size_t count;
-
-    flags = laser_schema_flags(&count);
-    laser_text_puts(out, "\nGeneral:\n");
-    for (size_t i = 0; i < count; i++)
-        describe(out, flags[i].letter, flags[i].option, flags[i].argument, flags[i].help, "", width);
+    laser_text_puts(out, "\n\nCommands:\n");
+    for (int i = LASER_COMMAND_NONE + 1; i < LASER_COMMANDS; i++) {
+        laser_text_printf(out, "  %-12s", laser_deck_commands[i].name);
+        laser_text_wrap(out, laser_deck_commands[i].brief, 14, 14, (size_t)width);
+        laser_text_fill(out, '\n', 1);
+    }
 }
 
 char *laser_deck_help(enum laser_command command, int width)
 {
-    const struct laser_deck_command *c = laser_schema_command(command);
-    const struct laser_deck_key *keys;
+    const struct laser_deck_command *c = &laser_deck_commands[command];
+    int whole = command == LASER_COMMAND_NONE, any = whole || command == LASER_COMMAND_RUN;
     struct laser_text out = {0};
-    size_t count;
 
-    if (width < 60)
-        width = 60;
-    if (width > 110)
-        width = 110;
-    keys = laser_schema_keys(&count);
-    if (c == NULL) {
+    width = width < 60 ? 60 : width > 110 ? 110 : width;
+    if (whole) {
         program_help(&out, width);
     } else {
         laser_text_printf(&out, "Usage: laser_mpi %s %s\n\n", c->name, c->arguments);
@@ -168,12 +133,14 @@ char *laser_deck_help(enum laser_command command, int width)
         laser_text_fill(&out, '\n', 1);
     }
     if (command != LASER_COMMAND_VERSION && command != LASER_COMMAND_HELP) {
-        section_options(&out, keys, count, command, width);
-        if (c != NULL)
-            other_keys(&out, keys, count, command, width);
+        describe_keys(&out, any ? LASER_COMMAND_NONE : command, 1, width);
+        if (!whole)
+            describe_keys(&out, any ? LASER_COMMAND_NONE : command, 0, width);
     }
-    general_options(&out, width);
-    if (c == NULL) {
+    laser_text_puts(&out, "\nGeneral:\n");
+    for (const struct laser_deck_flag *f = laser_deck_flags; f->option != NULL; f++)
+        describe_option(&out, f->letter, f->option, f->argument, f->help, "", width);
+    if (whole) {
         laser_text_fill(&out, '\n', 1);
         laser_text_wrap(
             &out,
@@ -181,6 +148,143 @@ char *laser_deck_help(enum laser_command command, int width)
             "laser_mpi describes decks, files and exit codes.",
             0, 0, (size_t)width);
         laser_text_fill(&out, '\n', 1);
+    }
+    return laser_text_take(&out);
+}
+
+/* ---- roff ---- */
+
+/* Text with what roff would take for its own escaped: backslashes, hyphens that are minus signs. */
+static void put(struct laser_text *out, const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '\\')
+            laser_text_puts(out, "\\e");
+        else if (*p == '-')
+            laser_text_puts(out, "\\-");
+        else
+            laser_text_fill(out, *p, 1);
+    }
+}
+
+static void put_spread(struct laser_text *out, const char *list, char mark)
+{
+    char text[600];
+
+    laser_words_spread(list, mark, text, sizeof text);
+    put(out, text);
+}
+
+static void put_option(struct laser_text *out, char letter, const char *option, const char *argument)
+{
+    laser_text_puts(out, ".TP\n");
+    if (letter != 0)
+        laser_text_printf(out, "\\fB\\-%c\\fR, ", letter);
+    laser_text_puts(out, "\\fB\\-\\-");
+    put(out, option);
+    laser_text_puts(out, "\\fR");
+    if (argument != NULL) {
+        laser_text_puts(out, " \\fI");
+        put(out, argument);
+        laser_text_puts(out, "\\fR");
+    }
+    laser_text_fill(out, '\n', 1);
+}
+
+/* Help as a sentence: a capital first, a full stop last. */
+static void put_sentence(struct laser_text *out, const char *help)
+{
+    char first[2] = {help[0], '\0'};
+    /* A name (scan.matrices, wikitext2, org/name) keeps its case. */
+    int is_word = help[strcspn(help, " .0123456789_/")] == ' ';
+
+    if (is_word && first[0] >= 'a' && first[0] <= 'z')
+        first[0] = (char)(first[0] - 32);
+    put(out, first);
+    put(out, help + 1);
+    laser_text_puts(out, ".\n");
+}
+
+/* Type, choices, range and default of a key. */
+static void put_domain(struct laser_text *out, const struct laser_deck_key *key)
+{
+    static const char *const names[] = {
+        [LASER_TYPE_BOOL] = "true or false", [LASER_TYPE_INT] = "whole number",
+        [LASER_TYPE_REAL] = "number",        [LASER_TYPE_STRING] = "text",
+        [LASER_TYPE_ENUM] = "one of",        [LASER_TYPE_WORD] = "one of",
+        [LASER_TYPE_SIZE] = "size",          [LASER_TYPE_DURATION] = "time",
+        [LASER_TYPE_PATH] = "path",          [LASER_TYPE_MODEL] = "path or hub id",
+        [LASER_TYPE_LIST] = "list",          [LASER_TYPE_PAIRS] = "names with paths",
+        [LASER_TYPE_TEXTS] = "texts",
+    };
+    int is_list = laser_value_is_list(key->type);
+    char range[80];
+
+    put(out, names[key->type]);
+    if (key->words != NULL) {
+        laser_text_puts(out, is_list ? " of " : " ");
+        put_spread(out, key->words, '|');
+    }
+    if (key->type == LASER_TYPE_INT || key->type == LASER_TYPE_REAL) {
+        snprintf(range, sizeof range, " from %.12g to %.12g", key->low, key->high);
+        put(out, range);
+    }
+    laser_text_puts(out, "; default ");
+    put_spread(out, *key->initial != '\0' ? key->initial : is_list ? "empty" : "unset", is_list ? ',' : '\0');
+    if (key->laserrmt != NULL && strcmp(key->laserrmt, key->initial) != 0) {
+        laser_text_puts(out, ", under compat laserrmt ");
+        put(out, key->laserrmt);
+    }
+}
+
+static void put_key(struct laser_text *out, const struct laser_deck_key *key)
+{
+    const char *separator = "Used by ";
+    char help[HELP_SIZE];
+
+    laser_text_puts(out, ".TP\n\\fB");
+    put(out, key->key);
+    laser_text_puts(out, "\\fR (");
+    put_domain(out, key);
+    laser_text_puts(out, ")\n");
+    put_sentence(out, help_of(key, help));
+    for (int i = LASER_COMMAND_NONE + 1; i < LASER_COMMANDS; i++) {
+        if (!laser_deck_belongs(key, (enum laser_command)i))
+            continue;
+        laser_text_puts(out, separator);
+        put(out, laser_deck_commands[i].name);
+        separator = ", ";
+    }
+    laser_text_puts(out, ".\n");
+}
+
+char *laser_deck_roff(void)
+{
+    const char *section = NULL;
+    char help[HELP_SIZE];
+    struct laser_text out = {0};
+
+    laser_text_puts(&out, ".SH OPTIONS\n");
+    for (const struct laser_deck_flag *f = laser_deck_flags; f->option != NULL; f++) {
+        put_option(&out, f->letter, f->option, f->argument);
+        put_sentence(&out, f->help);
+    }
+    for (const struct laser_deck_key *key = laser_deck_keys; key < laser_deck_keys + LASER_KEYS; key++) {
+        if (key->option == NULL)
+            continue;
+        put_option(&out, key->letter, key->option, key->argument);
+        laser_text_puts(&out, "Sets \\fB");
+        put(&out, key->key);
+        laser_text_puts(&out, "\\fR: ");
+        put(&out, help_of(key, help));
+        laser_text_puts(&out, ".\n");
+    }
+    laser_text_puts(&out, ".SH DECK KEYS\n");
+    for (const struct laser_deck_key *key = laser_deck_keys; key < laser_deck_keys + LASER_KEYS; key++) {
+        if (section == NULL || strcmp(section, key->section) != 0)
+            laser_text_printf(&out, ".SS %s\n", laser_deck_section_title(key->section));
+        section = key->section;
+        put_key(&out, key);
     }
     return laser_text_take(&out);
 }

@@ -1,4 +1,4 @@
-/* The command line: getopt_long over a table made from the schema. */
+/* The command line: getopt_long over a table made from the keys and flags. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,11 +6,11 @@
 
 #include "deck/internal.h"
 
-/* Values that getopt_long returns: above all letters, the key's or flag's index. */
+/* Values that getopt_long returns: above all letters, the number of a key or flag. */
 enum { FIRST_KEY = 1000, FIRST_FLAG = 2000, MOST_OPTIONS = 128 };
 
 struct set_value {
-    int index; /* of the key */
+    int key;
     const char *text;
     char where[80];
 };
@@ -18,64 +18,43 @@ struct set_value {
 struct command_line {
     struct option options[MOST_OPTIONS];
     char letters[2 * MOST_OPTIONS];
+    int of_letter[128]; /* what a letter stands for, as the value of its long option */
     struct set_value *sets;
     size_t nsets;
     const char *deck; /* --deck */
     struct laser_deck_request *request;
 };
 
-static void add_option(struct command_line *c, size_t *n, size_t *m, const char *name, const char *argument,
-                       char letter, int value)
+static void add_option(struct command_line *c, const char *name, const char *argument, char letter, int value)
 {
-    struct option *o = &c->options[(*n)++];
+    struct option *o = c->options;
 
-    o->name = name;
-    o->has_arg = argument != NULL ? required_argument : no_argument;
-    o->val = value;
-    if (letter == 0)
-        return;
-    c->letters[(*m)++] = letter;
-    if (argument != NULL)
-        c->letters[(*m)++] = ':';
+    while (o->name != NULL)
+        o++;
+    *o = (struct option){name, argument != NULL ? required_argument : no_argument, NULL, value};
+    if (letter != 0) {
+        c->of_letter[(int)letter] = value;
+        snprintf(c->letters + strlen(c->letters), 3, "%c%s", letter, argument != NULL ? ":" : "");
+    }
 }
 
 /* Leading ':' makes a missing argument tell itself apart from an unknown option. */
 static void make_table(struct command_line *c)
 {
-    const struct laser_deck_flag *flags;
-    const struct laser_deck_key *keys;
-    size_t n = 0, m = 0, nkeys, nflags;
+    const struct laser_deck_flag *flags = laser_deck_flags;
 
-    keys = laser_schema_keys(&nkeys);
-    flags = laser_schema_flags(&nflags);
-    c->letters[m++] = ':';
-    for (size_t i = 0; i < nkeys; i++)
-        if (keys[i].option != NULL)
-            add_option(c, &n, &m, keys[i].option, keys[i].argument, keys[i].letter, FIRST_KEY + (int)i);
-    for (size_t i = 0; i < nflags; i++)
-        add_option(c, &n, &m, flags[i].option, flags[i].argument, flags[i].letter, FIRST_FLAG + (int)i);
-    c->letters[m] = '\0';
+    c->letters[0] = ':';
+    for (int i = 0; i < LASER_KEYS; i++) {
+        const struct laser_deck_key *key = &laser_deck_keys[i];
+
+        if (key->option != NULL)
+            add_option(c, key->option, key->argument, key->letter, FIRST_KEY + i);
+    }
+    for (int i = 0; flags[i].option != NULL; i++)
+        add_option(c, flags[i].option, flags[i].argument, flags[i].letter, FIRST_FLAG + i);
 }
 
-/* What a letter stands for. */
-static int value_of_letter(int letter)
-{
-    const struct laser_deck_flag *flags;
-    const struct laser_deck_key *keys;
-    size_t count;
-
-    keys = laser_schema_keys(&count);
-    for (size_t i = 0; i < count; i++)
-        if (keys[i].letter == letter)
-            return FIRST_KEY + (int)i;
-    flags = laser_schema_flags(&count);
-    for (size_t i = 0; i < count; i++)
-        if (flags[i].letter == letter)
-            return FIRST_FLAG + (int)i;
-    return -1;
-}
-
-static int add_set(struct command_line *c, int index, const char *text, const char *option,
+static int add_set(struct command_line *c, int key, const char *text, const char *option, const char *more,
                    struct laser_error *err)
 {
     struct set_value *grown = realloc(c->sets, (c->nsets + 1) * sizeof *grown);
@@ -83,9 +62,9 @@ static int add_set(struct command_line *c, int index, const char *text, const ch
     if (grown == NULL)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for options");
     c->sets = grown;
-    grown[c->nsets].index = index;
+    grown[c->nsets].key = key;
     grown[c->nsets].text = text;
-    snprintf(grown[c->nsets].where, sizeof grown[c->nsets].where, "--%s", option);
+    snprintf(grown[c->nsets].where, sizeof grown->where, "--%s%s", option, more);
     c->nsets++;
     return LASER_OK;
 }
@@ -94,28 +73,31 @@ static int add_set(struct command_line *c, int index, const char *text, const ch
 static int take_set(struct command_line *c, const char *argument, struct laser_error *err)
 {
     const char *equals = strchr(argument, '=');
-    char key[80], option[90];
-    int index;
+    char name[80];
+    int key;
 
-    if (equals == NULL || equals == argument || (size_t)(equals - argument) >= sizeof key)
+    if (equals == NULL || equals == argument || (size_t)(equals - argument) >= sizeof name)
         return laser_error_set(err, LASER_EUSAGE, "--set", "\"%s\" is not KEY=VALUE", argument);
-    snprintf(key, sizeof key, "%.*s", (int)(equals - argument), argument);
-    index = laser_schema_find(key);
-    if (index < 0)
-        return laser_deck_unknown_key(key, "--set", err);
-    snprintf(option, sizeof option, "set %s", key);
-    return add_set(c, index, equals + 1, option, err);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - argument), argument);
+    key = laser_deck_find(name);
+    return key < 0 ? laser_deck_unknown_key(name, "--set", err)
+                   : add_set(c, key, equals + 1, "set ", name, err);
 }
 
-static int take_flag(struct command_line *c, const struct laser_deck_flag *flag, const char *argument,
-                     struct laser_error *err)
+static int take(struct command_line *c, int value, const char *argument, struct laser_error *err)
 {
+    const struct laser_deck_flag *flag;
+
+    if (value < FIRST_FLAG)
+        return add_set(c, value - FIRST_KEY, argument != NULL ? argument : "true",
+                       laser_deck_keys[value - FIRST_KEY].option, "", err);
+    flag = &laser_deck_flags[value - FIRST_FLAG];
     if (flag->key != NULL)
-        return add_set(c, laser_schema_find(flag->key), flag->value, flag->option, err);
+        return add_set(c, laser_deck_find(flag->key), flag->value, flag->option, "", err);
+    if (strcmp(flag->option, "set") == 0)
+        return take_set(c, argument, err);
     if (strcmp(flag->option, "deck") == 0)
         c->deck = argument;
-    else if (strcmp(flag->option, "set") == 0)
-        return take_set(c, argument, err);
     else if (strcmp(flag->option, "print-deck") == 0)
         c->request->print_deck = 1;
     else if (strcmp(flag->option, "help") == 0)
@@ -125,22 +107,11 @@ static int take_flag(struct command_line *c, const struct laser_deck_flag *flag,
     return LASER_OK;
 }
 
-static int take(struct command_line *c, int value, const char *argument, struct laser_error *err)
-{
-    size_t count;
-
-    if (value >= FIRST_FLAG)
-        return take_flag(c, &laser_schema_flags(&count)[value - FIRST_FLAG], argument, err);
-    return add_set(c, value - FIRST_KEY, argument != NULL ? argument : "true",
-                   laser_schema_keys(&count)[value - FIRST_KEY].option, err);
-}
-
 /* argv[i] was not understood. */
 static int complain(struct command_line *c, const char *argument, struct laser_error *err)
 {
     struct laser_nearest nearest = {NULL, NULL, 0};
     char name[64], near[128], hint[160];
-    const char *known = NULL;
 
     if (strncmp(argument, "--", 2) != 0)
         return laser_error_set(err, LASER_EUSAGE, argument, "there is no such option; --help lists them");
@@ -149,10 +120,8 @@ static int complain(struct command_line *c, const char *argument, struct laser_e
     for (struct option *o = c->options; o->name != NULL; o++) {
         laser_nearest_try(&nearest, o->name);
         if (strcmp(o->name, name) == 0)
-            known = o->name;
+            return laser_error_set(err, LASER_EUSAGE, argument, "--%s takes no argument", name);
     }
-    if (known != NULL)
-        return laser_error_set(err, LASER_EUSAGE, argument, "--%s takes no argument", known);
     laser_nearest_hint(&nearest, near, sizeof near);
     snprintf(hint, sizeof hint, *near != '\0' ? ", did you mean --%s?" : "; --help lists them", nearest.best);
     return laser_error_set(err, LASER_EUSAGE, argument, "there is no such option%s", hint);
@@ -166,20 +135,14 @@ static int scan_options(struct command_line *c, int argc, char **argv, struct la
     opterr = 0;
     optind = 0; /* glibc: begin anew, whatever was parsed before */
     while (rc == LASER_OK && (value = getopt_long(argc, argv, c->letters, c->options, NULL)) != -1) {
-        char letter[8];
+        char letter[3] = {'-', (char)optopt, '\0'};
 
-        if (value > 0 && value < FIRST_KEY && value != '?' && value != ':')
-            value = value_of_letter(value);
-        if (value == ':') {
+        if (value == ':')
             rc = laser_error_set(err, LASER_EUSAGE, argv[optind - 1], "this option needs an argument");
-        } else if (value == '?' && optopt > 0 && optopt < FIRST_KEY) {
-            snprintf(letter, sizeof letter, "-%c", optopt);
-            rc = complain(c, letter, err);
-        } else if (value == '?') {
-            rc = complain(c, argv[optind - 1], err);
-        } else {
-            rc = take(c, value, optarg, err);
-        }
+        else if (value == '?')
+            rc = complain(c, optopt > 0 && optopt < FIRST_KEY ? letter : argv[optind - 1], err);
+        else
+            rc = take(c, value < FIRST_KEY ? c->of_letter[value] : value, optarg, err);
     }
     return rc;
 }
@@ -193,14 +156,11 @@ static int ends_in_yaml(const char *name)
 
 static int unknown_command(const char *word, struct laser_error *err)
 {
-    const struct laser_deck_command *commands;
     struct laser_nearest nearest = {word, NULL, 0};
     char hint[128];
-    size_t count;
 
-    commands = laser_schema_commands(&count);
-    for (size_t i = 0; i < count; i++)
-        laser_nearest_try(&nearest, commands[i].name);
+    for (int i = LASER_COMMAND_NONE + 1; i < LASER_COMMANDS; i++)
+        laser_nearest_try(&nearest, laser_deck_commands[i].name);
     laser_nearest_hint(&nearest, hint, sizeof hint);
     return laser_error_set(err, LASER_EUSAGE, word,
                            "there is no such command (and a deck's name ends in .yaml)%s",
@@ -212,8 +172,6 @@ static int sort_words(struct laser_deck *deck, struct command_line *c, int nword
                       struct laser_error *err)
 {
     struct laser_deck_request *q = c->request;
-    const struct laser_deck_command *command;
-    const char *deck_word = c->deck;
     int i = 0;
 
     if (nwords > 0) {
@@ -223,64 +181,59 @@ static int sort_words(struct laser_deck *deck, struct command_line *c, int nword
         else if (!ends_in_yaml(words[0]))
             return unknown_command(words[0], err);
     }
-    command = laser_schema_command(q->command);
-    if (i < nwords && (command == NULL || command->deck_first) &&
+    if (i < nwords && laser_deck_commands[q->command].deck_first &&
         (ends_in_yaml(words[i]) || q->command == LASER_COMMAND_RUN)) {
-        if (deck_word != NULL)
-            return laser_error_set(err, LASER_EUSAGE, words[i], "a second deck beside --deck %s", deck_word);
-        deck_word = words[i++];
+        if (c->deck != NULL)
+            return laser_error_set(err, LASER_EUSAGE, words[i], "a second deck beside --deck %s", c->deck);
+        c->deck = words[i++];
     }
     deck->args = calloc((size_t)(nwords - i) + 1, sizeof *deck->args);
     if (deck->args == NULL)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for arguments");
-    for (; i < nwords; i++)
-        deck->args[q->nargs++] = words[i];
+    while (i < nwords)
+        deck->args[q->nargs++] = words[i++];
     q->args = deck->args;
-    c->deck = deck_word;
     return LASER_OK;
 }
 
 static int check_arguments(const struct laser_deck_request *q, struct laser_error *err)
 {
-    const struct laser_deck_command *command = laser_schema_command(q->command);
-    int most = command != NULL ? command->max_args : 0, least = command != NULL ? command->min_args : 0;
+    const struct laser_deck_command *c = &laser_deck_commands[q->command];
 
-    if (q->nargs > most)
-        return laser_error_set(err, LASER_EUSAGE, q->args[most],
+    if (q->nargs > c->max_args)
+        return laser_error_set(err, LASER_EUSAGE, q->args[c->max_args],
                                "one argument too many; usage: laser_mpi %s %s",
-                               command != NULL ? command->name : "[COMMAND]",
-                               command != NULL ? command->arguments : "[DECK.yaml] [OPTIONS]");
-    if (q->nargs < least)
-        return laser_error_set(err, LASER_EUSAGE, command->name,
-                               "an argument is missing; usage: laser_mpi %s %s", command->name,
-                               command->arguments);
+                               q->command != LASER_COMMAND_NONE ? c->name : "[COMMAND]", c->arguments);
+    if (q->nargs < c->min_args)
+        return laser_error_set(err, LASER_EUSAGE, c->name, "an argument is missing; usage: laser_mpi %s %s",
+                               c->name, c->arguments);
     return LASER_OK;
 }
 
-/* OMP_NUM_THREADS (below the deck) or LASER_MPI_SECTION_KEY (above it). */
-static int read_environment(struct laser_deck *deck, int above, struct laser_error *err)
+/* OMP_NUM_THREADS: the outermost level where it is a list of them. */
+static int read_openmp(struct laser_deck *deck, struct laser_error *err)
 {
-    const struct laser_deck_key *keys;
-    const char *text;
-    size_t count;
+    const char *text = getenv("OMP_NUM_THREADS");
+    char first[32];
+    size_t n;
+
+    if (text == NULL || *text == '\0')
+        return LASER_OK;
+    n = strcspn(text, ",");
+    snprintf(first, sizeof first, "%.*s", (int)(n < sizeof first ? n : sizeof first - 1), text);
+    return laser_deck_assign_text(deck, LASER_KEY_parallel_threads, first, 0, LASER_DECK_ENVIRONMENT,
+                                  "OMP_NUM_THREADS", err);
+}
+
+/* LASER_MPI_SECTION_KEY */
+static int read_environment(struct laser_deck *deck, struct laser_error *err)
+{
     int rc = LASER_OK;
 
-    if (!above) {
-        size_t n;
-        char first[32];
-
-        text = getenv("OMP_NUM_THREADS");
-        if (text == NULL || *text == '\0')
-            return LASER_OK;
-        n = strcspn(text, ","); /* the outermost level of a list of them */
-        snprintf(first, sizeof first, "%.*s", (int)(n < sizeof first ? n : sizeof first - 1), text);
-        return laser_deck_set(deck, "parallel.threads", first, LASER_DECK_ENVIRONMENT, "OMP_NUM_THREADS",
-                              err);
-    }
-    keys = laser_schema_keys(&count);
-    for (size_t i = 0; rc == LASER_OK && i < count; i++) {
+    for (int i = 0; rc == LASER_OK && i < LASER_KEYS; i++) {
+        const char *text;
         char name[64];
-        int n = snprintf(name, sizeof name, "LASER_MPI_%s", keys[i].key);
+        int n = snprintf(name, sizeof name, "LASER_MPI_%s", laser_deck_keys[i].key);
 
         for (int j = 0; j < n; j++)
             name[j] = name[j] == '.'                     ? '_'
@@ -288,31 +241,20 @@ static int read_environment(struct laser_deck *deck, int above, struct laser_err
                                                          : name[j];
         text = getenv(name);
         if (text != NULL)
-            rc = laser_deck_set(deck, keys[i].key, text, LASER_DECK_ENVIRONMENT, name, err);
+            rc = laser_deck_assign_text(deck, i, text, 0, LASER_DECK_ENVIRONMENT, name, err);
     }
     return rc;
 }
 
-/* Options give their keys their values; of a list, the first replaces what the deck says and later ones add.
- */
+/* Options give their keys their values; of a list, the first replaces what the deck says, later ones add. */
 static int apply_sets(struct laser_deck *deck, const struct command_line *c, struct laser_error *err)
 {
-    size_t count;
-    const struct laser_deck_key *keys = laser_schema_keys(&count);
     int rc = LASER_OK;
 
-    for (size_t i = 0; rc == LASER_OK && i < c->nsets; i++) {
-        const struct set_value *s = &c->sets[i];
-        struct laser_texts items = {0};
-        int append = deck->values[s->index].kind == LASER_DECK_COMMAND_LINE;
-
-        if (!laser_texts_read(&items, keys[s->index].type, s->text))
-            rc = laser_error_set(err, LASER_ENOMEM, NULL, "no memory for options");
-        else
-            rc = laser_deck_assign(deck, s->index, items.items, items.count, NULL, append,
-                                   LASER_DECK_COMMAND_LINE, s->where, err);
-        laser_texts_free(&items);
-    }
+    for (const struct set_value *s = c->sets; rc == LASER_OK && s < c->sets + c->nsets; s++)
+        rc = laser_deck_assign_text(deck, s->key, s->text,
+                                    deck->values[s->key].kind == LASER_DECK_COMMAND_LINE,
+                                    LASER_DECK_COMMAND_LINE, s->where, err);
     return rc;
 }
 
@@ -320,14 +262,12 @@ static int apply_sets(struct laser_deck *deck, const struct command_line *c, str
 static int check_options_belong(const struct command_line *c, enum laser_command command,
                                 struct laser_error *err)
 {
-    size_t count;
-    const struct laser_deck_key *keys = laser_schema_keys(&count);
+    const char *name = laser_command_name(command);
 
     for (size_t i = 0; i < c->nsets; i++)
-        if ((keys[c->sets[i].index].commands >> command & 1u) == 0)
+        if ((laser_deck_keys[c->sets[i].key].commands >> command & 1u) == 0)
             return laser_error_set(err, LASER_EUSAGE, c->sets[i].where,
-                                   "%s has no use for this; laser_mpi %s --help", laser_command_name(command),
-                                   laser_command_name(command));
+                                   "%s has no use for this; laser_mpi %s --help", name, name);
     return LASER_OK;
 }
 
@@ -337,7 +277,7 @@ static int resolve_command(const struct laser_deck *deck, struct laser_deck_requ
 {
     if (q->command != LASER_COMMAND_NONE && q->command != LASER_COMMAND_RUN)
         return LASER_OK;
-    q->command = laser_command_find(laser_deck_string(deck, "command"));
+    q->command = deck->settings.command;
     if (q->command == LASER_COMMAND_NONE)
         return laser_error_set(
             err, LASER_EUSAGE, q->deck_path,
@@ -358,7 +298,7 @@ static int read_deck(struct laser_deck *deck, const struct command_line *c, cons
                                "which deck? usage: laser_mpi run DECK.yaml [OPTIONS]");
     if (path == NULL && q->command == LASER_COMMAND_NONE) {
         for (size_t i = 0; i < c->nsets; i++)
-            if (c->sets[i].index == laser_schema_find("model"))
+            if (c->sets[i].key == LASER_KEY_model)
                 return laser_error_set(err, LASER_EUSAGE, "--model",
                                        "what to do with it? laser_mpi scan, reduce, ...");
         if (demo_path == NULL)
@@ -402,11 +342,11 @@ static int fill(struct laser_deck *deck, struct command_line *c, int nwords, cha
         return rc;
     rc = check_arguments(q, err);
     if (rc == LASER_OK)
-        rc = read_environment(deck, 0, err);
+        rc = read_openmp(deck, err);
     if (rc == LASER_OK)
         rc = read_deck(deck, c, demo_path, err);
     if (rc == LASER_OK)
-        rc = read_environment(deck, 1, err);
+        rc = read_environment(deck, err);
     if (rc == LASER_OK)
         rc = apply_sets(deck, c, err);
     if (rc == LASER_OK)
@@ -415,19 +355,16 @@ static int fill(struct laser_deck *deck, struct command_line *c, int nwords, cha
         rc = check_arguments(q, err);
     if (rc == LASER_OK)
         rc = check_options_belong(c, q->command, err);
-    if (rc == LASER_OK)
-        rc = laser_deck_resolve(deck, q->command, err);
-    return rc;
+    return rc == LASER_OK ? laser_deck_resolve(deck, q->command, err) : rc;
 }
 
 int laser_deck_from_command_line(struct laser_deck *deck, int argc, char **argv, const char *demo_path,
                                  struct laser_deck_request *request, struct laser_error *err)
 {
-    struct command_line c = {0};
+    struct command_line c = {.request = request};
     int rc;
 
     memset(request, 0, sizeof *request);
-    c.request = request;
     rc = scan_options(&c, argc, argv, err);
     if (rc == LASER_OK)
         rc = fill(deck, &c, argc - optind, argv + optind, demo_path, err);

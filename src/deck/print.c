@@ -1,3 +1,4 @@
+/* The deck as YAML and as JSON. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -7,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/json_text.h"
-#include "base/text.h"
 #include "deck/internal.h"
 
 /* A scalar that every reader takes for a text (or for the number that it is) without quotes; YAML 1.1 has
@@ -25,7 +25,8 @@ static int is_plain(const char *text)
     return 1;
 }
 
-void laser_yaml_scalar(struct laser_text *out, const char *text)
+/* Quoted where YAML needs it. */
+static void print_scalar(struct laser_text *out, const char *text)
 {
     if (is_plain(text)) {
         laser_text_puts(out, text);
@@ -47,39 +48,35 @@ void laser_yaml_scalar(struct laser_text *out, const char *text)
 }
 
 /* A path as it is from anywhere; a model only if there is something at it. */
-static char *absolute(const struct laser_deck *deck, enum laser_deck_type type, const char *path)
+static void print_path(struct laser_text *out, const struct laser_deck *deck, enum laser_deck_type type,
+                       const char *item)
 {
-    if (*path == '\0' || (type == LASER_TYPE_MODEL && access(path, F_OK) != 0))
-        return strdup(path);
-    return laser_file_join(deck->directory, path);
+    int stays =
+        type != LASER_TYPE_PAIRS && (*item == '\0' || (type == LASER_TYPE_MODEL && access(item, F_OK) != 0));
+    char *path = stays ? strdup(item) : laser_file_join(deck->directory, item);
+
+    if (path == NULL)
+        out->failed = 1;
+    else
+        print_scalar(out, path);
+    free(path);
 }
 
-static void print_item(struct laser_text *out, const struct laser_deck *deck,
-                       const struct laser_deck_key *key, const struct laser_deck_value *value, int i)
+static void print_item(struct laser_text *out, const struct laser_deck *deck, int key, int i)
 {
-    const char *item = value->items[i];
-    char *path;
+    const struct laser_deck_value *value = &deck->values[key];
+    enum laser_deck_type type = laser_deck_keys[key].type;
 
-    if (key->type == LASER_TYPE_PATH || key->type == LASER_TYPE_MODEL) {
-        path = absolute(deck, key->type, item);
-        if (path == NULL)
-            out->failed = 1;
-        else
-            laser_yaml_scalar(out, path);
-        free(path);
-    } else if (key->type == LASER_TYPE_PAIRS) {
-        laser_yaml_scalar(out, value->pairs[i].name);
+    if (type == LASER_TYPE_PAIRS) {
+        print_scalar(out, value->pairs[i].name);
         laser_text_puts(out, ": ");
-        path = laser_file_join(deck->directory, value->pairs[i].path);
-        if (path == NULL)
-            out->failed = 1;
-        else
-            laser_yaml_scalar(out, path);
-        free(path);
-    } else if (key->type == LASER_TYPE_BOOL) {
-        laser_text_puts(out, item);
+        print_path(out, deck, type, value->pairs[i].path);
+    } else if (type == LASER_TYPE_PATH || type == LASER_TYPE_MODEL) {
+        print_path(out, deck, type, value->items[i]);
+    } else if (type == LASER_TYPE_BOOL) {
+        laser_text_puts(out, value->items[i]);
     } else {
-        laser_yaml_scalar(out, item);
+        print_scalar(out, value->items[i]);
     }
 }
 
@@ -96,70 +93,54 @@ static void print_origin(struct laser_text *out, size_t line_start, const char *
     laser_text_fill(out, '\n', 1);
 }
 
-/* One key, its section's name printed before the first of the section. */
-static void print_key(struct laser_text *out, const struct laser_deck *deck, size_t index)
+/* A key; the `command` of the printed deck is the command that runs, whoever named it. */
+static void print_key(struct laser_text *out, const struct laser_deck *deck, int i,
+                      enum laser_command command)
 {
-    size_t count, line = out->size;
-    const struct laser_deck_key *key = &laser_schema_keys(&count)[index];
-    const struct laser_deck_value *value = &deck->values[index];
-    size_t section = laser_schema_section_length(key->key);
-    const char *name = section > 0 ? key->key + section + 1 : key->key;
-    size_t indent = section > 0 ? 2 : 0;
+    const struct laser_deck_key *key = &laser_deck_keys[i];
+    const struct laser_deck_value *value = &deck->values[i];
+    const char *dot = strchr(key->key, '.'), *runs = laser_command_name(command);
+    int is_list = laser_value_is_list(key->type), is_pairs = key->type == LASER_TYPE_PAIRS;
+    size_t line = out->size, indent = dot != NULL ? 2 : 0;
 
     laser_text_fill(out, ' ', indent);
-    laser_text_printf(out, "%s:", name);
-    if (!laser_value_is_list(key->type)) {
+    laser_text_printf(out, "%s:", dot != NULL ? dot + 1 : key->key);
+    if (i == LASER_KEY_command && laser_words_find(key->words, runs) >= 0 &&
+        strcmp(value->items[0], runs) != 0) {
+        laser_text_printf(out, " %s", runs);
+        print_origin(out, line, "command line");
+        return;
+    }
+    if (!is_list) {
         laser_text_fill(out, ' ', 1);
-        print_item(out, deck, key, value, 0);
+        print_item(out, deck, i, 0);
     } else if (value->count == 0) {
-        laser_text_puts(out, key->type == LASER_TYPE_PAIRS ? " {}" : " []");
+        laser_text_puts(out, is_pairs ? " {}" : " []");
     }
     print_origin(out, line, value->origin);
-    for (int i = 0; laser_value_is_list(key->type) && i < value->count; i++) {
+    for (int j = 0; is_list && j < value->count; j++) {
         laser_text_fill(out, ' ', indent + 2);
-        laser_text_puts(out, key->type == LASER_TYPE_PAIRS ? "" : "- ");
-        print_item(out, deck, key, value, i);
+        laser_text_puts(out, is_pairs ? "" : "- ");
+        print_item(out, deck, i, j);
         laser_text_fill(out, '\n', 1);
     }
 }
 
-static int belongs(const struct laser_deck_key *key, enum laser_command command)
-{
-    return command == LASER_COMMAND_NONE || (key->commands >> command & 1u) != 0;
-}
-
-/* The `command` key of the printed deck is the command that runs, whoever named it. */
-static int is_command_key(const struct laser_deck_key *key, enum laser_command command)
-{
-    return strcmp(key->key, "command") == 0 && command != LASER_COMMAND_NONE &&
-           laser_words_have(key->words, laser_command_name(command));
-}
-
 char *laser_deck_print(const struct laser_deck *deck, enum laser_command command)
 {
-    const struct laser_deck_key *keys;
     struct laser_text out = {0};
-    size_t count, last = 0;
     const char *section = "";
 
-    keys = laser_schema_keys(&count);
     laser_text_printf(&out, "version: %d\n", LASER_DECK_VERSION);
-    for (size_t i = 0; i < count; i++) {
-        size_t n = laser_schema_section_length(keys[i].key), line = out.size;
+    for (int i = 0; i < LASER_KEYS; i++) {
+        const struct laser_deck_key *key = &laser_deck_keys[i];
 
-        if (!belongs(&keys[i], command) && !laser_deck_is_set(deck, keys[i].key))
+        if (!laser_deck_belongs(key, command) && !laser_deck_is_set(deck, (enum laser_key)i))
             continue;
-        if (n != last || strncmp(section, keys[i].key, n) != 0)
-            laser_text_printf(&out, "\n%.*s:\n", (int)n, keys[i].key);
-        section = keys[i].key;
-        last = n;
-        if (is_command_key(&keys[i], command) &&
-            strcmp(deck->values[i].items[0], laser_command_name(command)) != 0) {
-            laser_text_printf(&out, "command: %s", laser_command_name(command));
-            print_origin(&out, line, "command line");
-        } else {
-            print_key(&out, deck, i);
-        }
+        if (strcmp(section, key->section) != 0)
+            laser_text_printf(&out, "\n%s:\n", key->section);
+        section = key->section;
+        print_key(&out, deck, i, command);
     }
     return laser_text_take(&out);
 }
@@ -168,7 +149,8 @@ char *laser_deck_print(const struct laser_deck *deck, enum laser_command command
 static json_t *value_json(const struct laser_deck_key *key, const struct laser_deck_value *value,
                           int identity)
 {
-    json_t *list;
+    json_t *list = NULL;
+    int bad = 0;
 
     switch (key->type) {
     case LASER_TYPE_BOOL:
@@ -184,13 +166,12 @@ static json_t *value_json(const struct laser_deck_key *key, const struct laser_d
     case LASER_TYPE_TEXTS:
         list = json_array();
         for (int i = 0; i < value->count; i++)
-            if (json_array_append_new(list,
-                                      json_string(identity && value->pairs != NULL ? value->pairs[i].name
-                                                                                   : value->items[i])) != 0) {
-                json_decref(list);
-                return NULL;
-            }
-        return list;
+            bad |= json_array_append_new(
+                list, json_string(identity && value->pairs != NULL ? value->pairs[i].name : value->items[i]));
+        if (!bad)
+            return list;
+        json_decref(list);
+        return NULL;
     default:
         return json_string(value->items[0]);
     }
@@ -198,40 +179,32 @@ static json_t *value_json(const struct laser_deck_key *key, const struct laser_d
 
 static int compare_keys(const void *a, const void *b)
 {
-    const struct laser_deck_key *const *x = a, *const *y = b;
-
-    return strcmp((*x)->key, (*y)->key);
+    return strcmp(laser_deck_keys[*(const int *)a].key, laser_deck_keys[*(const int *)b].key);
 }
 
 char *laser_deck_json(const struct laser_deck *deck, enum laser_command command, int identity)
 {
-    const struct laser_deck_key *keys, **sorted;
     struct laser_text out = {0};
     json_t *object = json_object();
-    size_t count;
-    int failed = object == NULL;
+    int sorted[LASER_KEYS], failed = object == NULL;
 
-    keys = laser_schema_keys(&count);
-    sorted = calloc(count, sizeof *sorted);
-    failed |= sorted == NULL;
-    for (size_t i = 0; sorted != NULL && i < count; i++)
-        sorted[i] = &keys[i];
-    if (sorted != NULL)
-        qsort(sorted, count, sizeof *sorted, compare_keys);
-    for (size_t i = 0; !failed && i < count; i++) {
-        const struct laser_deck_value *value = &deck->values[sorted[i] - keys];
+    for (int i = 0; i < LASER_KEYS; i++)
+        sorted[i] = i;
+    qsort(sorted, LASER_KEYS, sizeof *sorted, compare_keys);
+    for (int i = 0; !failed && i < LASER_KEYS; i++) {
+        const struct laser_deck_key *key = &laser_deck_keys[sorted[i]];
+        const struct laser_deck_value *value = &deck->values[sorted[i]];
         json_t *item;
 
-        if (!belongs(sorted[i], command) || (identity && !sorted[i]->matters))
+        if (!laser_deck_belongs(key, command) || (identity && !key->matters))
             continue;
-        item = value_json(sorted[i], value, identity);
+        item = value_json(key, value, identity);
         if (!identity && item != NULL)
             item = json_pack("{s:o, s:s}", "value", item, "origin", value->origin);
-        failed = json_object_set_new(object, sorted[i]->key, item) != 0;
+        failed = json_object_set_new(object, key->key, item) != 0;
     }
     if (!failed)
         laser_json_render(&out, object, 0);
     json_decref(object);
-    free(sorted);
     return failed ? NULL : laser_text_take(&out);
 }

@@ -2,7 +2,7 @@
  * list of scalars or (for pairs) a mapping of scalars as value.  Anchors, aliases, tags and further documents
  * are refused: a setting stands where it is read.
  *
- * First all entries are collected, with their lines, then the schema looks at them: a deck of another version
+ * First all entries are collected, with their lines, then the keys are looked at: a deck of another version
  * gets told so before it is told that a key is unknown.
  */
 #include <stdio.h>
@@ -23,6 +23,16 @@ struct entry {
     int is_list, is_null;
 };
 
+/* What the next event may be. */
+enum place {
+    OUTSIDE,    /* of the deck's mapping */
+    KEY,        /* of it or of a section */
+    AFTER_KEY,  /* a section or a value */
+    ITEM,       /* of a list */
+    PAIR,       /* the name of a pair */
+    AFTER_PAIR, /* its path */
+};
+
 struct reader {
     yaml_parser_t parser;
     const char *name, *text;
@@ -30,9 +40,14 @@ struct reader {
     struct laser_error *err;
     struct entry *entries;
     size_t count;
+    enum place place;
+    char *section, *word; /* where the reader is, NULL at the top; the key or name that was read last */
+    size_t line;          /* of the event, and of the key before it */
+    size_t key_line;
+    int documents;
 };
 
-static int complain(struct reader *r, size_t line, const char *what, const char *detail)
+static int complain_at(struct reader *r, size_t line, const char *what, const char *detail)
 {
     char where[512];
 
@@ -40,14 +55,14 @@ static int complain(struct reader *r, size_t line, const char *what, const char 
     return laser_error_set(r->err, LASER_EUSAGE, where, "%s%s", what, detail);
 }
 
+static int complain(struct reader *r, const char *what, const char *detail)
+{
+    return complain_at(r, r->line, what, detail);
+}
+
 static int no_memory(struct reader *r)
 {
     return laser_error_set(r->err, LASER_ENOMEM, r->name, "no memory for the deck");
-}
-
-static size_t line_of(const yaml_event_t *event)
-{
-    return event->start_mark.line + 1;
 }
 
 static int has_anchor_or_tag(const yaml_event_t *event)
@@ -66,284 +81,200 @@ static int has_anchor_or_tag(const yaml_event_t *event)
     }
 }
 
-/* Where the parser stopped: of a bad character it knows the offset only. */
-static size_t line_of_error(const struct reader *r)
+/* Where and why the parser stopped: of a bad character it knows the offset only. */
+static int complain_of_yaml(struct reader *r)
 {
     size_t line = 1;
 
+    if (r->parser.error == YAML_MEMORY_ERROR)
+        return no_memory(r);
     if (r->parser.error != YAML_READER_ERROR)
-        return r->parser.problem_mark.line + 1;
-    for (size_t i = 0; i < r->size && i < r->parser.problem_offset; i++)
-        line += r->text[i] == '\n';
-    return line;
-}
-
-/* The next event, which the caller deletes on success. */
-static int next(struct reader *r, yaml_event_t *event)
-{
-    if (!yaml_parser_parse(&r->parser, event)) {
-        if (r->parser.error == YAML_MEMORY_ERROR)
-            return no_memory(r);
-        return complain(r, line_of_error(r),
-                        "not valid YAML: ", r->parser.problem != NULL ? r->parser.problem : "unknown cause");
-    }
-    if (has_anchor_or_tag(event)) {
-        int rc = complain(r, line_of(event), "anchors, aliases and tags are not used in decks", "");
-
-        yaml_event_delete(event);
-        return rc;
-    }
-    return LASER_OK;
+        line = r->parser.problem_mark.line + 1;
+    else
+        for (size_t i = 0; i < r->size && i < r->parser.problem_offset; i++)
+            line += r->text[i] == '\n';
+    return complain_at(r, line,
+                       "not valid YAML: ", r->parser.problem != NULL ? r->parser.problem : "unknown cause");
 }
 
 static int is_null(const yaml_event_t *event)
 {
     const char *value = (const char *)event->data.scalar.value;
 
-    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+    return event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
            (*value == '\0' || strcmp(value, "~") == 0 || strcmp(value, "null") == 0);
 }
 
-/* Adds a scalar, with "name=" before it when prefix is given. */
-static int add_item(struct reader *r, struct entry *entry, const char *prefix, const yaml_event_t *event)
+/* Adds a scalar to the last entry, with "name=" before it when a name is given. */
+static int add_item(struct reader *r, const char *name, const yaml_event_t *event)
 {
     const char *value = (const char *)event->data.scalar.value;
-    size_t length = event->data.scalar.length, nprefix = prefix != NULL ? strlen(prefix) + 1 : 0;
-    char *text;
+    struct laser_text text = {0};
     int good;
 
-    if (memchr(value, '\0', length) != NULL)
-        return complain(r, line_of(event), "a NUL character in a value", "");
-    text = malloc(nprefix + length + 1);
-    if (text == NULL)
-        return no_memory(r);
-    if (prefix != NULL)
-        snprintf(text, nprefix + 1, "%s=", prefix);
-    memcpy(text + nprefix, value, length);
-    good = laser_texts_add(&entry->items, text, nprefix + length);
-    free(text);
+    if (memchr(value, '\0', event->data.scalar.length) != NULL)
+        return complain(r, "a NUL character in a value", "");
+    laser_text_printf(&text, "%s%s%s", name != NULL ? name : "", name != NULL ? "=" : "", value);
+    good = !text.failed && laser_texts_add(&r->entries[r->count - 1].items, text.data, text.size);
+    laser_text_free(&text);
     return good ? LASER_OK : no_memory(r);
 }
 
-static int read_sequence(struct reader *r, struct entry *entry)
-{
-    yaml_event_t event;
-    int rc, ended = 0;
-
-    entry->is_list = 1;
-    do {
-        rc = next(r, &event);
-        if (rc != LASER_OK)
-            return rc;
-        if (event.type == YAML_SCALAR_EVENT)
-            rc = add_item(r, entry, NULL, &event);
-        else if (event.type == YAML_SEQUENCE_END_EVENT)
-            ended = 1;
-        else
-            rc = complain(r, line_of(&event), "a list holds plain values only, in ", entry->key);
-        yaml_event_delete(&event);
-    } while (rc == LASER_OK && !ended);
-    return rc;
-}
-
 /* The key of a mapping: a scalar without NUL or '='. */
-static int read_key(struct reader *r, const yaml_event_t *event, char **key)
+static int take_key(struct reader *r, const yaml_event_t *event, enum place next)
 {
     const char *value = (const char *)event->data.scalar.value;
 
-    if (event->type != YAML_SCALAR_EVENT)
-        return complain(r, line_of(event), "a key has to be a word", "");
-    if (event->data.scalar.length == 0 || event->data.scalar.length > 200 ||
-        strlen(value) != event->data.scalar.length || strchr(value, '=') != NULL)
-        return complain(r, line_of(event), "a key has to be a word", "");
-    *key = strdup(value);
-    return *key != NULL ? LASER_OK : no_memory(r);
+    if (event->type != YAML_SCALAR_EVENT || event->data.scalar.length == 0 ||
+        event->data.scalar.length > 200 || strlen(value) != event->data.scalar.length ||
+        strchr(value, '=') != NULL)
+        return complain(r, "a key has to be a word", "");
+    free(r->word);
+    r->word = strdup(value);
+    r->key_line = r->line;
+    r->place = next;
+    return r->word != NULL ? LASER_OK : no_memory(r);
 }
 
-/* name: path lines below a key. */
-static int read_pairs(struct reader *r, struct entry *entry)
-{
-    yaml_event_t event;
-    char *name = NULL;
-    int rc, ended = 0;
-
-    entry->is_list = 1;
-    do {
-        rc = next(r, &event);
-        if (rc != LASER_OK)
-            break;
-        if (name == NULL && event.type == YAML_MAPPING_END_EVENT) {
-            ended = 1;
-        } else if (name == NULL) {
-            rc = read_key(r, &event, &name);
-        } else if (event.type == YAML_SCALAR_EVENT) {
-            rc = add_item(r, entry, name, &event);
-            free(name);
-            name = NULL;
-        } else {
-            rc = complain(r, line_of(&event), "nested too deeply, in ", entry->key);
-        }
-        yaml_event_delete(&event);
-    } while (rc == LASER_OK && !ended);
-    free(name);
-    return rc;
-}
-
-static int check_version(struct reader *r, const struct entry *entry)
-{
-    char expected[120];
-
-    if (entry->items.count == 1 && !entry->is_list && strcmp(entry->items.items[0], "1") == 0)
-        return LASER_OK;
-    snprintf(expected, sizeof expected, "%s; this program reads version %d",
-             entry->items.count == 1 ? entry->items.items[0] : "not a number", LASER_DECK_VERSION);
-    return complain(r, entry->line, "the deck's version is ", expected);
-}
-
-/* Room for one more entry, which owns key from now on (key is freed on failure). */
-static int add_entry(struct reader *r, char *key, size_t line, struct entry **entry)
+/* A new entry of the key that was read. */
+static int add_entry(struct reader *r)
 {
     struct entry *grown;
+    struct laser_text key = {0};
+    char detail[300];
 
-    for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->entries[i].key, key) == 0) {
-            char detail[300];
-            int rc;
-
-            snprintf(detail, sizeof detail, "%s is given twice, before in line %zu", key,
-                     r->entries[i].key_line);
-            rc = complain(r, line, detail, "");
-            free(key);
-            return rc;
-        }
-    }
-    if (r->count == MOST_ENTRIES) {
-        free(key);
-        return complain(r, line, "more keys than there can be", "");
-    }
-    grown = realloc(r->entries, (r->count + 1) * sizeof *grown);
+    laser_text_printf(&key, "%s%s%s", r->section != NULL ? r->section : "", r->section != NULL ? "." : "",
+                      r->word);
+    grown = key.failed ? NULL : realloc(r->entries, (r->count + 1) * sizeof *grown);
     if (grown == NULL) {
-        free(key);
+        laser_text_free(&key);
         return no_memory(r);
     }
     r->entries = grown;
-    *entry = &grown[r->count++];
-    memset(*entry, 0, sizeof **entry);
-    (*entry)->key = key;
-    (*entry)->key_line = line;
+    grown[r->count] = (struct entry){.key = key.data, .key_line = r->key_line, .line = r->line};
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(grown[i].key, key.data) == 0) {
+            snprintf(detail, sizeof detail, "%s is given twice, before in line %zu", key.data,
+                     grown[i].key_line);
+            laser_text_free(&key);
+            return complain_at(r, r->key_line, detail, "");
+        }
+    }
+    if (r->count == MOST_ENTRIES) {
+        laser_text_free(&key);
+        return complain_at(r, r->key_line, "more keys than there can be", "");
+    }
+    r->count++;
     return LASER_OK;
 }
 
-/* The value of key, whose first event is given. */
-static int read_value(struct reader *r, char *key, size_t key_line, const yaml_event_t *event)
+static int check_version(struct reader *r)
 {
-    struct entry *entry = NULL;
-    int rc = add_entry(r, key, key_line, &entry);
+    const struct entry *entry = &r->entries[r->count - 1];
+    char expected[120];
 
+    if (strcmp(entry->key, "version") != 0 ||
+        (entry->items.count == 1 && !entry->is_list && strcmp(entry->items.items[0], "1") == 0))
+        return LASER_OK;
+    snprintf(expected, sizeof expected, "%s; this program reads version %d",
+             entry->items.count == 1 ? entry->items.items[0] : "not a number", LASER_DECK_VERSION);
+    return complain_at(r, entry->line, "the deck's version is ", expected);
+}
+
+/* The first event of what follows a key: a section or a value. */
+static int take_after_key(struct reader *r, const yaml_event_t *event)
+{
+    struct entry *entry;
+    int rc;
+
+    r->place = KEY;
+    if (r->section == NULL && laser_deck_section_title(r->word) != NULL) {
+        if (is_null(event))
+            return LASER_OK; /* a section with all its keys commented out */
+        if (event->type != YAML_MAPPING_START_EVENT)
+            return complain(r, r->word, " is a section: its keys stand below it, indented");
+        r->section = r->word;
+        r->word = NULL;
+        return LASER_OK;
+    }
+    rc = add_entry(r);
     if (rc != LASER_OK)
         return rc;
-    entry->line = line_of(event);
-    if (event->type == YAML_SCALAR_EVENT) {
-        entry->is_null = is_null(event);
-        /* An absent value ends before the next line begins; the key's line is where it is looked for. */
-        if (entry->is_null)
-            entry->line = key_line;
-        rc = add_item(r, entry, NULL, event);
-    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
-        rc = read_sequence(r, entry);
-    } else {
-        rc = read_pairs(r, entry);
+    entry = &r->entries[r->count - 1];
+    if (event->type != YAML_SCALAR_EVENT) {
+        entry->is_list = 1;
+        r->place = event->type == YAML_SEQUENCE_START_EVENT ? ITEM : PAIR;
+        return LASER_OK;
     }
-    if (rc == LASER_OK && strcmp(entry->key, "version") == 0)
-        rc = check_version(r, entry);
-    return rc;
+    entry->is_null = is_null(event);
+    /* An absent value ends before the next line begins; the key's line is where it is looked for. */
+    if (entry->is_null)
+        entry->line = r->key_line;
+    rc = add_item(r, NULL, event);
+    return rc == LASER_OK ? check_version(r) : rc;
 }
 
-static int is_section(const char *key)
+/* An event outside of the deck's mapping. */
+static int take_outside(struct reader *r, const yaml_event_t *event)
 {
-    return *key != '\0' && laser_schema_section_title(key) != NULL;
+    if (event->type == YAML_DOCUMENT_START_EVENT && r->documents++ > 0)
+        return complain(r, "a second document; a deck is one", "");
+    if (event->type == YAML_MAPPING_START_EVENT)
+        r->place = KEY;
+    else if (event->type == YAML_SEQUENCE_START_EVENT ||
+             (event->type == YAML_SCALAR_EVENT && !is_null(event)))
+        return complain(r, "a deck consists of lines like `key: value`", "");
+    return LASER_OK;
 }
 
-/* "section.name", or name at the top. */
-static char *full_key(const char *section, const char *name)
+static int take(struct reader *r, const yaml_event_t *event)
 {
-    size_t size = strlen(section) + strlen(name) + 2;
-    char *key = malloc(size);
+    const char *key = r->count > 0 ? r->entries[r->count - 1].key : ""; /* of a value that is read */
+    int is_scalar = event->type == YAML_SCALAR_EVENT;
 
-    if (key != NULL)
-        snprintf(key, size, "%s%s%s", section, *section != '\0' ? "." : "", name);
-    return key;
-}
-
-static int read_mapping(struct reader *r, const char *section);
-
-/* What follows a key of a section: a section of its own, or a value. */
-static int read_after_key(struct reader *r, const char *section, char *name, size_t line)
-{
-    yaml_event_t event;
-    char *key;
-    int rc = next(r, &event);
-
-    if (rc != LASER_OK)
-        return rc;
-    if (*section == '\0' && is_section(name) && event.type == YAML_MAPPING_START_EVENT) {
-        rc = read_mapping(r, name);
-    } else if (*section == '\0' && is_section(name) && event.type == YAML_SCALAR_EVENT && is_null(&event)) {
-        rc = LASER_OK; /* a section with all its keys commented out */
-    } else if (*section == '\0' && is_section(name)) {
-        rc = complain(r, line_of(&event), name, " is a section: its keys stand below it, indented");
-    } else {
-        key = full_key(section, name);
-        rc = key != NULL ? read_value(r, key, line, &event) : no_memory(r);
+    switch (r->place) {
+    case OUTSIDE:
+        return take_outside(r, event);
+    case KEY:
+        if (event->type != YAML_MAPPING_END_EVENT)
+            return take_key(r, event, AFTER_KEY);
+        r->place = r->section != NULL ? KEY : OUTSIDE;
+        free(r->section);
+        r->section = NULL;
+        return LASER_OK;
+    case AFTER_KEY:
+        return take_after_key(r, event);
+    case AFTER_PAIR:
+        r->place = PAIR;
+        return is_scalar ? add_item(r, r->word, event) : complain(r, "nested too deeply, in ", key);
+    case ITEM:
+        if (is_scalar)
+            return add_item(r, NULL, event);
+        if (event->type != YAML_SEQUENCE_END_EVENT)
+            return complain(r, "a list holds plain values only, in ", key);
+        break;
+    default:
+        if (event->type != YAML_MAPPING_END_EVENT)
+            return take_key(r, event, AFTER_PAIR);
     }
-    yaml_event_delete(&event);
-    return rc;
+    r->place = KEY;
+    return check_version(r);
 }
 
-/* Keys up to the end of the mapping; sections do not nest, so neither does this beyond two levels. */
-static int read_mapping(struct reader *r, const char *section)
-{
-    yaml_event_t event;
-    int rc, ended = 0;
-
-    do {
-        char *name = NULL;
-        size_t line;
-
-        rc = next(r, &event);
-        if (rc != LASER_OK)
-            return rc;
-        line = line_of(&event);
-        ended = event.type == YAML_MAPPING_END_EVENT;
-        if (!ended)
-            rc = read_key(r, &event, &name);
-        yaml_event_delete(&event);
-        if (rc == LASER_OK && !ended)
-            rc = read_after_key(r, section, name, line);
-        free(name);
-    } while (rc == LASER_OK && !ended);
-    return rc;
-}
-
-/* Stream start, one document (or none), stream end. */
 static int read_stream(struct reader *r)
 {
     yaml_event_t event;
-    int rc = LASER_OK, ended = 0, documents = 0;
+    int rc = LASER_OK, ended = 0;
 
     while (rc == LASER_OK && !ended) {
-        rc = next(r, &event);
-        if (rc != LASER_OK)
-            return rc;
-        if (event.type == YAML_STREAM_END_EVENT)
-            ended = 1;
-        else if (event.type == YAML_DOCUMENT_START_EVENT && documents++ > 0)
-            rc = complain(r, line_of(&event), "a second document; a deck is one", "");
-        else if (event.type == YAML_MAPPING_START_EVENT)
-            rc = read_mapping(r, "");
-        else if (event.type == YAML_SEQUENCE_START_EVENT ||
-                 (event.type == YAML_SCALAR_EVENT && !is_null(&event)))
-            rc = complain(r, line_of(&event), "a deck consists of lines like `key: value`", "");
+        if (!yaml_parser_parse(&r->parser, &event))
+            return complain_of_yaml(r);
+        r->line = event.start_mark.line + 1;
+        ended = event.type == YAML_STREAM_END_EVENT;
+        if (has_anchor_or_tag(&event))
+            rc = complain(r, "anchors, aliases and tags are not used in decks", "");
+        else if (!ended)
+            rc = take(r, &event);
         yaml_event_delete(&event);
     }
     return rc;
@@ -353,24 +284,23 @@ static int read_stream(struct reader *r)
 static int apply(struct reader *r, struct laser_deck *deck, const struct entry *entry, const char *dir)
 {
     char where[512];
-    int index = laser_schema_find(entry->key);
+    int key = laser_deck_find(entry->key), is_list, count = entry->items.count;
 
     if (strcmp(entry->key, "version") == 0)
         return LASER_OK;
-    snprintf(where, sizeof where, "%s:%zu", r->name, index < 0 ? entry->key_line : entry->line);
-    if (index < 0)
+    snprintf(where, sizeof where, "%s:%zu", r->name, key < 0 ? entry->key_line : entry->line);
+    if (key < 0)
         return laser_deck_unknown_key(entry->key, where, r->err);
+    is_list = laser_value_is_list(laser_deck_keys[key].type);
     if (entry->is_null)
         return laser_error_set(r->err, LASER_EUSAGE, where, "%s has no value (\"\" is the empty one)",
                                entry->key);
-    /* A list of one may be written as the item alone, an empty one as "". */
-    if (!entry->is_list && *entry->items.items[0] == '\0' &&
-        laser_value_is_list(laser_schema_keys(&deck->count)[index].type))
-        return laser_deck_assign(deck, index, NULL, 0, dir, 0, LASER_DECK_FILE, where, r->err);
-    if (entry->is_list && !laser_value_is_list(laser_schema_keys(&deck->count)[index].type))
+    if (entry->is_list && !is_list)
         return laser_error_set(r->err, LASER_EUSAGE, where, "%s takes one value, not a list", entry->key);
-    return laser_deck_assign(deck, index, entry->items.items, entry->items.count, dir, 0, LASER_DECK_FILE,
-                             where, r->err);
+    /* A list of one may be written as the item alone, an empty one as "". */
+    if (is_list && !entry->is_list && *entry->items.items[0] == '\0')
+        count = 0;
+    return laser_deck_assign(deck, key, entry->items.items, count, dir, 0, LASER_DECK_FILE, where, r->err);
 }
 
 int laser_deck_read_text(struct laser_deck *deck, const char *name, const char *text, size_t size,
@@ -393,6 +323,8 @@ int laser_deck_read_text(struct laser_deck *deck, const char *name, const char *
         laser_texts_free(&r.entries[i].items);
     }
     free(r.entries);
+    free(r.section);
+    free(r.word);
     yaml_parser_delete(&r.parser);
     free(dir);
     return rc;

@@ -8,10 +8,11 @@
 #include <xxhash.h>
 
 #include "base/text.h"
+#include "evaluate/beside.h"
 #include "kernels/dispatch.h"
 
-static int find_identity(const struct laser_evaluation *e, const int32_t *edits, int n_edits,
-                         char identity[20], struct laser_error *err)
+int laser_batches_identity(const struct laser_evaluation *e, const int32_t *edits, int n_edits,
+                           char identity[20], struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_checkpoint_fingerprint(e->run->checkpoint);
     struct laser_text text = {0};
@@ -113,7 +114,7 @@ int laser_batches_open(struct laser_evaluation *e, const int32_t *edits, int n_e
                        struct laser_item_score *scores, struct laser_batches *b, struct laser_error *err)
 {
     const struct laser_ledger_entries *old = &e->run->batches;
-    int code = find_identity(e, edits, n_edits, b->identity, err);
+    int code = laser_batches_identity(e, edits, n_edits, b->identity, err);
 
     b->done = calloc((size_t)e->n_batches + 1, 1);
     if (code == LASER_OK && b->done == NULL)
@@ -124,7 +125,8 @@ int laser_batches_open(struct laser_evaluation *e, const int32_t *edits, int n_e
         const char *options = laser_ledger_get(&old->entries[i], "options");
         int64_t batch = laser_ledger_get_int(&old->entries[i], "number", -1);
         if (identity == NULL || strcmp(identity, b->identity) != 0 || sums == NULL || batch < 0 ||
-            batch >= e->n_batches || b->done[batch])
+            batch >= e->n_batches || b->done[batch] ||
+            (e->beside != NULL && !laser_beside_has(e->beside, batch)))
             continue;
         if (!read_scores(e, &e->batches[batch], sums, scores + e->batches[batch].first) ||
             !read_options(e, &e->batches[batch], options != NULL ? options : ""))

@@ -11,6 +11,10 @@ struct laser_batches {
     int64_t n_items;     /* of those */
 };
 
+/* Of an evaluation: what the bits of its batches depend on.  LASER_ENOMEM. */
+int laser_batches_identity(const struct laser_evaluation *evaluation, const int32_t *edits, int n_edits,
+                           char identity[20], struct laser_error *err);
+
 /* Rank 0.  Takes over into scores what an earlier start has finished of the same evaluation with these edits.
  */
 int laser_batches_open(struct laser_evaluation *evaluation, const int32_t *edits, int n_edits,

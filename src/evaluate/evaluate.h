@@ -72,6 +72,7 @@ struct laser_work_done {
     int64_t tokens, items; /* that went through the model */
 };
 
+struct laser_beside;         /* evaluate/beside.h */
 struct laser_mpi_evaluation; /* evaluate/evaluation.h: unknown here */
 
 struct laser_evaluation {
@@ -110,6 +111,7 @@ struct laser_evaluation {
     double memory_bytes;                   /* about, of one rank, its part of the weights included */
     double batch_s;                        /* about, of a full batch; 0: unknown */
     struct laser_worker *worker;
+    struct laser_beside *beside;  /* borrowed: what windows are compared with, or kept for; NULL: nothing */
     struct laser_work_done *done; /* rank 0: of each data set, then of each task, by evaluate_all */
     double *option_nats; /* log probability of each option of the set; rank 0: of the last evaluate_all,
                                     workers: of the questions that they evaluated last */

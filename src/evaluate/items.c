@@ -12,7 +12,7 @@
 
 static int64_t batch_tokens(const struct laser_evaluation *e)
 {
-    int64_t tokens = laser_deck_int(e->run->deck, "evaluate.batch_tokens");
+    int64_t tokens = e->run->settings->evaluate.batch_tokens;
 
     return tokens > 0 ? tokens : BATCH_TOKENS;
 }

@@ -39,8 +39,8 @@ static int parse_source(const struct laser_evaluation *e, const struct laser_dec
         code = laser_text_source_parse(text.data, source, err);
     laser_text_free(&text);
     if (code == LASER_OK) {
-        source->limit_tokens = laser_deck_int(e->run->deck, "evaluate.max_tokens");
-        source->limit_bytes = laser_deck_int(e->run->deck, "evaluate.max_bytes");
+        source->limit_tokens = e->run->settings->evaluate.max_tokens;
+        source->limit_bytes = e->run->settings->evaluate.max_bytes;
     }
     return code;
 }
@@ -72,8 +72,8 @@ static int load_dataset(struct laser_evaluation *e, const struct laser_deck_pair
         return code;
     code = laser_text_source_format(&source) == LASER_FORMAT_HDF5
                ? load_h5_ids(&source, encoder->vocab_size, dataset, err)
-               : laser_dataset_load(&source, e->convention, laser_deck_int(e->run->deck, "evaluate.seqlen"),
-                                    encoder, dataset, err);
+               : laser_dataset_load(&source, e->convention, e->run->settings->evaluate.seqlen, encoder,
+                                    dataset, err);
     laser_text_source_free(&source);
     return code;
 }
@@ -211,16 +211,16 @@ static int load_tokenizer(struct laser_evaluation *e, struct laser_tokenizer **t
 
 int laser_texts_load(struct laser_evaluation *e, struct laser_texts_header *header, struct laser_error *err)
 {
-    int n, n_tasks, n_guards;
-    const struct laser_deck_pair *pairs = laser_deck_pairs(e->run->deck, "evaluate.text", &n);
-    const struct laser_deck_pair *guards = laser_deck_pairs(e->run->deck, "reduce.guard", &n_guards);
+    const struct laser_settings *settings = e->run->settings;
+    const struct laser_deck_pair *pairs = settings->evaluate.text.items,
+                                 *guards = settings->reduce.guard.items;
+    int n = settings->evaluate.text.count, n_guards = settings->reduce.guard.count;
     struct laser_tokenizer *t = NULL;
     struct laser_encoder encoder = {.encode = encode, .eos = -1, .pad = -1};
     int code;
 
     header->bos = -1;
-    laser_deck_pairs(e->run->deck, "evaluate.task", &n_tasks);
-    if (n == 0 && n_tasks > 0)
+    if (n == 0 && settings->evaluate.task.count > 0)
         return LASER_OK;
     if (n == 0)
         return laser_error_set(

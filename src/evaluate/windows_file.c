@@ -25,15 +25,15 @@ int laser_evaluation_windows_write(const struct laser_evaluation *e, const char 
         {"convention", laser_convention_name(e->convention)},
         {"seqlen", seqlen},
         {"stride", stride},
-        {"precision", laser_deck_string(run->deck, "evaluate.precision")},
+        {"precision", laser_deck_value_text(run->deck, LASER_KEY_evaluate_precision)},
         {"kernels", laser_kernels_name(laser_kernels_current(e->precision))},
         {"libraries", run->libraries},
         {"deck", deck != NULL ? deck : ""}};
     int code;
 
     snprintf(content, sizeof content, "%016" PRIx64, print.content);
-    snprintf(seqlen, sizeof seqlen, "%" PRId64, laser_deck_int(run->deck, "evaluate.seqlen"));
-    snprintf(stride, sizeof stride, "%" PRId64, laser_deck_int(run->deck, "evaluate.stride"));
+    snprintf(seqlen, sizeof seqlen, "%" PRId64, run->settings->evaluate.seqlen);
+    snprintf(stride, sizeof stride, "%" PRId64, run->settings->evaluate.stride);
     code = laser_windows_write(laser_run_path(run, name), notes, sizeof notes / sizeof *notes, e->datasets,
                                e->n_datasets, e->windows, nll, e->n_windows, err);
     free(deck);

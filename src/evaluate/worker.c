@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate/beside.h"
 #include "evaluate/overlay.h"
 #include "task/slope.h"
 #include "task/tree.h"
@@ -72,6 +73,11 @@ void laser_worker_free(struct laser_worker *w)
     free(w->edit_layer);
     free(w->saved);
     free(w);
+}
+
+int64_t laser_worker_tokens(const struct laser_worker *w)
+{
+    return w->max_tokens;
 }
 
 static bool is_questions(const struct laser_evaluation *e, int64_t batch)
@@ -150,8 +156,7 @@ int laser_worker_create(struct laser_evaluation *e, struct laser_worker **out, s
     w->e = e;
     w->layers = arch->layers;
     w->hidden_size = arch->hidden;
-    w->room_bytes =
-        e->n_edits > 0 || e->caches ? (size_t)laser_deck_int(e->run->deck, "evaluate.cache_memory") : 0;
+    w->room_bytes = e->n_edits > 0 || e->caches ? (size_t)e->run->settings->evaluate.cache_memory : 0;
     code = build_trees(w, &most_scored, err);
     for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b)
         if (batch_tokens(w, b) > w->max_tokens)
@@ -302,13 +307,18 @@ static void sum_windows(const struct laser_worker *w, const struct laser_model_b
     }
 }
 
-static int score_windows(struct laser_worker *w, const struct laser_model_batch *shape,
+static int score_windows(struct laser_worker *w, int64_t batch, const struct laser_model_batch *shape,
                          struct laser_item_score *scores, struct laser_error *err)
 {
+    struct laser_beside *beside = w->e->beside;
     int64_t tokens = laser_model_batch_tokens(shape);
-    int code = laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
+    int code =
+        beside != NULL
+            ? laser_beside_run(beside, w->e, w->workspace, batch, tokens, w->hidden, w->targets, w->nll, err)
+            : laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
 
-    count_flops(w, tokens, head_flops(w));
+    /* Compared with a base, whose head is taken too. */
+    count_flops(w, tokens, (beside != NULL && beside->side == LASER_BESIDE_OTHER ? 2 : 1) * head_flops(w));
     if (code != LASER_OK && code != LASER_ENUMERIC)
         return code;
     sum_windows(w, shape, scores);
@@ -423,7 +433,7 @@ static int evaluate_batch(struct laser_worker *w, int64_t batch, const int32_t *
     if (code != LASER_OK)
         return code;
     return is_questions(w->e, batch) ? score_questions(w, batch, scores, slopes, err)
-                                     : score_windows(w, &shape, scores, err);
+                                     : score_windows(w, batch, &shape, scores, err);
 }
 
 int laser_evaluate_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,

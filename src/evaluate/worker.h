@@ -12,6 +12,9 @@ int laser_worker_create(struct laser_evaluation *evaluation, struct laser_worker
                         struct laser_error *err);
 void laser_worker_free(struct laser_worker *worker);
 
+/* Tokens of the largest batch. */
+int64_t laser_worker_tokens(const struct laser_worker *worker);
+
 /* One run of the backward pass over some sequences: windows, or all options of some questions.  The number of
  * the part's objective is the sum of c[i] times the summed loss of sequence i.  Gradients that come are those
  * of sum of sign(c[i]) sqrt(|c[i]|) times the loss, so that with p of a token from them

@@ -16,11 +16,12 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/words.h"
 
-enum laser_precision {
-    LASER_FLOAT32, /* float32 products of the stored weights: the reference */
-    LASER_BFLOAT16 /* bfloat16 operands, float32 sums and results */
-};
+#define LASER_PRECISION_WORDS(W)                                                                             \
+    W(LASER_FLOAT32, "float32")   /* float32 products of the stored weights: the reference */                \
+    W(LASER_BFLOAT16, "bfloat16") /* bfloat16 operands, float32 sums and results */
+enum laser_precision { LASER_PRECISION_WORDS(LASER_WORD_ID) };
 
 enum laser_kernels {
     LASER_KERNELS_GENERIC,

@@ -42,32 +42,17 @@ static double quantile_error(const double *bound, int64_t n, double q)
     return fmax(bound[n - 1 - below], bound[n - 1 - above]);
 }
 
-static double threshold_error(const struct laser_rule *rule, const struct laser_cut *cut, const double *s,
-                              const double *bound, int64_t n, double beta)
+/* Largest error of the threshold: it is linear in the quartiles, so it is the threshold of their errors under the
+ * worst signs. */
+static double threshold_error(const struct laser_rule *rule, const double *bound, int64_t n, double beta)
 {
-    double median = laser_quantile(s, n, 0.5);
-    switch (rule->kind) {
-    case LASER_RULE_LASERRMT:
-        return (quantile_error(bound, n, 0.75) + quantile_error(bound, n, 0.25)) / 1.349 * (1 + sqrt(beta));
-    case LASER_RULE_MARCHENKO_PASTUR:
-    case LASER_RULE_GAVISH_DONOHO:
-        return median > 0 ? cut->threshold / median * quantile_error(bound, n, 0.5) : 0;
-    default:
-        return 0;
+    double e25 = quantile_error(bound, n, 0.25), e50 = quantile_error(bound, n, 0.5),
+           e75 = quantile_error(bound, n, 0.75), worst = 0;
+    for (int signs = 0; signs < 8; signs++) {
+        struct laser_quartiles q = {signs & 1 ? -e25 : e25, signs & 2 ? -e50 : e50, signs & 4 ? -e75 : e75};
+        worst = fmax(worst, laser_rule_threshold(rule, &q, beta)); /* not a NaN, of rules that count */
     }
-}
-
-/* 1 if no error could move the k of energy:E. */
-static int energy_is_clear(double share, int64_t k, const double *s, int64_t n)
-{
-    double total = 0, with = 0, without = 0, margin = 1e-12;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        double square = (s[i] / s[0]) * (s[i] / s[0]);
-        total += square;
-        with += i < k ? square : 0;
-        without += i < k - 1 ? square : 0;
-    }
-    return k == 0 || k == n || (with / total - share > margin && share - without / total > margin);
+    return worst;
 }
 
 static int judge(const double *s, const double *bound, int64_t rows, int64_t columns,
@@ -77,7 +62,7 @@ static int judge(const double *s, const double *bound, int64_t rows, int64_t col
     struct laser_cut cut;
     double noise_error = 0, signal_error = 0;
     laser_rule_apply(rule, s, rows, columns, &cut);
-    double doubt = threshold_error(rule, &cut, s, bound, n, laser_mp_beta(rows, columns));
+    double doubt = threshold_error(rule, bound, n, laser_mp_beta(rows, columns));
     for (int64_t i = 0; i < n; i++) {
         if (!(s[i] > 2 * bound[i]))
             return not_enough(reason, size,
@@ -88,9 +73,9 @@ static int judge(const double *s, const double *bound, int64_t rows, int64_t col
             return not_enough(reason, size, "value %" PRId64 " lies within rounding of the threshold", i + 1);
         *(i < cut.k ? &signal_error : &noise_error) += bound[i];
     }
-    if (rule->kind == LASER_RULE_ENERGY && !energy_is_clear(rule->value, cut.k, s, n))
-        return not_enough(reason, size, "the energy of %" PRId64 " values is within rounding of the share",
-                          cut.k);
+    if (!laser_rule_is_clear(rule, cut.k, s, n))
+        return not_enough(reason, size, "the %s of %" PRId64 " values is within rounding of the share",
+                          laser_rule_name(rule), cut.k);
     double relative = (cut.noise > 0 ? noise_error / cut.noise : 0) +
                       (cut.signal > 0 ? signal_error / cut.signal : 0) + bound[0] / s[0];
     if (!(relative <= tolerance))

@@ -151,8 +151,7 @@ static int64_t usual_order(const struct laser_matrix_list *list)
 
 void laser_calibrate(const struct laser_run *run, struct laser_calibration *speed)
 {
-    enum laser_precision precision =
-        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    enum laser_precision precision = run->settings->evaluate.precision;
 
     *speed = (struct laser_calibration){.product_flops = measure_product(PRODUCT_SIDE),
                                         .tridiagonal_flops = measure_tridiagonal(

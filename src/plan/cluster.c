@@ -60,7 +60,7 @@ static int plan_evaluation(const struct laser_run *here, const struct cluster *c
                            double forward_flops, struct laser_error *err)
 {
     struct laser_run there = *here;
-    int64_t length = laser_deck_int(here->deck, "evaluate.seqlen");
+    int64_t length = here->settings->evaluate.seqlen;
     struct laser_layout_work work = {.batch_tokens = length > BATCH_TOKENS ? length : BATCH_TOKENS,
                                      .length = length,
                                      .tokens = PLAN_TOKENS,
@@ -208,7 +208,7 @@ static int plan_nodes(const struct laser_run *run, struct cluster c, int most,
 /* The deck's core: as fast in everything as in a matrix product. */
 static struct laser_calibration core_of(const struct laser_run *run, const struct laser_calibration *here)
 {
-    double product = 1e9 * laser_deck_real(run->deck, "plan.core_gflops");
+    double product = 1e9 * run->settings->plan.core_gflops;
     struct laser_cost_rates assumed;
 
     if (product <= 0)
@@ -255,9 +255,9 @@ static void say_memory(const struct laser_run *run, double scan_bytes, const str
 int laser_plan_cluster(struct laser_run *run, const struct laser_calibration *here,
                        const struct laser_layout *layout, struct laser_error *err)
 {
-    struct cluster c = {.cores = (int)laser_deck_int(run->deck, "plan.cores_per_node"),
-                        .node_bytes = (double)laser_deck_int(run->deck, "plan.memory_per_node")};
-    int most = (int)laser_deck_int(run->deck, "plan.nodes");
+    struct cluster c = {.cores = (int)run->settings->plan.cores_per_node,
+                        .node_bytes = (double)run->settings->plan.memory_per_node};
+    int most = (int)run->settings->plan.nodes;
     struct laser_calibration core = core_of(run, here);
     double flops = 0;
     struct cost cost;

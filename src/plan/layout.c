@@ -51,14 +51,9 @@ static double product_rate(enum laser_precision precision)
     }
 }
 
-static enum laser_precision precision_of(const struct laser_run *run)
-{
-    return laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
-}
-
 double laser_layout_assumed_flops(const struct laser_run *run)
 {
-    return product_rate(precision_of(run));
+    return product_rate(run->settings->evaluate.precision);
 }
 
 enum laser_storage laser_stored_type(const struct laser_checkpoint *c)
@@ -91,7 +86,7 @@ static double saved_bytes(const struct need *need, const struct laser_model_esti
     const struct laser_layout_work *work = need->work;
     double tokens = work->tokens > 0 ? (double)work->tokens : MANY_TOKENS;
     double batches = ceil(tokens / (double)work->batch_tokens / replicas);
-    double most = (double)laser_deck_int(need->run->deck, "evaluate.cache_memory");
+    double most = (double)need->run->settings->evaluate.cache_memory;
 
     return fmin(most, (double)(need->arch.layers - 1) * (double)e->hidden_bytes *
                           fmin(batches, tokens / (double)work->batch_tokens));
@@ -179,7 +174,7 @@ static int choose(const struct need *need, struct laser_layout *best, struct las
 {
     const struct laser_run *run = need->run;
     bool by_speed = run->command != LASER_COMMAND_REDUCE;
-    int asked = (int)laser_deck_int(run->deck, "parallel.shards"), code;
+    int asked = (int)run->settings->parallel.shards, code;
     int first = asked > 0 ? (asked < need->workers ? asked : need->workers) : 1;
     int last = asked > 0 ? first : need->workers;
     struct laser_layout l = {0};
@@ -232,7 +227,7 @@ int laser_layout_choose(const struct laser_run *run, const struct laser_layout_w
     if (run->rank == 0)
         laser_say_config(run->log, &need.arch);
     assumed.forward_flops = 0;
-    need.precision = precision_of(run);
+    need.precision = run->settings->evaluate.precision;
     need.stored = laser_stored_type(run->checkpoint);
     code = choose(&need, layout, err);
     need.work = work;
@@ -250,7 +245,7 @@ int laser_layout_of(const struct laser_run *run, const struct laser_layout_work 
 
     if (code != LASER_OK)
         return code;
-    need.precision = precision_of(run);
+    need.precision = run->settings->evaluate.precision;
     need.stored = laser_stored_type(run->checkpoint);
     code = measure(&need, shards, sharers_of(&need, shards), layout, err);
     laser_arch_free(&need.arch);

@@ -9,8 +9,8 @@
 
 enum laser_route laser_scan_route(const struct laser_run *run)
 {
-    return laser_deck_is(run->deck, "scan.solver", "gesvd") ? LASER_ROUTE_SERIAL_GESVD
-                                                            : LASER_ROUTE_SERIAL_GRAM;
+    return run->settings->scan.solver == LASER_DECK_SOLVER_GESVD ? LASER_ROUTE_SERIAL_GESVD
+                                                                 : LASER_ROUTE_SERIAL_GRAM;
 }
 
 int laser_scan_wanted(const struct laser_run *run, const unsigned char *open,

@@ -18,21 +18,24 @@ static const char *const backward_types[] = {"mlp.down_proj",
 
 static void fill_options(const struct laser_run *run, struct laser_strategy_options *o)
 {
-    const struct laser_deck *deck = run->deck;
+    const struct laser_settings *settings = run->settings;
 
-    *o = (struct laser_strategy_options){
-        .strategy = (enum laser_strategy)laser_strategy_parse(laser_deck_string(deck, "reduce.strategy")),
-        .rule = laser_deck_string(deck, "scan.threshold"),
-        .candidates = (int)laser_deck_int(deck, "reduce.candidates"),
-        .together = run->change != NULL};
-    o->types = laser_deck_list(deck, "reduce.types", &o->n_types);
-    o->layers = laser_deck_list(deck, "reduce.layers", &o->n_layers);
-    o->fractions = laser_deck_list(deck, "reduce.fractions", &o->n_fractions);
-    o->edits = laser_deck_list(deck, "reduce.edits", &o->n_edits);
+    *o = (struct laser_strategy_options){.strategy = settings->reduce.strategy,
+                                         .rule = settings->scan.threshold,
+                                         .candidates = (int)settings->reduce.candidates,
+                                         .together = run->change != NULL,
+                                         .types = settings->reduce.types.items,
+                                         .n_types = settings->reduce.types.count,
+                                         .layers = settings->reduce.layers.items,
+                                         .n_layers = settings->reduce.layers.count,
+                                         .fractions = settings->reduce.fractions.items,
+                                         .n_fractions = settings->reduce.fractions.count,
+                                         .edits = settings->reduce.edits.items,
+                                         .n_edits = settings->reduce.edits.count};
     if (o->strategy == LASER_STRATEGY_BACKWARD && o->n_types == 0) {
         o->types = backward_types;
         o->n_types = (int)(sizeof backward_types / sizeof *backward_types) -
-                     laser_deck_is(deck, "reduce.accept", "laserrmt");
+                     (settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT);
     }
 }
 
@@ -69,8 +72,7 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
     struct laser_run *run = r->run;
     int n = (int)run->matrices.n_matrices, code;
     struct laser_strategy_matrix *m = calloc((size_t)n + 1, sizeof *m);
-    enum laser_score score =
-        laser_deck_is(run->deck, "scan.score", "snr") ? LASER_SCORE_SNR : LASER_SCORE_SNR_NORMALIZED;
+    enum laser_score score = run->settings->scan.score;
     struct laser_strategy_options options;
 
     if (m == NULL)
@@ -133,13 +135,13 @@ int laser_reduction_plan(struct laser_reduction *r, struct laser_error *err)
         laser_log_line(run->log, "CANDIDATES",
                        "none: the rule %s removes nothing from any of the matrices (%d looked at); the "
                        "model is written as it is",
-                       laser_deck_string(run->deck, "scan.threshold"), r->plan.n_no_op);
+                       run->settings->scan.threshold, r->plan.n_no_op);
     return LASER_OK;
 }
 
 bool laser_tune_is(const struct laser_reduction *r)
 {
-    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(LASER_STRATEGY_TUNE));
+    return r->run->settings->reduce.strategy == LASER_STRATEGY_TUNE;
 }
 
 void laser_reduction_free(struct laser_reduction *r)

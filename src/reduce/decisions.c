@@ -81,7 +81,7 @@ static int add_decision(struct laser_reduction *r, const struct laser_search_dec
     r->n_kept += d->kept;
     if (r->now == &r->plan)
         r->trial_means[d->trial] = d->nll;
-    if (d->reason == LASER_REASON_MEASURED && !laser_deck_is(r->run->deck, "log.level", "verbose"))
+    if (d->reason == LASER_REASON_MEASURED && r->run->settings->log.level != LASER_LOG_VERBOSE)
         return LASER_OK; /* the table has it */
     say_decision(r, d, edit, r->ranks[number], m->n);
     return LASER_OK;
@@ -183,7 +183,7 @@ static int begin_search_entry(struct laser_reduction *r, const char *identity, s
 
     laser_ledger_line_begin(&line, "search");
     laser_ledger_line_text(&line, "identity", identity);
-    laser_ledger_line_text(&line, "strategy", laser_deck_string(r->run->deck, "reduce.strategy"));
+    laser_ledger_line_text(&line, "strategy", laser_deck_value_text(r->run->deck, LASER_KEY_reduce_strategy));
     laser_ledger_line_int(&line, "candidates", r->plan.n_candidates);
     return laser_ledger_append(r->run->ledger, &line, true, err);
 }

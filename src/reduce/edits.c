@@ -15,13 +15,13 @@
  * to less than float32. */
 bool laser_edits_want_thin(const struct laser_run *run, const struct laser_matrix *m)
 {
-    const char *factored = laser_deck_string(run->deck, "evaluate.factored");
+    enum laser_deck_factored factored = run->settings->evaluate.factored;
 
-    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL || strcmp(factored, "never") == 0)
+    if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL ||
+        factored == LASER_DECK_FACTORED_NEVER)
         return false;
-    return strcmp(factored, "always") == 0 ||
-           ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
-            strcmp(laser_deck_string(run->deck, "evaluate.precision"), "float32") == 0);
+    return factored == LASER_DECK_FACTORED_ALWAYS || ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
+                                                      run->settings->evaluate.precision == LASER_FLOAT32);
 }
 
 int laser_edit_values(const struct laser_run *run, const char *text, const struct laser_matrix *m,

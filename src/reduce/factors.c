@@ -17,15 +17,9 @@ void laser_factor_path(const struct laser_reduction *r, int edit, const char *ki
     snprintf(path, size, "%s/work/factors/%d-%s.safetensors", r->run->output, edit, kind);
 }
 
-bool laser_reduction_also(const struct laser_reduction *r, const char *what)
+bool laser_reduction_also(const struct laser_reduction *r, enum laser_deck_also what)
 {
-    int n;
-    const char *const *list = laser_deck_list(r->run->deck, "reduce.also", &n);
-
-    for (int i = 0; i < n; ++i)
-        if (strcmp(list[i], what) == 0)
-            return true;
-    return false;
+    return (r->run->settings->reduce.also.set >> what & 1u) != 0;
 }
 
 static const struct laser_matrix *matrix_of(const struct laser_reduction *r, const struct laser_factor *f)
@@ -174,7 +168,7 @@ int laser_factor_make(const struct laser_reduction *r, const struct laser_factor
         code = laser_matrix_source_read(&source, 0, m->rows, 0, m->cols, w, m->cols, err);
     if (code == LASER_OK)
         code = laser_factors_basis(w, m->rows, m->cols, &basis, err);
-    if (code == LASER_OK && f->thin && laser_reduction_also(r, "factored"))
+    if (code == LASER_OK && f->thin && laser_reduction_also(r, LASER_DECK_ALSO_FACTORED))
         code = make_pair(r, f, &basis, w, "factored", f->rank, f->rank, err);
     if (code == LASER_OK && lora_rank > 0)
         code = make_pair(r, f, &basis, w, "lora", f->change_rank, lora_rank, err);

@@ -29,7 +29,7 @@ int laser_reduction_lora_write(struct laser_reduction *r, const struct laser_fac
 void laser_factor_path(const struct laser_reduction *r, int edit, const char *kind, char *path, size_t size);
 
 /* Does reduce.also ask for it ("factored", "lora")? */
-bool laser_reduction_also(const struct laser_reduction *r, const char *what);
+bool laser_reduction_also(const struct laser_reduction *r, enum laser_deck_also what);
 
 /* Local, the same on every rank: *f for an edit of r->edits.  The caller frees f->s. */
 int laser_factor_describe(const struct laser_reduction *r, int32_t edit, struct laser_factor *f,

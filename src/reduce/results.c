@@ -73,7 +73,7 @@ static json_t *number(double x)
 
 static bool changes_the_model(const struct laser_reduction *r)
 {
-    return !laser_deck_is(r->run->deck, "reduce.strategy", "sweep");
+    return r->run->settings->reduce.strategy != LASER_STRATEGY_SWEEP;
 }
 
 /* The rule, and what the report part says of what it kept. */
@@ -98,15 +98,16 @@ static int fill_results(const struct laser_reduction *r, json_t *results, double
 {
     json_t *base_report = r->has_report ? mean_json(r, r->report_base, r->report_base_se) : NULL;
     json_t *final_report = r->has_report ? mean_json(r, r->report_final, r->report_final_se) : NULL;
-    int bad = json_object_set_new(results, "strategy",
-                                  json_string(laser_deck_string(r->run->deck, "reduce.strategy"))) |
-              json_object_set_new(results, "baseline",
-                                  state_json(mean_json(r, r->base_mean, r->base_se), base_report)) |
-              json_object_set(results, "decisions", r->decisions) |
-              json_object_set_new(results, "final", state_json(mean_json(r, final, final_se), final_report)) |
-              json_object_set_new(results, "saved", saved_json(saving)) |
-              json_object_set(results, "phases", phases) |
-              json_object_set_new(results, "seconds", json_real(laser_clock_s() - r->run->start_s));
+    int bad =
+        json_object_set_new(results, "strategy",
+                            json_string(laser_deck_value_text(r->run->deck, LASER_KEY_reduce_strategy))) |
+        json_object_set_new(results, "baseline",
+                            state_json(mean_json(r, r->base_mean, r->base_se), base_report)) |
+        json_object_set(results, "decisions", r->decisions) |
+        json_object_set_new(results, "final", state_json(mean_json(r, final, final_se), final_report)) |
+        json_object_set_new(results, "saved", saved_json(saving)) |
+        json_object_set(results, "phases", phases) |
+        json_object_set_new(results, "seconds", json_real(laser_clock_s() - r->run->start_s));
 
     if (r->sweep != NULL)
         bad |= json_object_set(results, "sweep", r->sweep);

@@ -9,15 +9,15 @@
 
 static enum laser_strategy strategy_of(const struct laser_reduction *r)
 {
-    return (enum laser_strategy)laser_strategy_parse(laser_deck_string(r->run->deck, "reduce.strategy"));
+    return r->run->settings->reduce.strategy;
 }
 
 /* What a gradient predicts of a share is a loss: no tolerance of budget. */
 bool laser_screen_is(const struct laser_reduction *r)
 {
-    const struct laser_deck *deck = r->run->deck;
+    const struct laser_settings *settings = r->run->settings;
 
-    return laser_deck_bool(deck, "reduce.screen") && laser_deck_is(deck, "reduce.accept", "paired") &&
+    return settings->reduce.screen && settings->reduce.accept == LASER_DECK_ACCEPT_PAIRED &&
            laser_screen_applies(strategy_of(r)) && r->e->part_batch[LASER_PART_SELECTION + 1] > 0 &&
            (strategy_of(r) != LASER_STRATEGY_BUDGET || !laser_objective_has_share(&r->e->objective));
 }
@@ -98,9 +98,8 @@ static int begin_rounds(struct laser_reduction *r, int evaluations, struct laser
 
 int laser_reduction_screen(struct laser_reduction *r, struct laser_error *err)
 {
-    const struct laser_deck *deck = r->run->deck;
     struct laser_screen_options o = {.strategy = strategy_of(r),
-                                     .evaluations = (int)laser_deck_int(deck, "reduce.evaluations"),
+                                     .evaluations = (int)r->run->settings->reduce.evaluations,
                                      .tolerance = laser_reduction_tolerance(r)};
     struct laser_screen_summary summary;
     int code = laser_screen_is_sweep(o.strategy)
@@ -115,6 +114,5 @@ int laser_reduction_screen(struct laser_reduction *r, struct laser_error *err)
 
 bool laser_reduction_takes_all(const struct laser_reduction *r)
 {
-    return r->plan.n_trials <=
-           laser_screen_whole(strategy_of(r), (int)laser_deck_int(r->run->deck, "reduce.evaluations"));
+    return r->plan.n_trials <= laser_screen_whole(strategy_of(r), (int)r->run->settings->reduce.evaluations);
 }

@@ -8,7 +8,7 @@
 
 bool laser_reduction_strategy_is(const struct laser_reduction *r, enum laser_strategy strategy)
 {
-    return laser_deck_is(r->run->deck, "reduce.strategy", laser_strategy_name(strategy));
+    return r->run->settings->reduce.strategy == strategy;
 }
 
 /* Windows or questions alone: the first of them tell about all. */
@@ -22,32 +22,32 @@ static bool has_one_kind(const struct laser_evaluation *e)
 /* Of perplexity a relative rise, of another objective an amount of it. */
 double laser_reduction_tolerance(const struct laser_reduction *r)
 {
-    double tolerance = laser_deck_real(r->run->deck, "reduce.tolerance");
+    double tolerance = r->run->settings->reduce.tolerance;
 
     return laser_reduction_has_ppl(r) ? log1p(tolerance) : tolerance;
 }
 
 static void fill_search_plan(const struct laser_reduction *r, struct laser_search_plan *p)
 {
-    const struct laser_deck *deck = r->run->deck;
-    bool compat = laser_deck_is(deck, "reduce.accept", "laserrmt");
+    const struct laser_settings *settings = r->run->settings;
+    bool compat = settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT;
 
-    *p = (struct laser_search_plan){
-        .candidates = r->now->candidates + r->round_first,
-        .n_candidates = r->now->n_candidates - r->round_first,
-        .trials = r->now->trials,
-        .n_trials = r->now->n_trials,
-        .edits = r->now->edit_numbers,
-        .n_edits = r->now->n_edit_numbers,
-        .accept = compat                                         ? LASER_ACCEPT_NOT_WORSE
-                  : laser_objective_share(&r->e->objective) >= 0 ? LASER_ACCEPT_MCNEMAR
-                                                                 : LASER_ACCEPT_PAIRED,
-        .z = laser_search_z(laser_keep_rule_tried(r)),
-        .tolerance = laser_reduction_tolerance(r),
-        .max_kept = (int)laser_deck_int(deck, "reduce.max_kept"),
-        .give_up_early = laser_deck_bool(deck, "reduce.early_stop") && has_one_kind(r->e) &&
-                         laser_objective_is_positive(&r->e->objective),
-        .lookahead = (int)laser_deck_int(deck, "reduce.lookahead")};
+    *p = (struct laser_search_plan){.candidates = r->now->candidates + r->round_first,
+                                    .n_candidates = r->now->n_candidates - r->round_first,
+                                    .trials = r->now->trials,
+                                    .n_trials = r->now->n_trials,
+                                    .edits = r->now->edit_numbers,
+                                    .n_edits = r->now->n_edit_numbers,
+                                    .accept = compat ? LASER_ACCEPT_NOT_WORSE
+                                              : laser_objective_share(&r->e->objective) >= 0
+                                                  ? LASER_ACCEPT_MCNEMAR
+                                                  : LASER_ACCEPT_PAIRED,
+                                    .z = laser_search_z(laser_keep_rule_tried(r)),
+                                    .tolerance = laser_reduction_tolerance(r),
+                                    .max_kept = (int)settings->reduce.max_kept,
+                                    .give_up_early = settings->reduce.early_stop && has_one_kind(r->e) &&
+                                                     laser_objective_is_positive(&r->e->objective),
+                                    .lookahead = (int)settings->reduce.lookahead};
     laser_search_items(r->e, LASER_PART_SELECTION, r->weights, r->batch_first, p);
     if (laser_reduction_strategy_is(r, LASER_STRATEGY_BACKWARD)) {
         if (compat)

@@ -11,7 +11,7 @@
 /* Marks the questions that select: of each task evaluate.validation_share. */
 static int mark_questions(const struct laser_evaluation *e, unsigned char *mark, struct laser_error *err)
 {
-    double share = laser_deck_real(e->run->deck, "evaluate.validation_share");
+    double share = e->run->settings->evaluate.validation_share;
     int32_t *task = malloc((size_t)e->set.n_questions * sizeof *task + 1);
     int code;
 
@@ -23,20 +23,19 @@ static int mark_questions(const struct laser_evaluation *e, unsigned char *mark,
     }
     code = share >= 1 ? LASER_OK
                       : laser_items_split(task, e->set.n_questions, LASER_SPLIT_SEEDED, share,
-                                          (uint64_t)laser_deck_int(e->run->deck, "evaluate.seed"), mark, err);
+                                          (uint64_t)e->run->settings->evaluate.seed, mark, err);
     free(task);
     return code;
 }
 
 static int mark_windows(const struct laser_evaluation *e, unsigned char *mark, struct laser_error *err)
 {
-    double share = laser_deck_real(e->run->deck, "evaluate.selection_share");
+    double share = e->run->settings->evaluate.selection_share;
 
     memset(mark, LASER_MARK_SELECTION, (size_t)e->n_windows);
-    return share >= 1
-               ? LASER_OK
-               : laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
-                                     (uint64_t)laser_deck_int(e->run->deck, "evaluate.seed"), mark, err);
+    return share >= 1 ? LASER_OK
+                      : laser_windows_split(e->windows, e->n_windows, LASER_SPLIT_SEEDED, share,
+                                            (uint64_t)e->run->settings->evaluate.seed, mark, err);
 }
 
 /* The windows of guard texts are no part of the selection. */
@@ -51,7 +50,7 @@ static void mark_guards(const struct laser_evaluation *e, unsigned char *mark)
  * step are spread over the texts, and no more than reduce.selection_tokens asks for. */
 static int mark_calibration(const struct laser_evaluation *e, unsigned char *mark, struct laser_error *err)
 {
-    double share = laser_deck_real(e->run->deck, "reduce.calibration_share"), tokens = 0, most, rest;
+    double share = e->run->settings->reduce.calibration_share, tokens = 0, most, rest;
     int64_t n = 0, at = 0, kept = 0;
 
     for (int64_t i = 0; i < e->n_windows; ++i)
@@ -65,7 +64,7 @@ static int mark_calibration(const struct laser_evaluation *e, unsigned char *mar
             "%" PRId64 " window%s of text to select by: tune needs at least 2, one for the gradient "
             "and one for the length of a step; give more text or a smaller evaluate.seqlen",
             n, n == 1 ? "" : "s");
-    most = (double)laser_deck_int(e->run->deck, "reduce.selection_tokens");
+    most = (double)e->run->settings->reduce.selection_tokens;
     rest = 1 - share;
     if (most > 0 && rest * tokens > most)
         rest = most / tokens;

@@ -9,16 +9,7 @@
 #include "reduce/sweep.h"
 #include "spectrum/edit.h"
 
-static const char *const names[] = {"snr",     "backward", "all",    "sweep",
-                                    "compose", "denoise",  "budget", "tune"};
-
-int laser_strategy_parse(const char *word)
-{
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); ++i)
-        if (strcmp(names[i], word) == 0)
-            return i;
-    return -1;
-}
+static const char *const names[] = {LASER_STRATEGY_WORDS(LASER_WORD_TEXT)};
 
 const char *laser_strategy_name(enum laser_strategy strategy)
 {
@@ -74,7 +65,7 @@ static bool is_joint(const char *text)
     struct laser_edit edit;
 
     return laser_edit_parse(text, &edit, NULL) == LASER_OK &&
-           ((edit.kind != LASER_EDIT_SHRINK && edit.kind != LASER_EDIT_WIENER) || edit.fraction >= 1);
+           ((edit.kind != LASER_EDIT_SHRINK && edit.kind != LASER_EDIT_WIENER) || edit.value >= 1);
 }
 
 static int count_joint(const struct laser_strategy_options *o)
@@ -237,6 +228,8 @@ static void build(const struct laser_strategy_options *o, const struct laser_str
             break; /* laser_sweep_build */
         case LASER_STRATEGY_TUNE:
             break; /* its edits follow from gradients */
+        case LASER_STRATEGY_AUTO:
+            break; /* the deck has chosen another */
         case LASER_STRATEGY_DENOISE:
             for (trials = 0; trials < o->n_edits; ++trials) {
                 add_edit(plan, matrix, o->edits[trials], "");

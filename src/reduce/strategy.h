@@ -10,18 +10,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "deck/settings.h"
 #include "search/search.h"
-
-enum laser_strategy {
-    LASER_STRATEGY_SNR,      /* laserRMT rmt_laser_snr.py: the K lowest scores one after another */
-    LASER_STRATEGY_BACKWARD, /* laserRMT rmt_laser.py: last layer to first, types in order */
-    LASER_STRATEGY_ALL,      /* everything that has noise, at once */
-    LASER_STRATEGY_SWEEP,    /* LASER: every matrix x fraction alone on the base */
-    LASER_STRATEGY_COMPOSE,  /* LASER: the best of a sweep, greedily */
-    LASER_STRATEGY_DENOISE,  /* line search over cuts and shrinkages of the K lowest scores */
-    LASER_STRATEGY_BUDGET,   /* as few parameters as the tolerance allows */
-    LASER_STRATEGY_TUNE      /* steps in all singular values at once, by their gradients */
-};
 
 /* What a strategy knows of one scanned matrix.  Strings are borrowed. */
 struct laser_strategy_matrix {
@@ -68,8 +58,7 @@ struct laser_strategy_plan {
     int n_no_op; /* matrices left out because the rule removes nothing (k = n) */
 };
 
-/* "snr", "backward", ...; -1 for another word. */
-int laser_strategy_parse(const char *word);
+/* "snr", "backward", ... */
 const char *laser_strategy_name(enum laser_strategy strategy);
 
 /* Order of candidates: snr, all, denoise and budget by score, lowest first, equals in the order of the list;

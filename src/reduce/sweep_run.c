@@ -13,8 +13,8 @@
 
 bool laser_sweep_is(const struct laser_reduction *r)
 {
-    return laser_deck_is(r->run->deck, "reduce.strategy", "sweep") ||
-           laser_deck_is(r->run->deck, "reduce.strategy", "compose");
+    return r->run->settings->reduce.strategy == LASER_STRATEGY_SWEEP ||
+           r->run->settings->reduce.strategy == LASER_STRATEGY_COMPOSE;
 }
 
 /* Names of the paper that stand for nothing in this model, cells that are the same. */

@@ -122,9 +122,9 @@ int laser_reduction_tasks_json(const struct laser_reduction *r, json_t *results)
                                json_boolean(laser_objective_shown_difference(&r->e->objective, 1) < 0)) != 0;
     if (r->before == NULL)
         return bad;
-    bad |= json_object_set_new(results, "seed", json_integer(laser_deck_int(r->run->deck, "evaluate.seed"))) |
+    bad |= json_object_set_new(results, "seed", json_integer(r->run->settings->evaluate.seed)) |
            json_object_set_new(results, "validation_share",
-                               json_real(laser_deck_real(r->run->deck, "evaluate.validation_share"))) |
+                               json_real(r->run->settings->evaluate.validation_share)) |
            json_object_set_new(results, "validation", part_json(r, false)) |
            json_object_set_new(results, "test", part_json(r, true));
     return bad;

@@ -12,15 +12,15 @@
 enum { SHOWN = 5, MOST_REASONS = 8, NARROWEST = 66 };
 
 /* What is drawn with. */
-struct pen {
+struct table {
     struct laser_text *out;
     size_t width;
     const char *times, *beta, *cut;
 };
 
-static void put_name(const struct pen *pen, const char *name, size_t width, int pad)
+static void put_name(const struct table *table, const char *name, size_t width, int pad)
 {
-    laser_text_fit(pen->out, name, width, pen->cut, pad);
+    laser_text_fit(table->out, name, width, table->cut, pad);
 }
 
 static void put_number(struct laser_text *out, double value, int width)
@@ -114,58 +114,58 @@ static void put_verdict(struct laser_text *out, const struct laser_scan_meta *me
     }
 }
 
-static void put_shape(const struct pen *pen, const struct summary *s)
+static void put_shape(const struct table *table, const struct summary *s)
 {
     char shape[64] = "various", beta[16] = "";
 
     if (s->rows >= 0) {
-        snprintf(shape, sizeof shape, "%lld%s%lld", (long long)s->rows, pen->times, (long long)s->columns);
+        snprintf(shape, sizeof shape, "%lld%s%lld", (long long)s->rows, table->times, (long long)s->columns);
         snprintf(beta, sizeof beta, "%.3f", s->beta_min);
     } else if (s->beta_min == s->beta_max) {
         snprintf(beta, sizeof beta, "%.3f", s->beta_min);
     }
-    laser_text_fill(pen->out, ' ', laser_text_columns(shape) < 12 ? 12 - laser_text_columns(shape) : 1);
-    laser_text_printf(pen->out, "%s %5s", shape, beta);
+    laser_text_fill(table->out, ' ', laser_text_columns(shape) < 12 ? 12 - laser_text_columns(shape) : 1);
+    laser_text_printf(table->out, "%s %5s", shape, beta);
 }
 
-static void put_type(const struct pen *pen, const struct laser_scan_meta *meta, const char *type,
+static void put_type(const struct table *table, const struct laser_scan_meta *meta, const char *type,
                      size_t type_width, const struct summary *s)
 {
     struct laser_text verdict = {0};
-    size_t line = pen->out->size, column;
+    size_t line = table->out->size, column;
 
-    put_name(pen, type, type_width, 1);
-    laser_text_printf(pen->out, " %5zu", s->count);
-    put_shape(pen, s);
-    put_score(pen->out, s->mean, 8);
-    put_score(pen->out, s->least, 8);
-    put_score(pen->out, s->most, 8);
-    laser_text_printf(pen->out, " %5.1f%%",
+    put_name(table, type, type_width, 1);
+    laser_text_printf(table->out, " %5zu", s->count);
+    put_shape(table, s);
+    put_score(table->out, s->mean, 8);
+    put_score(table->out, s->least, 8);
+    put_score(table->out, s->most, 8);
+    laser_text_printf(table->out, " %5.1f%%",
                       s->values > 0 ? 100.0 * (double)s->kept / (double)s->values : 0.0);
     put_verdict(&verdict, meta, s);
-    if (verdict.data == NULL || verdict.failed || pen->out->failed) {
-        pen->out->failed |= verdict.failed;
-        laser_text_fill(pen->out, '\n', 1);
+    if (verdict.data == NULL || verdict.failed || table->out->failed) {
+        table->out->failed |= verdict.failed;
+        laser_text_fill(table->out, '\n', 1);
         laser_text_free(&verdict);
         return;
     }
-    column = laser_text_columns(pen->out->data + line);
-    if (column + 2 + laser_text_columns(verdict.data) <= pen->width) {
-        laser_text_puts(pen->out, "  ");
+    column = laser_text_columns(table->out->data + line);
+    if (column + 2 + laser_text_columns(verdict.data) <= table->width) {
+        laser_text_puts(table->out, "  ");
     } else {
-        laser_text_puts(pen->out, "\n    ");
+        laser_text_puts(table->out, "\n    ");
         column = 4;
     }
-    laser_text_wrap(pen->out, verdict.data, 4, column, pen->width);
-    laser_text_fill(pen->out, '\n', 1);
+    laser_text_wrap(table->out, verdict.data, 4, column, table->width);
+    laser_text_fill(table->out, '\n', 1);
     laser_text_free(&verdict);
 }
 
-static void put_types(const struct pen *pen, const struct laser_scan_meta *meta,
+static void put_types(const struct table *table, const struct laser_scan_meta *meta,
                       const struct laser_scan_row *rows, char *const *types,
                       const struct laser_row_groups *groups)
 {
-    size_t widest = 8, room = pen->width - 58;
+    size_t widest = 8, room = table->width - 58;
 
     for (size_t g = 0; g < groups->count; g++) {
         size_t n = laser_text_columns(types[groups->order[groups->start[g]]]);
@@ -173,24 +173,24 @@ static void put_types(const struct pen *pen, const struct laser_scan_meta *meta,
         widest = n > widest ? n : widest;
     }
     widest = widest < room ? widest : room;
-    laser_text_printf(pen->out, "%-*s %5s %11s %*s %8s %8s %8s %6s\n", (int)widest, "type", "count", "shape",
-                      5 + (int)(strlen(pen->beta) - laser_text_columns(pen->beta)), pen->beta, "SNR mean",
-                      "min", "max", "kept");
+    laser_text_printf(table->out, "%-*s %5s %11s %*s %8s %8s %8s %6s\n", (int)widest, "type", "count",
+                      "shape", 5 + (int)(strlen(table->beta) - laser_text_columns(table->beta)), table->beta,
+                      "SNR mean", "min", "max", "kept");
     for (size_t g = 0; g < groups->count; g++) {
         const size_t *order = groups->order + groups->start[g];
         struct summary s;
 
         summarize(&s, rows, order, groups->start[g + 1] - groups->start[g]);
-        put_type(pen, meta, types[order[0]], widest, &s);
+        put_type(table, meta, types[order[0]], widest, &s);
     }
 }
 
-static void put_ranked(const struct pen *pen, const char *title, const struct laser_scan_row *rows,
+static void put_ranked(const struct table *table, const char *title, const struct laser_scan_row *rows,
                        const size_t *order, size_t n, int backwards)
 {
-    size_t shown = n < SHOWN ? n : SHOWN, widest = 0, room = pen->width - 32;
+    size_t shown = n < SHOWN ? n : SHOWN, widest = 0, room = table->width - 32;
 
-    laser_text_printf(pen->out, "\n%s\n", title);
+    laser_text_printf(table->out, "\n%s\n", title);
     for (size_t i = 0; i < shown; i++) {
         size_t columns = laser_text_columns(rows[order[backwards ? n - 1 - i : i]].name);
 
@@ -200,16 +200,16 @@ static void put_ranked(const struct pen *pen, const char *title, const struct la
     for (size_t i = 0; i < shown; i++) {
         const struct laser_scan_row *row = &rows[order[backwards ? n - 1 - i : i]];
 
-        laser_text_puts(pen->out, "  ");
-        put_name(pen, row->name, widest, 1);
-        put_score(pen->out, row->score, 9);
-        laser_text_printf(pen->out, "  rank %lld of %lld\n", (long long)row->rank,
+        laser_text_puts(table->out, "  ");
+        put_name(table, row->name, widest, 1);
+        put_score(table->out, row->score, 9);
+        laser_text_printf(table->out, "  rank %lld of %lld\n", (long long)row->rank,
                           (long long)short_side(row));
     }
 }
 
 /* "skipped 12: not a matrix (10), embedding (2)" */
-static void put_skipped(const struct pen *pen, const struct laser_scan_row *rows, size_t count)
+static void put_skipped(const struct table *table, const struct laser_scan_row *rows, size_t count)
 {
     const char **keys = calloc(count + 1, sizeof *keys);
     struct laser_row_groups groups = {0};
@@ -219,7 +219,7 @@ static void put_skipped(const struct pen *pen, const struct laser_scan_row *rows
         if (rows[i].status == LASER_SCAN_SKIPPED)
             keys[i] = rows[i].reason != NULL ? rows[i].reason : "no reason given";
     if (keys == NULL || !laser_row_groups_make(&groups, keys, count)) {
-        pen->out->failed = 1;
+        table->out->failed = 1;
     } else if (groups.count > 0) {
         struct laser_text line = {0};
 
@@ -229,8 +229,8 @@ static void put_skipped(const struct pen *pen, const struct laser_scan_row *rows
                               groups.start[g + 1] - groups.start[g]);
         if (groups.count > MOST_REASONS)
             laser_text_printf(&line, ", %zu more reasons", groups.count - MOST_REASONS);
-        column = line.failed ? 0 : laser_text_wrap(pen->out, line.data, 4, 0, pen->width);
-        laser_text_fill(pen->out, '\n', column > 0);
+        column = line.failed ? 0 : laser_text_wrap(table->out, line.data, 4, 0, table->width);
+        laser_text_fill(table->out, '\n', column > 0);
         laser_text_free(&line);
     }
     free(keys);
@@ -238,28 +238,29 @@ static void put_skipped(const struct pen *pen, const struct laser_scan_row *rows
 }
 
 /* The failed ones by name: someone has to look at them. */
-static void put_failed(const struct pen *pen, const struct laser_scan_row *rows, size_t count, size_t failed)
+static void put_failed(const struct table *table, const struct laser_scan_row *rows, size_t count,
+                       size_t failed)
 {
     size_t shown = 0;
 
     if (failed > 0)
-        laser_text_printf(pen->out, "failed %zu:\n", failed);
+        laser_text_printf(table->out, "failed %zu:\n", failed);
     for (size_t i = 0; i < count && shown < MOST_REASONS; i++) {
         if (rows[i].status != LASER_SCAN_FAILED)
             continue;
         shown++;
-        laser_text_puts(pen->out, "  ");
-        put_name(pen, rows[i].name, pen->width - 2, 0);
-        laser_text_puts(pen->out, "\n    ");
-        laser_text_wrap(pen->out, rows[i].reason != NULL ? rows[i].reason : "no reason given", 4, 4,
-                        pen->width);
-        laser_text_fill(pen->out, '\n', 1);
+        laser_text_puts(table->out, "  ");
+        put_name(table, rows[i].name, table->width - 2, 0);
+        laser_text_puts(table->out, "\n    ");
+        laser_text_wrap(table->out, rows[i].reason != NULL ? rows[i].reason : "no reason given", 4, 4,
+                        table->width);
+        laser_text_fill(table->out, '\n', 1);
     }
     if (failed > shown)
-        laser_text_printf(pen->out, "  and %zu more, see results.json\n", failed - shown);
+        laser_text_printf(table->out, "  and %zu more, see results.json\n", failed - shown);
 }
 
-static void put_head(const struct pen *pen, const struct laser_scan_meta *meta, size_t scanned,
+static void put_head(const struct table *table, const struct laser_scan_meta *meta, size_t scanned,
                      size_t skipped, size_t failed)
 {
     struct laser_text line = {0};
@@ -275,15 +276,15 @@ static void put_head(const struct pen *pen, const struct laser_scan_meta *meta, 
                       laser_number_time(meta->seconds, time), meta->ranks, meta->ranks == 1 ? "" : "s",
                       meta->threshold, meta->score);
     if (line.failed)
-        pen->out->failed = 1;
+        table->out->failed = 1;
     else
-        laser_text_wrap(pen->out, line.data, 2, 0, pen->width);
-    laser_text_fill(pen->out, '\n', 1);
+        laser_text_wrap(table->out, line.data, 2, 0, table->width);
+    laser_text_fill(table->out, '\n', 1);
     laser_text_free(&line);
 }
 
 /* "zero 2 (no score): ...": 0/0 says nothing about a matrix. */
-static void put_zeros(const struct pen *pen, const struct laser_scan_row *rows, size_t count)
+static void put_zeros(const struct table *table, const struct laser_scan_row *rows, size_t count)
 {
     struct laser_text line = {0};
     size_t n = 0;
@@ -300,10 +301,10 @@ static void put_zeros(const struct pen *pen, const struct laser_scan_row *rows, 
     if (n > MOST_REASONS)
         laser_text_printf(&line, ", %zu more", n - MOST_REASONS);
     if (line.failed)
-        pen->out->failed = 1;
+        table->out->failed = 1;
     else
-        laser_text_wrap(pen->out, line.data, 4, 0, pen->width);
-    laser_text_fill(pen->out, '\n', 1);
+        laser_text_wrap(table->out, line.data, 4, 0, table->width);
+    laser_text_fill(table->out, '\n', 1);
     laser_text_free(&line);
 }
 
@@ -331,30 +332,30 @@ static int prepare(const struct laser_scan_row *rows, size_t count, char ***type
 void laser_scan_table(struct laser_text *out, const struct laser_scan_meta *meta,
                       const struct laser_scan_row *rows, size_t count, const struct laser_scan_style *style)
 {
-    struct pen pen = {out, (size_t)(style->width > NARROWEST ? style->width : NARROWEST),
-                      style->utf8 ? "×" : "x", style->utf8 ? "β" : "beta", style->utf8 ? "…" : ".."};
+    struct table table = {out, (size_t)(style->width > NARROWEST ? style->width : NARROWEST),
+                          style->utf8 ? "×" : "x", style->utf8 ? "β" : "beta", style->utf8 ? "…" : ".."};
     struct laser_row_groups groups = {0};
     size_t counts[3] = {0}, *order = NULL, n = 0;
     char **types = NULL;
 
     for (size_t i = 0; i < count; i++)
         counts[rows[i].status]++;
-    put_head(&pen, meta, counts[LASER_SCAN_SCANNED], counts[LASER_SCAN_SKIPPED], counts[LASER_SCAN_FAILED]);
+    put_head(&table, meta, counts[LASER_SCAN_SCANNED], counts[LASER_SCAN_SKIPPED], counts[LASER_SCAN_FAILED]);
     if (!prepare(rows, count, &types, &order, &n, &groups)) {
         out->failed = 1;
     } else if (n > 0) {
         laser_text_fill(out, '\n', 1);
-        put_types(&pen, meta, rows, types, &groups);
-        put_ranked(&pen, n > SHOWN ? "lowest score (mostly noise)" : "by score, lowest first", rows, order, n,
-                   1);
+        put_types(&table, meta, rows, types, &groups);
+        put_ranked(&table, n > SHOWN ? "lowest score (mostly noise)" : "by score, lowest first", rows, order,
+                   n, 1);
         if (n > SHOWN)
-            put_ranked(&pen, "highest score (mostly signal)", rows, order, n, 0);
+            put_ranked(&table, "highest score (mostly signal)", rows, order, n, 0);
     }
     if (counts[LASER_SCAN_SKIPPED] + counts[LASER_SCAN_FAILED] > 0 || counts[LASER_SCAN_SCANNED] > n)
         laser_text_fill(out, '\n', 1);
-    put_zeros(&pen, rows, count);
-    put_skipped(&pen, rows, count);
-    put_failed(&pen, rows, count, counts[LASER_SCAN_FAILED]);
+    put_zeros(&table, rows, count);
+    put_skipped(&table, rows, count);
+    put_failed(&table, rows, count, counts[LASER_SCAN_FAILED]);
     for (size_t i = 0; types != NULL && i < count; i++)
         free(types[i]);
     free(types);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum laser_log_level { LASER_LOG_QUIET, LASER_LOG_NORMAL, LASER_LOG_VERBOSE };
+#include "deck/settings.h"
 
 struct laser_log;
 

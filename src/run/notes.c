@@ -48,9 +48,9 @@ void laser_say_whole(const struct laser_run *run)
                        (long long)n, n == 1 ? "x is" : "ces are", first->name, first->note);
 }
 
-static void say_group(const struct laser_run *run, const char *key, const char *what)
+static void say_group(const struct laser_run *run, const char *key, int64_t setting, const char *what)
 {
-    int asked = (int)laser_deck_int(run->deck, key), workers = run->size > 1 ? run->size - 1 : 1;
+    int asked = (int)setting, workers = run->size > 1 ? run->size - 1 : 1;
 
     if (asked > workers)
         laser_log_line(run->log, "WARNING", "%s: %s of %d ranks are asked for, %d rank%s work%s: %d is used",
@@ -59,15 +59,15 @@ static void say_group(const struct laser_run *run, const char *key, const char *
 
 void laser_say_groups(const struct laser_run *run)
 {
-    say_group(run, "parallel.group_size", "groups");
-    say_group(run, "parallel.shards", "copies of the model");
+    say_group(run, "parallel.group_size", run->settings->parallel.group_size, "groups");
+    say_group(run, "parallel.shards", run->settings->parallel.shards, "copies of the model");
 }
 
 void laser_say_model(const struct laser_run *run)
 {
     const struct laser_checkpoint *c = run->checkpoint;
     char size[LASER_NUMBER_SIZE], limit[LASER_NUMBER_SIZE], time[LASER_NUMBER_SIZE];
-    double bytes = 0, max_time = laser_deck_real(run->deck, "run.max_time");
+    double bytes = 0, max_time = run->settings->run.max_time;
 
     for (int64_t i = 0; i < c->n_tensors; ++i)
         bytes += (double)c->tensors[i].size_bytes;

@@ -26,11 +26,10 @@ struct laser_part_record {
 
 /* Plain data: sent from a group's leader to rank 0, whose size does not depend on the matrix. */
 struct laser_outcome {
-    int32_t status;     /* enum laser_outcome_status */
-    int32_t solver;     /* the one that gave the values */
-    int32_t code;       /* of a failure: enum laser_result */
-    int32_t ranks;      /* of the group */
-    int32_t stop_asked; /* the group was asked to stop (a signal) */
+    int32_t status; /* enum laser_outcome_status */
+    int32_t solver; /* the one that gave the values */
+    int32_t code;   /* of a failure: enum laser_result */
+    int32_t ranks;  /* of the group */
     struct laser_part_record values;
     int64_t bytes_read;
     double read_s, solve_s;

@@ -35,7 +35,7 @@ int laser_run_stop(struct laser_run *run, struct laser_error *err)
 {
     static struct timespec last;
     struct timespec now;
-    double limit_s = laser_deck_real(run->deck, "run.max_time");
+    double limit_s = run->settings->run.max_time;
 
     if (laser_signalled() != 0)
         return laser_error_set(err, LASER_ESTOPPED, "",
@@ -71,12 +71,12 @@ int laser_run_may_go_on(struct laser_run *run, int any, double expected_s, struc
 
 void laser_run_begin(struct laser_run *run)
 {
-    double limit_s = laser_deck_real(run->deck, "run.max_time");
+    double limit_s = run->settings->run.max_time;
 
     run->dir.lock_fd = -1;
     run->start_s = laser_clock_s();
     run->pace = (struct laser_pace){.deadline_s = limit_s > 0 ? run->start_s + limit_s : INFINITY,
-                                    .stall_s = laser_deck_real(run->deck, "run.stall_time")};
+                                    .stall_s = run->settings->run.stall_time};
 }
 
 static bool edits(const struct laser_run *run)
@@ -90,7 +90,7 @@ const char *laser_run_adapter(const struct laser_run *run)
                        run->command == LASER_COMMAND_PERPLEXITY || run->command == LASER_COMMAND_EVALUATE ||
                        edits(run);
 
-    return takes ? laser_deck_string(run->deck, "adapter") : "";
+    return takes ? run->settings->adapter : "";
 }
 
 const char *laser_run_base(const struct laser_run *run)
@@ -98,7 +98,7 @@ const char *laser_run_base(const struct laser_run *run)
     const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
                        run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
 
-    return takes ? laser_deck_string(run->deck, "scan.base") : "";
+    return takes ? run->settings->scan.base : "";
 }
 
 bool laser_run_edits_change(const struct laser_run *run)
@@ -108,19 +108,13 @@ bool laser_run_edits_change(const struct laser_run *run)
 
 bool laser_run_writes_anew(const struct laser_run *run, enum laser_dtype *dtype)
 {
-    static const struct {
-        const char *name;
-        enum laser_dtype dtype;
-    } types[] = {{"bfloat16", LASER_BF16}, {"float16", LASER_F16}, {"float32", LASER_F32}};
-    bool anew = edits(run) && laser_run_adapter(run)[0] != '\0';
+    static const enum laser_dtype types[] = {[LASER_DECK_DTYPE_STORED] = LASER_DTYPE_COUNT,
+                                             [LASER_DECK_DTYPE_BFLOAT16] = LASER_BF16,
+                                             [LASER_DECK_DTYPE_FLOAT16] = LASER_F16,
+                                             [LASER_DECK_DTYPE_FLOAT32] = LASER_F32};
 
-    *dtype = LASER_DTYPE_COUNT;
-    for (size_t i = 0; edits(run) && i < sizeof types / sizeof *types; ++i)
-        if (laser_deck_is(run->deck, "reduce.write_dtype", types[i].name)) {
-            *dtype = types[i].dtype;
-            anew = true;
-        }
-    return anew;
+    *dtype = edits(run) ? types[run->settings->reduce.write_dtype] : LASER_DTYPE_COUNT;
+    return *dtype != LASER_DTYPE_COUNT || (edits(run) && laser_run_adapter(run)[0] != '\0');
 }
 
 int laser_run_source(const struct laser_run *run, const struct laser_matrix *matrix,
@@ -172,7 +166,7 @@ static void visit_run(struct visit_state *v, const struct laser_ledger_entry *en
              content != NULL ? content : "?");
     v->changed = v->same_model && (times == NULL || strcmp(times, v->now.times) != 0);
     v->same_values = v->same_model && !v->changed && solver != NULL &&
-                     strcmp(solver, laser_deck_string(v->run->deck, "scan.solver")) == 0;
+                     strcmp(solver, laser_deck_value_text(v->run->deck, LASER_KEY_scan_solver)) == 0;
 }
 
 static int keep_entry(struct laser_ledger_entries *list, const struct laser_ledger_entry *entry,
@@ -260,7 +254,7 @@ static int write_run_entry(struct laser_run *run, const struct identity *now, st
     laser_ledger_line_text(&line, "model", run->checkpoint->model);
     laser_ledger_line_text(&line, "content", now->content);
     laser_ledger_line_text(&line, "times", now->times);
-    laser_ledger_line_text(&line, "solver", laser_deck_string(run->deck, "scan.solver"));
+    laser_ledger_line_text(&line, "solver", laser_deck_value_text(run->deck, LASER_KEY_scan_solver));
     laser_ledger_line_int(&line, "ranks", run->size);
     return laser_ledger_append(run->ledger, &line, true, err);
 }
@@ -283,7 +277,7 @@ static int set_aside(struct laser_run *run, struct laser_error *err)
 static int open_ledger(struct laser_run *run, struct laser_error *err)
 {
     struct laser_checkpoint_fingerprint print = laser_run_print(run);
-    struct visit_state v = {.run = run, .force = laser_deck_bool(run->deck, "run.force")};
+    struct visit_state v = {.run = run, .force = run->settings->run.force};
     char path[4400];
     int64_t torn;
     int code = LASER_OK;
@@ -315,7 +309,7 @@ static int open_ledger(struct laser_run *run, struct laser_error *err)
 /* Rank 0, of the commands that write scan files. */
 static int check_names(const struct laser_run *run, struct laser_error *err)
 {
-    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    const char *asked = run->settings->scan.model_id;
     char *model_id;
     int code;
 
@@ -323,8 +317,8 @@ static int check_names(const struct laser_run *run, struct laser_error *err)
         return LASER_OK;
     model_id = asked[0] != '\0' ? strdup(asked) : laser_scan_model_id(run->checkpoint->model);
     code = model_id == NULL ? laser_error_set(err, LASER_ENOMEM, "scan.model_id", "no memory")
-                            : laser_scan_check_names(laser_deck_string(run->deck, "output"), model_id,
-                                                     (int)laser_deck_int(run->deck, "scan.top_percent"), err);
+                            : laser_scan_check_names(run->settings->output, model_id,
+                                                     (int)run->settings->scan.top_percent, err);
     free(model_id);
     return code;
 }
@@ -334,7 +328,7 @@ int laser_run_open_output(struct laser_run *run, struct laser_error *err)
     int code = check_names(run, err);
 
     if (code == LASER_OK)
-        code = laser_rundir_open(laser_deck_string(run->deck, "output"),
+        code = laser_rundir_open(run->settings->output,
                                  run->checkpoint->single_file ? NULL : run->checkpoint->dir, &run->dir, err);
     if (code != LASER_OK)
         return code;

@@ -46,7 +46,8 @@ struct laser_mpi_run; /* schedule/run.h: unknown here */
 struct laser_run {
     struct laser_mpi_run *parallel; /* what several ranks need; NULL: one process */
     int rank, size;
-    const struct laser_deck *deck;
+    const struct laser_deck *deck; /* its texts and origins; the values are in settings */
+    const struct laser_settings *settings;
     enum laser_command command;
     struct laser_log *log;
     const char *libraries; /* rank 0: versions of MPI, BLAS, ScaLAPACK and HDF5 */

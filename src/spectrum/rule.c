@@ -4,38 +4,8 @@
 #include "spectrum/text.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
-
-static const char *const NAMES[] = {"laserrmt", "marchenko-pastur", "gavish-donoho", "rank", "energy"};
-
-int laser_rule_parse(const char *text, struct laser_rule *rule, struct laser_error *err)
-{
-    for (int kind = LASER_RULE_LASERRMT; kind <= LASER_RULE_ENERGY; kind++) {
-        double value = 0;
-        int takes_value = kind >= LASER_RULE_RANK;
-        if (takes_value ? !laser_text_value(text, NAMES[kind], ':', &value) || value < 0 || value > 1
-                        : strcmp(text, NAMES[kind]) != 0)
-            continue;
-        *rule = (struct laser_rule){(enum laser_rule_kind)kind, value};
-        return LASER_OK;
-    }
-    return laser_error_set(
-        err, LASER_EUSAGE, text,
-        "no such threshold rule; valid: laserrmt, marchenko-pastur, gavish-donoho, rank:RHO, "
-        "energy:E (RHO and E between 0 and 1)");
-}
-
-void laser_rule_print(const struct laser_rule *rule, char text[LASER_RULE_TEXT_MAX])
-{
-    if (rule->kind < LASER_RULE_RANK) {
-        snprintf(text, LASER_RULE_TEXT_MAX, "%s", NAMES[rule->kind]);
-        return;
-    }
-    char number[32];
-    laser_text_number(rule->value, number, sizeof number);
-    snprintf(text, LASER_RULE_TEXT_MAX, "%s:%s", NAMES[rule->kind], number);
-}
 
 double laser_quantile(const double *s, int64_t n, double q)
 {
@@ -81,12 +51,38 @@ double laser_compat_beta_limit(void)
     return (low + high) / 2;
 }
 
-int laser_rule_never_cuts(const struct laser_rule *rule, int64_t rows, int64_t columns)
+/* ---- what the rows of rules.def name ---- */
+
+static double marchenko_pastur(double value, const struct laser_quartiles *q, double beta)
 {
-    return rule->kind == LASER_RULE_LASERRMT && laser_mp_beta(rows, columns) < laser_compat_beta_limit();
+    (void)value;
+    return (1 + sqrt(beta)) * q->q50 / sqrt(laser_mp_median(beta));
 }
 
-static int64_t rank_of_energy(const double *s, int64_t n, double share)
+static double gavish_donoho(double value, const struct laser_quartiles *q, double beta)
+{
+    (void)value;
+    return laser_omega(beta) * q->q50;
+}
+
+static double laserrmt(double value, const struct laser_quartiles *q, double beta)
+{
+    (void)value;
+    return (q->q75 - q->q25) / 1.349 * (1 + sqrt(beta));
+}
+
+static int laserrmt_never_cuts(double beta)
+{
+    return beta < laser_compat_beta_limit();
+}
+
+static int64_t count_of_share(double share, const double *s, int64_t n)
+{
+    (void)s;
+    return laser_rank_of_share(share, n);
+}
+
+static int64_t count_of_energy(double share, const double *s, int64_t n)
 {
     double total = 0, sum = 0;
     if (!(s[0] > 0))
@@ -101,19 +97,79 @@ static int64_t rank_of_energy(const double *s, int64_t n, double share)
     return k;
 }
 
-/* The threshold of the first three rules. */
-static double threshold_of(const struct laser_rule *rule, const double *s, int64_t n, double beta)
+/* 1 if no error could move the k of energy:SHARE. */
+static int energy_is_clear(double share, int64_t k, const double *s, int64_t n)
 {
-    switch (rule->kind) {
-    case LASER_RULE_LASERRMT:
-        return (laser_quantile(s, n, 0.75) - laser_quantile(s, n, 0.25)) / 1.349 * (1 + sqrt(beta));
-    case LASER_RULE_MARCHENKO_PASTUR:
-        return (1 + sqrt(beta)) * laser_quantile(s, n, 0.5) / sqrt(laser_mp_median(beta));
-    case LASER_RULE_GAVISH_DONOHO:
-        return laser_omega(beta) * laser_quantile(s, n, 0.5);
-    default:
-        return NAN;
+    double total = 0, with = 0, without = 0, margin = 1e-12;
+    for (int64_t i = n - 1; i >= 0; i--) {
+        double square = (s[i] / s[0]) * (s[i] / s[0]);
+        total += square;
+        with += i < k ? square : 0;
+        without += i < k - 1 ? square : 0;
     }
+    return k == 0 || k == n || (with / total - share > margin && share - without / total > margin);
+}
+
+static const struct laser_rule_row {
+    struct laser_form form;
+    /* The threshold above which values stay, or how many stay. */
+    double (*threshold)(double value, const struct laser_quartiles *q, double beta);
+    int64_t (*count)(double value, const double *s, int64_t n);
+    /* laser_rule_is_clear and laser_rule_never_cuts; NULL: always clear, and it cuts. */
+    int (*is_clear)(double value, int64_t k, const double *s, int64_t n);
+    int (*never_cuts)(double beta);
+} ROWS[LASER_RULES] = {
+#define RULE(id, ...) [LASER_RULE_##id] = {__VA_ARGS__},
+#include "spectrum/rules.def"
+};
+
+/* ---- rules by their rows ---- */
+
+int laser_rule_parse(const char *text, struct laser_rule *rule, struct laser_error *err)
+{
+    char forms[LASER_FORMS_SIZE];
+    for (int kind = 0; kind < LASER_RULES; kind++) {
+        double value = 0;
+        if (!laser_form_read(&ROWS[kind].form, text, &value))
+            continue;
+        *rule = (struct laser_rule){(enum laser_rule_kind)kind, value};
+        return LASER_OK;
+    }
+    laser_rule_forms(1, forms);
+    return laser_error_set(err, LASER_EUSAGE, text, "no such threshold rule; valid: %s", forms);
+}
+
+void laser_rule_forms(int limits, char text[LASER_FORMS_SIZE])
+{
+    laser_form_list(ROWS, sizeof *ROWS, LASER_RULES, limits, text, LASER_FORMS_SIZE);
+}
+
+const char *laser_rule_name(const struct laser_rule *rule)
+{
+    return ROWS[rule->kind].form.name;
+}
+
+void laser_rule_print(const struct laser_rule *rule, char text[LASER_RULE_TEXT_MAX])
+{
+    laser_form_print(&ROWS[rule->kind].form, rule->value, text, LASER_RULE_TEXT_MAX);
+}
+
+int laser_rule_never_cuts(const struct laser_rule *rule, int64_t rows, int64_t columns)
+{
+    int (*never)(double) = ROWS[rule->kind].never_cuts;
+    return never != NULL && never(laser_mp_beta(rows, columns));
+}
+
+int laser_rule_is_clear(const struct laser_rule *rule, int64_t k, const double *s, int64_t n)
+{
+    const struct laser_rule_row *row = &ROWS[rule->kind];
+    return row->is_clear == NULL || row->is_clear(rule->value, k, s, n);
+}
+
+double laser_rule_threshold(const struct laser_rule *rule, const struct laser_quartiles *q, double beta)
+{
+    const struct laser_rule_row *row = &ROWS[rule->kind];
+    return row->threshold != NULL ? row->threshold(rule->value, q, beta) : (double)NAN;
 }
 
 void laser_cut_at(const double *s, int64_t n, int64_t k, struct laser_cut *cut)
@@ -133,38 +189,45 @@ void laser_rule_apply(const struct laser_rule *rule, const double *s, int64_t ro
                       struct laser_cut *cut)
 {
     int64_t n = rows < columns ? rows : columns, k = 0;
-    if (rule->kind == LASER_RULE_RANK) {
-        laser_cut_at(s, n, laser_rank_of_share(rule->value, n), cut);
+    if (ROWS[rule->kind].count != NULL) {
+        laser_cut_at(s, n, ROWS[rule->kind].count(rule->value, s, n), cut);
         return;
     }
-    if (rule->kind == LASER_RULE_ENERGY) {
-        laser_cut_at(s, n, rank_of_energy(s, n, rule->value), cut);
-        return;
-    }
-    double threshold = threshold_of(rule, s, n, laser_mp_beta(rows, columns));
+    struct laser_quartiles q = {laser_quantile(s, n, 0.25), laser_quantile(s, n, 0.5),
+                                laser_quantile(s, n, 0.75)};
+    double threshold = laser_rule_threshold(rule, &q, laser_mp_beta(rows, columns));
     while (k < n && s[k] > threshold)
         k++;
     laser_cut_at(s, n, k, cut);
     cut->threshold = threshold;
 }
 
+/* ---- scores ---- */
+
+#define SCORE_PLACE(W, id, word, member) [id] = offsetof(struct laser_cut, member),
+static const char *const score_names[] = {LASER_SCORE_WORDS(LASER_WORD_TEXT)};
+static const size_t score_places[] = {LASER_SCORE_ROWS(SCORE_PLACE, )};
+
 int laser_score_parse(const char *text, enum laser_score *score, struct laser_error *err)
 {
-    if (strcmp(text, "snr") == 0)
-        *score = LASER_SCORE_SNR;
-    else if (strcmp(text, "snr-normalized") == 0)
-        *score = LASER_SCORE_SNR_NORMALIZED;
-    else
-        return laser_error_set(err, LASER_EUSAGE, text, "no such score; valid: snr, snr-normalized");
-    return LASER_OK;
+    const char *words = &("" LASER_SCORE_WORDS(LASER_WORD_LIST))[2];
+    for (size_t i = 0; i < sizeof score_names / sizeof *score_names; i++) {
+        if (strcmp(text, score_names[i]) != 0)
+            continue;
+        *score = (enum laser_score)i;
+        return LASER_OK;
+    }
+    return laser_error_set(err, LASER_EUSAGE, text, "no such score; valid: %s", words);
 }
 
 const char *laser_score_name(enum laser_score score)
 {
-    return score == LASER_SCORE_SNR ? "snr" : "snr-normalized";
+    return score_names[score];
 }
 
 double laser_score_of(enum laser_score score, const struct laser_cut *cut)
 {
-    return score == LASER_SCORE_SNR ? cut->snr : cut->snr_normalized;
+    double value;
+    memcpy(&value, (const char *)cut + score_places[score], sizeof value);
+    return value;
 }

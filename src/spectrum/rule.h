@@ -4,31 +4,26 @@
  * short and the long side, beta = n / m.  Quantiles are linear-interpolated at position q (n - 1), as numpy
  * and torch do.
  *
- *   laserrmt          t = (q75 - q25) / 1.349 * (1 + sqrt(beta))         (laserRMT's own estimate)
- *   marchenko-pastur  t = (1 + sqrt(beta)) * median / sqrt(mu_beta)      (the true edge of the noise bulk)
- *   gavish-donoho     t = omega(beta) * median                           (arXiv 1305.5870, unknown noise level)
- *   rank:RHO          k = floor(RHO n), 0 <= RHO <= 1
- *   energy:E          smallest k with sum_{i<=k} S_i^2 >= E sum S^2, 0 <= E <= 1
+ * The rules are the rows of rules.def.
  */
 #ifndef LASER_SPECTRUM_RULE_H
 #define LASER_SPECTRUM_RULE_H
 
 #include "base/error.h"
+#include "base/words.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum laser_rule_kind {
-    LASER_RULE_LASERRMT,
-    LASER_RULE_MARCHENKO_PASTUR,
-    LASER_RULE_GAVISH_DONOHO,
-    LASER_RULE_RANK,
-    LASER_RULE_ENERGY
+#define RULE(id, ...) LASER_RULE_##id,
+#include "spectrum/rules.def"
+    LASER_RULES
 };
 
 struct laser_rule {
     enum laser_rule_kind kind;
-    double value; /* RHO or E; 0 for the others */
+    double value; /* its argument; 0 where it has none */
 };
 
 /* Longest text of a rule or an edit, with its final zero. */
@@ -37,12 +32,18 @@ struct laser_rule {
 /* Reads "laserrmt", "rank:0.5", ...  LASER_EUSAGE, where = the given text, names the valid forms. */
 int laser_rule_parse(const char *text, struct laser_rule *rule, struct laser_error *err);
 
+/* "marchenko-pastur, ..., rank:SHARE or energy:SHARE", and " with 0 <= SHARE <= 1" where limits are wanted. */
+enum { LASER_FORMS_SIZE = 300 };
+void laser_rule_forms(int limits, char text[LASER_FORMS_SIZE]);
+
+const char *laser_rule_name(const struct laser_rule *rule);
+
 /* Writes the shortest text that laser_rule_parse turns into the same rule. */
 void laser_rule_print(const struct laser_rule *rule, char text[LASER_RULE_TEXT_MAX]);
 
 /* What a rule makes of one spectrum. */
 struct laser_cut {
-    double threshold;      /* NaN for rank:RHO and energy:E */
+    double threshold;      /* NaN where the rule counts */
     int64_t k;             /* values kept: S > threshold, or the rule's own count */
     double signal;         /* sum of the kept values */
     double noise;          /* sum of the others */
@@ -53,13 +54,29 @@ struct laser_cut {
 void laser_rule_apply(const struct laser_rule *rule, const double *s, int64_t rows, int64_t columns,
                       struct laser_cut *cut);
 
+/* Linear-interpolated quantiles 0.25, 0.5 and 0.75, or what may be wrong with them. */
+struct laser_quartiles {
+    double q25, q50, q75;
+};
+
+/* The threshold of these quartiles, in which it is linear; NaN where the rule counts. */
+double laser_rule_threshold(const struct laser_rule *rule, const struct laser_quartiles *q, double beta);
+
+/* 1 if rounding of the values can not move k by itself; the threshold is another matter. */
+int laser_rule_is_clear(const struct laser_rule *rule, int64_t k, const double *s, int64_t n);
+
 /* The cut of a given k, whatever the reason for it; threshold NaN. */
 void laser_cut_at(const double *s, int64_t n, int64_t k, struct laser_cut *cut);
 
 /* Which of the two scores ranks the matrices. */
-enum laser_score { LASER_SCORE_SNR, LASER_SCORE_SNR_NORMALIZED };
+#define LASER_SCORE_ROWS(ROW, W) /* ROW(W, ENUMERATOR, "word", member of struct laser_cut) */                \
+    ROW(W, LASER_SCORE_SNR, "snr", snr)                                                                      \
+    ROW(W, LASER_SCORE_SNR_NORMALIZED, "snr-normalized", snr_normalized)
+#define LASER_SCORE_WORD(W, id, word, member) W(id, word)
+#define LASER_SCORE_WORDS(W)                  LASER_SCORE_ROWS(LASER_SCORE_WORD, W)
+enum laser_score { LASER_SCORE_WORDS(LASER_WORD_ID) };
 
-/* "snr" or "snr-normalized"; LASER_EUSAGE otherwise. */
+/* LASER_EUSAGE, naming those that there are, for any other word. */
 int laser_score_parse(const char *text, enum laser_score *score, struct laser_error *err);
 const char *laser_score_name(enum laser_score score);
 double laser_score_of(enum laser_score score, const struct laser_cut *cut);

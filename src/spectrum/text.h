@@ -4,10 +4,24 @@
 
 #include <stddef.h>
 
-/* 1 and *value if text is NAME, then mark, then one finite decimal number and nothing else; 0 otherwise. */
-int laser_text_value(const char *text, const char *name, char mark, double *value);
+/* How a rule or an edit is written. */
+struct laser_form {
+    const char *name;
+    char mark;            /* between name and argument */
+    const char *argument; /* what it is called in messages; NULL: the name alone */
+    double low, high;     /* inclusive limits of the argument */
+    int digits;           /* at most so many digits alone; 0: any decimal number */
+    const char *shown;    /* in messages, in place of name, mark and argument; "" = not at all, NULL: those */
+};
 
-/* The shortest decimal text that reads back as the same double. */
-void laser_text_number(double value, char *text, size_t size);
+/* 1, and *value where there is an argument, if text is of this form and within its limits; else 0. */
+int laser_form_read(const struct laser_form *form, const char *text, double *value);
+
+/* The shortest text that reads back as the same value. */
+void laser_form_print(const struct laser_form *form, double value, char *text, size_t size);
+
+/* "a, b:X or c:X", and " with 0 <= X <= 1" where limits are wanted: the forms of n rows, of which each begins
+ * with its form. */
+void laser_form_list(const void *rows, size_t row_size, int n, int limits, char *text, size_t size);
 
 #endif

@@ -28,13 +28,12 @@ int laser_report_write_page(const struct laser_report_source *sources, int n, co
 
 int laser_report_check(const struct laser_deck *deck, struct laser_error *err)
 {
-    int n;
-    const char *const *formats = laser_deck_list(deck, "report.figures", &n);
+    const struct laser_deck_list *formats = &laser_deck_settings(deck)->report.figures;
 
-    for (int i = 0; i < n; ++i)
-        if (!laser_figure_has_format(formats[i]))
+    for (int i = 0; i < formats->count; ++i)
+        if (!laser_figure_has_format(formats->items[i]))
             return laser_error_set(
-                err, LASER_EUSAGE, laser_deck_origin(deck, "report.figures"),
+                err, LASER_EUSAGE, laser_deck_origin(deck, LASER_KEY_report_figures),
                 "this program was built without cairo (libcairo2-dev), so that figures can be svg only");
     return LASER_OK;
 }
@@ -42,16 +41,16 @@ int laser_report_check(const struct laser_deck *deck, struct laser_error *err)
 int laser_report_write_figures(struct laser_run *run, const char *folder, const struct laser_page_run *page,
                                struct laser_error *err)
 {
-    int n_formats, n = 0, code = LASER_OK;
-    const char *const *formats = laser_deck_list(run->deck, "report.figures", &n_formats);
+    const struct laser_deck_list *formats = &run->settings->report.figures;
+    int n = 0, code = LASER_OK;
     char path[4200];
 
-    if (n_formats == 0)
+    if (formats->count == 0)
         return LASER_OK;
     snprintf(path, sizeof path, "%.4096s/%.60s", run->output, folder);
     code = laser_directory_make(path, err);
-    for (int i = 0; code == LASER_OK && i < n_formats; ++i)
-        code = laser_figures_write(path, formats[i], page, &n, err);
+    for (int i = 0; code == LASER_OK && i < formats->count; ++i)
+        code = laser_figures_write(path, formats->items[i], page, &n, err);
     if (code == LASER_OK)
         laser_log_line(run->log, "REPORT", "%s: %d files", path, n);
     return code;

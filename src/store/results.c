@@ -47,11 +47,6 @@ void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, e
     row->nnumbers = laser_n_metric_fields;
 }
 
-static enum laser_score run_score(const struct laser_run *run)
-{
-    return laser_deck_is(run->deck, "scan.score", "snr") ? LASER_SCORE_SNR : LASER_SCORE_SNR_NORMALIZED;
-}
-
 int laser_rows_make(const struct laser_run *run, struct laser_rows *rows, struct laser_error *err)
 {
     const struct laser_matrix_list *list = &run->matrices;
@@ -74,7 +69,7 @@ int laser_rows_make(const struct laser_run *run, struct laser_rows *rows, struct
                                     .rows = m->rows,
                                     .columns = m->cols,
                                     .dtype = laser_coded_format(&run->checkpoint->tensors[m->tensor])};
-        laser_row_fill(&rows->rows[i], &run->outcomes[i], run_score(run),
+        laser_row_fill(&rows->rows[i], &run->outcomes[i], run->settings->scan.score,
                        rows->numbers + i * laser_n_metric_fields);
         if (laser_run_base(run)[0] != '\0' && run->outcomes[i].status == LASER_OUTCOME_SCANNED &&
             run->outcomes[i].metrics.s_max == 0)
@@ -117,8 +112,8 @@ static int put_provenance(const struct laser_run *run, struct laser_spectra_writ
                  {"model", run->checkpoint->model},
                  {"base", laser_run_base(run)},
                  {"model_content_hash", content},
-                 {"rule", laser_deck_string(run->deck, "scan.threshold")},
-                 {"score", laser_deck_string(run->deck, "scan.score")},
+                 {"rule", run->settings->scan.threshold},
+                 {"score", laser_score_name(run->settings->scan.score)},
                  {"deck", deck},
                  {"deck_json", json},
                  {"libraries", run->libraries},
@@ -212,18 +207,18 @@ static const char *tensor_that_is_there(const struct laser_run *run, const struc
 
 static void fill_meta(const struct laser_run *run, const char *model_id, struct laser_scan_meta *meta)
 {
-    const struct laser_deck *deck = run->deck;
+    const struct laser_settings *settings = run->settings;
 
     *meta = (struct laser_scan_meta){.command = laser_command_name(run->command),
                                      .version = PACKAGE_VERSION,
                                      .model = run->checkpoint->model,
                                      .base = laser_run_base(run)[0] != '\0' ? laser_run_base(run) : NULL,
                                      .model_id = model_id,
-                                     .threshold = laser_deck_string(deck, "scan.threshold"),
-                                     .score = laser_deck_string(deck, "scan.score"),
+                                     .threshold = settings->scan.threshold,
+                                     .score = laser_score_name(settings->scan.score),
                                      .ranks = run->size,
                                      .seconds = laser_clock_s() - run->start_s,
-                                     .top_percent = (int)laser_deck_int(deck, "scan.top_percent"),
+                                     .top_percent = (int)settings->scan.top_percent,
                                      .lm_head = tensor_that_is_there(run, &laser_arch_ends()[0]),
                                      .embedding = tensor_that_is_there(run, &laser_arch_ends()[1])};
     if (strcmp(meta->threshold, "laserrmt") == 0)
@@ -232,7 +227,7 @@ static void fill_meta(const struct laser_run *run, const char *model_id, struct 
 
 int laser_scan_results_write(struct laser_run *run, json_t **results, struct laser_error *err)
 {
-    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    const char *asked = run->settings->scan.model_id;
     char *model_id = asked[0] != '\0' ? strdup(asked) : laser_scan_model_id(run->checkpoint->model);
     struct laser_scan_style style = laser_terminal_style();
     struct laser_rows rows = {0};
@@ -287,7 +282,7 @@ int laser_results_guard(const struct laser_run *run, const char *dir, const char
     int code = LASER_OK;
 
     snprintf(path, sizeof path, "%.4200s/results.json", dir);
-    if (access(path, F_OK) != 0 || laser_deck_bool(run->deck, "run.force"))
+    if (access(path, F_OK) != 0 || run->settings->run.force)
         return LASER_OK;
     if (laser_json_load(path, 0, &results, NULL) != LASER_OK)
         results = NULL;

@@ -28,7 +28,11 @@ static bool is_hdf5(const char *path)
 
 static enum laser_score score_named(const char *name)
 {
-    return name != NULL && strcmp(name, "snr-normalized") == 0 ? LASER_SCORE_SNR_NORMALIZED : LASER_SCORE_SNR;
+    enum laser_score score = LASER_SCORE_SNR;
+
+    if (name != NULL)
+        laser_score_parse(name, &score, NULL);
+    return score;
 }
 
 /* ---- rows ---- */
@@ -190,7 +194,7 @@ static char *model_of_file(const char *path)
 int laser_scan_input_meta(const struct laser_run *run, const struct laser_scan_input *in,
                           struct laser_scan_meta *meta, char **model_id, struct laser_error *err)
 {
-    const char *asked = laser_deck_string(run->deck, "scan.model_id");
+    const char *asked = run->settings->scan.model_id;
 
     *model_id = asked[0] != '\0'    ? strdup(asked)
                 : in->model != NULL ? laser_scan_model_id(in->model)
@@ -203,12 +207,12 @@ int laser_scan_input_meta(const struct laser_run *run, const struct laser_scan_i
                                      .score = in->score,
                                      .ranks = run->size,
                                      .seconds = laser_clock_s() - run->start_s,
-                                     .top_percent = (int)laser_deck_int(run->deck, "scan.top_percent"),
+                                     .top_percent = (int)run->settings->scan.top_percent,
                                      .lm_head = in->lm_head,
                                      .embedding = in->embedding};
     if (strcmp(meta->threshold, "laserrmt") == 0)
         meta->never_cuts_below_beta = laser_compat_beta_limit();
     if (*model_id == NULL)
         return laser_error_set(err, LASER_ENOMEM, in->path, "no memory");
-    return laser_scan_check_names(laser_deck_string(run->deck, "output"), *model_id, meta->top_percent, err);
+    return laser_scan_check_names(run->settings->output, *model_id, meta->top_percent, err);
 }

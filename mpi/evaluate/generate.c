@@ -1,4 +1,4 @@
-#include "evaluate/voice.h"
+#include "evaluate/generate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "plan/layout.h"
 #include "run/signals.h"
 
-static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
+static int check_model(struct laser_mpi_generator *v, struct laser_error *err)
 {
     struct laser_model *model;
     int code;
@@ -37,7 +37,7 @@ static int check_model(struct laser_mpi_voice *v, struct laser_error *err)
     return code;
 }
 
-static int load_tokenizer(struct laser_mpi_voice *v, const char *fallback, struct laser_error *err)
+static int load_tokenizer(struct laser_mpi_generator *v, const char *fallback, struct laser_error *err)
 {
     int code = fallback != NULL && !laser_evaluation_has_tokenizer(v->checkpoint)
                    ? laser_tokenizer_load(fallback, &v->tokenizer, err)
@@ -46,7 +46,7 @@ static int load_tokenizer(struct laser_mpi_voice *v, const char *fallback, struc
     return code == LASER_OK ? laser_stop_read(v->checkpoint, v->tokenizer, &v->stop, err) : code;
 }
 
-static int encode(struct laser_mpi_voice *v, const char *text, struct laser_mpi_prompt *prompt,
+static int encode(struct laser_mpi_generator *v, const char *text, struct laser_mpi_prompt *prompt,
                   struct laser_error *err)
 {
     int64_t longest = laser_arch_longest(&v->arch);
@@ -70,7 +70,7 @@ static int encode(struct laser_mpi_voice *v, const char *text, struct laser_mpi_
 }
 
 /* Rank 0. */
-static int read_prompts(struct laser_mpi_voice *v, const char *fallback, const char *const *prompts,
+static int read_prompts(struct laser_mpi_generator *v, const char *fallback, const char *const *prompts,
                         struct laser_error *err)
 {
     int code = load_tokenizer(v, fallback, err);
@@ -85,9 +85,9 @@ static int read_prompts(struct laser_mpi_voice *v, const char *fallback, const c
     return code;
 }
 
-int laser_mpi_voice_open(MPI_Comm world, const char *name, struct laser_checkpoint *checkpoint,
-                         const char *fallback, const char *const *prompts, int n_prompts, int64_t max_tokens,
-                         struct laser_mpi_voice *v, struct laser_error *err)
+int laser_mpi_generate_open(MPI_Comm world, const char *name, struct laser_checkpoint *checkpoint,
+                            const char *fallback, const char *const *prompts, int n_prompts,
+                            int64_t max_tokens, struct laser_mpi_generator *v, struct laser_error *err)
 {
     int rank, code = LASER_OK;
 
@@ -118,13 +118,13 @@ int laser_mpi_voice_open(MPI_Comm world, const char *name, struct laser_checkpoi
 }
 
 /* Tokens of one pass at most: a prompt, or all again where rotary frequencies change with the length. */
-static int64_t batch_tokens(const struct laser_mpi_voice *v)
+static int64_t batch_tokens(const struct laser_mpi_generator *v)
 {
     return laser_rope_depends_on_length(&v->arch.rope) ? v->positions : v->longest_prompt;
 }
 
-int laser_mpi_voice_bytes(const struct laser_mpi_voice *v, int shards, enum laser_precision precision,
-                          double *bytes, double *weights_bytes, struct laser_error *err)
+int laser_mpi_generate_bytes(const struct laser_mpi_generator *v, int shards, enum laser_precision precision,
+                             double *bytes, double *weights_bytes, struct laser_error *err)
 {
     struct laser_model_estimate e;
     int64_t tokens = batch_tokens(v);
@@ -141,8 +141,8 @@ int laser_mpi_voice_bytes(const struct laser_mpi_voice *v, int shards, enum lase
     return LASER_OK;
 }
 
-int laser_mpi_voice_load(struct laser_mpi_voice *v, const struct laser_mpi_shards *shards,
-                         enum laser_precision precision, struct laser_error *err)
+int laser_mpi_generate_load(struct laser_mpi_generator *v, const struct laser_mpi_shards *shards,
+                            enum laser_precision precision, struct laser_error *err)
 {
     int64_t tokens = batch_tokens(v);
     int code = laser_model_describe(v->checkpoint, &shards->group, precision, &v->model, err);
@@ -164,7 +164,7 @@ int laser_mpi_voice_load(struct laser_mpi_voice *v, const struct laser_mpi_shard
     return laser_mpi_agree(shards->comm, code, err);
 }
 
-void laser_mpi_voice_begin(struct laser_mpi_voice *v, MPI_Comm group, int prompt)
+void laser_mpi_generate_begin(struct laser_mpi_generator *v, MPI_Comm group, int prompt)
 {
     int rank;
 
@@ -183,7 +183,7 @@ void laser_mpi_voice_begin(struct laser_mpi_voice *v, MPI_Comm group, int prompt
 }
 
 /* The logits behind the text, from what the cache does not know yet. */
-static int run(struct laser_mpi_voice *v, struct laser_error *err)
+static int run(struct laser_mpi_generator *v, struct laser_error *err)
 {
     struct laser_model_batch batch = {.sequences = 1, .cache = v->cache};
     int64_t at;
@@ -208,7 +208,7 @@ struct decision {
     int32_t token, ending, code;
 };
 
-static struct decision decide(struct laser_mpi_voice *v, const struct laser_sampling *sampling,
+static struct decision decide(struct laser_mpi_generator *v, const struct laser_sampling *sampling,
                               int64_t max_tokens, uint64_t sequence, struct laser_error *err)
 {
     struct decision d = {0};
@@ -227,9 +227,9 @@ static struct decision decide(struct laser_mpi_voice *v, const struct laser_samp
     return d;
 }
 
-int laser_mpi_voice_step(struct laser_mpi_voice *v, MPI_Comm group, const struct laser_sampling *sampling,
-                         int64_t max_tokens, uint64_t sequence, struct laser_text *text,
-                         struct laser_error *err)
+int laser_mpi_generate_step(struct laser_mpi_generator *v, MPI_Comm group,
+                            const struct laser_sampling *sampling, int64_t max_tokens, uint64_t sequence,
+                            struct laser_text *text, struct laser_error *err)
 {
     struct decision d = {0};
     double start_s = laser_clock_s();
@@ -256,7 +256,7 @@ int laser_mpi_voice_step(struct laser_mpi_voice *v, MPI_Comm group, const struct
     return LASER_OK;
 }
 
-void laser_mpi_voice_close(struct laser_mpi_voice *v)
+void laser_mpi_generate_close(struct laser_mpi_generator *v)
 {
     laser_model_cache_free(v->cache);
     laser_model_workspace_free(v->workspace);

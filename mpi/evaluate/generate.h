@@ -1,6 +1,6 @@
 /* A model that goes on from prompts, held by a group of ranks in shards. */
-#ifndef LASER_MPI_EVALUATE_VOICE_H
-#define LASER_MPI_EVALUATE_VOICE_H
+#ifndef LASER_MPI_EVALUATE_GENERATE_H
+#define LASER_MPI_EVALUATE_GENERATE_H
 
 #include "forward/shards.h"
 #include "generate/sample.h"
@@ -22,7 +22,7 @@ struct laser_mpi_prompt {
     int64_t n;    /* every rank */
 };
 
-struct laser_mpi_voice {
+struct laser_mpi_generator {
     const char *name; /* as the user named the model; rank 0 */
     struct laser_checkpoint *checkpoint;
     bool owns_checkpoint;
@@ -52,28 +52,30 @@ struct laser_mpi_voice {
 /* Collective over world.  Opens the model (checkpoint borrowed; NULL: that of `name` on rank 0), reads its
  * config.json and tokenizer (fallback's where it has none) and encodes the prompts on rank 0.
  * LASER_EINPUT: no causal model, no tokenizer, a prompt without a token or longer than the context. */
-int laser_mpi_voice_open(MPI_Comm world, const char *name, struct laser_checkpoint *checkpoint,
-                         const char *fallback, const char *const *prompts, int n_prompts, int64_t max_tokens,
-                         struct laser_mpi_voice *voice, struct laser_error *err);
+int laser_mpi_generate_open(MPI_Comm world, const char *name, struct laser_checkpoint *checkpoint,
+                            const char *fallback, const char *const *prompts, int n_prompts,
+                            int64_t max_tokens, struct laser_mpi_generator *generator,
+                            struct laser_error *err);
 
-/* Bytes that a rank of a group of `shards` needs for the voice, and of them those of the weights. */
-int laser_mpi_voice_bytes(const struct laser_mpi_voice *voice, int shards, enum laser_precision precision,
-                          double *bytes, double *weights_bytes, struct laser_error *err);
+/* Bytes that a rank of a group of `shards` needs for the generator, and of them those of the weights. */
+int laser_mpi_generate_bytes(const struct laser_mpi_generator *generator, int shards,
+                             enum laser_precision precision, double *bytes, double *weights_bytes,
+                             struct laser_error *err);
 
 /* Collective over the group.  Loads the model. */
-int laser_mpi_voice_load(struct laser_mpi_voice *voice, const struct laser_mpi_shards *shards,
-                         enum laser_precision precision, struct laser_error *err);
+int laser_mpi_generate_load(struct laser_mpi_generator *generator, const struct laser_mpi_shards *shards,
+                            enum laser_precision precision, struct laser_error *err);
 
 /* Collective over the group: begins a text. */
-void laser_mpi_voice_begin(struct laser_mpi_voice *voice, MPI_Comm group, int prompt);
+void laser_mpi_generate_begin(struct laser_mpi_generator *generator, MPI_Comm group, int prompt);
 
 /* Collective over the group: one more token, drawn on its rank 0, or an ending.  Appends to *text (rank 0)
  * what can be shown.  LASER_ESTOPPED after a signal. */
-int laser_mpi_voice_step(struct laser_mpi_voice *voice, MPI_Comm group, const struct laser_sampling *sampling,
-                         int64_t max_tokens, uint64_t sequence, struct laser_text *text,
-                         struct laser_error *err);
+int laser_mpi_generate_step(struct laser_mpi_generator *generator, MPI_Comm group,
+                            const struct laser_sampling *sampling, int64_t max_tokens, uint64_t sequence,
+                            struct laser_text *text, struct laser_error *err);
 
 /* Collective over the sharers of the weights, as laser_model_free. */
-void laser_mpi_voice_close(struct laser_mpi_voice *voice);
+void laser_mpi_generate_close(struct laser_mpi_generator *generator);
 
 #endif

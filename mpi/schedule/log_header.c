@@ -1,6 +1,6 @@
 #include "config.h" /* _GNU_SOURCE: CPU sets */
 
-#include "schedule/header.h"
+#include "schedule/log_header.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -117,7 +117,7 @@ static void say_node(struct laser_log *log, const struct node *node, int threads
 
 static void say_nodes(const struct laser_run *run, const struct place *places)
 {
-    int threads = (int)laser_deck_int(run->deck, "parallel.threads"), nodes = 0;
+    int threads = (int)run->settings->parallel.threads, nodes = 0;
     bool all = run->log->level == LASER_LOG_VERBOSE;
 
     for (int r = 0; r < run->size; ++r) {
@@ -142,8 +142,7 @@ static void say_nodes(const struct laser_run *run, const struct place *places)
 
 static void say_program(const struct laser_run *run)
 {
-    enum laser_precision precision =
-        laser_deck_is(run->deck, "evaluate.precision", "bfloat16") ? LASER_BFLOAT16 : LASER_FLOAT32;
+    enum laser_precision precision = run->settings->evaluate.precision;
     const char *job = getenv("SLURM_JOB_ID");
 
     laser_log_line(run->log, "LASER_MPI", "%s %s%s%s", PACKAGE_VERSION, laser_command_name(run->command),
@@ -157,7 +156,7 @@ static void say_program(const struct laser_run *run)
                    run->libraries, laser_kernels_name(laser_kernels_current(precision)));
 }
 
-void laser_mpi_header(const struct laser_run *run)
+void laser_mpi_log_header(const struct laser_run *run)
 {
     struct place mine, *places = run->rank == 0 ? calloc((size_t)run->size, sizeof *places) : NULL;
     int there = places != NULL;

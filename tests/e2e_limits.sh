@@ -102,6 +102,7 @@ job_of() { # command, output
 start() { # ranks, dir, arguments...: in the background
     start_ranks=$1
     shift
+    : >"$scratch/last.log" # the process opens it later, and what the run before has said is not to be found until then
     if [ "$start_ranks" = 0 ]; then
         LD_PRELOAD=$stuck "$laser" "$@" >"$scratch/last.log" 2>&1 </dev/null &
     else

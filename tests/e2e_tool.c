@@ -21,6 +21,10 @@
  *
  *       a sensitivity.h5 has the values of tools/golden/make_sensitivity.py; PREDICTIONS: block, diagonal
  *
+ *   e2e_tool harness GOLDEN QUESTIONS TOLERANCE
+ *
+ *       questions.jsonl has the log probabilities and decisions of tools/golden/make_harness.py
+ *
  *   e2e_tool get FILE KEY...                            the value at a path of keys and indices
  */
 #include <inttypes.h>
@@ -543,6 +547,65 @@ static int prefix_names(const char *file, const char *out, const char *prefix)
     return code == LASER_OK ? 0 : fail(out, err.text);
 }
 
+/* ---- lm-evaluation-harness ---- */
+
+static int same_metric(const json_t *expected, const char *theirs, const json_t *found, const char *ours)
+{
+    const json_t *value = json_object_get(json_object_get(expected, "metrics"), theirs);
+    double other = json_number_value(json_object_get(json_object_get(found, "metrics"), ours));
+
+    return value == NULL || fabs(json_number_value(value) - other) < 0.5;
+}
+
+static int harness_question(const json_t *expected, const json_t *found, double tolerance)
+{
+    const json_t *list = json_object_get(expected, "log_probabilities"),
+                 *own = json_object_get(found, "log_probabilities"), *value;
+    size_t i;
+
+    if (json_array_size(list) != json_array_size(own))
+        return 0;
+    json_array_foreach((json_t *)(uintptr_t)list, i, value)
+    {
+        double a = json_number_value(value), b = json_number_value(json_array_get(own, i));
+        if (!(fabs(a - b) <= tolerance * fmax(1, fabs(a))))
+            return 0;
+    }
+    return same_metric(expected, "acc", found, "accuracy") &&
+           same_metric(expected, "acc_norm", found, "accuracy_per_character");
+}
+
+/* Questions stand in the order of the tasks and their items. */
+static int harness(const char *golden, const char *path, double tolerance)
+{
+    json_t *expected = json_load_file(golden, 0, NULL), *found;
+    FILE *f = fopen(path, "r");
+    char line[65536], task[256] = "";
+    size_t at = 0, n = 0;
+
+    if (expected == NULL || f == NULL)
+        return fail(expected == NULL ? golden : path, "cannot be read");
+    for (; fgets(line, sizeof line, f) != NULL; json_decref(found), ++n) {
+        const char *name;
+        const json_t *items;
+        found = json_loads(line, 0, NULL);
+        name = json_string_value(json_object_get(found, "task"));
+        if (name == NULL)
+            return fail(path, "a line that is no question");
+        at = strcmp(name, task) == 0 ? at + 1 : 0;
+        snprintf(task, sizeof task, "%.255s", name);
+        items = json_object_get(json_object_get(expected, name), "items");
+        if (!harness_question(json_array_get(items, at), found, tolerance)) {
+            char *text = json_dumps(json_array_get(items, at), 0);
+            fprintf(stderr, "question %zu of %s\nfound    %sexpected %s\n", at, name, line, text);
+            return 1;
+        }
+    }
+    fclose(f);
+    json_decref(expected);
+    return n > 0 ? 0 : fail(path, "no question");
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -568,9 +631,11 @@ int main(int argc, char **argv)
         return decisions(argv[2], argv[3]);
     if (strcmp(what, "sensitivity") == 0 && argc == 6)
         return sensitivity(argv[2], argv[3], argv[4], atof(argv[5]));
+    if (strcmp(what, "harness") == 0 && argc == 5)
+        return harness(argv[2], argv[3], atof(argv[4]));
     if (strcmp(what, "get") == 0 && argc > 3)
         return get(argv[2], argv + 3, argc - 3);
     return fail(
         "usage",
-        "checkpoint | many | prefix | plant | noise | compare | canonical | decisions | sensitivity | get");
+        "checkpoint | many | prefix | plant | noise | compare | canonical | decisions | sensitivity | harness | get");
 }

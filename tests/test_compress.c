@@ -398,34 +398,6 @@ static void memory_is_that_of_the_largest_step(void **state)
     assert_true(laser_cut_memory(10, 5000, inputs) == 8.0 * 5000 * 5000 + (double)laser_root_bytes(5000));
 }
 
-/* Two windows: gradients a and b at a value. */
-static double direction_of(double a, double b, double tokens)
-{
-    double gradient = a + b, squares = a * a + b * b, direction;
-
-    laser_cut_direction(1, &gradient, &squares, 2, tokens, &direction);
-    return direction;
-}
-
-static void a_value_moves_against_its_gradient_as_far_as_that_is_known(void **state)
-{
-    (void)state;
-    assert_true(direction_of(3, 3, 10) == -6.0 / 10); /* both windows agree: the whole Newton step */
-    assert_true(direction_of(-3, -3, 10) == 6.0 / 10);
-    /* g = 4, its error sqrt(2 * 10 - 16) = 2 */
-    assert_true(fabs(direction_of(1, 3, 10) + 4.0 / 10 * (1 - 4.0 / 16)) < 1e-15);
-    assert_true(direction_of(-1, 3, 10) == 0); /* g = 2, error 4 */
-}
-
-static void nothing_moves_by_one_window(void **state)
-{
-    double gradient = 2, squares = 4, direction = 1;
-
-    (void)state;
-    laser_cut_direction(1, &gradient, &squares, 1, 10, &direction);
-    assert_true(direction == 0);
-}
-
 static void the_product_of_the_factors_is_the_cut(void **state)
 {
     double *w = random_matrix(7 * 5, 3), a[7 * 5], b[5 * 5], made[7 * 5];
@@ -455,8 +427,6 @@ int main(void)
         cmocka_unit_test(a_covariance_of_another_size_is_refused),
         cmocka_unit_test(methods_are_found_by_name),
         cmocka_unit_test(memory_is_that_of_the_largest_step),
-        cmocka_unit_test(a_value_moves_against_its_gradient_as_far_as_that_is_known),
-        cmocka_unit_test(nothing_moves_by_one_window),
         cmocka_unit_test(the_product_of_the_factors_is_the_cut),
     };
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint/adapter.h"
+#include "checkpoint/matrix.h"
 #include "compress/factored.h"
 #include "model/absent.h"
 #include "model_testing.h"
@@ -435,6 +437,60 @@ static void edited_factors_are_read_again(void **state)
     tear_down(&s);
 }
 
+/* The elements of a matrix, and its rank where it is a product. */
+static double *elements(const struct laser_checkpoint *c, const struct laser_matrix *m, int64_t *rank)
+{
+    double *x = malloc((size_t)(m->rows * m->cols) * sizeof *x), *left, *right;
+    struct laser_error err = {0};
+
+    assert_non_null(x);
+    assert_int_equal(laser_matrix_read(c, m, 0, m->rows, 0, m->cols, x, m->cols, &err), LASER_OK);
+    assert_int_equal(laser_matrix_factors(c, m, rank, &left, &right, &err), LASER_OK);
+    free(left);
+    free(right);
+    return x;
+}
+
+static void a_scan_sees_the_products(void **state)
+{
+    struct setup s;
+    struct laser_checkpoint *factored, *dense;
+    struct laser_matrix_list seen, expected;
+    struct laser_error err = {0};
+    int products = 0;
+
+    (void)state;
+    set_up(&s, cases[0].golden, cases[0].names);
+    write_or_fail(&s, LASER_FORM_FACTORED);
+    write_or_fail(&s, LASER_FORM_DENSE);
+    factored = open_or_fail(s.factored);
+    dense = open_or_fail(s.dense);
+    assert_int_equal(laser_factors_resolve(factored, &err), LASER_OK);
+    assert_int_equal(laser_factors_resolve(dense, &err), LASER_OK); /* which changes nothing */
+    assert_int_equal(factored->n_tensors, dense->n_tensors);
+    assert_int_equal(laser_matrix_list(factored, NULL, &seen, &err), LASER_OK);
+    assert_int_equal(laser_matrix_list(dense, NULL, &expected, &err), LASER_OK);
+    assert_int_equal(seen.n_matrices, expected.n_matrices);
+    for (int64_t i = 0; i < seen.n_matrices; i++) {
+        const struct laser_matrix *m = &seen.matrices[i];
+        int64_t rank, none;
+        double *x = elements(factored, m, &rank), *y = elements(dense, &expected.matrices[i], &none);
+
+        assert_string_equal(m->name, expected.matrices[i].name);
+        assert_string_equal(m->type, expected.matrices[i].type);
+        assert_true(distance(x, y, m->rows * m->cols) == 0);
+        products += rank > 0;
+        free(x);
+        free(y);
+    }
+    assert_int_equal(products, s.n);
+    laser_matrix_list_free(&seen);
+    laser_matrix_list_free(&expected);
+    laser_checkpoint_close(factored);
+    laser_checkpoint_close(dense);
+    tear_down(&s);
+}
+
 static void what_cannot_be_written_as_factors_is_named(void **state)
 {
     static const char *const names[] = {"model.layers.0.mlp.gate_proj.weight", NULL};
@@ -481,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_second_attempt_finds_the_files_of_the_first),
         cmocka_unit_test(a_rank_that_config_does_not_have_is_refused),
         cmocka_unit_test(edited_factors_are_read_again),
+        cmocka_unit_test(a_scan_sees_the_products),
         cmocka_unit_test(what_cannot_be_written_as_factors_is_named),
     };
 

@@ -223,6 +223,22 @@ static void sequences_of_a_batch_do_not_see_each_other(void **state)
     }
 }
 
+static void more_tokens_than_an_indexer_lets_be_seen_are_refused(void **state)
+{
+    struct fixture f;
+    struct laser_model_workspace *ws;
+    int32_t tokens[30] = {0};
+
+    (void)state;
+    set_up(&f, "deepseek_v32", LASER_FLOAT32);
+    check(&f, laser_model_workspace_create(f.model, 30, &ws, &f.err));
+    f.batch = (struct laser_model_batch){.sequences = 1, .length = 30};
+    assert_int_equal(laser_model_embed(f.model, ws, tokens, &f.batch, f.hidden, &f.err), LASER_EINPUT);
+    assert_non_null(strstr(f.err.text, "index_topk, 29"));
+    laser_model_workspace_free(ws);
+    tear_down(&f);
+}
+
 static void more_tokens_than_learned_positions_are_refused(void **state)
 {
     struct fixture f;
@@ -582,6 +598,7 @@ int main(void)
         cmocka_unit_test(scores_are_those_of_transformers_in_any_number_of_shards),
         cmocka_unit_test(layers_can_be_run_in_two_parts),
         cmocka_unit_test(sequences_of_a_batch_do_not_see_each_other),
+        cmocka_unit_test(more_tokens_than_an_indexer_lets_be_seen_are_refused),
         cmocka_unit_test(more_tokens_than_learned_positions_are_refused),
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused),
         cmocka_unit_test(bfloat16_is_close_to_float32),

@@ -121,6 +121,36 @@ static void the_block_step_solves_the_damped_system(void **state)
     }
 }
 
+/* With F twice as large, and g, the step of a given curvature is twice as long; that of F itself is not. */
+static void a_scaled_step_takes_only_the_shape_of_the_information(void **state)
+{
+    double s[3] = {3, 2, 1}, g[3] = {4, -2, 1}, fisher[9] = {4, 1, 0, 1, 3, 0, 0, 0, 2}, step[3], twice[3],
+           scale;
+    struct laser_fisher f = {.n = 3, .block = true, .gradient = g, .fisher = fisher};
+
+    (void)state;
+    assert_int_equal(laser_fisher_direction_scaled(&f, s, 1, 30, step, &scale, NULL), LASER_OK);
+    close_to(scale, 10, 1e-14); /* the mean of the diagonal is 3 */
+    /* (10 F + 30 I) step = -g */
+    for (int i = 0; i < 3; i++) {
+        double sum = 30 * step[i];
+
+        for (int j = 0; j < 3; j++)
+            sum += 10 * fisher[3 * i + j] * step[j];
+        close_to(sum, -g[i], 1e-13);
+    }
+    for (int i = 0; i < 9; i++)
+        fisher[i] *= 2;
+    for (int i = 0; i < 3; i++)
+        g[i] *= 2;
+    assert_int_equal(laser_fisher_direction_scaled(&f, s, 1, 30, twice, &scale, NULL), LASER_OK);
+    for (int i = 0; i < 3; i++)
+        close_to(twice[i], 2 * step[i], 1e-13);
+    memset(fisher, 0, sizeof fisher);
+    assert_int_equal(laser_fisher_direction_scaled(&f, s, 1, 30, step, &scale, NULL), LASER_OK);
+    assert_true(scale == 0 && step[0] == 0 && step[1] == 0 && step[2] == 0);
+}
+
 static void equal_values_move_together(void **state)
 {
     const double equal[N] = {8, 2, 2, 1};
@@ -326,6 +356,7 @@ int main(void)
         cmocka_unit_test(float_terms_add_up_as_double_ones),
         cmocka_unit_test(the_diagonal_step_divides_by_the_damped_information),
         cmocka_unit_test(the_block_step_solves_the_damped_system),
+        cmocka_unit_test(a_scaled_step_takes_only_the_shape_of_the_information),
         cmocka_unit_test(equal_values_move_together),
         cmocka_unit_test(the_choice_of_vectors_of_equal_values_does_not_matter),
         cmocka_unit_test(equal_values_share_what_a_token_says),

@@ -276,10 +276,81 @@ static void test_budget_tries_no_cut_that_saves_nothing(void **state)
     assert_string_equal(plan.edits[0].text, "rank:0.25");
 }
 
+/* The rule that the objective gives, before the strategy has its say. */
+static struct laser_search_plan paired(int max_kept, double tolerance)
+{
+    return (struct laser_search_plan){.accept = LASER_ACCEPT_PAIRED,
+                                      .give_up_early = true,
+                                      .lookahead = 2,
+                                      .n_candidates = 7,
+                                      .max_kept = max_kept,
+                                      .tolerance = tolerance};
+}
+
+static void test_backward_stops_after_five_unless_told_and_keeps_strict_gains_in_laserrmt_s_way(void **state)
+{
+    struct laser_search_plan search = paired(0, 0), told = paired(2, 0), compat = paired(0, 0);
+
+    (void)state;
+    laser_strategy_search(LASER_STRATEGY_BACKWARD, false, true, &search);
+    laser_strategy_search(LASER_STRATEGY_BACKWARD, false, true, &told);
+    laser_strategy_search(LASER_STRATEGY_BACKWARD, true, true, &compat);
+    assert_int_equal(search.max_kept, 5);
+    assert_int_equal(search.accept, LASER_ACCEPT_PAIRED);
+    assert_int_equal(told.max_kept, 2);
+    assert_int_equal(compat.accept, LASER_ACCEPT_BETTER);
+}
+
+static void test_a_sweep_keeps_nothing_and_the_composition_after_it_by_the_rule(void **state)
+{
+    struct laser_search_plan sweep = paired(3, 0), first = paired(3, 0), second = paired(3, 0);
+
+    (void)state;
+    laser_strategy_search(LASER_STRATEGY_SWEEP, false, true, &sweep);
+    laser_strategy_search(LASER_STRATEGY_COMPOSE, false, true, &first);
+    laser_strategy_search(LASER_STRATEGY_COMPOSE, false, false, &second);
+    assert_int_equal(sweep.accept, LASER_ACCEPT_NEVER);
+    assert_int_equal(first.accept, LASER_ACCEPT_NEVER);
+    assert_int_equal(first.max_kept, 0);
+    assert_int_equal(first.lookahead, 7);
+    assert_false(first.give_up_early);
+    assert_int_equal(second.accept, LASER_ACCEPT_PAIRED);
+    assert_int_equal(second.max_kept, 3);
+    assert_int_equal(second.lookahead, 2);
+}
+
+static void test_budget_takes_the_first_that_the_tolerance_allows(void **state)
+{
+    struct laser_search_plan search = paired(0, 0.01);
+
+    (void)state;
+    laser_strategy_search(LASER_STRATEGY_BUDGET, false, true, &search);
+    assert_int_equal(search.accept, LASER_ACCEPT_TOLERANCE);
+    assert_int_equal(search.pick, LASER_PICK_FIRST);
+    assert_true(search.tolerance == 0.01 && search.give_up_early);
+}
+
+static void test_all_at_once_is_kept_whatever_it_does_unless_a_tolerance_is_given(void **state)
+{
+    struct laser_search_plan any = paired(0, 0), strict = paired(0, 0.01);
+
+    (void)state;
+    laser_strategy_search(LASER_STRATEGY_ALL, false, true, &any);
+    laser_strategy_search(LASER_STRATEGY_ALL, false, true, &strict);
+    assert_int_equal(any.accept, LASER_ACCEPT_TOLERANCE);
+    assert_true(any.tolerance > 1e100);
+    assert_true(strict.tolerance == 0.01);
+    assert_false(any.give_up_early);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_strategy_is_named_as_in_decks),
+        cmocka_unit_test(test_backward_stops_after_five_unless_told_and_keeps_strict_gains_in_laserrmt_s_way),
+        cmocka_unit_test(test_a_sweep_keeps_nothing_and_the_composition_after_it_by_the_rule),
+        cmocka_unit_test(test_budget_takes_the_first_that_the_tolerance_allows),
+        cmocka_unit_test(test_all_at_once_is_kept_whatever_it_does_unless_a_tolerance_is_given),
         cmocka_unit_test_teardown(test_snr_takes_the_lowest_scores_in_order_and_ties_as_listed, forget),
         cmocka_unit_test_teardown(test_snr_takes_no_more_than_asked, forget),
         cmocka_unit_test_teardown(test_backward_goes_from_the_last_layer_by_types, forget),

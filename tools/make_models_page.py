@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 
+OTHER_NAMES = {"gpt-sw3": "gpt2", "kimi_k2": "deepseek_v3"}
 BEGIN, END = "<!-- types: tools/make_models_page.py -->\n", "<!-- end of types -->\n"
 
 
@@ -32,8 +33,8 @@ def main():
             inside = "text_config" in line
             continue
         name, words = line.split(None, 1)
-        if name == "gpt-sw3":
-            words, errors[name] = words + " (`gpt2` under another name)", errors["gpt2"]
+        if name in OTHER_NAMES:
+            words, errors[name] = words + f" (`{OTHER_NAMES[name]}` under another name)", errors[OTHER_NAMES[name]]
         error = f"{errors[name]:.1e}".replace("e-0", "e-") if name in errors else "as the model around it"
         rows.append(f"| `{name}` | {'wrapper: ' if inside else ''}{words} | {error} |")
     with open(page) as f:

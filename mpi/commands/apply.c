@@ -208,10 +208,9 @@ static int fill_edits(struct laser_reduction *r, const struct laser_edit_plan *p
         if (edit->matrix < 0 || r->run->outcomes[edit->matrix].status != LASER_OUTCOME_SCANNED)
             return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
                                    "the plan edits this tensor, which is no matrix that can be taken apart");
-        if (strlen(plan->items[i].edit) >= sizeof edit->text)
+        if (laser_strategy_edit_set(edit, edit->matrix, plan->items[i].edit, NULL) != LASER_OK)
             return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
                                    "the edit `%.60s...` is too long", plan->items[i].edit);
-        memcpy(edit->text, plan->items[i].edit, strlen(plan->items[i].edit) + 1);
         numbers[i] = r->plan.n_edits++;
     }
     return laser_reduction_ranks(r, err);

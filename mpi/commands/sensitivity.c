@@ -113,11 +113,14 @@ static int describe_all(struct sensing *s, struct laser_error *err)
     to_root(s, s->error, s->spectrum.n_values);
     to_root(s, s->fisher, s->spectrum.n_values);
     to_root(s, s->steps, s->spectrum.n_matrices);
-    for (int64_t i = 0; i < s->n_edits; ++i) {
+    for (int64_t i = 0; code == LASER_OK && i < s->n_edits; ++i) {
         int64_t k = i % s->per_matrix;
         s->edits[i] = (struct laser_predicted){
             .matrix = i / s->per_matrix, .text = k == 0 ? s->run->settings->scan.threshold : texts[k - 1]};
+        code = laser_edit_parse(s->edits[i].text, &s->edits[i].what, err);
     }
+    if (code != LASER_OK) /* the same on every rank */
+        return code;
     return laser_mpi_predict(s->run, &s->statistics, &s->spectrum, s->edits, s->n_edits, err);
 }
 

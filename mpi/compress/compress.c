@@ -587,7 +587,9 @@ static int refine(struct compression *c, struct point *point, struct laser_error
                        "two, one for gradients and one for the length of a step");
     if (rounds == 0 || windows == 0)
         return LASER_OK;
-    return laser_mpi_refine(c->e, &c->cuts, point->ranks, rounds, &point->refined, err);
+    return laser_mpi_refine(c->e, &c->cuts, point->ranks,
+                            c->run->settings->compress.goal == LASER_DECK_GOAL_ORIGINAL, rounds,
+                            &point->refined, err);
 }
 
 /* Collective.  Writes the checkpoint of a point and judges it. */

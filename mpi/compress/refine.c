@@ -19,8 +19,13 @@
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
 
-/* Of the Newton step: the first length that is tried, together with half and twice of it. */
-#define FIRST_LENGTH 1.0
+/* Of the damped Newton step: the first length that is tried, together with half and twice of it; what is best on
+ * a real model (bench/compress.md). */
+#define FIRST_LENGTH 0.2
+#define DAMPING      1.0
+
+/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
+#define BLOCK_MEMORY_SHARE 0.4
 
 /* One matrix that is cut. */
 struct kept {
@@ -36,6 +41,7 @@ struct refining {
     struct kept *kept;
     int n;
     int64_t n_values;
+    bool divergence;                  /* from the original model, instead of the loss of the text */
     double *values;                   /* every rank: as they are now */
     double *step, *trial, *best;      /* the same of a direction, of a step, of the best step */
     const char **paths;               /* [n_matrices] vectors, NULL where a matrix is not cut */
@@ -141,7 +147,7 @@ static int list_kept(struct refining *r, const int64_t *ranks, struct laser_erro
 static uint64_t key_of(const struct refining *r)
 {
     const struct laser_evaluation *e = r->e;
-    uint64_t key = XXH3_64bits(r->cuts->folder, strlen(r->cuts->folder));
+    uint64_t key = XXH3_64bits_withSeed(r->cuts->folder, strlen(r->cuts->folder), r->divergence);
 
     for (int i = 0; i < r->n; ++i) {
         const int64_t what[2] = {r->kept[i].matrix, r->kept[i].k};
@@ -217,33 +223,46 @@ static int use(struct refining *r, const double *values, struct laser_error *err
 
 /* ---- directions ---- */
 
-/* On the owner of a matrix. */
-static void solve(struct refining *r, const struct laser_statistics *statistics, int i, double numbers[2])
+/* On the owner of a matrix: its part of the direction, and of slope and curvature of the mean.  The vectors are
+ * whitened: the mean curvature at a value is that of one token, times the tokens. */
+static int solve(struct refining *r, const struct laser_statistics *statistics, int i, double numbers[2],
+                 struct laser_error *err)
 {
     const struct kept *kept = &r->kept[i];
     const struct laser_matrix_statistics *m = &statistics->matrices[kept->matrix];
     const struct laser_fisher *f = &m->fisher;
-    double *step = r->step + kept->first;
+    const double *s = r->cuts->s[kept->matrix];
+    double *step = r->step + kept->first, slope = 0, scale = 1;
+    int code;
 
     if (m->owner != r->run->rank || f->gradient == NULL)
-        return;
-    laser_cut_direction(f->n, f->gradient, f->squares, f->windows, f->tokens, step);
-    for (int64_t j = 0; j < f->n; ++j) {
-        numbers[0] += f->gradient[j] * step[j] / f->tokens;
-        numbers[1] += step[j] * step[j];
+        return LASER_OK;
+    code = r->divergence ? laser_fisher_direction_scaled(f, s, DAMPING, f->tokens, step, &scale, err)
+                         : laser_fisher_direction(f, s, DAMPING, step, err);
+    if (code != LASER_OK) {
+        snprintf(err->where, sizeof err->where, "%s", r->run->matrices.matrices[kept->matrix].name);
+        return code;
     }
+    for (int64_t j = 0; j < f->n; ++j)
+        slope += f->gradient[j] * step[j];
+    numbers[0] = slope / f->tokens;
+    numbers[1] = 2 * scale * (laser_fisher_predict(f, step) - slope) / f->tokens;
+    return LASER_OK;
 }
 
 /* Collective.  slope and curvature of the mean loss along r->step, on every rank. */
 static int find_direction(struct refining *r, double *loss, double *slope, double *curvature,
                           struct laser_error *err)
 {
-    const struct laser_statistics_options options = {.values = true, .divergence = true, .vectors = r->paths};
+    struct laser_statistics_options options = {
+        .values = true, .block = true, .divergence = r->divergence, .vectors = r->paths};
     const struct laser_evaluation *e = r->e;
     struct laser_statistics statistics;
     double *numbers = calloc((size_t)r->n * 2 + 1, sizeof *numbers);
     int code = numbers != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
 
+    options.block =
+        laser_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
     code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(r->e, &options, e->part_batch[LASER_PART_CALIBRATION],
@@ -254,8 +273,14 @@ static int find_direction(struct refining *r, double *loss, double *slope, doubl
         return code;
     }
     memset(r->step, 0, (size_t)r->n_values * sizeof *r->step);
-    for (int i = 0; i < r->n; ++i)
-        solve(r, &statistics, i, numbers + 2 * i);
+    for (int i = 0; code == LASER_OK && i < r->n; ++i)
+        code = solve(r, &statistics, i, numbers + 2 * i, err);
+    code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
+    if (code != LASER_OK) {
+        laser_statistics_free(&statistics);
+        free(numbers);
+        return code;
+    }
     /* One rank has each number, the others have zeros. */
     MPI_Allreduce(MPI_IN_PLACE, r->step, (int)r->n_values, MPI_DOUBLE, MPI_SUM, laser_mpi_world(r->run));
     MPI_Allreduce(MPI_IN_PLACE, numbers, 2 * r->n, MPI_DOUBLE, MPI_SUM, laser_mpi_world(r->run));
@@ -448,9 +473,9 @@ static int hand_over(const struct refining *r, struct laser_mpi_refined *out, st
 }
 
 int laser_mpi_refine(struct laser_evaluation *e, const struct laser_mpi_cuts *cuts, const int64_t *ranks,
-                     int rounds, struct laser_mpi_refined *out, struct laser_error *err)
+                     bool divergence, int rounds, struct laser_mpi_refined *out, struct laser_error *err)
 {
-    struct refining r = {.e = e, .run = e->run, .cuts = cuts};
+    struct refining r = {.e = e, .run = e->run, .cuts = cuts, .divergence = divergence};
     double length = FIRST_LENGTH;
     bool moved = true;
     int code, cleared;

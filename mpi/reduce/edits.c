@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint/encode.h"
 #include "comm/agree.h"
 #include "layout/gridshape.h"
 #include "plan/cost.h"
@@ -69,8 +70,9 @@ static int write_edit(const struct rebuilt *s, const char *path, struct laser_er
     const struct laser_matrix *m = s->matrix;
     struct laser_safetensors_item item = {
         .name = m->name, .dtype = m->dtype, .n_dims = 2, .shape = {m->rows, m->cols}, .data = s->bytes};
+    int code = laser_matrix_snap(s->source.model, m, s->bytes, err);
 
-    return laser_safetensors_write(path, &item, 1, err);
+    return code == LASER_OK ? laser_safetensors_write(path, &item, 1, err) : code;
 }
 
 /* One edit by a group: read, rebuild, gather, write. */

@@ -68,7 +68,7 @@ static int predict(struct laser_reduction *r, const struct laser_statistics *sta
             code =
                 laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for the predictions of %d edits", n);
         for (int i = 0; code == LASER_OK && i < n; ++i)
-            predicted[i] = (struct laser_predicted){.matrix = edits[i].matrix, .text = edits[i].text};
+            predicted[i] = (struct laser_predicted){.matrix = edits[i].matrix, .what = edits[i].what};
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)

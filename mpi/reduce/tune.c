@@ -100,6 +100,7 @@ static int add_step(struct tuning *t, double length, bool only_shrink, struct la
     const double **values = calloc((size_t)p->n_matrices + 1, sizeof *values);
     int64_t *counts = calloc((size_t)p->n_matrices + 1, sizeof *counts), n = 0;
     double *moved = t->values + s->n * p->n_values;
+    char text[48];
     int code = names == NULL || values == NULL || counts == NULL
                    ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for a step")
                    : LASER_OK;
@@ -115,9 +116,10 @@ static int add_step(struct tuning *t, double length, bool only_shrink, struct la
     }
     if (code == LASER_OK)
         code = laser_values_write(t->run->output, n, names, values, counts, &s->hashes[s->n], err);
-    for (int64_t i = 0; code == LASER_OK && i < n; ++i)
-        snprintf(plan->edits[plan->n_edits - n + i].text, sizeof plan->edits->text, "values:%016" PRIx64,
-                 s->hashes[s->n]);
+    if (code == LASER_OK)
+        snprintf(text, sizeof text, "values:%016" PRIx64, s->hashes[s->n]);
+    for (int64_t i = plan->n_edits - n; code == LASER_OK && i < plan->n_edits; ++i)
+        code = laser_strategy_edit_set(&plan->edits[i], plan->edits[i].matrix, text, err);
     s->per_step = (int)n;
     ++s->n;
     free(names);

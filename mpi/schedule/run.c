@@ -94,12 +94,15 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
 }
 
 /* Rank 0: W_model - W_base in the place of the model. */
-static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, struct laser_error *err)
+static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, bool products,
+                         struct laser_error *err)
 {
     struct laser_checkpoint *other = NULL;
     struct laser_difference found;
     int code = laser_checkpoint_open(base, &other, err);
 
+    if (code == LASER_OK && products)
+        code = laser_factors_resolve(other, err);
     if (code == LASER_OK)
         code = laser_checkpoint_subtract(checkpoint, other, &found, err);
     laser_checkpoint_close(other);
@@ -126,19 +129,24 @@ static int open_changed(const char *model, const struct laser_mpi_changes *chang
                : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
                                                        : laser_checkpoint_open(model, checkpoint, err);
 
+    if (code == LASER_OK && changes->products)
+        code = laser_factors_resolve(*checkpoint, err);
     if (code == LASER_OK && changes->adapter[0] != '\0')
         code = add_adapter(*checkpoint, changes->adapter, err);
     if (code == LASER_OK && changes->anew)
         code = laser_checkpoint_cast(*checkpoint, changes->dtype, err);
     if (code == LASER_OK && changes->base[0] != '\0')
-        code = subtract_base(*checkpoint, changes->base, err);
+        code = subtract_base(*checkpoint, changes->base, changes->products, err);
     return code;
 }
 
 /* What a run does to its model; the base apart. */
 static struct laser_mpi_changes changes_of(const struct laser_run *run)
 {
-    struct laser_mpi_changes changes = {.adapter = laser_run_adapter(run), .base = ""};
+    struct laser_mpi_changes changes = {.products = run->command == LASER_COMMAND_SCAN ||
+                                                    run->command == LASER_COMMAND_PLAN,
+                                        .adapter = laser_run_adapter(run),
+                                        .base = ""};
 
     changes.anew = laser_run_writes_anew(run, &changes.dtype);
     return changes;
@@ -269,6 +277,9 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
     code = open_checkpoints(run, err);
     if (code == LASER_OK)
         run->checkpoint->copy_other_weights = run->settings->run.copy_other_weights;
+    if (code == LASER_OK)
+        run->checkpoint->requantise =
+            run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
     if (code == LASER_OK && run->rank == 0)
         laser_say_beside(run);
     if (code == LASER_OK)

@@ -38,6 +38,7 @@ int laser_mpi_share_checkpoint(MPI_Comm comm, const char *model, bool plans,
 
 /* What is done to a model after it is opened, in this order. */
 struct laser_mpi_changes {
+    bool products;       /* factors become their products, as a scan sees them (laser_factors_resolve) */
     const char *adapter; /* is added; "" for none */
     bool anew;           /* it will be written anew (checkpoint/cast.h), in this type */
     enum laser_dtype dtype;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "checkpoint/step.h"
 #include "comm/agree.h"
 #include "comm/log.h"
 #include "plan/calibrate.h"
@@ -111,6 +112,8 @@ static int work(void *context, const struct laser_mpi_team *team, int64_t matrix
     }
     if (team->group_rank == 0)
         code = keep_values(scan, m, outcome, err);
+    if (code == LASER_OK && team->group_rank == 0 && scan->run->change == NULL)
+        code = laser_matrix_step_noise(scan->run->checkpoint, m, &outcome->step_noise, err);
     return team->group_size > 1 ? laser_mpi_agree(team->group_comm, code, err) : code;
 }
 

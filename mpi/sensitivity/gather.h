@@ -27,7 +27,7 @@ int laser_mpi_spectrum_read(const struct laser_run *run, struct laser_scan_spect
                             struct laser_error *err);
 
 /* Collective over run->world; edits[n] are the same on every rank but for `change`, which is filled in on
- * all. g . d + d' F d / 2 with d the change of the singular values.  LASER_EUSAGE: no such edit. */
+ * all. g . d + d' F d / 2 with d the change of the singular values. */
 int laser_mpi_predict(const struct laser_run *run, const struct laser_statistics *statistics,
                       const struct laser_scan_spectrum *spectrum, struct laser_predicted *edits, int64_t n,
                       struct laser_error *err);

@@ -41,7 +41,7 @@ int laser_mpi_predict(const struct laser_run *run, const struct laser_statistics
 
         edits[i].change = NAN;
         if (m->owner == run->rank && m->fisher.gradient != NULL)
-            code = laser_predict_edit(run, m, s, &edits[i], work, err);
+            laser_predict_edit(run, m, s, &edits[i], work);
         changes[i] = m->owner == run->rank ? edits[i].change : 0;
     }
     code = laser_mpi_agree(laser_mpi_world(run), code, err);

@@ -174,6 +174,7 @@ static void copy_row(const struct laser_family *family, struct laser_arch *arch)
     arch->qkv_layout = family->qkv_layout;
     arch->transposed = family->transposed;
     arch->stacks_in_out = family->stacks_in_out;
+    arch->stacks_either = family->stored.either_stacks;
     arch->mixed_gate_up = family->mixed_gate_up;
     arch->gated = family->gated;
     arch->sinks = family->sinks;
@@ -335,7 +336,7 @@ static void refuse_type(struct laser_config *config, const char *type)
 int64_t laser_arch_longest(const struct laser_arch *arch)
 {
     if (!arch->names->positions)
-        return INT64_MAX;
+        return arch->index_topk ? arch->index_topk : INT64_MAX;
     return arch->masked ? arch->max_positions - arch->padding - 1 : arch->max_positions;
 }
 
@@ -377,6 +378,8 @@ static void read_wrapped(struct laser_config *config, const struct laser_wrapper
     if (!json_object_get(config->object, "dtype") && json_object_get(outer, "dtype"))
         json_object_set(config->object, "dtype", json_object_get(outer, "dtype"));
     read_all(config, family, arch);
+    if (wrapper->plain_logits)
+        arch->logit_scale = 1;
     json_decref(config->object);
 }
 

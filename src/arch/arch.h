@@ -214,6 +214,7 @@ struct laser_wrapper {
     const char *model_type;
     const char *text_type;   /* of text_config, where that does not say */
     const char *prefixes[5]; /* instead of those of laser_names; NULL-terminated */
+    bool plain_logits;       /* the language model's scale of logits is left out */
     const char *heads[3];    /* full names before ".weight"; NULL-terminated */
 };
 
@@ -227,6 +228,7 @@ struct laser_arch {
     int64_t full_head_size,
         full_kv_heads;       /* in layers without a window, where they differ there; 0: they do not */
     int64_t max_positions;   /* as stated; a limit only where positions are learned */
+    int64_t index_topk;      /* tokens up to which an indexer lets all of them be seen; 0: no indexer */
     int64_t position_offset; /* rows of the position table before the first position */
     int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
     bool masked;             /* every token sees all others; trained to fill in a mask, not to go on */
@@ -238,6 +240,7 @@ struct laser_arch {
     bool tied;
     bool transposed;    /* linear weights are stored [in, out] (Conv1D) */
     bool stacks_in_out; /* stacks of experts are stored [E, in, out] */
+    bool stacks_either; /* ... or [E, out, in], as their shape says; where it fits both, that */
     bool mixed_gate_up; /* gate and up alternate in the stack */
     enum laser_qkv_layout qkv_layout;
     enum laser_residual residual;
@@ -319,7 +322,8 @@ void laser_arch_free(struct laser_arch *arch);
  * <module>.BLinear.weight [k, in] and <module>.ALinear.weight [out, k]; 0: it is stored as it is. */
 int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
 
-/* Tokens that a sequence may have: a limit where positions are learned, otherwise INT64_MAX. */
+/* Tokens that a sequence may have: a limit where positions are learned and where an indexer chooses what is seen of
+ * longer texts, otherwise INT64_MAX. */
 int64_t laser_arch_longest(const struct laser_arch *arch);
 
 /* Do layers keep states from token to token, which cannot be taken back? */

@@ -32,6 +32,10 @@ ALIASES(distilbert) = {{"hidden_size", "dim"},
                        {"num_hidden_layers", "n_layers"},
                        {"num_attention_heads", "n_heads"},
                        {NULL, NULL}};
+ALIASES(indexed) = {{"num_local_experts", "n_routed_experts"},
+                    {"num_experts", "n_routed_experts"},
+                    {"head_dim", "qk_rope_head_dim"},
+                    {NULL, NULL}};
 ALIASES(block_types) = {{"layers_block_type", "layer_types"}, {NULL, NULL}};
 ALIASES(nemotron_h) = {{"layer_types", "layers_block_type"},
                        {"num_local_experts", "n_routed_experts"},

@@ -43,6 +43,7 @@ extern const struct laser_config_alias laser_config_aliases_falcon[];
 extern const struct laser_config_alias laser_config_aliases_mpt[];
 extern const struct laser_config_alias laser_config_aliases_distilbert[];
 extern const struct laser_config_alias laser_config_aliases_block_types[];
+extern const struct laser_config_alias laser_config_aliases_indexed[];
 extern const struct laser_config_alias laser_config_aliases_nemotron_h[];
 extern const struct laser_config_alias laser_config_aliases_lfm2[];
 extern const struct laser_config_alias laser_config_aliases_lfm2_moe[];

@@ -148,6 +148,7 @@ struct laser_stored {
     enum laser_fused fused;   /* query_key_value, c_attn, qkv_proj */
     bool conv1d;              /* c_attn, c_proj, c_fc, q_attn are [in, out] */
     bool turned_stacks;       /* stacks of experts are [experts, in, out] */
+    bool either_stacks;       /* ... or [experts, out, in], as their shape says */
     bool interleaved_gate_up; /* gate and up alternate in gate_up_proj */
 };
 

@@ -234,6 +234,9 @@ NAMES(llama4) = {LLAMA_ENDS,
                  .shared_down = "feed_forward.shared_expert.down_proj"};
 NAMES(deepseek) = {LLAMA_ENDS, LLAMA_LAYER,    LATENT_QKV, GATED_MLP,
                    EXPERTS,    SHARED_EXPERTS, CORRECTION, NO_FREQUENCIES};
+NAMES(indexed) = {LLAMA_ENDS, LLAMA_LAYER, LATENT_QKV, GATED_MLP, EXPERTS, SHARED_EXPERTS, CORRECTION,
+    .ignored = {"self_attn.indexer.wq_b.weight", "self_attn.indexer.wk.weight", "self_attn.indexer.weights_proj.weight",
+                "self_attn.indexer.k_norm.weight", "self_attn.indexer.k_norm.bias", "rotary_emb.inv_freq"}};
 
 #define DELTA                                                                                                \
     .delta_conv = "linear_attn.conv1d.weight", .delta_dt = "linear_attn.dt_bias",                            \
@@ -627,6 +630,9 @@ static const struct laser_moe_keys qwen3_moe = {.experts = "num_local_experts",
                                                 .columns = "moe_intermediate_size",
                                                 .normalized = {"norm_topk_prob", false},
                                                 .sparse = LASER_SPARSE_STEP};
+static const struct laser_moe_keys qwen3_vl_moe_moe = {
+    .experts = "num_experts", .experts_otherwise = 60, PER_TOKEN(4), .columns = "moe_intermediate_size",
+    .normalized = {NULL, true}, .sparse = LASER_SPARSE_STEP};
 static const struct laser_moe_keys mellum_moe = {.experts = "num_local_experts",
                                                  PER_TOKEN(8),
                                                  .columns = "moe_intermediate_size",
@@ -798,6 +804,12 @@ static const struct laser_moe_keys deepseek3_moe = {.experts = "n_routed_experts
                                                     .scale_otherwise = 2.5,
                                                     .sparse = LASER_SPARSE_AFTER_FIRST,
                                                     .first = 3, .groups_otherwise = 8, .top_groups_otherwise = 4};
+#define DSA_ROUTING                                                                                          \
+    .experts = "n_routed_experts", .experts_otherwise = 256, PER_TOKEN(8), .shared = "n_shared_experts",     \
+    .shared_otherwise = 1, .normalized = {"norm_topk_prob", true}, V3_ROUTING, .scale_otherwise = 2.5,       \
+    .sparse = LASER_SPARSE_TYPES, .first = 3
+static const struct laser_moe_keys deepseek32_moe = {DSA_ROUTING, .groups_otherwise = 8, .top_groups_otherwise = 4};
+static const struct laser_moe_keys glm_dsa_moe = {DSA_ROUTING};
 static const struct laser_moe_keys gpt_oss_moe = {.experts = "num_local_experts",
                                                   .experts_otherwise = 128,
                                                   PER_TOKEN(4),
@@ -1165,6 +1177,12 @@ static const struct laser_family families[] = {
      .finish = laser_finish_deepseek2},
     {.model_type = "deepseek_v3", .value_size = 128, .positions = 4096, .aliases = laser_config_aliases_routed_experts,
      LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &deepseek3_moe, .finish = laser_finish_latent},
+    {.model_type = "deepseek_v32", .value_size = 128, .positions = 163840, .aliases = laser_config_aliases_indexed, LATENT_LIKE,
+     .names = &indexed_names, .eps = 1e-6, TIED(false), .moe = &deepseek32_moe, .finish = laser_finish_indexed},
+    {.model_type = "glm_moe_dsa", .value_size = 256, .positions = 202752, .aliases = laser_config_aliases_indexed, LATENT_LIKE,
+     .names = &indexed_names, .eps = 1e-5, TIED(false), .moe = &glm_dsa_moe, .finish = laser_finish_indexed},
+    {.model_type = "kimi_k2", .value_size = 128, .positions = 4096, .aliases = laser_config_aliases_routed_experts,
+     LATENT_LIKE, .eps = 1e-6, TIED(false), .moe = &deepseek3_moe, .finish = laser_finish_latent},
     {.model_type = "glm4_moe_lite", .value_size = 256, .positions = 202752, .aliases = laser_config_aliases_glm4_lite,
      LATENT_LIKE, .eps = 1e-5, TIED(false), .moe = &glm4_lite_moe, .finish = laser_finish_latent},
     {.model_type = "sarvam_mla", .value_size = 128, .no_q_rank = true, .positions = 4096,
@@ -1232,6 +1250,12 @@ static const struct laser_family families[] = {
     /* inside of wrappers; their positions have three parts, which are the same for text */
     {.model_type = "qwen2_5_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
      TIED(false), .q_bias = ALWAYS, .kv_heads = 8, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
+    {.model_type = "qwen2_vl_text", .names = &llama_names, LLAMA_LIKE, .positions = 32768, .theta = 1e6, .eps = 1e-5,
+     TIED(false), .q_bias = ALWAYS, .kv_heads = 8, .mrope = true, .window = 4096, .window_rule = LASER_WINDOW_UPPER},
+    {.model_type = "qwen3_vl_moe_text", .names = &qwen3_names, LLAMA_LIKE, .positions = 128000, .theta = 500000,
+     .eps = 1e-6, TIED(true), ATTENTION_BIAS, .qk_norm = ALWAYS, .kv_heads = 16, .mrope = true, .moe = &qwen3_vl_moe_moe,
+     .aliases = laser_config_aliases_local_experts, .stacks_in_out = true,
+     .stored = {.turned_stacks = true, .either_stacks = true}},
     {.model_type = "qwen3_vl_text", .names = &qwen3_names, LLAMA_LIKE, .positions = 128000, .theta = 500000, .eps = 1e-6,
      TIED(false), ATTENTION_BIAS, .qk_norm = ALWAYS, .kv_heads = 32, .head_size = 128, .mrope = true},
 
@@ -1242,6 +1266,7 @@ static const struct laser_family families[] = {
     {.model_type = "imagegpt", .stored = {.conv1d = true}},
     {.model_type = "decision_transformer", .stored = {.conv1d = true}},
     {.model_type = "llama4", .stored = {.turned_stacks = true}},
+    {.model_type = "qwen3_vl_moe", .stored = {.turned_stacks = true, .either_stacks = true}},
 };
 
 #define INSIDE .prefixes = {"language_model.model.", "model.language_model.", "model.text_model.", "model."}, \
@@ -1256,6 +1281,31 @@ static const struct laser_wrapper wrappers[] = {
     {.model_type = "qwen3_5", .text_type = "qwen3_5_text", INSIDE},
     {.model_type = "qwen3_5_moe", .text_type = "qwen3_5_moe_text", INSIDE},
     {.model_type = "qwen3_vl", .text_type = "qwen3_vl_text", INSIDE},
+    {.model_type = "aria", .text_type = "aria_text", INSIDE},
+    {.model_type = "aya_vision", .text_type = "cohere2", .plain_logits = true, INSIDE},
+    {.model_type = "cohere2_vision", .text_type = "cohere2", .plain_logits = true, INSIDE},
+    {.model_type = "deepseek_vl", .text_type = "llama", INSIDE},
+    {.model_type = "deepseek_vl_hybrid", .text_type = "llama", INSIDE},
+    {.model_type = "exaone4_5", .text_type = "exaone4", INSIDE},
+    {.model_type = "got_ocr2", .text_type = "qwen2", INSIDE},
+    {.model_type = "hyperclovax_vision_v2", .text_type = "hyperclovax", INSIDE},
+    {.model_type = "idefics2", .text_type = "mistral", INSIDE},
+    {.model_type = "idefics3", .text_type = "llama", INSIDE},
+    {.model_type = "internvl", .text_type = "qwen2", INSIDE},
+    {.model_type = "kimi_k25", .text_type = "deepseek_v3", INSIDE},
+    {.model_type = "lfm2_vl", .text_type = "lfm2", INSIDE},
+    {.model_type = "lighton_ocr", .text_type = "qwen3", INSIDE},
+    {.model_type = "llava_next", .text_type = "llama", INSIDE},
+    {.model_type = "llava_next_video", .text_type = "llama", INSIDE},
+    {.model_type = "llava_onevision", .text_type = "qwen2", INSIDE},
+    {.model_type = "minicpmv4_6", .text_type = "qwen3_5_text", INSIDE},
+    {.model_type = "ovis2", .text_type = "qwen2", INSIDE},
+    {.model_type = "qwen2_vl", .text_type = "qwen2_vl_text", INSIDE},
+    {.model_type = "qwen3_vl_moe", .text_type = "qwen3_vl_moe_text", INSIDE},
+    {.model_type = "smolvlm", .text_type = "llama", INSIDE},
+    {.model_type = "video_llama_3", .text_type = "qwen2", INSIDE},
+    {.model_type = "video_llava", .text_type = "llama", INSIDE},
+    {.model_type = "vipllava", .text_type = "llama", INSIDE},
 };
 /* clang-format on */
 

@@ -559,3 +559,14 @@ void laser_finish_minimax(struct laser_config *config, struct laser_arch *arch)
     read_blend(config, "linear_attn_alpha_factor", "linear_attn_beta_factor", &arch->blend_mixer);
     read_blend(config, "mlp_alpha_factor", "mlp_beta_factor", &arch->blend_mlp);
 }
+
+/* An indexer chooses index_topk tokens for each to see: all of them in a text that is no longer. */
+void laser_finish_indexed(struct laser_config *config, struct laser_arch *arch)
+{
+    static const char *const indexers[] = {"index_head_dim", "index_n_heads", "indexer_types"};
+
+    arch->index_topk = laser_config_integer(config, "index_topk", 2048, 1, INT64_C(1) << 40);
+    for (size_t i = 0; i < sizeof indexers / sizeof *indexers; i++)
+        laser_config_value(config, indexers[i]); /* how they are chosen */
+    scale_latent(arch);
+}

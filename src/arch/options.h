@@ -37,6 +37,7 @@ void laser_finish_falcon_h1(struct laser_config *config, struct laser_arch *arch
 void laser_finish_lfm2(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_lfm2_moe(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_minimax(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_indexed(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma3(struct laser_config *config, struct laser_arch *arch);
 
 /* Heads of the layers without a window: by the keys of published files or by per_layer_config, as

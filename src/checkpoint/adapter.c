@@ -129,19 +129,15 @@ static int find_alpha(const struct adapter *x, const char *module, size_t length
     return code;
 }
 
-/* The product of one pair. */
+/* One tensor `scale` b a of the module's name, of which a and b are not there any more. */
 static int make_product(struct adapter *x, const struct laser_tensor *a, const struct laser_tensor *b,
-                        int length)
+                        int length, double scale)
 {
     struct laser_tensor *t = &x->made[x->n_made];
     struct laser_coded *k;
     const bool turned = json_is_true(json_object_get(x->config, "fan_in_fan_out"));
     const char *module = without_prefix(a->name);
-    double alpha = 0;
-    int code = find_alpha(x, module, (size_t)(a->name + length - module), &alpha);
 
-    if (code != LASER_OK)
-        return code;
     if (a->n_dims != 2 || b->n_dims != 2 || a->shape[0] != b->shape[1] || a->shape[0] < 1 ||
         !laser_dtype_is_float(a->dtype) || !laser_dtype_is_float(b->dtype))
         return laser_error_set(x->err, LASER_EINPUT, a->name, "this factor and %.200s do not make a product",
@@ -158,9 +154,12 @@ static int make_product(struct adapter *x, const struct laser_tensor *a, const s
                               .block_cols = 1,
                               .block2 = a->shape[0],
                               .divides = json_is_true(json_object_get(x->config, "use_dora"))};
-    k->offset = alpha / (json_is_true(json_object_get(x->config, "use_rslora")) ? sqrt((double)k->block2)
-                                                                                : (double)k->block2);
-    snprintf(k->format, sizeof k->format, "%s rank %lld", k->divides ? "DoRA" : "LoRA", (long long)k->block2);
+    k->offset = scale;
+    snprintf(k->format, sizeof k->format, "%s rank %lld",
+             x->config == NULL ? "factors"
+             : k->divides      ? "DoRA"
+                               : "LoRA",
+             (long long)k->block2);
     k->parts[LASER_PART_CODES] = laser_tensor_copy(a, 0);
     k->parts[LASER_PART_SCALE] = laser_tensor_copy(b, 0);
     *t = (struct laser_tensor){.dtype = LASER_F64,
@@ -179,10 +178,24 @@ static int make_product(struct adapter *x, const struct laser_tensor *a, const s
                : no_memory(x->c, x->err);
 }
 
+/* lora_alpha / r, or / sqrt(r). */
+static int find_scale(const struct adapter *x, const struct laser_tensor *a, int length, double *scale)
+{
+    const char *module = without_prefix(a->name);
+    const double rank = a->n_dims == 2 ? (double)a->shape[0] : 1;
+    double alpha = 0;
+    int code = find_alpha(x, module, (size_t)(a->name + length - module), &alpha);
+
+    *scale = alpha / (json_is_true(json_object_get(x->config, "use_rslora")) ? sqrt(rank) : rank);
+    return code;
+}
+
 static int find_pair(struct adapter *x, const struct laser_tensor *a, int length)
 {
     char *name = NULL;
     const struct laser_tensor *b;
+    double scale = 1;
+    int code;
 
     if (asprintf(&name, "%.*s.lora_B%s", length, a->name, a->name + length + strlen(".lora_A")) < 0)
         return no_memory(x->c, x->err);
@@ -190,7 +203,8 @@ static int find_pair(struct adapter *x, const struct laser_tensor *a, int length
     if (b == NULL)
         laser_error_set(x->err, LASER_EINPUT, a->name, "its other factor \"%.300s\" is missing", name);
     free(name);
-    return b != NULL ? make_product(x, a, b, length) : LASER_EINPUT;
+    code = b != NULL ? find_scale(x, a, length, &scale) : LASER_EINPUT;
+    return code == LASER_OK ? make_product(x, a, b, length, scale) : code;
 }
 
 static int load_config(struct adapter *x)
@@ -230,6 +244,62 @@ static int replace(struct adapter *x)
     return laser_checkpoint_sort(c, x->err);
 }
 
+static void free_made(struct adapter *x)
+{
+    for (int64_t i = 0; x->made != NULL && i < x->n_made; i++) {
+        laser_coded_free(x->made[i].coded);
+        free(x->made[i].name);
+    }
+    free(x->taken);
+    free(x->made);
+    free(x->path);
+    json_decref(x->config);
+}
+
+/* "X.BLinear.weight", with "X.ALinear.weight" beside it: the length of "X", or -1. */
+static int factored_length(const struct laser_checkpoint *c, const struct laser_tensor *b,
+                           const struct laser_tensor **a, struct laser_error *err)
+{
+    static const char end[] = ".BLinear.weight";
+    const size_t n = strlen(b->name), tail = sizeof end - 1;
+    char *name = NULL;
+
+    *a = NULL;
+    if (n <= tail || strcmp(b->name + n - tail, end) != 0)
+        return -1;
+    if (asprintf(&name, "%.*s.ALinear.weight", (int)(n - tail), b->name) < 0)
+        return no_memory(c, err) == LASER_OK ? -1 : -2;
+    *a = laser_checkpoint_find(c, name);
+    free(name);
+    return *a != NULL ? (int)(n - tail) : -1;
+}
+
+int laser_factors_resolve(struct laser_checkpoint *c, struct laser_error *err)
+{
+    struct adapter x = {.c = c, .err = err};
+    int code = LASER_OK;
+
+    if (!json_is_object(json_object_get(c->config, "truncation_ranks")))
+        return LASER_OK;
+    x.taken = calloc((size_t)c->n_tensors + 1, sizeof *x.taken);
+    x.made = calloc((size_t)c->n_tensors + 1, sizeof *x.made);
+    if (x.taken == NULL || x.made == NULL)
+        code = no_memory(c, err);
+    for (int64_t i = 0; code == LASER_OK && i < c->n_tensors; i++) {
+        const struct laser_tensor *a;
+        const int length = factored_length(c, &c->tensors[i], &a, err);
+
+        if (length == -2)
+            code = LASER_ENOMEM;
+        else if (length >= 0)
+            code = make_product(&x, &c->tensors[i], a, length, 1);
+    }
+    if (code == LASER_OK && x.n_made > 0)
+        code = replace(&x);
+    free_made(&x);
+    return code;
+}
+
 int laser_adapter_resolve(struct laser_checkpoint *c, struct laser_error *err)
 {
     struct adapter x = {.c = c, .path = laser_io_join(c->dir, "adapter_config.json"), .err = err};
@@ -255,14 +325,7 @@ int laser_adapter_resolve(struct laser_checkpoint *c, struct laser_error *err)
     }
     if (code == LASER_OK)
         code = replace(&x);
-    for (int64_t i = 0; x.made != NULL && i < x.n_made; i++) {
-        laser_coded_free(x.made[i].coded);
-        free(x.made[i].name);
-    }
-    free(x.taken);
-    free(x.made);
-    free(x.path);
-    json_decref(x.config);
+    free_made(&x);
     return code;
 }
 

@@ -14,6 +14,11 @@ struct laser_matrix;
  * that do not fit, a pattern of ranks that is no plain name; LASER_ENOMEM. */
 int laser_adapter_resolve(struct laser_checkpoint *c, struct laser_error *err);
 
+/* In the catalogue of a factored checkpoint (config.json: truncation_ranks), each pair BLinear, ALinear becomes one
+ * tensor of the name that the weight had, in float64, for a scan: a model is loaded from the pairs themselves.
+ * LASER_EINPUT: shapes that do not fit; LASER_ENOMEM. */
+int laser_factors_resolve(struct laser_checkpoint *c, struct laser_error *err);
+
 /* Makes c the catalogue of a model with an adapter: W + s B A in float32, and tensors that the adapter has
  * whole in the place of the model's.  The adapter's files become files of c.  LASER_EINPUT: no adapter, a
  * weight that the model lacks or has in another shape, DoRA, embeddings or biases that are adapted. */

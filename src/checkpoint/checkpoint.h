@@ -28,12 +28,13 @@ struct laser_checkpoint_file {
 struct laser_checkpoint_state; /* descriptors and redirections */
 
 struct laser_checkpoint {
-    char *model;              /* as the user named it */
-    char *dir;                /* the folder that holds the files */
-    char *index;              /* name of the shard index in dir, or NULL */
-    bool single_file;         /* the user named one .safetensors file, not a directory */
-    bool copy_other_weights;  /* the writer takes along what beside.h says; false unless the owner sets it */
-    bool anew;                /* a writer makes new files of the tensors as they are seen: cast.h */
+    char *model;             /* as the user named it */
+    char *dir;               /* the folder that holds the files */
+    char *index;             /* name of the shard index in dir, or NULL */
+    bool single_file;        /* the user named one .safetensors file, not a directory */
+    bool copy_other_weights; /* the writer takes along what beside.h says; false unless the owner sets it */
+    bool requantise; /* the writer makes codes of edited values (encode.h); false unless the owner sets it */
+    bool anew;       /* a writer makes new files of the tensors as they are seen: cast.h */
     int64_t total_size_bytes; /* of all tensors */
     int n_files;
     struct laser_checkpoint_file *files;

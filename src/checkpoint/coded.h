@@ -58,6 +58,7 @@ struct laser_coded {
     int zero_shift;     /* added to stored zero points (GPTQ v1: 1) */
     bool divides;       /* the scale of scales divides */
     double offset;      /* added to scales */
+    bool flipped;       /* each code is taken with its lowest bit turned: step.h */
     int64_t heads;      /* whose rows stand in llama.cpp's order; 0: rows stand as they are seen */
     struct laser_tensor *parts[LASER_CODED_PARTS]; /* owned, or NULL */
 };
@@ -107,6 +108,8 @@ int laser_coded_transposed(const struct laser_checkpoint *c, const struct laser_
                            const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_blocks(const struct laser_checkpoint *c, const struct laser_tensor *t,
                        const struct laser_coded_window *w, double *dst, struct laser_error *err);
+/* Is it known where the codes of this type of block stand? */
+bool laser_coded_flips_blocks(const struct laser_coded *k);
 int laser_coded_product(const struct laser_checkpoint *c, const struct laser_tensor *t,
                         const struct laser_coded_window *w, double *dst, struct laser_error *err);
 int laser_coded_combined(const struct laser_checkpoint *c, const struct laser_tensor *t,

@@ -61,7 +61,7 @@ static int make_run(const struct flat *f, int64_t first, int64_t n, double *dst,
         code = read_scales(f, block0, n_blocks, &scales, err);
     for (int64_t i = 0; code == LASER_OK && i < n; i++) {
         const int64_t e = first + i;
-        const unsigned q = bytes[e / 2 - byte0] >> (e % 2 == 0 ? 4 : 0) & 15;
+        const unsigned q = (bytes[e / 2 - byte0] >> (e % 2 == 0 ? 4 : 0) & 15) ^ f->k->flipped;
 
         dst[i] = single(f->table[q] * scales[e / f->k->block_cols - block0]);
     }

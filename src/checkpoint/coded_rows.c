@@ -2,27 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "checkpoint/scale.h"
-
-/* What is needed for the rows of one window. */
-struct rows {
-    const struct laser_checkpoint *c;
-    const struct laser_tensor *t;
-    const struct laser_coded *k;
-    const struct laser_coded_window *w;
-    struct laser_scale scale;
-    struct laser_scale zero;
-    double *zeros; /* of packed zero points: n_rows x groups */
-    int64_t n_groups;
-    double *index;  /* group of each column */
-    double *scale2; /* one value */
-    unsigned char *codes;
-    int64_t row_bytes;  /* of codes that were read for a row */
-    int64_t first_code; /* column of the first */
-};
+#include "checkpoint/coded_rows.h"
 
 /* FP4 (e2m1). */
-static const double fp4_values[16] = {0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6};
+const double laser_fp4_values[16] = {0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6};
 
 /* The product as float32 has it. */
 static double single(double value)
@@ -31,7 +14,7 @@ static double single(double value)
 }
 
 /* Rounds to a type that has fewer bits. */
-static void round_to(enum laser_dtype dtype, int64_t n, double *v)
+void laser_rows_round(enum laser_dtype dtype, int64_t n, double *v)
 {
     char rounded[256 * sizeof(double)];
 
@@ -44,23 +27,28 @@ static void round_to(enum laser_dtype dtype, int64_t n, double *v)
 }
 
 /* Codes whose places are a whole number of bytes from the start of the row. */
-static int read_codes(struct rows *r, struct laser_error *err)
+static int read_codes(struct laser_rows *r, struct laser_error *err)
 {
     const struct laser_coded *k = r->k;
     const struct laser_tensor *codes = k->parts[LASER_PART_CODES];
     const int64_t all = codes->size_bytes / (k->slices * k->rows);
     const int64_t end = r->w->col0 + r->w->n_cols;
     int64_t first;
+    int code;
 
     r->first_code = r->w->col0 / 8 * 8;
     first = r->first_code * k->bits / 8;
     r->row_bytes = (end * k->bits + 7) / 8 - first;
-    return laser_coded_bytes(r->c, codes, all, r->w->slice * k->rows + r->w->row0, r->w->n_rows, first,
+    code = laser_coded_bytes(r->c, codes, all, r->w->slice * k->rows + r->w->row0, r->w->n_rows, first,
                              r->row_bytes, &r->codes, err);
+    for (int64_t i = 0; code == LASER_OK && k->flipped && i < r->w->n_rows; i++)
+        for (int64_t bit = 0; bit < (end - r->first_code) * k->bits; bit += k->bits)
+            r->codes[i * r->row_bytes + bit / 8] ^= (unsigned char)(1u << bit % 8);
+    return code;
 }
 
 /* Zero points of compressed-tensors' packed weights: packed down the columns, [rows * bits / 32, groups]. */
-static int read_packed_zeros(struct rows *r, struct laser_error *err)
+static int read_packed_zeros(struct laser_rows *r, struct laser_error *err)
 {
     const struct laser_coded *k = r->k;
     const struct laser_tensor *z = k->parts[LASER_PART_ZERO];
@@ -87,7 +75,7 @@ static int read_packed_zeros(struct rows *r, struct laser_error *err)
     return code;
 }
 
-static int read_index(struct rows *r, struct laser_error *err)
+static int read_index(struct laser_rows *r, struct laser_error *err)
 {
     const struct laser_tensor *index = r->k->parts[LASER_PART_INDEX];
     const int code = laser_coded_doubles(r->c, index, r->k->cols, 0, 1, 0, r->k->cols, &r->index, err);
@@ -101,7 +89,7 @@ static int read_index(struct rows *r, struct laser_error *err)
     return code;
 }
 
-static int read_scale2(struct rows *r, struct laser_error *err)
+static int read_scale2(struct laser_rows *r, struct laser_error *err)
 {
     const struct laser_tensor *s = r->k->parts[LASER_PART_SCALE2];
     const int64_t n = s->size_bytes / (int64_t)laser_dtype_size(s->dtype);
@@ -116,7 +104,7 @@ static int read_scale2(struct rows *r, struct laser_error *err)
 }
 
 /* One scale for the whole matrix that is zero would make nothing of it. */
-static int check_single(const struct rows *r, struct laser_error *err)
+static int check_single(const struct laser_rows *r, struct laser_error *err)
 {
     if (r->scale.n_rows * r->scale.n_cols == 1 && r->k->rows * r->k->cols > 1 && r->scale.values[0] == 0)
         return laser_error_set(err, LASER_EINPUT, r->k->parts[LASER_PART_SCALE]->name,
@@ -124,7 +112,7 @@ static int check_single(const struct rows *r, struct laser_error *err)
     return LASER_OK;
 }
 
-static int open_rows(struct rows *r, struct laser_error *err)
+int laser_rows_open(struct laser_rows *r, struct laser_error *err)
 {
     struct laser_tensor *const *parts = r->k->parts;
     int code = laser_scale_read(r->c, r->t, parts[LASER_PART_SCALE], r->w, &r->scale, err);
@@ -142,7 +130,7 @@ static int open_rows(struct rows *r, struct laser_error *err)
     return code == LASER_OK ? read_codes(r, err) : code;
 }
 
-static void close_rows(struct rows *r)
+void laser_rows_close(struct laser_rows *r)
 {
     laser_scale_free(&r->scale);
     laser_scale_free(&r->zero);
@@ -153,7 +141,7 @@ static void close_rows(struct rows *r)
 }
 
 /* The codes of row i of the window as numbers. */
-static void unpack_row(const struct rows *r, int64_t i, double *dst)
+void laser_rows_unpack(const struct laser_rows *r, int64_t i, double *dst)
 {
     const struct laser_coded *k = r->k;
     const unsigned char *codes = r->codes + i * r->row_bytes;
@@ -164,7 +152,7 @@ static void unpack_row(const struct rows *r, int64_t i, double *dst)
         laser_dtype_to_f64(k->parts[LASER_PART_CODES]->dtype, codes + skip, n, dst);
     else if (k->coding == LASER_CODED_FP4)
         for (int64_t j = 0; j < n; j++)
-            dst[j] = fp4_values[codes[(skip + j) / 2] >> 4 * ((skip + j) % 2) & 15];
+            dst[j] = laser_fp4_values[codes[(skip + j) / 2] >> 4 * ((skip + j) % 2) & 15];
     else if (k->bits == 4)
         for (int64_t j = 0; j < n; j++)
             dst[j] = (double)(codes[(skip + j) / 2] >> 4 * ((skip + j) % 2) & 15) - middle;
@@ -174,7 +162,7 @@ static void unpack_row(const struct rows *r, int64_t i, double *dst)
 }
 
 /* n columns of one block: s is its scale, z its zero point (or what is added). */
-static void apply(const struct rows *r, double s, double z, int64_t n, double *v)
+void laser_rows_apply(const struct laser_rows *r, double s, double z, int64_t n, double *v)
 {
     switch (r->k->coding) {
     case LASER_CODED_FP4:
@@ -190,7 +178,7 @@ static void apply(const struct rows *r, double s, double z, int64_t n, double *v
     case LASER_CODED_AFFINE:
         for (int64_t j = 0; j < n; j++)
             v[j] *= s;
-        round_to(r->t->dtype, n, v); /* the product is rounded by itself */
+        laser_rows_round(r->t->dtype, n, v); /* the product is rounded by itself */
         for (int64_t j = 0; j < n; j++)
             v[j] += z;
         break;
@@ -200,7 +188,7 @@ static void apply(const struct rows *r, double s, double z, int64_t n, double *v
     }
 }
 
-static double zero_of(const struct rows *r, int64_t i, int64_t j, int64_t group)
+double laser_rows_zero(const struct laser_rows *r, int64_t i, int64_t j, int64_t group)
 {
     if (r->zeros != NULL)
         return r->zeros[i * r->n_groups + (group < r->n_groups ? group : 0)];
@@ -208,20 +196,20 @@ static double zero_of(const struct rows *r, int64_t i, int64_t j, int64_t group)
 }
 
 /* Row i of the window. */
-static void make_row(const struct rows *r, int64_t i, double *dst)
+static void make_row(const struct laser_rows *r, int64_t i, double *dst)
 {
     const double *scales = laser_scale_line(&r->scale, r->w->row0 + i);
     const int64_t col0 = r->w->col0, n = r->w->n_cols;
 
-    unpack_row(r, i, dst);
+    laser_rows_unpack(r, i, dst);
     for (int64_t j = 0; j < n;) {
         const int64_t block =
             r->index != NULL ? (int64_t)r->index[col0 + j] : (col0 + j) / r->scale.block_cols;
         const int64_t end = r->index != NULL ? j + 1 : (block + 1) * r->scale.block_cols - col0;
         const int64_t stop = end < n ? end : n;
-        const double z = zero_of(r, i, col0 + j, block);
+        const double z = laser_rows_zero(r, i, col0 + j, block);
 
-        apply(r, scales[block], z, stop - j, dst + j);
+        laser_rows_apply(r, scales[block], z, stop - j, dst + j);
         j = stop;
     }
 }
@@ -229,11 +217,11 @@ static void make_row(const struct rows *r, int64_t i, double *dst)
 int laser_coded_rows(const struct laser_checkpoint *c, const struct laser_tensor *t,
                      const struct laser_coded_window *w, double *dst, struct laser_error *err)
 {
-    struct rows r = {.c = c, .t = t, .k = t->coded, .w = w};
-    const int code = open_rows(&r, err);
+    struct laser_rows r = {.c = c, .t = t, .k = t->coded, .w = w};
+    const int code = laser_rows_open(&r, err);
 
     for (int64_t i = 0; code == LASER_OK && i < w->n_rows; i++)
         make_row(&r, i, dst + i * w->n_cols);
-    close_rows(&r);
+    laser_rows_close(&r);
     return code;
 }

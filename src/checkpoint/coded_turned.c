@@ -113,7 +113,7 @@ static int read_codes(struct turned *u, struct laser_error *err)
                              w->n_rows * 4, &u->words, err);
 }
 
-static unsigned code_at(const struct turned *u, int64_t i, int64_t j)
+static unsigned stored_code(const struct turned *u, int64_t i, int64_t j)
 {
     const struct laser_coded_window *w = u->w;
     const int bits = u->k->bits;
@@ -131,6 +131,11 @@ static unsigned code_at(const struct turned *u, int64_t i, int64_t j)
     if (shift + (unsigned)bits > 32)
         both |= (uint64_t)word(u->words, (at / 32 + 1) * w->n_rows + i) << 32;
     return (unsigned)(both >> shift) & ((1u << bits) - 1);
+}
+
+static unsigned code_at(const struct turned *u, int64_t i, int64_t j)
+{
+    return stored_code(u, i, j) ^ u->k->flipped;
 }
 
 int laser_coded_transposed(const struct laser_checkpoint *c, const struct laser_tensor *t,

@@ -57,12 +57,23 @@ static struct heads read_heads(const struct laser_checkpoint *c)
     return h;
 }
 
+/* A stack of experts [experts, out, in], where both orientations are in use: the hidden size tells. */
+static bool is_plain_stack(const struct laser_checkpoint *c, const char *name)
+{
+    static const char *const hidden[] = {"hidden_size", NULL};
+    const int64_t index = laser_checkpoint_find_index(c, name), size = config_size(c, hidden, 0);
+    const int inputs =
+        laser_name_module_is(name, "down_proj") ? 1 : 2; /* where the hidden size stands then */
+
+    return index >= 0 && c->tensors[index].n_dims == 3 && c->tensors[index].shape[inputs] == size;
+}
+
 bool laser_parts_transposed(const struct laser_checkpoint *c, const char *name, int n_dims)
 {
     const struct laser_stored *stored = laser_stored_of(c->config);
 
     if (n_dims == 3)
-        return stored->turned_stacks;
+        return stored->turned_stacks && !(stored->either_stacks && is_plain_stack(c, name));
     return n_dims == 2 && stored->conv1d &&
            (laser_name_module_is(name, "c_attn") || laser_name_module_is(name, "c_proj") ||
             laser_name_module_is(name, "c_fc") || laser_name_module_is(name, "q_attn"));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "checkpoint/coded.h"
+#include "checkpoint/encode.h"
 #include "checkpoint/io.h"
 #include "checkpoint/writer_files.h"
 
@@ -77,11 +78,13 @@ static int check_format(const struct laser_checkpoint *c, struct laser_error *er
     if (c->anew)
         return LASER_OK;
     for (int64_t i = 0; i < c->n_tensors; i++) {
-        if (c->tensors[i].coded != NULL)
-            return laser_error_set(err, LASER_EUSAGE, c->model,
-                                   "the weights are quantised (%s), and edited ones are not quantised again: "
-                                   "--write-dtype bfloat16 writes all of them dequantised",
-                                   laser_coded_format(&c->tensors[i]));
+        if (c->tensors[i].coded != NULL && !(c->requantise && laser_coded_encodes(&c->tensors[i])))
+            return laser_error_set(
+                err, LASER_EUSAGE, c->model,
+                "the weights are quantised (%s), and edited ones are not quantised again%s",
+                laser_coded_format(&c->tensors[i]),
+                c->requantise ? " in this format: --write-dtype bfloat16 writes all of them dequantised"
+                              : " here: take a copy that `apply --write-dtype bfloat16` has written");
     }
     for (int i = 0; i < c->n_files; i++) {
         const char *ending = strrchr(c->files[i].name, '.');

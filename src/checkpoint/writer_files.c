@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint/coded.h"
+#include "checkpoint/encode.h"
 #include "checkpoint/json.h"
 #include "checkpoint/state.h"
 
@@ -112,7 +114,12 @@ int laser_writer_put_shard(const struct laser_writer *w, const struct laser_writ
     for (int64_t i = 0; i < c->n_tensors && code == LASER_OK; i++) {
         const struct laser_tensor *t = &c->tensors[i];
 
-        if (t->file == f->shard && laser_checkpoint_is_redirected(c, t))
+        if (!laser_checkpoint_is_redirected(c, t))
+            continue;
+        if (t->coded != NULL && t->coded->parts[LASER_PART_CODES]->file == f->shard)
+            code = laser_coded_put(
+                c, t, length + t->coded->parts[LASER_PART_CODES]->offset - shard->data_start, out, err);
+        else if (t->coded == NULL && t->file == f->shard)
             code = overwrite(w, t, length + t->offset - shard->data_start, buffer, out, err);
     }
     free(header);

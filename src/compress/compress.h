@@ -93,14 +93,6 @@ void laser_cut_factors(const struct laser_whitened_cut *cut, int64_t k, double *
 /* w [rows, columns] = a [rows, k] b [k, columns]. */
 void laser_cut_product(int64_t rows, int64_t columns, int64_t k, const double *a, const double *b, double *w);
 
-/* direction[n]: where the values of a cut move to undo what the cuts do, from the gradient g of a summed loss at
- * them, the sum over windows of the squares of the windows' g, and the numbers of windows and tokens.  The
- * vectors are whitened, so that every value has the curvature `tokens`, and the Newton step is -g / tokens; each is
- * shortened by 1 - (error / g)^2, error that of g from the spread of the windows, and left out where that is below
- * 0 (James and Stein): what is not known does not move.  All zero with fewer than two windows. */
-void laser_cut_direction(int64_t n, const double *gradient, const double *squares, double windows,
-                         double tokens, double *direction);
-
 /* sum over i >= k of s[i]^2, smallest first.  Half of it is the predicted rise of the loss, in nats a token,
  * if C and R are both in use (only the order of matrices means anything otherwise). */
 double laser_cut_loss(const double *s, int64_t n, int64_t k);

@@ -189,17 +189,6 @@ void laser_cut_product(int64_t rows, int64_t columns, int64_t k, const double *a
     multiply('N', 'N', rows, columns, k, a, k, b, columns, w);
 }
 
-void laser_cut_direction(int64_t n, const double *gradient, const double *squares, double windows,
-                         double tokens, double *direction)
-{
-    for (int64_t i = 0; i < n; ++i) {
-        double g2 = gradient[i] * gradient[i],
-               error2 = (windows * squares[i] - g2) / (windows - 1); /* NaN or infinite for one window */
-
-        direction[i] = g2 > error2 ? -gradient[i] / tokens * (1 - (error2 > 0 ? error2 : 0) / g2) : 0;
-    }
-}
-
 double laser_cut_loss(const double *s, int64_t n, int64_t k)
 {
     double sum = 0;

@@ -77,6 +77,10 @@ enum laser_deck_dtype { LASER_DECK_DTYPE_WORDS(LASER_WORD_ID) };
 #define LASER_DECK_DENSE_WORDS(W) W(LASER_DECK_ALSO_DENSE, "dense")
 enum laser_deck_also { LASER_DECK_ALSO_WORDS(LASER_WORD_ID) LASER_DECK_DENSE_WORDS(LASER_WORD_ID) };
 
+/* What the values that a compression keeps are moved to. */
+#define LASER_DECK_GOAL_WORDS(W) W(LASER_DECK_GOAL_TEXT, "text") W(LASER_DECK_GOAL_ORIGINAL, "original")
+enum laser_deck_goal { LASER_DECK_GOAL_WORDS(LASER_WORD_ID) };
+
 #define LASER_DECK_RANKS_WORDS(W)                                                                            \
     W(LASER_DECK_RANKS_THRESHOLD, "threshold") W(LASER_DECK_RANKS_UNIFORM, "uniform")
 enum laser_deck_ranks { LASER_DECK_RANKS_WORDS(LASER_WORD_ID) };

@@ -282,12 +282,21 @@ static void bind_factors(struct laser_binder *b, struct laser_part *part, int64_
                                              .stride = p->cols});
 }
 
+/* Is it a stack of [out, in]? */
+static bool is_plain(const struct laser_binder *b, const char *name, const struct laser_piece *p)
+{
+    int64_t index = b->sketch ? -1 : laser_checkpoint_find_index(b->model->checkpoint, name);
+
+    return index >= 0 && has_shape(&b->model->checkpoint->tensors[index], p->stack, p->rows, p->cols);
+}
+
 /* index: of the weight in a stack. */
 static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
                        int64_t index, const struct laser_piece *p)
 {
     const struct laser_arch *a = &b->model->arch;
-    bool transposed = (a->transposed || (p->stack && a->stacks_in_out)) && p->rows > 0;
+    bool turned = p->stack && a->stacks_in_out && !(a->stacks_either && is_plain(b, name, p));
+    bool transposed = (a->transposed || turned) && p->rows > 0;
     char module[LASER_NAME_BYTES];
     enum laser_storage storage = LASER_STORED_F32;
     int64_t rows = transposed ? p->cols : p->rows, cols = transposed ? p->rows : p->cols;

@@ -172,6 +172,12 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
     if (batch->cache && most > batch->cache->positions - start)
         return laser_error_set(err, LASER_EINTERNAL, NULL, "%lld tokens behind %lld in a cache for %lld",
                                (long long)most, (long long)start, (long long)batch->cache->positions);
+    if (a->index_topk > 0 && start + most > a->index_topk)
+        return laser_error_set(
+            err, LASER_EINPUT, m->checkpoint->model,
+            "a sequence of %lld tokens: beyond index_topk, %lld, an indexer chooses what is seen, which is "
+            "not supported",
+            (long long)(start + most), (long long)a->index_topk);
     if (start + most > laser_arch_longest(a))
         return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
                                "a sequence of %lld tokens: the model has %lld positions",

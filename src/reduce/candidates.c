@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/family.h"
+#include "checkpoint/encode.h"
 #include "reduce/screen.h"
 #include "store/parts.h"
 
@@ -32,7 +33,7 @@ static void fill_options(const struct laser_run *run, struct laser_strategy_opti
                                          .n_fractions = settings->reduce.fractions.count,
                                          .edits = settings->reduce.edits.items,
                                          .n_edits = settings->reduce.edits.count};
-    if (o->strategy == LASER_STRATEGY_BACKWARD && o->n_types == 0) {
+    if (laser_strategy_row(o->strategy)->by_depth && o->n_types == 0) {
         o->types = backward_types;
         o->n_types = (int)(sizeof backward_types / sizeof *backward_types) -
                      (settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT);
@@ -62,7 +63,7 @@ bool laser_reduction_usable(const struct laser_run *run, int64_t i)
     const struct laser_matrix *m = &run->matrices.matrices[i];
     const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
 
-    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && (t->coded == NULL || run->checkpoint->anew) &&
+    return run->outcomes[i].status == LASER_OUTCOME_SCANNED && laser_matrix_encodes(run->checkpoint, m) &&
            t->n_dims >= 2 && !ambiguous(run->checkpoint, t) &&
            !laser_arch_is_beside(run->checkpoint->config, t->name);
 }
@@ -106,7 +107,7 @@ int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err)
         int code = sigma == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory")
                                  : laser_part_read(r->run->output, &o->values, sigma, err);
         if (code == LASER_OK)
-            code = laser_edit_values(r->run, r->plan.edits[e].text,
+            code = laser_edit_values(r->run, &r->plan.edits[e].what,
                                      &r->run->matrices.matrices[r->plan.edits[e].matrix], sigma, sigma,
                                      &r->ranks[e], err);
         free(sigma);

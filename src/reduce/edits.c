@@ -18,21 +18,23 @@ bool laser_edits_want_thin(const struct laser_run *run, const struct laser_matri
     enum laser_deck_factored factored = run->settings->evaluate.factored;
 
     if (!laser_matrix_is_whole(run->checkpoint, m) || run->change != NULL ||
+        (run->checkpoint->tensors[m->tensor].coded != NULL && !run->checkpoint->anew) ||
         factored == LASER_DECK_FACTORED_NEVER)
         return false;
     return factored == LASER_DECK_FACTORED_ALWAYS || ((m->dtype == LASER_F32 || m->dtype == LASER_F64) &&
                                                       run->settings->evaluate.precision == LASER_FLOAT32);
 }
 
-int laser_edit_values(const struct laser_run *run, const char *text, const struct laser_matrix *m,
-                      const double *sigma, double *s_new, int64_t *rank, struct laser_error *err)
+int laser_edit_values(const struct laser_run *run, const struct laser_edit *edit,
+                      const struct laser_matrix *m, const double *sigma, double *s_new, int64_t *rank,
+                      struct laser_error *err)
 {
     int64_t n = m->rows < m->cols ? m->rows : m->cols;
-    struct laser_edit what;
+    struct laser_edit what = *edit;
     double *values = NULL;
-    int code = laser_edit_parse(text, &what, err);
+    int code = LASER_OK;
 
-    if (code == LASER_OK && what.kind == LASER_EDIT_VALUES) {
+    if (what.kind == LASER_EDIT_VALUES) {
         values = malloc((size_t)n * sizeof *values);
         code = values == NULL
                    ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its singular values")
@@ -55,7 +57,7 @@ int laser_edit_ratio(const struct laser_run *run, const struct laser_strategy_ed
                      const struct laser_matrix *m, double *ratio, struct laser_error *err)
 {
     int64_t n = m->rows < m->cols ? m->rows : m->cols, rank;
-    int code = laser_edit_values(run, edit->text, m, sigma, ratio, &rank, err);
+    int code = laser_edit_values(run, &edit->what, m, sigma, ratio, &rank, err);
 
     if (code != LASER_OK)
         return code;

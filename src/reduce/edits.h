@@ -38,10 +38,11 @@ int laser_edit_list_fill(struct laser_run *run, struct laser_edit_list *list, st
  * memory. */
 int64_t *laser_edit_list_missing(const struct laser_run *run, const struct laser_edit_list *list, int64_t *n);
 
-/* Local.  The singular values after an edit (its text), with those that are in a file read.  *rank: how many
+/* Local.  The singular values after an edit, with those that are in a file read.  *rank: how many
  * stay above 0. s_new may be sigma. */
-int laser_edit_values(const struct laser_run *run, const char *text, const struct laser_matrix *matrix,
-                      const double *sigma, double *s_new, int64_t *rank, struct laser_error *err);
+int laser_edit_values(const struct laser_run *run, const struct laser_edit *edit,
+                      const struct laser_matrix *matrix, const double *sigma, double *s_new, int64_t *rank,
+                      struct laser_error *err);
 
 void laser_edit_list_free(struct laser_edit_list *list);
 

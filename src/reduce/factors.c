@@ -73,7 +73,7 @@ int laser_factor_describe(const struct laser_reduction *r, int32_t edit, struct 
     f->s_new = f->s + f->n;
     code = laser_part_read(r->run->output, &r->edits.values[edit], f->s, err);
     if (code == LASER_OK)
-        code = laser_edit_values(r->run, r->edits.edits[edit].text, m, f->s, f->s_new, &rank, err);
+        code = laser_edit_values(r->run, &r->edits.edits[edit].what, m, f->s, f->s_new, &rank, err);
     if (code == LASER_OK) {
         f->rank = (int)rank;
         f->thin = !f->other_form && (int64_t)f->rank * (m->rows + m->cols) < m->rows * m->cols;

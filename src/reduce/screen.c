@@ -16,31 +16,31 @@ struct promise {
     int place;
 };
 
-bool laser_screen_is_sweep(enum laser_strategy strategy)
+static enum laser_strategy_screening screening(enum laser_strategy strategy)
 {
-    return strategy == LASER_STRATEGY_SWEEP || strategy == LASER_STRATEGY_COMPOSE;
+    return laser_strategy_row(strategy)->screening;
 }
 
-static bool takes_best(enum laser_strategy strategy)
+bool laser_screen_is_sweep(enum laser_strategy strategy)
 {
-    return strategy == LASER_STRATEGY_SNR || strategy == LASER_STRATEGY_DENOISE;
+    return screening(strategy) == LASER_SCREEN_EACH;
 }
 
 bool laser_screen_applies(enum laser_strategy strategy)
 {
-    return laser_screen_is_sweep(strategy) || takes_best(strategy) || strategy == LASER_STRATEGY_BUDGET;
+    return screening(strategy) != LASER_SCREEN_NOT;
 }
 
 int laser_screen_limit(enum laser_strategy strategy)
 {
-    return laser_screen_is_sweep(strategy) ? SWEEP_LIMIT : LIMIT;
+    return screening(strategy) == LASER_SCREEN_EACH ? SWEEP_LIMIT : LIMIT;
 }
 
 int laser_screen_whole(enum laser_strategy strategy, int evaluations)
 {
     if (evaluations > 0)
         return evaluations;
-    return laser_screen_is_sweep(strategy) ? WHOLE_SWEEP : LIMIT;
+    return screening(strategy) == LASER_SCREEN_EACH ? WHOLE_SWEEP : LIMIT;
 }
 
 double laser_screen_change(const struct laser_strategy_plan *plan, int trial, const double *changes)
@@ -68,19 +68,20 @@ static struct promise consider(const struct laser_screen_options *o, const struc
 {
     const struct laser_search_candidate *c = &plan->candidates[place];
     struct promise p = {.change = INFINITY, .place = place};
+    enum laser_strategy_screening how = screening(o->strategy);
 
     for (int t = c->first_trial; t < c->first_trial + c->n_trials; ++t) {
         double change = laser_screen_change(plan, t, changes);
 
         if (!isfinite(change))
             continue;
-        if (o->strategy == LASER_STRATEGY_BUDGET && change <= TRUST * o->tolerance) {
+        if (how == LASER_SCREEN_DEPTH && change <= TRUST * o->tolerance) {
             /* The deepest cut stands first: it and all that follow stay. */
             p.candidate = (struct laser_search_candidate){t, c->first_trial + c->n_trials - t};
             p.change = change;
             break;
         }
-        if (o->strategy != LASER_STRATEGY_BUDGET && change < p.change && change < 0) {
+        if (how == LASER_SCREEN_BEST && change < p.change && change < 0) {
             p.candidate = (struct laser_search_candidate){t, 1};
             p.change = change;
         }
@@ -113,7 +114,8 @@ static int add_together(struct laser_strategy_plan *plan, struct promise *kept, 
 /* Is a candidate one of several edits at once?  Such are few, and all their trials are evaluated. */
 static bool is_joint(const struct laser_screen_options *o, const struct laser_strategy_plan *plan, int c)
 {
-    return o->strategy == LASER_STRATEGY_DENOISE && plan->trials[plan->candidates[c].first_trial].n_edits > 1;
+    return laser_strategy_row(o->strategy)->together &&
+           plan->trials[plan->candidates[c].first_trial].n_edits > 1;
 }
 
 /* A prediction underrates what takes much away: of the matrices that promise most, in half of a fifth of what was to be
@@ -123,7 +125,7 @@ static int widen(const struct laser_screen_options *o, const struct laser_strate
 {
     int room = s->before / 5 < limit ? s->before / 10 : limit / 2, i;
 
-    for (i = 0; takes_best(o->strategy) && i < n; ++i) {
+    for (i = 0; screening(o->strategy) == LASER_SCREEN_BEST && i < n; ++i) {
         const struct laser_search_candidate *c = &plan->candidates[all[i].place];
 
         if (c->n_trials == 1 || c->n_trials > room)
@@ -177,7 +179,7 @@ int laser_screen(const struct laser_screen_options *o, const double *changes,
         qsort(all, (size_t)n, sizeof *all, compare);
         s->promise = n > 0 ? all[0].change : 0;
         wide = widen(o, plan, all, n, limit, s);
-        if (takes_best(o->strategy) && n - wide > 1)
+        if (screening(o->strategy) == LASER_SCREEN_BEST && n - wide > 1)
             code = add_together(plan, all + wide, n++ - wide, err);
     }
     for (int i = 0; code == LASER_OK && i < n; ++i) {

@@ -49,28 +49,7 @@ static void fill_search_plan(const struct laser_reduction *r, struct laser_searc
                                                      laser_objective_is_positive(&r->e->objective),
                                     .lookahead = (int)settings->reduce.lookahead};
     laser_search_items(r->e, LASER_PART_SELECTION, r->weights, r->batch_first, p);
-    if (laser_reduction_strategy_is(r, LASER_STRATEGY_BACKWARD)) {
-        if (compat)
-            p->accept = LASER_ACCEPT_BETTER;
-        if (p->max_kept == 0)
-            p->max_kept = 5;
-    } else if (laser_reduction_strategy_is(r, LASER_STRATEGY_SWEEP) ||
-               (laser_reduction_strategy_is(r, LASER_STRATEGY_COMPOSE) && r->now == &r->plan)) {
-        p->accept = LASER_ACCEPT_NEVER;
-        p->give_up_early = false;
-        p->max_kept = 0;
-        if (p->lookahead > 0)
-            p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
-    } else if (laser_reduction_strategy_is(r, LASER_STRATEGY_BUDGET)) {
-        p->accept = LASER_ACCEPT_TOLERANCE;
-        p->pick = LASER_PICK_FIRST;
-    } else if (laser_reduction_strategy_is(r, LASER_STRATEGY_ALL)) {
-        /* Kept whatever it does, unless a tolerance was given. */
-        p->accept = LASER_ACCEPT_TOLERANCE;
-        p->give_up_early = false;
-        if (!(p->tolerance > 0))
-            p->tolerance = 1e300;
-    }
+    laser_strategy_search(settings->reduce.strategy, compat, r->now == &r->plan, p);
 }
 
 int laser_reduction_search_memory(struct laser_reduction *r, struct laser_error *err)

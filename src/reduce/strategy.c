@@ -36,13 +36,10 @@ static int reserve(struct laser_strategy_plan *plan, int64_t n, int joint, struc
     return LASER_OK;
 }
 
-static void add_edit(struct laser_strategy_plan *plan, int matrix, const char *kind, const char *argument)
+static int add_edit(struct laser_strategy_plan *plan, int matrix, const char *text, struct laser_error *err)
 {
-    struct laser_strategy_edit *edit = &plan->edits[plan->n_edits];
-
-    edit->matrix = matrix;
-    snprintf(edit->text, sizeof edit->text, "%s%s", kind, argument);
-    plan->edit_numbers[plan->n_edit_numbers++] = plan->n_edits++;
+    plan->edit_numbers[plan->n_edit_numbers++] = plan->n_edits;
+    return laser_strategy_edit_set(&plan->edits[plan->n_edits++], matrix, text, err);
 }
 
 /* A trial of the edits added since the last one. */
@@ -148,9 +145,7 @@ static int type_place(const struct laser_strategy_options *o, const char *type)
 static struct key *order(const struct laser_strategy_options *o, const struct laser_strategy_matrix *m,
                          int n_matrices, int *n, int *n_no_op)
 {
-    bool hard_cut = o->strategy <= LASER_STRATEGY_ALL;
-    bool by_score = o->strategy == LASER_STRATEGY_SNR || o->strategy == LASER_STRATEGY_DENOISE ||
-                    o->strategy == LASER_STRATEGY_BUDGET;
+    const struct laser_strategy_row *row = laser_strategy_row(o->strategy);
     struct key *keys = malloc(((size_t)n_matrices + 1) * sizeof *keys);
     int last = -1;
 
@@ -163,13 +158,13 @@ static struct key *order(const struct laser_strategy_options *o, const struct la
     for (int i = 0; i < n_matrices; ++i) {
         if (!m[i].usable || !type_taken(o, m[i].type) || !layer_taken(o, m[i].layer, last))
             continue;
-        if ((hard_cut && is_no_op(&m[i])) || (by_score && !isfinite(m[i].score)) ||
-            (isnan(m[i].score) && o->strategy != LASER_STRATEGY_BACKWARD)) { /* a zero matrix has no score */
+        if ((row->hard_cut && is_no_op(&m[i])) || (row->finite_score && !isfinite(m[i].score)) ||
+            (isnan(m[i].score) && !row->by_depth)) { /* a zero matrix has no score */
             ++*n_no_op;
             continue;
         }
         keys[*n].matrix = i;
-        if (o->strategy == LASER_STRATEGY_BACKWARD)
+        if (row->by_depth)
             keys[*n].value = -m[i].layer * (o->n_types + 1.0) + type_place(o, m[i].type);
         else
             keys[*n].value = m[i].score;
@@ -208,92 +203,164 @@ static int *sort_fractions(const struct laser_strategy_options *o)
     return places;
 }
 
-static void build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
-                  const int *by_depth, const struct key *keys, int n, struct laser_strategy_plan *plan)
+/* ---- the edits of one matrix ---- */
+
+static int add_cut(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                   const int *by_share, int matrix, struct laser_strategy_plan *plan, struct laser_error *err)
 {
-    for (int i = 0; i < n; ++i) {
-        int matrix = keys[i].matrix, trials = 0;
-        switch (o->strategy) {
-        case LASER_STRATEGY_SNR:
-        case LASER_STRATEGY_BACKWARD:
-            add_edit(plan, matrix, o->rule, "");
-            add_trial(plan, 1);
-            add_candidate(plan, 1);
-            break;
-        case LASER_STRATEGY_ALL:
-            add_edit(plan, matrix, o->rule, "");
-            break;
-        case LASER_STRATEGY_SWEEP:
-        case LASER_STRATEGY_COMPOSE:
-            break; /* laser_sweep_build */
-        case LASER_STRATEGY_TUNE:
-            break; /* its edits follow from gradients */
-        case LASER_STRATEGY_AUTO:
-            break; /* the deck has chosen another */
-        case LASER_STRATEGY_DENOISE:
-            for (trials = 0; trials < o->n_edits; ++trials) {
-                add_edit(plan, matrix, o->edits[trials], "");
-                add_trial(plan, 1);
-            }
-            add_candidate(plan, trials);
-            break;
-        case LASER_STRATEGY_BUDGET:
-            /* The deepest cut first: the first that the tolerance allows is taken. */
-            for (int f = 0; f < o->n_fractions; ++f) {
-                const char *fraction = o->fractions[by_depth[f]];
-                char number[32];
-                if (!pays(&matrices[matrix], fraction))
-                    continue;
-                snprintf(number, sizeof number, "%.12g", laser_sweep_fraction(fraction));
-                add_edit(plan, matrix, "rank:", number);
-                add_trial(plan, 1);
-                ++trials;
-            }
-            if (trials > 0)
-                add_candidate(plan, trials);
-            break;
-        }
-    }
-    if (o->strategy == LASER_STRATEGY_ALL && n > 0) {
-        add_trial(plan, n);
-        add_candidate(plan, 1);
-    }
+    int code = add_edit(plan, matrix, o->rule, err);
+
+    (void)matrices;
+    (void)by_share;
+    if (laser_strategy_row(o->strategy)->at_once)
+        return code;
+    add_trial(plan, 1);
+    add_candidate(plan, 1);
+    return code;
 }
 
-/* How many matrices are tried; 0: all. */
-static int candidate_limit(const struct laser_strategy_options *o)
+static int add_edits(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                     const int *by_share, int matrix, struct laser_strategy_plan *plan,
+                     struct laser_error *err)
 {
-    switch (o->strategy) {
-    case LASER_STRATEGY_SNR:
-        return o->candidates > 0 ? o->candidates : 15;
-    case LASER_STRATEGY_DENOISE:
-    case LASER_STRATEGY_BUDGET:
-        return o->candidates;
-    default:
-        return 0;
+    int code = LASER_OK;
+
+    (void)matrices;
+    (void)by_share;
+    for (int i = 0; code == LASER_OK && i < o->n_edits; ++i) {
+        code = add_edit(plan, matrix, o->edits[i], err);
+        add_trial(plan, 1);
     }
+    add_candidate(plan, o->n_edits);
+    return code;
+}
+
+/* The deepest cut first: the first that the tolerance allows is taken. */
+static int add_shares(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
+                      const int *by_share, int matrix, struct laser_strategy_plan *plan,
+                      struct laser_error *err)
+{
+    int trials = 0, code = LASER_OK;
+
+    for (int f = 0; code == LASER_OK && f < o->n_fractions; ++f) {
+        const char *fraction = o->fractions[by_share[f]];
+        char text[48];
+
+        if (!pays(&matrices[matrix], fraction))
+            continue;
+        snprintf(text, sizeof text, "rank:%.12g", laser_sweep_fraction(fraction));
+        code = add_edit(plan, matrix, text, err);
+        add_trial(plan, 1);
+        ++trials;
+    }
+    if (trials > 0)
+        add_candidate(plan, trials);
+    return code;
+}
+
+static int count_edits(const struct laser_strategy_options *o)
+{
+    return o->n_edits;
+}
+
+static int count_fractions(const struct laser_strategy_options *o)
+{
+    return o->n_fractions;
+}
+
+/* ---- the table ---- */
+
+#define KEEPS_ANY 1e300 /* a tolerance that every trial meets */
+
+static const struct laser_strategy_row rows[] = {
+    [LASER_STRATEGY_AUTO] = {.add = NULL}, /* the deck has chosen another */
+    [LASER_STRATEGY_SNR] = {.finite_score = true,
+                            .hard_cut = true,
+                            .takes_limit = true,
+                            .limit = 15,
+                            .add = add_cut,
+                            .screening = LASER_SCREEN_BEST},
+    [LASER_STRATEGY_BACKWARD] = {.by_depth = true,
+                                 .hard_cut = true,
+                                 .add = add_cut,
+                                 .compat_accept = LASER_ACCEPT_BETTER,
+                                 .max_kept = 5},
+    [LASER_STRATEGY_ALL] = {.hard_cut = true,
+                            .add = add_cut,
+                            .at_once = true,
+                            .has_accept = true,
+                            .accept = LASER_ACCEPT_TOLERANCE,
+                            .never_gives_up = true,
+                            .tolerance = KEEPS_ANY},
+    [LASER_STRATEGY_SWEEP] = {.measures = true, .screening = LASER_SCREEN_EACH},
+    [LASER_STRATEGY_COMPOSE] = {.measures = true, .screening = LASER_SCREEN_EACH},
+    [LASER_STRATEGY_DENOISE] = {.finite_score = true,
+                                .takes_limit = true,
+                                .count = count_edits,
+                                .count_key = "reduce.edits",
+                                .add = add_edits,
+                                .together = true,
+                                .screening = LASER_SCREEN_BEST},
+    [LASER_STRATEGY_BUDGET] = {.finite_score = true,
+                               .takes_limit = true,
+                               .count = count_fractions,
+                               .count_key = "reduce.fractions",
+                               .add = add_shares,
+                               .has_accept = true,
+                               .accept = LASER_ACCEPT_TOLERANCE,
+                               .pick = LASER_PICK_FIRST,
+                               .screening = LASER_SCREEN_DEPTH},
+    [LASER_STRATEGY_TUNE] = {.add = NULL}, /* its edits follow from gradients */
+};
+
+const struct laser_strategy_row *laser_strategy_row(enum laser_strategy strategy)
+{
+    return &rows[strategy];
+}
+
+void laser_strategy_search(enum laser_strategy strategy, bool compat, bool first_half,
+                           struct laser_search_plan *p)
+{
+    const struct laser_strategy_row *row = &rows[strategy];
+
+    if (row->has_accept)
+        p->accept = row->accept;
+    if (compat && row->compat_accept != 0)
+        p->accept = row->compat_accept;
+    if (row->has_accept)
+        p->pick = row->pick;
+    if (row->never_gives_up)
+        p->give_up_early = false;
+    if (p->max_kept == 0)
+        p->max_kept = row->max_kept;
+    if (row->tolerance > 0 && !(p->tolerance > 0))
+        p->tolerance = row->tolerance;
+    if (!row->measures || !first_half)
+        return;
+    p->accept = LASER_ACCEPT_NEVER;
+    p->give_up_early = false;
+    p->max_kept = 0;
+    if (p->lookahead > 0)
+        p->lookahead = p->n_candidates; /* nothing is kept: no work is thrown away */
 }
 
 int laser_strategy_build(const struct laser_strategy_options *o, const struct laser_strategy_matrix *matrices,
                          int n_matrices, struct laser_strategy_plan *plan, struct laser_error *err)
 {
-    int per_matrix = 1, n, n_no_op, joint, code, limit = candidate_limit(o);
+    const struct laser_strategy_row *row = laser_strategy_row(o->strategy);
+    int per_matrix = row->count != NULL ? row->count(o) : 1, n, n_no_op, joint, code;
+    int limit = row->takes_limit && o->candidates > 0 ? o->candidates : row->limit;
     struct key *keys;
-    int *by_depth;
+    int *by_share;
 
     memset(plan, 0, sizeof *plan);
-    if (o->strategy == LASER_STRATEGY_DENOISE)
-        per_matrix = o->n_edits;
-    else if (o->strategy == LASER_STRATEGY_BUDGET)
-        per_matrix = o->n_fractions;
-    if (o->strategy == LASER_STRATEGY_SWEEP || o->strategy == LASER_STRATEGY_COMPOSE)
+    if (row->measures)
         return laser_error_set(err, LASER_EINTERNAL, "reduce.strategy",
                                "a sweep is built by laser_sweep_build");
     if (per_matrix < 1)
-        return laser_error_set(err, LASER_EUSAGE,
-                               o->strategy == LASER_STRATEGY_DENOISE ? "reduce.edits" : "reduce.fractions",
+        return laser_error_set(err, LASER_EUSAGE, row->count_key,
                                "the list is empty: strategy %s has nothing to try", names[o->strategy]);
-    for (int f = 0; o->strategy == LASER_STRATEGY_BUDGET && f < o->n_fractions; ++f)
+    for (int f = 0; row->add == add_shares && f < o->n_fractions; ++f)
         if (isnan(laser_sweep_fraction(o->fractions[f])))
             return laser_error_set(err, LASER_EUSAGE, "reduce.fractions", "%s is not a share of the rank",
                                    o->fractions[f]);
@@ -302,20 +369,25 @@ int laser_strategy_build(const struct laser_strategy_options *o, const struct la
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d matrices", n_matrices);
     if (limit > 0 && n > limit)
         n = limit;
-    joint = o->strategy == LASER_STRATEGY_DENOISE && o->together && n > 1 && n <= LASER_SEARCH_MAX_EDITS / 2
-                ? count_joint(o)
-                : 0;
-    by_depth = sort_fractions(o);
-    code = by_depth == NULL
+    joint = row->together && o->together && n > 1 && n <= LASER_SEARCH_MAX_EDITS / 2 ? count_joint(o) : 0;
+    by_share = sort_fractions(o);
+    code = by_share == NULL
                ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d fractions", o->n_fractions)
                : reserve(plan, (int64_t)n * per_matrix, joint, err);
     if (code == LASER_OK) {
-        build(o, matrices, by_depth, keys, n, plan);
+        for (int i = 0; code == LASER_OK && row->add != NULL && i < n; ++i)
+            code = row->add(o, matrices, by_share, keys[i].matrix, plan, err);
+        if (row->at_once && n > 0) {
+            add_trial(plan, n);
+            add_candidate(plan, 1);
+        }
         if (joint > 0)
             add_together(o, plan, n);
         plan->n_no_op = n_no_op;
     }
-    free(by_depth);
+    if (code != LASER_OK)
+        laser_strategy_free(plan);
+    free(by_share);
     free(keys);
     return code;
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "deck/settings.h"
 #include "search/search.h"
+#include "spectrum/edit.h"
 
 /* What a strategy knows of one scanned matrix.  Strings are borrowed. */
 struct laser_strategy_matrix {
@@ -39,10 +40,12 @@ struct laser_strategy_options {
     bool together; /* denoise: those that take the whole bulk for noise first on all matrices at once */
 };
 
+/* An edit of one matrix: what is done is a value; its text is for people, the ledger and names of files. */
 struct laser_strategy_edit {
     int matrix; /* index into the list of matrices */
-    char text[48];
-    bool skip; /* no trial needs it: it is not made */
+    struct laser_edit what;
+    char text[48]; /* as it was asked for */
+    bool skip;     /* no trial needs it: it is not made */
 };
 
 /* Everything that a search needs besides windows and its rule; owns its arrays. */
@@ -58,6 +61,51 @@ struct laser_strategy_plan {
     int n_no_op; /* matrices left out because the rule removes nothing (k = n) */
 };
 
+/* How trials are screened by a prediction (reduce/screen.h). */
+enum laser_strategy_screening {
+    LASER_SCREEN_NOT,
+    LASER_SCREEN_EACH, /* every trial stands for itself */
+    LASER_SCREEN_BEST, /* of the trials of a candidate the best counts */
+    LASER_SCREEN_DEPTH /* the deepest cut that is allowed */
+};
+
+/* A strategy: all that is particular to it.  The table is in strategy.c, one row each. */
+struct laser_strategy_row {
+    /* Which matrices it tries, in which order: by score, lowest first, or by depth, last layer first, then types as given. */
+    bool by_depth;
+    bool finite_score; /* those with an infinite score are left out */
+    bool hard_cut;     /* by the rule: those from which it removes nothing are left out */
+    bool takes_limit;  /* reduce.candidates is the number of matrices, */
+    int limit;         /* and this where it is 0; 0: all */
+
+    /* Its edits.  count: of one matrix; NULL: one.  add: those of one matrix, with trials and candidates; NULL: the plan is built
+     * elsewhere (reduce/sweep.h, gradients). */
+    int (*count)(const struct laser_strategy_options *options);
+    const char *count_key; /* of the deck: the list that must not be empty */
+    int (*add)(const struct laser_strategy_options *options, const struct laser_strategy_matrix *matrices,
+               const int *by_share, int matrix, struct laser_strategy_plan *plan, struct laser_error *err);
+    bool at_once;  /* all edits are one trial */
+    bool together; /* options.together counts */
+
+    /* Its search: what is kept, where the keep rule of the objective (false) is not the rule. */
+    bool has_accept;
+    enum laser_search_accept accept, compat_accept; /* compat: reduce.accept laserrmt */
+    enum laser_search_pick pick;                    /* z and lookahead are the search's own */
+    bool measures;       /* nothing is kept: all trials side by side, each to its end */
+    bool never_gives_up; /* each trial sees all items */
+    int max_kept;        /* where reduce.max_kept is 0; 0: any number */
+    double tolerance;    /* where reduce.tolerance is 0 */
+
+    enum laser_strategy_screening screening;
+};
+
+const struct laser_strategy_row *laser_strategy_row(enum laser_strategy strategy);
+
+/* What a strategy's row makes of the plan of a search, whose rule is that of the objective.  compat: the keep rule is laserRMT's.
+ * first_half: the plan is the strategy's first one, of compose the sweep. */
+void laser_strategy_search(enum laser_strategy strategy, bool compat, bool first_half,
+                           struct laser_search_plan *plan);
+
 /* "snr", "backward", ... */
 const char *laser_strategy_name(enum laser_strategy strategy);
 
@@ -69,6 +117,10 @@ const char *laser_strategy_name(enum laser_strategy strategy);
 int laser_strategy_build(const struct laser_strategy_options *options,
                          const struct laser_strategy_matrix *matrices, int n_matrices,
                          struct laser_strategy_plan *plan, struct laser_error *err);
+
+/* Fills an edit in from its text.  LASER_EUSAGE: there is no such edit, or it is too long. */
+int laser_strategy_edit_set(struct laser_strategy_edit *edit, int matrix, const char *text,
+                            struct laser_error *err);
 
 void laser_strategy_free(struct laser_strategy_plan *plan);
 

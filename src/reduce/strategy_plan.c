@@ -11,3 +11,15 @@ void laser_strategy_free(struct laser_strategy_plan *plan)
     free(plan->edit_numbers);
     memset(plan, 0, sizeof *plan);
 }
+
+int laser_strategy_edit_set(struct laser_strategy_edit *edit, int matrix, const char *text,
+                            struct laser_error *err)
+{
+    size_t n = strlen(text);
+
+    if (n >= sizeof edit->text)
+        return laser_error_set(err, LASER_EUSAGE, "edit", "`%.60s...` is too long", text);
+    edit->matrix = matrix;
+    memcpy(edit->text, text, n + 1);
+    return laser_edit_parse(text, &edit->what, err);
+}

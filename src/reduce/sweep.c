@@ -284,9 +284,11 @@ static int edit_number(struct building *b, int matrix, int fraction)
     int *number = &b->edit_of[(size_t)matrix * (size_t)b->sweep->n_fractions + (size_t)fraction];
 
     if (*number < 0) {
-        struct laser_strategy_edit *edit = &b->plan->edits[b->plan->n_edits];
-        edit->matrix = matrix;
-        snprintf(edit->text, sizeof edit->text, "rank:%.12g", b->sweep->fractions[fraction]);
+        char text[48];
+
+        snprintf(text, sizeof text, "rank:%.12g", b->sweep->fractions[fraction]);
+        /* A share between 0 and 1 reads back. */
+        (void)laser_strategy_edit_set(&b->plan->edits[b->plan->n_edits], matrix, text, NULL);
         *number = b->plan->n_edits++;
     }
     return *number;

@@ -41,6 +41,8 @@ struct laser_scan_row {
     double snr;       /* Infinity when nothing is noise, NaN of a zero matrix */
     double score;     /* what matrices are ranked by */
     double s_max, s_min;
+    double step_noise,
+        fitted_noise; /* of a quantised matrix: what the format's step implies, and noise_sigma; 0: none */
     const struct laser_scan_number
         *numbers; /* the further metrics; may repeat names above, with the same value */
     int nnumbers;

@@ -22,6 +22,8 @@ static int add_scanned(json_t *object, const struct laser_scan_row *row)
     bad |= json_object_set_new(object, "snr", laser_json_real(row->snr));
     bad |= json_object_set_new(object, "score", laser_json_real(row->score));
     bad |= json_object_set_new(object, "s_max", laser_json_real(row->s_max));
+    if (row->step_noise > 0)
+        bad |= json_object_set_new(object, "step_noise", laser_json_real(row->step_noise));
     bad |= json_object_set_new(object, "s_min", laser_json_real(row->s_min));
     for (int i = 0; i < row->nnumbers; i++) {
         const struct laser_scan_number *x = &row->numbers[i];

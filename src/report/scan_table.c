@@ -308,6 +308,41 @@ static void put_zeros(const struct table *table, const struct laser_scan_row *ro
     laser_text_free(&line);
 }
 
+/* Of each type that is quantised: noise of the format's step, noise fitted to the bulk, and the share of the variance
+ * of the second that the first explains; means over matrices. */
+static void put_quantised(const struct table *table, const struct laser_scan_row *rows, char *const *types,
+                          const struct laser_row_groups *groups)
+{
+    int any = 0;
+
+    for (size_t g = 0; g < groups->count; g++) {
+        const size_t *order = groups->order + groups->start[g], n = groups->start[g + 1] - groups->start[g];
+        double step = 0, fitted = 0, share = 0;
+        size_t count = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            const struct laser_scan_row *row = &rows[order[i]];
+
+            if (!(row->step_noise > 0 && row->fitted_noise > 0))
+                continue;
+            step += row->step_noise;
+            fitted += row->fitted_noise;
+            share += row->step_noise * row->step_noise / (row->fitted_noise * row->fitted_noise);
+            ++count;
+        }
+        if (count == 0)
+            continue;
+        if (!any++)
+            laser_text_puts(table->out,
+                            "\nnoise of quantisation: of the format's step, fitted to the bulk, share of its "
+                            "variance\n");
+        laser_text_puts(table->out, "  ");
+        put_name(table, types[order[0]], table->width - 40, 1);
+        laser_text_printf(table->out, " %9.2e %9.2e %6.1f%%\n", step / (double)count, fitted / (double)count,
+                          100 * share / (double)count);
+    }
+}
+
 /* The display types and the ranking of the scanned rows that have a score; 0 without memory. */
 static int prepare(const struct laser_scan_row *rows, size_t count, char ***types, size_t **order, size_t *n,
                    struct laser_row_groups *groups)
@@ -346,6 +381,7 @@ void laser_scan_table(struct laser_text *out, const struct laser_scan_meta *meta
     } else if (n > 0) {
         laser_text_fill(out, '\n', 1);
         put_types(&table, meta, rows, types, &groups);
+        put_quantised(&table, rows, types, &groups);
         put_ranked(&table, n > SHOWN ? "lowest score (mostly noise)" : "by score, lowest first", rows, order,
                    n, 1);
         if (n > SHOWN)

@@ -80,6 +80,8 @@ void laser_outcome_write(const char *name, const struct laser_outcome *o, struct
         laser_ledger_line_int(line, "count", o->values.count);
         snprintf(hash, sizeof hash, "%016" PRIx64, o->values.hash);
         laser_ledger_line_text(line, "values", hash);
+        if (o->step_noise > 0)
+            laser_ledger_line_real(line, "step_noise", o->step_noise);
     } else {
         laser_ledger_line_int(line, "code", o->code);
         laser_ledger_line_text(line, "reason", o->reason);
@@ -112,6 +114,7 @@ void laser_outcome_read(const struct laser_ledger_entry *entry, struct laser_out
     o->values.offset = laser_ledger_get_int(entry, "offset", 0);
     o->values.count = laser_ledger_get_int(entry, "count", 0);
     o->values.hash = read_hash(entry, "values");
+    o->step_noise = laser_ledger_get_real(entry, "step_noise", 0);
     o->bytes_read = laser_ledger_get_int(entry, "bytes", 0);
     o->read_s = laser_ledger_get_real(entry, "read_s", 0);
     o->solve_s = laser_ledger_get_real(entry, "solve_s", 0);

@@ -34,7 +34,8 @@ struct laser_outcome {
     int64_t bytes_read;
     double read_s, solve_s;
     struct laser_metrics metrics; /* scanned; its texts are NULL until laser_outcome_texts */
-    char reason[384];             /* of a failure */
+    double step_noise; /* that the step of a quantised format implies (checkpoint/step.h); 0: not quantised */
+    char reason[384];  /* of a failure */
 };
 
 /* The static texts of metrics (status, warning), which do not travel between processes. */

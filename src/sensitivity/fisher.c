@@ -148,6 +148,20 @@ int laser_fisher_direction(const struct laser_fisher *f, const double *s, double
     return code;
 }
 
+int laser_fisher_direction_scaled(const struct laser_fisher *f, const double *s, double damping,
+                                  double curvature, double *direction, double *scale, struct laser_error *err)
+{
+    int code = laser_fisher_direction(f, s, damping, direction, err);
+    double mean = 0;
+
+    for (int64_t i = 0; i < f->n; ++i)
+        mean += laser_fisher_at(f, i, i) / (double)f->n;
+    *scale = mean > 0 ? curvature / mean : 0;
+    for (int64_t i = 0; i < f->n; ++i)
+        direction[i] = mean > 0 ? direction[i] / *scale : 0;
+    return code;
+}
+
 void laser_fisher_move(int64_t n, const double *s, const double *direction, double length, bool only_shrink,
                        const double *original, double *s_new)
 {

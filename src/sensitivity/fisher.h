@@ -49,6 +49,13 @@ void laser_fisher_share(const int64_t *unknown, int64_t n, float *p);
 int laser_fisher_direction(const struct laser_fisher *f, const double *s, double damping, double *direction,
                            struct laser_error *err);
 
+/* The same with F scaled so that the mean of F_ii is `curvature`: of gradients that are not of the loss (a
+ * divergence is flat where the models agree) F tells the shape of the curvature, but not its size.  *scale: what F
+ * was multiplied by; 0 where F is zero. */
+int laser_fisher_direction_scaled(const struct laser_fisher *f, const double *s, double damping,
+                                  double curvature, double *direction, double *scale,
+                                  struct laser_error *err);
+
 /* s_new[n] = s + length * direction, at least 0; with only_shrink at most `original` too.  s_new may be s. */
 void laser_fisher_move(int64_t n, const double *s, const double *direction, double length, bool only_shrink,
                        const double *original, double *s_new);

@@ -42,20 +42,16 @@ int laser_scan_spectrum_create(const struct laser_run *run, struct laser_scan_sp
     return code;
 }
 
-int laser_predict_edit(const struct laser_run *run, const struct laser_matrix_statistics *m,
-                       const struct laser_scan_spectrum *s, struct laser_predicted *edit, double *work,
-                       struct laser_error *err)
+void laser_predict_edit(const struct laser_run *run, const struct laser_matrix_statistics *m,
+                        const struct laser_scan_spectrum *s, struct laser_predicted *edit, double *work)
 {
     const struct laser_matrix *w = &run->matrices.matrices[edit->matrix];
     const double *values = s->values + s->first[edit->matrix];
-    struct laser_edit what;
-    int code = laser_edit_parse(edit->text, &what, err);
 
-    if (code != LASER_OK || what.kind == LASER_EDIT_VALUES)
-        return code;
-    laser_edit_apply(&what, values, w->rows, w->cols, work);
+    if (edit->what.kind == LASER_EDIT_VALUES)
+        return;
+    laser_edit_apply(&edit->what, values, w->rows, w->cols, work);
     for (int64_t i = 0; i < m->fisher.n; ++i)
         work[i] -= values[i];
     edit->change = laser_fisher_predict(&m->fisher, work) / m->fisher.tokens;
-    return LASER_OK;
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "run/run.h"
 #include "sensitivity/statistics.h"
+#include "spectrum/edit.h"
 
 /* The singular values of all matrices of the scan, one after another. */
 struct laser_scan_spectrum {
@@ -22,18 +23,18 @@ int laser_scan_spectrum_create(const struct laser_run *run, struct laser_scan_sp
                                struct laser_error *err);
 void laser_scan_spectrum_free(struct laser_scan_spectrum *spectrum);
 
-/* An edit of one matrix: laser_edit_parse reads its text. */
+/* An edit of one matrix. */
 struct laser_predicted {
     int64_t matrix;
-    const char *text;
+    struct laser_edit what;
+    const char *text; /* for people; borrowed, may be NULL */
     double change; /* out: predicted change of the mean loss of a scored token, nats; NaN where the matrix has
                       no sums */
 };
 
 /* On the owner of the matrix (*m): g . d + d' F d / 2 with d the change of the singular values by the edit, into edit->change.
- * work: room for the values.  LASER_EUSAGE: no such edit. */
-int laser_predict_edit(const struct laser_run *run, const struct laser_matrix_statistics *m,
-                       const struct laser_scan_spectrum *s, struct laser_predicted *edit, double *work,
-                       struct laser_error *err);
+ * work: room for the values.  */
+void laser_predict_edit(const struct laser_run *run, const struct laser_matrix_statistics *m,
+                        const struct laser_scan_spectrum *s, struct laser_predicted *edit, double *work);
 
 #endif

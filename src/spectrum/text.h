@@ -14,6 +14,20 @@ struct laser_form {
     const char *shown;    /* in messages, in place of name, mark and argument; "" = not at all, NULL: those */
 };
 
+/* Forms in the tables: a name; a name with a decimal number; a name with so many digits at most. */
+#define NAME(word)                                                                                           \
+    {                                                                                                        \
+        .name = (word)                                                                                       \
+    }
+#define NUMBER(word, between, what, from, to)                                                                \
+    {                                                                                                        \
+        .name = (word), .mark = (between), .argument = (what), .low = (from), .high = (to)                   \
+    }
+#define DIGITS(word, between, what, most)                                                                    \
+    {                                                                                                        \
+        .name = (word), .mark = (between), .argument = (what), .high = 1e18, .digits = (most)                \
+    }
+
 /* 1, and *value where there is an argument, if text is of this form and within its limits; else 0. */
 int laser_form_read(const struct laser_form *form, const char *text, double *value);
 

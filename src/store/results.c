@@ -32,6 +32,8 @@ void laser_row_fill(struct laser_scan_row *row, const struct laser_outcome *o, e
     row->score = laser_score_of(score, &o->metrics.cut);
     row->s_max = o->metrics.s_max;
     row->s_min = o->metrics.s_min;
+    row->step_noise = o->step_noise;
+    row->fitted_noise = o->metrics.noise_sigma;
     row->is_zero = row->s_max == 0;
     if (row->is_zero) /* a ledger or a file of an earlier version calls it infinite */
         row->snr = row->score = NAN;

@@ -104,6 +104,8 @@ static int put_metrics(hid_t group, const struct laser_outcome *o)
         bad |=
             put_number(group, scalar, f->name, f->is_integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE, value);
     }
+    if (o->step_noise > 0)
+        bad |= put_number(group, scalar, "step_noise", H5T_NATIVE_DOUBLE, &o->step_noise);
     bad |= put_number(group, scalar, "read_seconds", H5T_NATIVE_DOUBLE, &o->read_s);
     bad |= put_number(group, scalar, "solve_seconds", H5T_NATIVE_DOUBLE, &o->solve_s);
     H5Sclose(scalar);

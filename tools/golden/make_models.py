@@ -477,6 +477,62 @@ CASES.update({
 })
 
 
+# More wrappers; each has its text model as published.
+CLIP = dict(SIGLIP, model_type="clip_vision_model")
+
+
+def text(model_type, **more):
+    return dict(TEXT, model_type=model_type, **more)
+
+
+def kimi_names(tensors):
+    """transformers 5.24 writes the layers of the language model as `blocks`, which it cannot read."""
+    return {n.replace("language_model.model.blocks.", "language_model.model.layers."): t for n, t in tensors.items()}
+
+
+def turned_stacks(tensors):
+    """As published: experts [E, in, out]."""
+    return {n: t.transpose(1, 2).contiguous() if ".experts." in n else t for n, t in tensors.items()}
+
+
+CASES.update({
+    "aria": case("aria", base={}, vision_config=dict(SIGLIP,model_type="idefics3_vision"),projector_patch_to_query_dict={4:1},text_config=dict(CASES["aria_text"]["options"],model_type="aria_text",num_hidden_layers=1)),
+    "aya_vision": case("aya_vision", base={}, vision_config=SIGLIP,text_config=text("cohere2",sliding_window=6),image_token_index=46,adapter_layer_norm_eps=1e-6),
+    "cohere2_vision": case("cohere2_vision", base={}, vision_config=SIGLIP,text_config=text("cohere2",sliding_window=6),image_token_id=46,alignment_intermediate_size=8),
+    "deepseek_vl": case("deepseek_vl", base={}, vision_config=SIGLIP,text_config=text("llama"),image_token_id=46),
+    "deepseek_vl_hybrid": case("deepseek_vl_hybrid", base={}, vision_config=SIGLIP,high_res_vision_config=dict(model_type="sam_vision_model",hidden_size=4,num_hidden_layers=1,num_attention_heads=1,image_size=16,patch_size=4,output_channels=4,mlp_dim=4,global_attn_indexes=[0],num_pos_feats=2,window_size=2),text_config=text("llama"),image_token_id=46),
+    "exaone4_5": case("exaone4_5", base={}, vision_config=dict(depth=1,hidden_size=4,intermediate_size=4,num_heads=1,out_hidden_size=24,patch_size=4),text_config=text("exaone4",sliding_window=6),image_token_id=46),
+    "got_ocr2": case("got_ocr2", base={}, vision_config=dict(hidden_size=4,output_channels=4,num_hidden_layers=1,num_attention_heads=1,image_size=16,patch_size=4,mlp_dim=4,global_attn_indexes=[0],window_size=2),text_config=text("qwen2"),image_token_index=46),
+    "hyperclovax_vision_v2": case("hyperclovax_vision_v2", base={}, vision_config=dict(depth=1,hidden_size=4,intermediate_size=4,num_heads=1,out_hidden_size=24,patch_size=4),text_config=text("hyperclovax")),
+    "idefics2": case("idefics2", base={}, vision_config=dict(SIGLIP,model_type="idefics2_vision"),perceiver_config=dict(hidden_size=24,resampler_n_latents=1,resampler_depth=1,resampler_n_heads=1,resampler_head_dim=4,num_key_value_heads=1),text_config=text("mistral"),image_token_id=46),
+    "idefics3": case("idefics3", base={}, vision_config=dict(SIGLIP,model_type="idefics3_vision"),text_config=text("llama"),image_token_id=46,scale_factor=1),
+    "smolvlm": case("smolvlm", base={}, vision_config=dict(SIGLIP,model_type="smolvlm_vision"),text_config=text("llama"),image_token_id=46,scale_factor=1),
+    "internvl": case("internvl", base={}, vision_config=dict(hidden_size=4,intermediate_size=4,num_hidden_layers=1,num_attention_heads=1,image_size=[8,8],patch_size=[4,4]),text_config=text("qwen3",head_dim=6),image_token_id=46),
+    "kimi_k25": case("kimi_k25", base={}, vision_config=dict(hidden_size=4,intermediate_size=4,num_hidden_layers=1,num_attention_heads=1,patch_size=4,pos_emb_height=2,pos_emb_width=2,pos_emb_time=1),text_config=dict(CASES["deepseek_v3"]["options"],model_type="deepseek_v3",num_hidden_layers=1),image_token_id=1000, tensors=kimi_names),
+    "lfm2_vl": case("lfm2_vl", base={}, vision_config=dict(model_type="siglip2_vision_model",hidden_size=4,intermediate_size=4,num_hidden_layers=1,num_attention_heads=1,patch_size=2,num_patches=4),text_config=dict(CASES["lfm2"]["options"],model_type="lfm2"),image_token_id=46,projector_hidden_size=4,downsample_factor=1),
+    "lighton_ocr": case("lighton_ocr", base={}, vision_config=dict(model_type="pixtral",hidden_size=4,intermediate_size=4,num_hidden_layers=1,num_attention_heads=1,image_size=8,patch_size=4,head_dim=4),text_config=text("qwen3",head_dim=6),image_token_id=46),
+    "llava_next": case("llava_next", base={}, vision_config=CLIP,image_token_index=46,text_config=text("mistral",head_dim=6)),
+    "llava_next_video": case("llava_next_video", base={}, vision_config=CLIP,image_token_index=46,video_token_index=45,text_config=text("llama")),
+    "llava_onevision": case("llava_onevision", base={}, vision_config=SIGLIP,image_token_index=46,video_token_index=45,text_config=text("qwen2")),
+    "vipllava": case("vipllava", base={}, vision_config=CLIP,image_token_index=46,text_config=text("llama"),vision_feature_layers=[-1]),
+    "video_llava": case("video_llava", base={}, vision_config=CLIP,image_token_index=46,video_token_index=45,text_config=text("llama")),
+    "qwen2_vl": case("qwen2_vl", base={}, image_token_id=46,video_token_id=45,vision_start_token_id=44,vision_end_token_id=43,vision_config=dict(depth=1,embed_dim=4,hidden_size=24,num_heads=1,mlp_ratio=1,patch_size=4),text_config=dict(TEXT,rope_parameters=SECTIONS)),
+    "qwen3_vl_moe": case("qwen3_vl_moe", base={}, image_token_id=46,video_token_id=45,vision_start_token_id=44,vision_end_token_id=43,vision_config=dict(depth=1,hidden_size=4,intermediate_size=4,num_heads=1,out_hidden_size=24,patch_size=4,deepstack_visual_indexes=[],num_position_embeddings=4),text_config=dict(TEXT,head_dim=8,num_experts=4,num_experts_per_tok=2,moe_intermediate_size=6,rope_parameters=rope("default",mrope_section=[2,1,1])), tensors=turned_stacks),
+    "qwen3_vl_moe-plain": case("qwen3_vl_moe", base={}, image_token_id=46,video_token_id=45,vision_start_token_id=44,vision_end_token_id=43,vision_config=dict(depth=1,hidden_size=4,intermediate_size=4,num_heads=1,out_hidden_size=24,patch_size=4,deepstack_visual_indexes=[],num_position_embeddings=4),text_config=dict(TEXT,head_dim=8,num_experts=4,num_experts_per_tok=2,moe_intermediate_size=6,rope_parameters=rope("default",mrope_section=[2,1,1]))),
+    "video_llama_3": case("video_llama_3", base={}, vision_config=dict(hidden_size=4,intermediate_size=4,num_hidden_layers=1,num_attention_heads=1,patch_size=4),text_config=text("qwen2"),image_token_id=46,video_token_id=45),
+    "ovis2": case("ovis2", base={}, vision_config=dict(hidden_size=4,intermediate_size=4,num_hidden_layers=1,num_attention_heads=1,image_size=8,patch_size=4,vocab_size=6,num_visual_indicator_tokens=5),text_config=text("qwen2"),image_token_id=46,visual_indicator_token_ids=[41,42,43,44,45],hidden_size=24,vocab_size=47),
+    "minicpmv4_6": case("minicpmv4_6", base={}, vision_config=SIGLIP,text_config=dict(SMALL,**dict(DELTA,rope_parameters=MROPE),model_type="qwen3_5_text"),image_token_id=46),
+})
+
+CASES.update({
+    # an indexer chooses what is seen of texts longer than index_topk; these are not
+    "deepseek_v32": case("deepseek_v32", **dict(V3, **LATENT, index_topk=29, index_head_dim=6, index_n_heads=2,
+                                                mlp_layer_types=["dense", "sparse"])),
+    "glm_moe_dsa": case("glm_moe_dsa", **dict(V3, **LATENT, index_topk=64, index_head_dim=6, index_n_heads=2,
+                                              mlp_layer_types=["dense", "sparse"], num_hidden_layers=2)),
+})
+
+
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""
     generator = torch.Generator().manual_seed(seed)

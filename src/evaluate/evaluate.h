@@ -150,6 +150,11 @@ int laser_evaluate_blame(struct laser_evaluation *evaluation, int64_t batch, str
 int laser_evaluate_check(struct laser_evaluation *evaluation, int64_t batch,
                          const struct laser_item_score *scores, struct laser_error *err);
 
+/* Rank 0.  Warns where windows that decide, or gradients are taken on, stand in another text or a guard text too.
+ * which: "of the calibration".  LASER_ENOMEM. */
+int laser_evaluation_warn_of_overlap(const struct laser_evaluation *evaluation, const char *which,
+                                     struct laser_error *err);
+
 /* Local, the same on every rank: the edits that can be switched on are others from now
  * on (borrowed); the old ones must still be there.  Each rank's own outcome: agree on it.  LASER_ENOMEM. */
 int laser_evaluation_edits(struct laser_evaluation *evaluation, const struct laser_edit_file *edits, int n,

@@ -38,6 +38,8 @@ check "tune, 2 shards" tune shards 3 --shards 2
 check "tune, 2 shards: as much better" within "$(get one report_difference nll)" "$(get shards report_difference nll)" 2e-3
 check "a guard text" tune guarded 3 --guard "other=$guard"
 check "... is reported" test "$(get guarded tune guards other report windows)" -gt 0
+check "a guard text that is the text itself" tune itself 2 --rounds 1 --guard "again=$text"
+check "... is warned of by name" says "WARNING +[0-9]+ of [0-9]+ windows that select stand in the guard text again too"
 check "only shrinking" tune shrunk 2 --only-shrink
 check "the diagonal alone" tune diagonal 2 --set reduce.fisher=diagonal
 check "... gains, too" below "$(get diagonal report_difference nll)" 0

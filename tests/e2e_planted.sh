@@ -44,6 +44,31 @@ for n in $(ranks_of 1 4); do
     check "log loss, $n ranks: the same results" near_results "$out/loss" "$out/loss-$n" 1e-3
 done
 
+# By rounds: of 168 edits at most 32 are measured, by what a gradient says, and the winner is that of the whole sweep within
+# its error, on every number of ranks..
+fractions=$(awk 'BEGIN { for (i = 1; i < 12; ++i) printf "%.3f,", 0.08 * i - 0.05; print 0.91 }')
+sweep() { # name ranks options...
+    sweep_name=$1 sweep_ranks=$2
+    shift 2
+    run "$sweep_ranks" reduce --model "$scratch/noisy" --strategy sweep --output "$out/$sweep_name" \
+        --set reduce.types=fc_in,fc_up,fc_out,q,k,v,out --set "reduce.fractions=$fractions" --set evaluate.seed=1 \
+        --task "facts=$facts/facts.jsonl" --objective log_loss --set evaluate.validation_share=0.4 "$@"
+}
+measured() { "$tool" get "$out/$1/results.json" decisions; }
+best() { of "$1" sweep_winner difference; }
+check "sweep: all" sweep all 2 --set reduce.screen=false
+check "sweep: 168 edits" test "$(measured all)" = 168
+check "sweep by rounds" sweep rounds 2
+check "... says so before" says "SCREEN +at most 32 of 168 trials"
+check "... measures 32 edits" test "$(measured rounds)" = 32
+check "... of the same matrix" test "$(of rounds sweep_winner tensor)" = "$(of all sweep_winner tensor)"
+check "... as good within its error" is_less "$(best rounds)" \
+    "$(awk -v d="$(best all)" -v e="$(of all sweep_winner difference_stderr)" 'BEGIN { print d + e }')"
+for n in $(ranks_of 1 4); do
+    check "sweep by rounds, $n ranks" sweep "rounds-$n" "$n"
+    check "... the same results" near_results "$out/rounds" "$out/rounds-$n" 1e-6
+done
+
 # By the answers: accuracy is the exact match of greedy decoding.
 by_answers() { # name model ranks
     by_answers_name=$1 by_answers_model=$2 by_answers_ranks=$3

@@ -8,7 +8,7 @@
  *   e2e_tool many DIR COUNT ROWS COLUMNS                COUNT matrices of decoder layers, normal
  *   e2e_tool prefix FILE OUT PREFIX                     FILE with PREFIX before every tensor's name
  *
- *   e2e_tool plant DIR TENSOR DEVIATION                 normal noise added to a tensor of DIR/model.safetensors
+ *   e2e_tool plant DIR TENSOR DEVIATION [SEED]          normal noise added to a tensor of DIR/model.safetensors
  *
  *   e2e_tool noise FILE FACTOR SEED NAME...
  *
@@ -616,8 +616,11 @@ int main(int argc, char **argv)
         return make_many(argv[2], atoi(argv[3]), atoll(argv[4]), atoll(argv[5]));
     if (strcmp(what, "prefix") == 0 && argc == 5)
         return prefix_names(argv[2], argv[3], argv[4]);
-    if (strcmp(what, "plant") == 0 && argc == 5)
+    if (strcmp(what, "plant") == 0 && (argc == 5 || argc == 6)) {
+        if (argc == 6)
+            seed ^= (uint64_t)atoll(argv[5]) * UINT64_C(0x9e3779b97f4a7c15);
         return plant(argv[2], argv[3], atof(argv[4]));
+    }
     if (strcmp(what, "noise") == 0 && argc > 5)
         return noise(argv[2], atof(argv[3]), (uint64_t)atoll(argv[4]), argv + 5, argc - 5);
     if (strcmp(what, "compare") == 0 && argc == 5)

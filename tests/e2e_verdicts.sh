@@ -46,10 +46,12 @@ rule() { # name strategy edits z options...
     check "$rule_name: no zero has a minus" no_minus_zero
 }
 ten="--set reduce.candidates=10"
-rule snr snr 10 2.5758 --threshold rank:0.1 $ten --objective accuracy
+# Of the whole search: screening would try all together as one edit more.
+whole="--set reduce.screen=false"
+rule snr snr 10 2.5758 $whole --threshold rank:0.1 $ten --objective accuracy
 check "an accuracy has four digits" says "selection: accuracy 0[.][0-9]{4} [+]- 0[.][0-9]{4} -> 0[.][0-9]{4} "
 rule backward backward 14 2.6901 --threshold rank:0.1 --objective log_loss
-rule denoise denoise 20 2.8070 $down --objective log_loss
+rule denoise denoise 20 2.8070 $whole $down --objective log_loss
 rule compose compose 6 2.3940 --set reduce.types=fc_out --set reduce.fractions=0.1,0.2,0.3 --objective accuracy
 # tune picks the best of six lengths in each round.
 few="--text demo=$text --set evaluate.max_tokens=2000"

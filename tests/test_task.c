@@ -9,6 +9,7 @@
 #include "task/objective.h"
 #include "task/score.h"
 #include "task/set.h"
+#include "task/slope.h"
 #include "task/task.h"
 #include "testing.h"
 
@@ -429,6 +430,97 @@ static void an_objective_is_the_mean_of_its_items(void **state)
     assert_true(isnan(laser_objective_question(&part, LASER_TASK_CHOICE, &s[0])));
 }
 
+/* Numbers of a question with some options moved by h along -log p of each token of one of them, or of its first. */
+static double moved(const struct laser_objective_part *part, enum laser_task_kind kind,
+                    const struct laser_option_score *options, int n, int which, double all, double first)
+{
+    struct laser_option_score near_by[4];
+    struct laser_option_slope slopes[4];
+
+    memcpy(near_by, options, (size_t)n * sizeof *options);
+    near_by[which].log_probability -= all + first;
+    near_by[which].first_log_probability -= all / near_by[which].n_tokens + first;
+    return laser_objective_slopes(part, kind, near_by, n, 1 % n, slopes);
+}
+
+/* Of every metric that a kind has, against differences. */
+static void slopes_are_those_of_the_loss(void **state)
+{
+    const struct laser_option_score options[3] = {{.log_probability = -2.5,
+                                                   .first_log_probability = -1.1,
+                                                   .n_tokens = 2,
+                                                   .n_characters = 7,
+                                                   .n_bytes = 8},
+                                                  {.log_probability = -1.75,
+                                                   .first_log_probability = -0.5,
+                                                   .n_tokens = 3,
+                                                   .n_characters = 5,
+                                                   .n_bytes = 9},
+                                                  {.log_probability = -2.125,
+                                                   .first_log_probability = -2.125,
+                                                   .n_tokens = 1,
+                                                   .n_characters = 3,
+                                                   .n_bytes = 4}};
+    const double h = 1e-5;
+    int n_checked = 0;
+
+    (void)state;
+    for (int kind = 0; kind < LASER_TASK_KINDS; ++kind)
+        for (int m = 0; m < LASER_METRICS; ++m) {
+            int n = kind == LASER_TASK_PREFERENCE ? 2 : 3;
+            struct laser_objective_part part = {.factor = {[LASER_METRIC_LOG_LOSS] = 0}};
+            struct laser_option_slope slopes[4], other[4];
+
+            if (!laser_metric_of(m, (enum laser_task_kind)kind))
+                continue;
+            part.factor[m] = 1.5;
+            laser_objective_slopes(&part, (enum laser_task_kind)kind, options, n, 1, slopes);
+            for (int i = 0; i < n; ++i) {
+                /* A step in every token, of which all n_tokens make the sum; and one in the first alone. */
+                double step = h * options[i].n_tokens,
+                       all = (moved(&part, kind, options, n, i, step, 0) -
+                              moved(&part, kind, options, n, i, -step, 0)) /
+                             (2 * h),
+                       first = (moved(&part, kind, options, n, i, 0, h) -
+                                moved(&part, kind, options, n, i, 0, -h)) /
+                               (2 * h);
+                assert_true(fabs(all - (options[i].n_tokens * slopes[i].all + slopes[i].first)) < 1e-8);
+                assert_true(fabs(first - (slopes[i].all + slopes[i].first)) < 1e-8);
+                ++n_checked;
+            }
+            laser_objective_slopes(&part, (enum laser_task_kind)kind, options, n, 0, other);
+        }
+    assert_true(n_checked > 40);
+}
+
+/* What has a slope is itself; what is right or wrong has a loss in its place. */
+static void a_number_with_a_slope_is_the_objectives(void **state)
+{
+    const struct laser_option_score options[2] = {
+        {.log_probability = -1, .n_tokens = 2, .n_characters = 4, .n_bytes = 4},
+        {.log_probability = -3, .n_tokens = 4, .n_characters = 9, .n_bytes = 9}};
+    const int own[] = {LASER_METRIC_LOG_LOSS, LASER_METRIC_BRIER, LASER_METRIC_LOG_LOSS_SUM,
+                       LASER_METRIC_MARGIN, LASER_METRIC_MARGIN_NORM};
+    struct laser_objective_part part = {.factor = {[LASER_METRIC_LOG_LOSS] = 0}};
+    struct laser_option_slope slopes[2];
+    struct laser_task_score score;
+
+    (void)state;
+    for (int kind = 0; kind < LASER_TASK_KINDS; ++kind)
+        for (size_t m = 0; m < sizeof own / sizeof *own; ++m) {
+            if (!laser_metric_of(own[m], (enum laser_task_kind)kind))
+                continue;
+            memset(&part, 0, sizeof part);
+            part.factor[own[m]] = 2;
+            laser_task_score((enum laser_task_kind)kind, options, 2, 1, &score);
+            near(laser_objective_slopes(&part, (enum laser_task_kind)kind, options, 2, 1, slopes),
+                 laser_objective_question(&part, (enum laser_task_kind)kind, &score));
+        }
+    memset(&part, 0, sizeof part);
+    part.factor[LASER_METRIC_PREFERENCE] = 1;
+    near(laser_objective_slopes(&part, LASER_TASK_PREFERENCE, options, 2, 0, slopes), log1p(exp(-2)));
+}
+
 static void of_a_loss_less_is_better(void **state)
 {
     struct laser_task_score a[3] = {{{0}}}, b[3] = {{{0}}};
@@ -535,6 +627,8 @@ int main(void)
         cmocka_unit_test(an_objective_that_the_tasks_lack_is_refused),
         cmocka_unit_test(an_objective_is_the_mean_of_its_items),
         cmocka_unit_test(of_a_loss_less_is_better),
+        cmocka_unit_test(slopes_are_those_of_the_loss),
+        cmocka_unit_test(a_number_with_a_slope_is_the_objectives),
         cmocka_unit_test_setup_teardown(variants_are_what_else_counts_as_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_question_that_is_too_long_leaves_nothing_behind, setup, teardown),
     };

@@ -39,25 +39,6 @@ struct sensing {
     struct laser_sensitivity_record *records; /* rank 0 */
 };
 
-static int open_texts(struct sensing *s, struct laser_error *err)
-{
-    unsigned char *mark;
-    int code = laser_mpi_texts_open(s->run, &s->whole, err);
-
-    if (code != LASER_OK)
-        return code;
-    mark = malloc((size_t)s->e->n_windows + 1);
-    if (mark == NULL) {
-        code = laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " windows",
-                               s->e->n_windows);
-    } else {
-        memset(mark, LASER_MARK_CALIBRATION, (size_t)s->e->n_windows);
-        code = laser_items_make(s->e, mark, NULL, err);
-    }
-    free(mark);
-    return laser_mpi_agree(laser_mpi_world(s->run), code, err);
-}
-
 /* ---- what the sums say ---- */
 
 static int allocate(struct sensing *s, struct laser_error *err)
@@ -296,8 +277,8 @@ static int gather(struct sensing *s, struct laser_error *err)
     if (code == LASER_OK)
         code = laser_mpi_vectors_make(s->run, err);
     if (code == LASER_OK)
-        code = laser_mpi_statistics_gather(s->e, &options, s->e->part_batch[LASER_PART_CALIBRATION],
-                                           s->e->part_batch[LASER_PART_CALIBRATION + 1], NULL, 0,
+        code = laser_mpi_statistics_gather(s->e, &options, s->e->part_batch[LASER_PART_SELECTION],
+                                           s->e->part_batch[LASER_PART_SELECTION + 1], NULL, 0,
                                            &s->statistics, err);
     return code == LASER_OK ? describe_all(s, err) : code;
 }
@@ -306,7 +287,7 @@ static int sense(struct sensing *s, struct laser_error *err)
 {
     struct laser_run *run = s->run;
     json_t *results = NULL, *phases;
-    int code = open_texts(s, err);
+    int code = laser_mpi_texts_open(run, &s->whole, err);
 
     if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);

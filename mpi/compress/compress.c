@@ -22,7 +22,6 @@
 #include "compress/judge_run.h"
 #include "compress/ranks.h"
 #include "compress/refine.h"
-#include "corpus/overlap.h"
 #include "corpus/split.h"
 #include "evaluate/evaluation.h"
 #include "report/scan_report.h"
@@ -143,42 +142,16 @@ static int open_texts(struct compression *c, struct laser_error *err)
     return laser_mpi_agree(laser_mpi_world(c->run), code, err);
 }
 
-/* The windows that are calibrated on, those for the lengths of steps included. */
-static int64_t calibration_windows(const struct laser_evaluation *e, struct laser_window *out)
-{
-    static const enum laser_item_part parts[] = {LASER_PART_CALIBRATION, LASER_PART_SELECTION};
-    int64_t n = 0, index;
-
-    for (size_t p = 0; p < sizeof parts / sizeof *parts; ++p)
-        for (int64_t i = e->part_item[parts[p]]; i < e->part_item[parts[p] + 1]; ++i)
-            if (!laser_item_is_question(e, i, &index))
-                out[n++] = e->windows[index];
-    return n;
-}
-
 /* Rank 0.  What is calibrated on says nothing as a guard text, nor as a held-out window of another text. */
 static int warn_of_equal_texts(const struct compression *c, struct laser_error *err)
 {
     const struct laser_evaluation *e = c->e;
-    struct laser_window *windows = malloc((size_t)e->n_windows * sizeof *windows + 1);
-    int64_t n, found, of;
-    int code = windows == NULL ? laser_error_set(err, LASER_ENOMEM, "compress", "no memory") : LASER_OK;
+    int code = laser_evaluation_warn_of_overlap(e, "of the calibration", err);
 
-    n = code == LASER_OK ? calibration_windows(e, windows) : 0;
-    for (int32_t d = 0; code == LASER_OK && d < e->n_datasets; ++d) {
-        code = laser_windows_overlap(e->datasets, d, windows, n, &found, &of, err);
-        if (code == LASER_OK && found > 0)
-            laser_log_line(c->run->log, "WARNING",
-                           "%" PRId64 " of %" PRId64 " windows of the calibration stand in %s %s too: "
-                           "its loss is not that of an unseen text",
-                           found, of, d >= e->n_datasets - e->n_guards ? "the guard text" : "the text",
-                           e->datasets[d].name);
-    }
     if (code == LASER_OK && e->part_item[LASER_PART_REPORT + 1] == e->part_item[LASER_PART_REPORT])
         laser_log_line(c->run->log, "WARNING",
                        "no window is held out (evaluate.selection_share is 1): only guard texts say what "
                        "the model is worth");
-    free(windows);
     return code;
 }
 

@@ -255,27 +255,6 @@ static int all_tick(void *context, struct laser_error *err)
     return laser_run_stop(all->e->run, err);
 }
 
-/* Is all that was computed finite? */
-static bool is_finite(const struct laser_evaluation *e, int64_t item, const struct laser_item_score *score)
-{
-    int64_t index;
-
-    if (!laser_item_is_question(e, item, &index))
-        return isfinite(score->window.sum_nats);
-    return isfinite(score->question.values[LASER_METRIC_LOG_LOSS]) ||
-           isfinite(score->question.values[LASER_METRIC_MARGIN]);
-}
-
-/* The base model must be finite: where it is not, says where that begins. */
-static int check_finite(struct laser_evaluation *e, int64_t batch, const struct laser_item_score *scores,
-                        struct laser_error *err)
-{
-    for (int i = 0; i < e->batches[batch].n; ++i)
-        if (!is_finite(e, e->batches[batch].first + i, &scores[i]))
-            return laser_evaluate_blame(e, batch, err);
-    return LASER_OK;
-}
-
 static int all_work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
                     struct laser_error *err)
 {
@@ -291,7 +270,7 @@ static int all_work(void *context, const struct laser_mpi_team *team, const void
     code = laser_evaluate_batch(all->e, batch, all->edits, all->n_edits, all->n_edits, r->scores, err);
     copy_options(all->e, &all->e->batches[batch], r->option_nats, NULL);
     r->work_s = laser_clock_s() - start_s;
-    return code == LASER_OK && all->n_edits == 0 ? check_finite(all->e, batch, r->scores, err) : code;
+    return code == LASER_OK && all->n_edits == 0 ? laser_evaluate_check(all->e, batch, r->scores, err) : code;
 }
 
 /* The edits of rank 0 on every rank; the caller frees them. */
@@ -428,7 +407,7 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
     r->stop_asked = laser_signalled() != 0;
     code = laser_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
-        code = check_finite(s->e, batch, scores, err);
+        code = laser_evaluate_check(s->e, batch, scores, err);
     for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
         r->nll[i] = laser_item_value(s->e, s->e->batches[batch].first + i, &scores[i]);
     return code;

@@ -96,6 +96,8 @@ static int reduce(struct laser_reduction *r, json_t **results, struct laser_erro
         code = laser_reduction_split(r, err);
         if (code == LASER_OK && run->rank == 0)
             code = laser_reduction_check_ends(run, r->e->precision, err);
+        if (code == LASER_OK && run->rank == 0 && r->e->n_datasets > 1)
+            code = laser_evaluation_warn_of_overlap(r->e, "that select", err);
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)

@@ -1,12 +1,10 @@
-/* Screening of a plan's trials by the gradient of the text that selects. */
+/* Screening of a plan's trials by a gradient on what selects. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm/agree.h"
 #include "reduce/reduction.h"
-#include "reduce/screen.h"
 #include "sensitivity/gather.h"
 #include "sensitivity/statistics.h"
 #include "sensitivity/vectors.h"
@@ -14,18 +12,19 @@
 /* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
 #define BLOCK_MEMORY_SHARE 0.4
 
-/* The batches of text that select, as many as reduce.calibration_tokens asks for; those of questions stand
- * behind them. */
+/* The batches that select, as many as reduce.calibration_tokens asks for; all where windows and questions select
+ * together, so that their weights are right. */
 static int64_t last_batch(const struct laser_evaluation *e)
 {
-    int64_t wanted = e->run->settings->reduce.calibration_tokens, tokens = 0, b;
+    int64_t wanted = e->run->settings->reduce.calibration_tokens, tokens = 0, b, index,
+            n = e->part_batch[LASER_PART_SELECTION + 1];
 
-    for (b = 0; b < e->part_batch[LASER_PART_SELECTION + 1] && (wanted == 0 || tokens < wanted); ++b) {
-        if (e->items[e->batches[b].first] < 0)
-            break;
-        for (int64_t i = 0; i < e->batches[b].n; ++i)
-            tokens += e->windows[e->items[e->batches[b].first + i]].n_tokens;
-    }
+    if (wanted == 0 || (e->items[0] < 0) != (e->items[e->batches[n - 1].first] < 0))
+        return n;
+    for (b = 0; b < n && tokens < wanted; ++b)
+        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
+            tokens += laser_item_is_question(e, i, &index) ? e->set.questions[index].tokens
+                                                           : e->windows[index].n_tokens;
     return b;
 }
 
@@ -83,42 +82,16 @@ static int predict(struct laser_reduction *r, const struct laser_statistics *sta
     return code;
 }
 
-static void say(const struct laser_reduction *r, const struct laser_screen_summary *s)
-{
-    const struct laser_evaluation *e = r->e;
-    double batches = (double)(e->part_batch[LASER_PART_SELECTION + 1]) * (s->after + 1);
-    char time[80] = "";
-
-    if (e->batch_s > 0)
-        snprintf(time, sizeof time, "; about %.0f s", batches * e->batch_s / e->n_groups);
-    laser_log_line(
-        r->run->log, "SCREEN",
-        "%d of %d trials are evaluated%s: %d are predicted to do no good, %d are beyond reduce.evaluations; "
-        "the best promises %+.2e nats",
-        s->after, s->before, time, s->hurting, s->too_many, s->promise);
-}
-
-static int screen(struct laser_reduction *r, const double *changes, struct laser_error *err)
-{
-    const struct laser_settings *settings = r->run->settings;
-    struct laser_screen_options o = {.strategy = settings->reduce.strategy,
-                                     .evaluations = (int)settings->reduce.evaluations,
-                                     .tolerance = log1p(settings->reduce.tolerance)};
-    struct laser_screen_summary summary;
-    int code = laser_screen(&o, changes, &r->plan, &summary, err);
-
-    if (code == LASER_OK)
-        say(r, &summary);
-    return code;
-}
-
 int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *err)
 {
     struct laser_statistics_options options = {.values = true, .block = true};
     struct laser_statistics statistics;
     double *changes = NULL;
-    int code;
+    int code, all = r->run->rank == 0 && laser_reduction_takes_all(r);
 
+    MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(r->run));
+    if (all)
+        return LASER_OK;
     options.block =
         laser_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
     code = laser_mpi_vectors_make(r->run, err);
@@ -128,8 +101,8 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
         return code;
     code = predict(r, &statistics, &changes, err);
     laser_statistics_free(&statistics);
+    r->changes = changes;
     if (code == LASER_OK && r->run->rank == 0)
-        code = screen(r, changes, err);
-    free(changes);
+        code = laser_reduction_screen(r, err);
     return laser_mpi_agree(laser_mpi_world(r->run), code, err);
 }

@@ -24,6 +24,43 @@ static int run_search(struct laser_reduction *r, const char *phase, struct laser
     return laser_mpi_agree(laser_mpi_world(r->run), code, err);
 }
 
+/* The edits of r->plan that are not skipped any more, in the place of the list before. */
+static int make_edits(struct laser_reduction *r, struct laser_error *err)
+{
+    struct laser_edit_list made;
+    int code = laser_mpi_edits_make(r->run, &r->plan, &made, err);
+
+    if (code == LASER_OK)
+        code = laser_mpi_agree(laser_mpi_world(r->run), laser_evaluation_edits(r->e, made.files, made.n, err),
+                               err);
+    if (code != LASER_OK) {
+        laser_edit_list_free(&made);
+        return code;
+    }
+    laser_edit_list_free(&r->edits);
+    r->edits = made;
+    return LASER_OK;
+}
+
+/* Round after round of a sweep that does not measure all. */
+static int run_rounds(struct laser_reduction *r, const char *phase, struct laser_error *err)
+{
+    int more = 1, code = LASER_OK;
+
+    while (code == LASER_OK && more) {
+        code = run_search(r, phase, err);
+        more = 0;
+        if (code == LASER_OK && r->run->rank == 0 && r->evaluations > 0)
+            code = laser_reduction_next_round(r, &more, err);
+        code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
+        MPI_Bcast(&more, 1, MPI_INT, 0, laser_mpi_world(r->run));
+        if (code == LASER_OK && more)
+            code = make_edits(r, err);
+    }
+    r->round_first = 0;
+    return code;
+}
+
 int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *err)
 {
     int code = r->run->rank == 0 ? laser_reduction_search_memory(r, err) : LASER_OK;
@@ -31,7 +68,7 @@ int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *er
     code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
         code =
-            run_search(r, laser_reduction_strategy_is(r, LASER_STRATEGY_COMPOSE) ? "sweep" : "search", err);
+            run_rounds(r, laser_reduction_strategy_is(r, LASER_STRATEGY_COMPOSE) ? "sweep" : "search", err);
     if (code != LASER_OK || !laser_sweep_is(r))
         return code;
     if (r->run->rank == 0)

@@ -16,7 +16,7 @@
 
 struct result {
     double loss, tokens;
-    int64_t windows;
+    int64_t windows, questions;
 };
 
 struct pass {
@@ -25,6 +25,7 @@ struct pass {
     const int32_t *edits;
     int n_edits;
     int64_t first, end;
+    int64_t n_begun; /* batches that count of what begin does: the first, or none */
     struct laser_statistics *out;
 };
 
@@ -38,26 +39,45 @@ static int done(void *context, int64_t batch, const void *result, struct laser_e
     p->out->loss += r->loss;
     p->out->tokens += r->tokens;
     p->out->windows += r->windows;
+    p->out->questions += r->questions;
     return LASER_OK;
 }
 
+/* An item's part of the sums of losses and of weights. */
+static void add_item(const struct laser_evaluation *e, int64_t item, const struct laser_item_score *score,
+                     struct result *r)
+{
+    const struct laser_objective_part *o = laser_item_objective(e, item);
+    double weight = laser_item_weight(e, item);
+    int64_t index;
+
+    r->tokens += weight;
+    if (laser_item_is_question(e, item, &index)) {
+        r->loss += weight * laser_item_value(e, item, score);
+        ++r->questions;
+    } else {
+        r->loss += o->text_weight * laser_objective_window(o, score->window.sum_nats);
+        ++r->windows;
+    }
+}
+
 /* The losses of a batch, and its sums. */
-static int run_batch(struct pass *p, int64_t batch, struct result *r, struct laser_error *err)
+static int run_batch(struct pass *p, int64_t batch, bool unit_slopes, struct result *r,
+                     struct laser_error *err)
 {
     struct laser_item_score scores[LASER_SEARCH_MAX_BATCH];
     const struct laser_item_batch *b = &p->e->batches[batch];
-    struct laser_model_gradient_sink sink;
-    int code = laser_gradient_sums_begin(p->sums, batch, &sink, err);
+    struct laser_gradient_sink sink;
+    int code = LASER_OK;
 
-    if (code == LASER_OK && p->out->options.divergence)
+    laser_gradient_sums_sink(p->sums, &sink);
+    sink.unit_slopes = unit_slopes;
+    if (p->out->options.divergence)
         code = laser_gradient_teach(p->e, batch, err);
     if (code == LASER_OK)
         code = laser_gradient_batch(p->e, batch, p->edits, p->n_edits, &sink, scores, err);
-    for (int i = 0; code == LASER_OK && i < b->n; ++i) {
-        r->loss += scores[i].window.sum_nats;
-        r->tokens += p->e->windows[p->e->items[b->first + i]].n_scored;
-        ++r->windows;
-    }
+    for (int i = 0; code == LASER_OK && i < b->n; ++i)
+        add_item(p->e, b->first + i, &scores[i], r);
     return code;
 }
 
@@ -66,7 +86,7 @@ static int work(void *context, const struct laser_mpi_team *team, int64_t batch,
 {
     (void)team;
     memset(result, 0, sizeof(struct result));
-    return run_batch(context, batch, result, err);
+    return run_batch(context, batch, false, result, err);
 }
 
 /* ---- coming together ---- */
@@ -136,7 +156,7 @@ static int bring_together(struct pass *p, struct laser_error *err)
             continue;
         }
         m->fisher.tokens = s->tokens;
-        m->fisher.windows = (double)s->windows;
+        m->fisher.windows = (double)(s->windows + s->questions);
         if (m->fisher.block)
             mirror(m->fisher.fisher, m->fisher.n);
         mirror(m->input, m->columns);
@@ -193,19 +213,22 @@ static int share_edits(const struct laser_run *run, const int32_t *edits, int *n
     return code;
 }
 
-/* Every group learns the units of the sums from the first batch; the first group keeps its sums of it. */
+/* Every group learns the units of the sums from the first batch; the first group keeps its sums of it.  The
+ * slopes of questions differ by orders of magnitude: theirs are learned from slopes of 1, and nothing is kept. */
 static int begin(struct pass *p, struct result *first, struct laser_error *err)
 {
+    bool questions = p->e->items[p->e->batches[p->first].first] < 0, keep = p->e->group == 0 && !questions;
     int code = LASER_OK;
 
     memset(first, 0, sizeof *first);
     if (p->e->group >= 0) {
-        code = run_batch(p, p->first, first, err);
+        code = run_batch(p, p->first, questions, first, err);
         if (code == LASER_OK)
-            laser_gradient_sums_fix_units(p->sums, p->e->group == 0);
-        if (p->e->group != 0)
+            laser_gradient_sums_fix_units(p->sums, keep);
+        if (!keep)
             memset(first, 0, sizeof *first);
     }
+    p->n_begun = questions ? 0 : 1;
     return laser_mpi_agree(laser_mpi_world(p->e->run), code, err);
 }
 
@@ -214,9 +237,6 @@ static int run_pass(struct pass *p, struct laser_error *err)
     struct laser_run *run = p->e->run;
     struct laser_mpi_work_list list = {.run = run,
                                        .context = p,
-                                       .first = p->first + 1, /* the first batch is done by begin */
-                                       .n = p->end - p->first - 1,
-                                       .n_done = 1,
                                        .n_total = p->end - p->first,
                                        .unit = "batches",
                                        .result_bytes = sizeof(struct result),
@@ -230,6 +250,9 @@ static int run_pass(struct pass *p, struct laser_error *err)
 
     if (code != LASER_OK)
         return code;
+    list.first = p->first + p->n_begun;
+    list.n = p->end - list.first;
+    list.n_done = p->n_begun;
     MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, leader, laser_mpi_world(run));
     if (run->rank == 0) {
         p->out->loss = first.loss;
@@ -241,6 +264,7 @@ static int run_pass(struct pass *p, struct laser_error *err)
         return code;
     MPI_Bcast(&p->out->tokens, 1, MPI_DOUBLE, 0, laser_mpi_world(run));
     MPI_Bcast(&p->out->windows, 1, MPI_INT64_T, 0, laser_mpi_world(run));
+    MPI_Bcast(&p->out->questions, 1, MPI_INT64_T, 0, laser_mpi_world(run));
     return bring_together(p, err);
 }
 
@@ -251,9 +275,10 @@ int laser_mpi_statistics_gather(struct laser_evaluation *e, const struct laser_s
     struct laser_run *run = e->run;
     struct pass p = {.e = e, .first = first_batch, .end = end_batch, .out = s};
     int32_t *all = NULL;
-    int code = first_batch < end_batch ? LASER_OK
-                                       : laser_error_set(err, LASER_EINPUT, "evaluate.text",
-                                                         "no window of text to take gradients on");
+    int code = first_batch < end_batch
+                   ? LASER_OK
+                   : laser_error_set(err, LASER_EINPUT, "evaluate",
+                                     "no window of text and no question to take gradients on");
 
     *s = (struct laser_statistics){.options = *options, .n_matrices = run->matrices.n_matrices};
     s->matrices = calloc((size_t)s->n_matrices + 1, sizeof *s->matrices);

@@ -10,7 +10,7 @@
 #define SELECTS     (SCAN_LIKE | IN(DERIVE))
 #define EVALUATES                                                                                            \
     (IN(PERPLEXITY) | IN(EVALUATE) | IN(REDUCE) | IN(PLAN) | IN(SENSITIVITY) | IN(COMPRESS) | IN(COMPARE))
-#define ASKS      (IN(EVALUATE) | IN(REDUCE) | IN(PLAN))
+#define ASKS      (IN(EVALUATE) | IN(REDUCE) | IN(PLAN) | IN(SENSITIVITY))
 #define REDUCES   (IN(REDUCE) | IN(PLAN))
 #define HOLDS_OUT (REDUCES | IN(COMPRESS))
 #define PREDICTS  (REDUCES | IN(SENSITIVITY))

@@ -128,9 +128,11 @@ int laser_items_make(struct laser_evaluation *evaluation, const unsigned char *w
 /* Is an item a question? *index: its number among the questions or the windows. */
 bool laser_item_is_question(const struct laser_evaluation *evaluation, int64_t item, int64_t *index);
 
-/* Weight of an item of the objective in the mean that a search makes, and its number, lower is better; NaN
- * where a loss is not finite. */
+/* Weight of an item of the objective in the mean that a search makes, how its number comes about, and its
+ * number, lower is better; NaN where a loss is not finite. */
 double laser_item_weight(const struct laser_evaluation *evaluation, int64_t item);
+const struct laser_objective_part *laser_item_objective(const struct laser_evaluation *evaluation,
+                                                        int64_t item);
 double laser_item_value(const struct laser_evaluation *evaluation, int64_t item,
                         const struct laser_item_score *score);
 
@@ -142,6 +144,16 @@ int laser_evaluate_batch(struct laser_evaluation *evaluation, int64_t batch, con
 
 /* Collective over a group: where the first value that is not finite appears in a batch, as an error text. */
 int laser_evaluate_blame(struct laser_evaluation *evaluation, int64_t batch, struct laser_error *err);
+
+/* Collective over a group: the scores of a batch of the base model must be finite; LASER_ENUMERIC says where
+ * what is not begins. */
+int laser_evaluate_check(struct laser_evaluation *evaluation, int64_t batch,
+                         const struct laser_item_score *scores, struct laser_error *err);
+
+/* Rank 0.  Warns where windows that decide, or gradients are taken on, stand in another text or a guard text too.
+ * which: "of the calibration".  LASER_ENOMEM. */
+int laser_evaluation_warn_of_overlap(const struct laser_evaluation *evaluation, const char *which,
+                                     struct laser_error *err);
 
 /* Local, the same on every rank: the edits that can be switched on are others from now
  * on (borrowed); the old ones must still be there.  Each rank's own outcome: agree on it.  LASER_ENOMEM. */

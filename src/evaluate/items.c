@@ -28,14 +28,14 @@ static enum laser_task_kind kind_of(const struct laser_evaluation *e, int64_t qu
     return (enum laser_task_kind)e->set.tasks[e->set.questions[question].task].kind;
 }
 
-static const struct laser_objective_part *weights_of(const struct laser_evaluation *e, int64_t item)
+const struct laser_objective_part *laser_item_objective(const struct laser_evaluation *e, int64_t item)
 {
     return &e->weights[item >= e->part_item[LASER_PART_REPORT]];
 }
 
 double laser_item_weight(const struct laser_evaluation *e, int64_t item)
 {
-    const struct laser_objective_part *w = weights_of(e, item);
+    const struct laser_objective_part *w = laser_item_objective(e, item);
     int64_t index;
 
     return laser_item_is_question(e, item, &index) ? w->question_weight
@@ -44,7 +44,7 @@ double laser_item_weight(const struct laser_evaluation *e, int64_t item)
 
 double laser_item_value(const struct laser_evaluation *e, int64_t item, const struct laser_item_score *score)
 {
-    const struct laser_objective_part *w = weights_of(e, item);
+    const struct laser_objective_part *w = laser_item_objective(e, item);
     int64_t index;
 
     return laser_item_is_question(e, item, &index)

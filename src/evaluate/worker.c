@@ -8,10 +8,14 @@
 
 #include "evaluate/beside.h"
 #include "evaluate/overlay.h"
+#include "task/slope.h"
 #include "task/tree.h"
 
 /* Of the memory of a rank, for the insides of layers in a gradient pass. */
 #define INSIDE_SHARE 0.15
+
+/* Of one run of the backward pass. */
+enum { GRADIENT_SEQUENCES = 256 };
 
 /* Hidden states before one layer of one batch, and the edits below that layer they were computed with. */
 struct saved {
@@ -31,7 +35,12 @@ struct laser_worker {
     float *scored;            /* max_tokens x H: the states that are scored, where only losses are wanted */
     struct laser_model_score *scores; /* of the batch with most */
 
-    struct laser_model_gradient *gradient; /* from the first use on */
+    struct laser_model_gradient *gradient;            /* from the first use on, with what belongs to it */
+    struct laser_model_workspace *gradient_workspace; /* NULL: that of the forward is large enough */
+    int64_t gradient_tokens;
+    float *weights;                    /* gradient_tokens */
+    struct laser_option_slope *slopes; /* of each option of the batch with most of them */
+
     struct laser_overlay placed;
     int64_t *edit_layer; /* first layer that each edit changes, 0 .. layers */
 
@@ -51,6 +60,9 @@ void laser_worker_free(struct laser_worker *w)
     free(w->scored);
     free(w->scores);
     laser_model_gradient_free(w->gradient);
+    laser_model_workspace_free(w->gradient_workspace);
+    free(w->weights);
+    free(w->slopes);
     laser_model_workspace_free(w->workspace);
     free(w->tokens);
     free(w->targets);
@@ -329,10 +341,13 @@ static int score_losses(struct laser_worker *w, const struct laser_tree *tree, i
     return code == LASER_ENUMERIC ? LASER_OK : code;
 }
 
-/* One question from the scores of its targets; returns how many they are. */
-static int64_t score_question(const struct laser_worker *w, int64_t question,
-                              const struct laser_model_score *scores, struct laser_task_score *out)
+/* One question from the scores of its targets; returns how many they are.  slopes: of the item's number, NULL:
+ * not asked for. */
+static int64_t score_question(const struct laser_worker *w, int64_t item,
+                              const struct laser_model_score *scores, struct laser_task_score *out,
+                              struct laser_option_slope *slopes)
 {
+    int64_t question = ~w->e->items[item];
     const struct laser_set *set = &w->e->set;
     const struct laser_set_question *q = &set->questions[question];
     struct laser_option_score small[16] = {{0}}, *options = small;
@@ -342,7 +357,8 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
         options = malloc((size_t)q->n_options * sizeof *options);
     for (int k = 0; options != NULL && k < q->n_options; ++k) {
         const struct laser_set_option *o = &set->options[q->first_option + k];
-        options[k] = (struct laser_option_score){.n_tokens = o->n_scored,
+        options[k] = (struct laser_option_score){.first_log_probability = scores[at].log_probability,
+                                                 .n_tokens = o->n_scored,
                                                  .n_characters = o->n_characters,
                                                  .n_bytes = o->n_bytes,
                                                  .is_greedy = true,
@@ -360,18 +376,22 @@ static int64_t score_question(const struct laser_worker *w, int64_t question,
     if (options != NULL)
         laser_task_score((enum laser_task_kind)set->tasks[q->task].kind, options, q->n_options, q->answer,
                          out);
+    if (options != NULL && slopes != NULL)
+        laser_objective_slopes(laser_item_objective(w->e, item),
+                               (enum laser_task_kind)set->tasks[q->task].kind, options, q->n_options,
+                               q->answer, slopes);
     if (options != small)
         free(options);
     return options == NULL ? -1 : at;
 }
 
 static int score_questions(struct laser_worker *w, int64_t batch, struct laser_item_score *scores,
-                           struct laser_error *err)
+                           struct laser_option_slope *slopes, struct laser_error *err)
 {
     const struct laser_tree *tree = &w->trees[batch];
     const struct laser_item_batch *b = &w->e->batches[batch];
     bool ranks = false;
-    int64_t at = 0;
+    int64_t at = 0, option = 0;
     int code = LASER_OK;
 
     for (int i = 0; i < b->n; ++i)
@@ -386,8 +406,10 @@ static int score_questions(struct laser_worker *w, int64_t batch, struct laser_i
     /* Ranks take the head a second time. */
     count_flops(w, tree->n_scored, (ranks ? 2 : 1) * head_flops(w));
     for (int i = 0; code == LASER_OK && i < b->n; ++i) {
-        int64_t n = score_question(w, ~w->e->items[b->first + i], w->scores + at, &scores[i].question);
+        int64_t n = score_question(w, b->first + i, w->scores + at, &scores[i].question,
+                                   slopes != NULL ? slopes + option : NULL);
         at += n;
+        option += w->e->set.questions[~w->e->items[b->first + i]].n_options;
         if (n < 0)
             code =
                 laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory for the options of a question");
@@ -395,10 +417,11 @@ static int score_questions(struct laser_worker *w, int64_t batch, struct laser_i
     return code;
 }
 
-int laser_evaluate_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
-                         int n_kept, struct laser_item_score *scores, struct laser_error *err)
+/* slopes: of the options of a batch of questions, NULL: not asked for. */
+static int evaluate_batch(struct laser_worker *w, int64_t batch, const int32_t *edits, int n_edits,
+                          int n_kept, struct laser_item_score *scores, struct laser_option_slope *slopes,
+                          struct laser_error *err)
 {
-    struct laser_worker *w = e->worker;
     struct laser_model_batch shape;
     int code = laser_overlay_set(&w->placed, edits, n_edits, err);
 
@@ -409,8 +432,14 @@ int laser_evaluate_batch(struct laser_evaluation *e, int64_t batch, const int32_
     code = run_layers(w, batch, &shape, edits, n_edits, n_kept, err);
     if (code != LASER_OK)
         return code;
-    return is_questions(e, batch) ? score_questions(w, batch, scores, err)
-                                  : score_windows(w, batch, &shape, scores, err);
+    return is_questions(w->e, batch) ? score_questions(w, batch, scores, slopes, err)
+                                     : score_windows(w, batch, &shape, scores, err);
+}
+
+int laser_evaluate_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
+                         int n_kept, struct laser_item_score *scores, struct laser_error *err)
+{
+    return evaluate_batch(e->worker, batch, edits, n_edits, n_kept, scores, NULL, err);
 }
 
 /* Memory for the insides of layers, which need not be computed again then.  Shards have parts of different size, and must all
@@ -420,23 +449,98 @@ static int64_t gradient_limit(const struct laser_evaluation *e)
     return e->group_size > 1 ? 0 : (int64_t)(INSIDE_SHARE * e->run->memory_limit_bytes);
 }
 
-int64_t laser_gradient_bytes(const struct laser_evaluation *e)
-{
-    return laser_model_gradient_bytes_within(e->model, e->worker->max_tokens, gradient_limit(e));
-}
-
-/* Puts edits in place and the batch into the worker's arrays. */
-static int begin_gradient(struct laser_worker *w, int64_t batch, const int32_t *edits, int n_edits,
-                          struct laser_model_batch *shape, struct laser_error *err)
+/* Tokens of the largest run: a batch of windows, or all options of one question. */
+static int64_t gradient_tokens(const struct laser_worker *w)
 {
     const struct laser_evaluation *e = w->e;
-    int code = laser_overlay_set(&w->placed, edits, n_edits, err);
+    int64_t most = w->max_tokens, index;
 
-    if (code == LASER_OK && w->gradient == NULL)
-        code =
-            laser_model_gradient_create_within(e->model, w->max_tokens, gradient_limit(e), &w->gradient, err);
+    for (int64_t i = 0; i < e->n_items; ++i)
+        if (laser_item_is_question(e, i, &index) && e->set.questions[index].tokens > most)
+            most = e->set.questions[index].tokens;
+    return most;
+}
+
+int64_t laser_gradient_bytes(const struct laser_evaluation *e)
+{
+    const struct laser_worker *w = e->worker;
+    int64_t tokens = gradient_tokens(w),
+            workspace = laser_model_workspace_bytes(w->workspace) / w->max_tokens * tokens;
+
+    return laser_model_gradient_bytes_within(e->model, tokens, gradient_limit(e)) +
+           (tokens > w->max_tokens ? workspace : 0);
+}
+
+static int64_t most_options(const struct laser_evaluation *e)
+{
+    int64_t most = 0, index;
+
+    for (int64_t b = 0; b < e->n_batches; ++b) {
+        int64_t n = 0;
+        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
+            if (laser_item_is_question(e, i, &index))
+                n += e->set.questions[index].n_options;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* Before the first backward pass. */
+static int open_gradient(struct laser_worker *w, struct laser_error *err)
+{
+    const struct laser_evaluation *e = w->e;
+    int64_t tokens = gradient_tokens(w);
+    int code = LASER_OK;
+
+    w->gradient_tokens = tokens;
+    w->weights = malloc((size_t)tokens * sizeof *w->weights);
+    w->slopes = malloc((size_t)most_options(e) * sizeof *w->slopes + 1);
+    if (w->weights == NULL || w->slopes == NULL)
+        code = laser_error_set(err, LASER_ENOMEM, "evaluation",
+                               "no memory for gradients of %" PRId64 " tokens", tokens);
+    if (code == LASER_OK && tokens > w->max_tokens) {
+        free(w->tokens);
+        free(w->targets);
+        free(w->nll);
+        w->tokens = malloc((size_t)tokens * sizeof *w->tokens);
+        w->targets = malloc((size_t)tokens * sizeof *w->targets);
+        w->nll = malloc((size_t)tokens * sizeof *w->nll);
+        if (w->tokens == NULL || w->targets == NULL || w->nll == NULL)
+            code = laser_error_set(err, LASER_ENOMEM, "evaluation",
+                                   "no memory for batches of %" PRId64 " tokens", tokens);
+        else
+            code = laser_model_workspace_create(e->model, tokens, &w->gradient_workspace, err);
+    }
+    return code == LASER_OK
+               ? laser_model_gradient_create_within(e->model, tokens, gradient_limit(e), &w->gradient, err)
+               : code;
+}
+
+static struct laser_model_workspace *gradient_workspace(struct laser_worker *w)
+{
+    return w->gradient_workspace != NULL ? w->gradient_workspace : w->workspace;
+}
+
+/* A run: its sequences, whose tokens, targets and weights are filled in. */
+struct run {
+    int64_t n, tokens;
+    int64_t lengths[GRADIENT_SEQUENCES];
+    int items[GRADIENT_SEQUENCES];
+    float scales[GRADIENT_SEQUENCES];
+};
+
+/* Losses are in w->nll afterwards. */
+static int run_gradient(struct laser_worker *w, const struct run *r, bool weighted,
+                        const struct laser_gradient_sink *sink, struct laser_error *err)
+{
+    const struct laser_gradient_run run = {r->n, r->lengths, r->items, r->scales};
+    const struct laser_model_batch shape = {.sequences = r->n, .lengths = r->lengths};
+    int code = sink->begin(sink->context, &run, err);
+
     if (code == LASER_OK)
-        fill_batch(w, batch, shape);
+        code = laser_model_gradient_run(w->e->model, gradient_workspace(w), w->gradient, w->tokens, &shape,
+                                        w->targets, weighted ? w->weights : NULL, w->nll, &sink->linear, err);
+    count_flops(w, r->tokens, (sink->linear.inputs_only ? 1 : 3) * (layer_flops(w, 0) + head_flops(w)));
     return code;
 }
 
@@ -444,34 +548,121 @@ int laser_gradient_teach(struct laser_evaluation *e, int64_t batch, struct laser
 {
     struct laser_worker *w = e->worker;
     struct laser_model_batch shape;
-    int code = begin_gradient(w, batch, NULL, 0, &shape, err);
+    int code = laser_overlay_set(&w->placed, NULL, 0, err);
 
-    if (code == LASER_OK)
-        code = laser_model_gradient_teach(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets,
-                                          NULL, w->nll, err);
+    if (code == LASER_OK && w->gradient == NULL)
+        code = open_gradient(w, err);
+    if (code != LASER_OK)
+        return code;
+    fill_batch(w, batch, &shape);
+    code = laser_model_gradient_teach(e->model, gradient_workspace(w), w->gradient, w->tokens, &shape,
+                                      w->targets, NULL, w->nll, err);
     if (code == LASER_OK)
         count_flops(w, laser_model_batch_tokens(&shape), layer_flops(w, 0) + 2 * head_flops(w));
     return code;
 }
 
-int laser_gradient_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
-                         const struct laser_model_gradient_sink *sink, struct laser_item_score *scores,
-                         struct laser_error *err)
+static int gradient_windows(struct laser_worker *w, int64_t batch, const struct laser_gradient_sink *sink,
+                            struct laser_item_score *scores, struct laser_error *err)
 {
-    struct laser_worker *w = e->worker;
+    const struct laser_objective_part *o = laser_item_objective(w->e, w->e->batches[batch].first);
+    double slope = o->text_weight * o->factor[LASER_TERM_PERPLEXITY];
+    float scale = (float)sqrt(slope);
     struct laser_model_batch shape;
-    int code = begin_gradient(w, batch, edits, n_edits, &shape, err);
+    struct run r = {0};
+    int code;
 
-    memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
-    if (code != LASER_OK)
-        return code;
-    code = laser_model_gradient_run(e->model, w->workspace, w->gradient, w->tokens, &shape, w->targets, NULL,
-                                    w->nll, sink, err);
-    count_flops(w, laser_model_batch_tokens(&shape),
-                (sink->inputs_only ? 1 : 3) * (layer_flops(w, 0) + head_flops(w)));
+    fill_batch(w, batch, &shape);
+    for (r.n = 0; r.n < shape.sequences; ++r.n) {
+        r.lengths[r.n] = shape.lengths[r.n];
+        r.items[r.n] = (int)r.n;
+        r.scales[r.n] = scale;
+        r.tokens += shape.lengths[r.n];
+    }
+    for (int64_t t = 0; t < r.tokens; ++t)
+        w->weights[t] = scale;
+    code = run_gradient(w, &r, slope < 1 || slope > 1, sink, err);
     if (code == LASER_OK)
         sum_windows(w, &shape, scores);
     return code;
+}
+
+/* Adds an option to a run. */
+static void add_option(struct laser_worker *w, const struct laser_set_option *o,
+                       const struct laser_option_slope *slope, int item, struct run *r)
+{
+    const struct laser_set *set = &w->e->set;
+    double scale = sqrt(fmax(fabs(slope->all), fabs(slope->all + slope->first)));
+    int64_t at = r->tokens;
+
+    memcpy(w->tokens + at, set->tokens + o->first_token, (size_t)o->n_tokens * sizeof *w->tokens);
+    for (int64_t t = 0; t < o->n_tokens; ++t) {
+        w->targets[at + t] = -1;
+        w->weights[at + t] = 0;
+    }
+    for (int64_t t = 0; t < o->n_scored; ++t) {
+        w->targets[at + o->first_row + t] = set->targets[o->first_target + t];
+        w->weights[at + o->first_row + t] = (float)((slope->all + (t == 0 ? slope->first : 0)) / scale);
+    }
+    r->lengths[r->n] = o->n_tokens;
+    r->items[r->n] = item;
+    r->scales[r->n++] = (float)scale;
+    r->tokens += o->n_tokens;
+}
+
+/* Runs of as many questions as fit; what an option has no influence on is left out. */
+static int gradient_questions(struct laser_worker *w, int64_t batch, const struct laser_gradient_sink *sink,
+                              struct laser_error *err)
+{
+    const struct laser_item_batch *b = &w->e->batches[batch];
+    const struct laser_option_slope unit = {1, 0}, *slope = w->slopes;
+    struct run r = {0};
+    int code = LASER_OK;
+
+    for (int i = 0; code == LASER_OK && i < b->n; ++i) {
+        int64_t item = b->first + i;
+        const struct laser_set_question *q = &w->e->set.questions[~w->e->items[item]];
+        double weight = laser_item_weight(w->e, item);
+
+        if (r.n > 0 &&
+            (r.tokens + q->tokens > w->gradient_tokens || r.n + q->n_options > GRADIENT_SEQUENCES)) {
+            code = run_gradient(w, &r, true, sink, err);
+            r.n = r.tokens = 0;
+        }
+        for (int k = 0; k < q->n_options; ++k, ++slope) {
+            const struct laser_option_slope mine = {weight * slope->all, weight * slope->first};
+
+            if (r.n == GRADIENT_SEQUENCES) { /* more options than a run takes: by parts */
+                code = code == LASER_OK ? run_gradient(w, &r, true, sink, err) : code;
+                r.n = r.tokens = 0;
+            }
+            if (sink->unit_slopes)
+                add_option(w, &w->e->set.options[q->first_option + k], &unit, i, &r);
+            else if (fabs(mine.all) + fabs(mine.first) > 0)
+                add_option(w, &w->e->set.options[q->first_option + k], &mine, i, &r);
+        }
+    }
+    return code == LASER_OK && r.n > 0 ? run_gradient(w, &r, true, sink, err) : code;
+}
+
+int laser_gradient_batch(struct laser_evaluation *e, int64_t batch, const int32_t *edits, int n_edits,
+                         const struct laser_gradient_sink *sink, struct laser_item_score *scores,
+                         struct laser_error *err)
+{
+    struct laser_worker *w = e->worker;
+    int code = w->gradient == NULL ? open_gradient(w, err) : LASER_OK;
+
+    if (code != LASER_OK)
+        return code;
+    if (!is_questions(e, batch)) {
+        memset(scores, 0, LASER_SEARCH_MAX_BATCH * sizeof *scores);
+        code = laser_overlay_set(&w->placed, edits, n_edits, err);
+        return code == LASER_OK ? gradient_windows(w, batch, sink, scores, err) : code;
+    }
+    code = evaluate_batch(w, batch, edits, n_edits, n_edits, scores, w->slopes, err);
+    if (code == LASER_OK)
+        code = laser_evaluate_check(e, batch, scores, err);
+    return code == LASER_OK ? gradient_questions(w, batch, sink, err) : code;
 }
 
 /* "window 12", "the question in line 3 of capitals" */
@@ -507,6 +698,26 @@ int laser_evaluate_blame(struct laser_evaluation *e, int64_t batch, struct laser
                            "values that are not finite appear in %s %" PRId64 " (of %" PRId64 ") in %s",
                            layer == w->layers ? "the head after layer" : "layer",
                            layer == w->layers ? layer - 1 : layer, w->layers, name);
+}
+
+/* Is all that was computed finite? */
+static bool is_finite(const struct laser_evaluation *e, int64_t item, const struct laser_item_score *score)
+{
+    int64_t index;
+
+    if (!laser_item_is_question(e, item, &index))
+        return isfinite(score->window.sum_nats);
+    return isfinite(score->question.values[LASER_METRIC_LOG_LOSS]) ||
+           isfinite(score->question.values[LASER_METRIC_MARGIN]);
+}
+
+int laser_evaluate_check(struct laser_evaluation *e, int64_t batch, const struct laser_item_score *scores,
+                         struct laser_error *err)
+{
+    for (int i = 0; i < e->batches[batch].n; ++i)
+        if (!is_finite(e, e->batches[batch].first + i, &scores[i]))
+            return laser_evaluate_blame(e, batch, err);
+    return LASER_OK;
 }
 
 int laser_evaluation_edits(struct laser_evaluation *e, const struct laser_edit_file *edits, int n,

@@ -15,12 +15,32 @@ void laser_worker_free(struct laser_worker *worker);
 /* Tokens of the largest batch. */
 int64_t laser_worker_tokens(const struct laser_worker *worker);
 
-/* Collective over a group: forward and backward through a batch of windows with these edits in place; *sink
- * gets inputs and gradients of every linear layer of the summed loss.  scores as of laser_evaluate_batch,
- * but a loss that is not finite is LASER_ENUMERIC. */
+/* One run of the backward pass over some sequences: windows, or all options of some questions.  The number of
+ * the part's objective is the sum of c[i] times the summed loss of sequence i.  Gradients that come are those
+ * of sum of sign(c[i]) sqrt(|c[i]|) times the loss, so that with p of a token from them
+ *   scale p     is its part of the objective's gradient, scale = sqrt(|c[i]|),
+ *   p p'        its part of the objective's Fisher information, |c[i]| times that of the sequence's loss. */
+struct laser_gradient_run {
+    int64_t n_sequences;
+    const int64_t *lengths; /* [n_sequences] tokens */
+    const int *items;       /* [n_sequences] number in the batch of the item that the sequence is of */
+    const float *scales;    /* [n_sequences] */
+};
+
+struct laser_gradient_sink {
+    void *context;
+    /* Before each run, on every rank of the group. */
+    int (*begin)(void *context, const struct laser_gradient_run *run, struct laser_error *err);
+    struct laser_model_gradient_sink linear;
+    bool unit_slopes; /* c = 1 for every option of a question: how large gradients are at most, about */
+};
+
+/* Collective over a group: forward and backward through a batch with these edits in place; *sink gets inputs
+ * and gradients of every linear layer.  scores as of laser_evaluate_batch, but a loss that is not finite
+ * is LASER_ENUMERIC. */
 int laser_gradient_batch(struct laser_evaluation *evaluation, int64_t batch, const int32_t *edits,
-                         int n_edits, const struct laser_model_gradient_sink *sink,
-                         struct laser_item_score *scores, struct laser_error *err);
+                         int n_edits, const struct laser_gradient_sink *sink, struct laser_item_score *scores,
+                         struct laser_error *err);
 
 /* Collective over a group: laser_model_gradient_teach with no edit in place.  The next laser_gradient_batch,
  * of the same batch, gives the gradient of the divergence from the model as it is without edits. */

@@ -145,15 +145,6 @@ bool laser_tune_is(const struct laser_reduction *r)
     return r->run->settings->reduce.strategy == LASER_STRATEGY_TUNE;
 }
 
-bool laser_screen_is(const struct laser_reduction *r)
-{
-    const struct laser_settings *settings = r->run->settings;
-
-    return settings->reduce.screen && settings->reduce.accept == LASER_DECK_ACCEPT_PAIRED &&
-           laser_screen_applies(settings->reduce.strategy) &&
-           r->e->part_batch[LASER_PART_SELECTION + 1] > 0 && r->e->items[0] >= 0;
-}
-
 void laser_reduction_free(struct laser_reduction *r)
 {
     laser_edit_list_free(&r->edits);
@@ -173,4 +164,6 @@ void laser_reduction_free(struct laser_reduction *r)
     free(r->options_before);
     free(r->ranks);
     free(r->trial_means);
+    free(r->changes);
+    free(r->asked);
 }

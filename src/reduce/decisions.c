@@ -9,6 +9,8 @@
 
 #include <xxhash.h>
 
+#include "reduce/screen.h"
+
 static const struct laser_strategy_edit *first_edit(const struct laser_reduction *r, int trial,
                                                     int32_t *number)
 {
@@ -69,6 +71,11 @@ static int add_decision(struct laser_reduction *r, const struct laser_search_dec
                         isfinite(d->difference) ? json_real(0 + d->difference) : json_null());
     json_object_set_new(o, "difference_stderr",
                         isfinite(d->difference_se) ? json_real(d->difference_se) : json_null());
+    if (r->changes != NULL) {
+        double predicted = laser_screen_change(r->now, d->trial, r->changes);
+
+        json_object_set_new(o, "predicted", isfinite(predicted) ? json_real(0 + predicted) : json_null());
+    }
     laser_reduction_sweep_describe(r, d->trial, o);
     json_array_append_new(r->decisions, o);
     r->n_kept += d->kept;
@@ -207,7 +214,7 @@ static int take_over(struct laser_reduction *r, struct laser_error *err)
     const struct laser_ledger_entries *old = &r->run->decisions;
     int n = 0, code = LASER_OK;
 
-    while (code == LASER_OK && r->n_replayed < old->n && n < r->now->n_candidates) {
+    while (code == LASER_OK && r->n_replayed < old->n && n < r->now->n_candidates - r->round_first) {
         const struct laser_ledger_entry *entry = &old->entries[r->n_replayed++];
         if (strcmp(entry->kind, "base") == 0) {
             r->base_mean = laser_ledger_get_real(entry, "nll", NAN);

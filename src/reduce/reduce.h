@@ -3,6 +3,7 @@
  *   split.c              which items select, and which are only reported
  *   candidates.c         from scores to a strategy's plan
  *   search_plan.c        the search of a strategy
+ *   rounds.c             which of its trials are evaluated, by prediction
  *   decisions.c          every decision: ledger, list, a later start
  *   edits.c              the edits of a plan as files
  *   plan_file.c          plan.yaml
@@ -52,6 +53,10 @@ struct laser_reduction {
     double *options_before;                  /* log probabilities of every option */
     int64_t *ranks;                          /* of each edit: singular values above 0 */
     double *trial_means;                     /* of r->plan: nats, NaN where unknown */
+    double *changes;                         /* predicted, of each edit of r->plan; NULL: no screening */
+    int evaluations; /* of a sweep by rounds (reduce/refine.h): of all of them together; 0: it is no such */
+    int round_first; /* candidates of earlier rounds, which stand first in the plan */
+    unsigned char *asked; /* of a sweep by rounds: which trials are candidates */
     json_t *decisions;
     json_t *sweep;            /* of compose: the decisions of its first half */
     struct laser_sweep cells; /* of sweep and compose */
@@ -84,9 +89,24 @@ int laser_search_identity(const struct laser_reduction *r, char text[20], struct
  * copies of a tied table? */
 bool laser_reduction_usable(const struct laser_run *run, int64_t matrix);
 
-/* Are the trials screened by a gradient: a strategy and an accept rule that allow it, and text that selects?
+/* Are the trials screened by a gradient: a strategy, an accept rule and an objective that allow it?
  */
 bool laser_screen_is(const struct laser_reduction *r);
+
+/* Rank 0.  Are there so few trials that all are evaluated, whatever a gradient says? */
+bool laser_reduction_takes_all(const struct laser_reduction *r);
+
+/* Rank 0, with r->changes.  Of r->plan those trials stay that promise something; of a sweep those of the first
+ * round.  Says how many. */
+int laser_reduction_screen(struct laser_reduction *r, struct laser_error *err);
+
+/* Rank 0.  A sweep by rounds: the candidates of the next one are added to r->plan; of its edits theirs alone are not
+ * skipped, so that what is made of a matrix at once does not depend on where a run was stopped.  *more: there are
+ * some. */
+int laser_reduction_next_round(struct laser_reduction *r, int *more, struct laser_error *err);
+
+/* What budget puts up with, in units of the objective's mean. */
+double laser_reduction_tolerance(const struct laser_reduction *r);
 
 /* Is the strategy tune? */
 bool laser_tune_is(const struct laser_reduction *r);

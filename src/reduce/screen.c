@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT = 100, SWEEP_LIMIT = 50 };
+enum { LIMIT = 100, SWEEP_LIMIT = 32, WHOLE_SWEEP = 50 };
 
 /* A prediction to second order is about right within a factor of two. */
 #define TRUST 2.0
@@ -21,6 +21,11 @@ static enum laser_strategy_screening screening(enum laser_strategy strategy)
     return laser_strategy_row(strategy)->screening;
 }
 
+bool laser_screen_is_sweep(enum laser_strategy strategy)
+{
+    return screening(strategy) == LASER_SCREEN_EACH;
+}
+
 bool laser_screen_applies(enum laser_strategy strategy)
 {
     return screening(strategy) != LASER_SCREEN_NOT;
@@ -31,7 +36,14 @@ int laser_screen_limit(enum laser_strategy strategy)
     return screening(strategy) == LASER_SCREEN_EACH ? SWEEP_LIMIT : LIMIT;
 }
 
-static double change_of(const struct laser_strategy_plan *plan, int trial, const double *changes)
+int laser_screen_whole(enum laser_strategy strategy, int evaluations)
+{
+    if (evaluations > 0)
+        return evaluations;
+    return screening(strategy) == LASER_SCREEN_EACH ? WHOLE_SWEEP : LIMIT;
+}
+
+double laser_screen_change(const struct laser_strategy_plan *plan, int trial, const double *changes)
 {
     const struct laser_search_trial *t = &plan->trials[trial];
     double sum = 0;
@@ -59,7 +71,7 @@ static struct promise consider(const struct laser_screen_options *o, const struc
     enum laser_strategy_screening how = screening(o->strategy);
 
     for (int t = c->first_trial; t < c->first_trial + c->n_trials; ++t) {
-        double change = change_of(plan, t, changes);
+        double change = laser_screen_change(plan, t, changes);
 
         if (!isfinite(change))
             continue;
@@ -69,7 +81,7 @@ static struct promise consider(const struct laser_screen_options *o, const struc
             p.change = change;
             break;
         }
-        if (how != LASER_SCREEN_DEPTH && change < p.change && (how == LASER_SCREEN_EACH || change < 0)) {
+        if (how == LASER_SCREEN_BEST && change < p.change && change < 0) {
             p.candidate = (struct laser_search_candidate){t, 1};
             p.change = change;
         }
@@ -77,8 +89,8 @@ static struct promise consider(const struct laser_screen_options *o, const struc
     return p;
 }
 
-/* All edits of the candidates as one trial, which is tried first. */
-static int add_together(struct laser_strategy_plan *plan, struct promise *kept, int *n,
+/* The edits of n candidates as one trial, which is tried before them; room for one more. */
+static int add_together(struct laser_strategy_plan *plan, struct promise *kept, int n,
                         struct laser_error *err)
 {
     struct laser_search_trial *trials = realloc(plan->trials, ((size_t)plan->n_trials + 1) * sizeof *trials);
@@ -86,17 +98,16 @@ static int add_together(struct laser_strategy_plan *plan, struct promise *kept, 
 
     if (trials != NULL) {
         plan->trials = trials;
-        numbers = realloc(plan->edit_numbers, ((size_t)plan->n_edit_numbers + (size_t)*n) * sizeof *numbers);
+        numbers = realloc(plan->edit_numbers, ((size_t)plan->n_edit_numbers + (size_t)n) * sizeof *numbers);
     }
     if (numbers == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for a trial of %d edits", *n);
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for a trial of %d edits", n);
     plan->edit_numbers = numbers;
-    trials[plan->n_trials] = (struct laser_search_trial){.first_edit = plan->n_edit_numbers, .n_edits = *n};
-    for (int i = 0; i < *n; ++i)
+    trials[plan->n_trials] = (struct laser_search_trial){.first_edit = plan->n_edit_numbers, .n_edits = n};
+    for (int i = 0; i < n; ++i)
         numbers[plan->n_edit_numbers++] = numbers[trials[kept[i].candidate.first_trial].first_edit];
-    memmove(kept + 1, kept, (size_t)*n * sizeof *kept);
+    memmove(kept + 1, kept, (size_t)n * sizeof *kept);
     kept[0] = (struct promise){.candidate = {plan->n_trials++, 1}};
-    ++*n;
     return LASER_OK;
 }
 
@@ -105,6 +116,25 @@ static bool is_joint(const struct laser_screen_options *o, const struct laser_st
 {
     return laser_strategy_row(o->strategy)->together &&
            plan->trials[plan->candidates[c].first_trial].n_edits > 1;
+}
+
+/* A prediction underrates what takes much away: of the matrices that promise most, in half of a fifth of what was to be
+ * tried, all trials stay.  Returns how many matrices. */
+static int widen(const struct laser_screen_options *o, const struct laser_strategy_plan *plan,
+                 struct promise *all, int n, int limit, struct laser_screen_summary *s)
+{
+    int room = s->before / 5 < limit ? s->before / 10 : limit / 2, i;
+
+    for (i = 0; screening(o->strategy) == LASER_SCREEN_BEST && i < n; ++i) {
+        const struct laser_search_candidate *c = &plan->candidates[all[i].place];
+
+        if (c->n_trials == 1 || c->n_trials > room)
+            break;
+        room -= c->n_trials;
+        s->hurting -= c->n_trials - all[i].candidate.n_trials;
+        all[i].candidate = *c;
+    }
+    return i;
 }
 
 static void skip_unused(struct laser_strategy_plan *plan)
@@ -123,7 +153,7 @@ int laser_screen(const struct laser_screen_options *o, const double *changes,
                  struct laser_strategy_plan *plan, struct laser_screen_summary *s, struct laser_error *err)
 {
     int limit = o->evaluations > 0 ? o->evaluations : laser_screen_limit(o->strategy), n = 0, kept = 0,
-        trials = 0, joint = 0;
+        trials = 0, joint = 0, wide;
     struct promise *all = malloc(((size_t)plan->n_candidates + 1) * sizeof *all);
     struct laser_search_candidate *candidates = malloc(((size_t)plan->n_candidates + 2) * sizeof *candidates);
     int code = LASER_OK;
@@ -148,8 +178,9 @@ int laser_screen(const struct laser_screen_options *o, const double *changes,
     if (code == LASER_OK) {
         qsort(all, (size_t)n, sizeof *all, compare);
         s->promise = n > 0 ? all[0].change : 0;
-        if (screening(o->strategy) == LASER_SCREEN_BEST && n > 1)
-            code = add_together(plan, all, &n, err);
+        wide = widen(o, plan, all, n, limit, s);
+        if (screening(o->strategy) == LASER_SCREEN_BEST && n - wide > 1)
+            code = add_together(plan, all + wide, n++ - wide, err);
     }
     for (int i = 0; code == LASER_OK && i < n; ++i) {
         if (trials + all[i].candidate.n_trials > limit) {

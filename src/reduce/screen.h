@@ -26,19 +26,26 @@ struct laser_screen_summary {
 /* Does screening apply to a strategy? */
 bool laser_screen_applies(enum laser_strategy strategy);
 
+bool laser_screen_is_sweep(enum laser_strategy strategy);
+
 /* How many trials stay at most where the caller does not say. */
 int laser_screen_limit(enum laser_strategy strategy);
+
+/* Up to so many trials all are evaluated, and no gradient is taken; evaluations: as below. */
+int laser_screen_whole(enum laser_strategy strategy, int evaluations);
+
+/* Predicted change of the mean by the edits of a trial together. */
+double laser_screen_change(const struct laser_strategy_plan *plan, int trial, const double *changes);
 
 /* Changes plan->candidates, and marks edits that no trial needs any more as skipped; trials keep their
  * numbers. changes[plan->n_edits]: predicted change of the mean by each edit, NaN: unknown (the trial is left
  * out).
  *
- *   snr, denoise    of each matrix the best edit, if it is predicted to lower the mean; before them, as one
- *                   trial more, all of these edits together
+ *   snr, denoise    of each matrix the best edit, if it is predicted to lower the mean, of those that promise most
+ *                   all edits; before the single edits, as one trial more, these together
  *   budget          of each matrix the cuts that are predicted to stay within twice the tolerance
- *   sweep, compose  the edits of lowest predicted mean, wherever they are
  *
- * LASER_ENOMEM. */
+ * Sweeps go by rounds (reduce/refine.h).  LASER_ENOMEM. */
 int laser_screen(const struct laser_screen_options *options, const double *changes,
                  struct laser_strategy_plan *plan, struct laser_screen_summary *summary,
                  struct laser_error *err);

@@ -20,7 +20,7 @@ static bool has_one_kind(const struct laser_evaluation *e)
 }
 
 /* Of perplexity a relative rise, of another objective an amount of it. */
-static double tolerance_of(const struct laser_reduction *r)
+double laser_reduction_tolerance(const struct laser_reduction *r)
 {
     double tolerance = r->run->settings->reduce.tolerance;
 
@@ -32,8 +32,8 @@ static void fill_search_plan(const struct laser_reduction *r, struct laser_searc
     const struct laser_settings *settings = r->run->settings;
     bool compat = settings->reduce.accept == LASER_DECK_ACCEPT_LASERRMT;
 
-    *p = (struct laser_search_plan){.candidates = r->now->candidates,
-                                    .n_candidates = r->now->n_candidates,
+    *p = (struct laser_search_plan){.candidates = r->now->candidates + r->round_first,
+                                    .n_candidates = r->now->n_candidates - r->round_first,
                                     .trials = r->now->trials,
                                     .n_trials = r->now->n_trials,
                                     .edits = r->now->edit_numbers,
@@ -43,7 +43,7 @@ static void fill_search_plan(const struct laser_reduction *r, struct laser_searc
                                                   ? LASER_ACCEPT_MCNEMAR
                                                   : LASER_ACCEPT_PAIRED,
                                     .z = laser_search_z(laser_keep_rule_tried(r)),
-                                    .tolerance = tolerance_of(r),
+                                    .tolerance = laser_reduction_tolerance(r),
                                     .max_kept = (int)settings->reduce.max_kept,
                                     .give_up_early = settings->reduce.early_stop && has_one_kind(r->e) &&
                                                      laser_objective_is_positive(&r->e->objective),
@@ -57,7 +57,8 @@ int laser_reduction_search_memory(struct laser_reduction *r, struct laser_error 
     r->weights = malloc((size_t)r->e->n_items * sizeof *r->weights + 1);
     r->final = malloc((size_t)r->e->n_items * sizeof *r->final + 1);
     r->batch_first = malloc(((size_t)r->e->n_items + 1) * sizeof *r->batch_first);
-    r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
+    if (r->trial_means == NULL)
+        r->trial_means = malloc(((size_t)r->plan.n_trials + 1) * sizeof *r->trial_means);
     if (r->weights == NULL || r->final == NULL || r->batch_first == NULL || r->trial_means == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %" PRId64 " items", r->e->n_items);
     for (int64_t i = 0; i < r->e->n_items; ++i) {
@@ -71,21 +72,26 @@ int laser_reduction_search_memory(struct laser_reduction *r, struct laser_error 
 
 int laser_reduction_open_search(struct laser_reduction *r, struct laser_error *err)
 {
+    struct laser_search *earlier = r->search; /* the round before, or the sweep before a composition */
     struct laser_search_plan plan;
     double base;
+    int code;
 
-    r->decisions = json_array();
-    if (r->decisions == NULL)
+    if (r->decisions == NULL && (r->decisions = json_array()) == NULL)
         return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory");
     fill_search_plan(r, &plan);
-    laser_keep_rule_say(r, &plan);
-    if (r->search != NULL) /* of the sweep before a composition */
-        laser_keep_rule_check_base(r, laser_search_base(r->search, &base));
-    laser_search_free(r->search);
+    if (r->round_first == 0)
+        laser_keep_rule_say(r, &plan);
+    if (earlier != NULL && r->round_first == 0)
+        laser_keep_rule_check_base(r, laser_search_base(earlier, &base));
     r->search = NULL;
-    if (laser_search_create(&plan, laser_reduction_decided, r, &r->search, err) != LASER_OK)
-        return err->code;
-    return laser_reduction_replay(r, err);
+    code = laser_search_create(&plan, laser_reduction_decided, r, &r->search, err);
+    if (code == LASER_OK)
+        code = laser_reduction_replay(r, err);
+    if (code == LASER_OK && earlier != NULL)
+        code = laser_search_continue(r->search, earlier, err);
+    laser_search_free(earlier);
+    return code;
 }
 
 int laser_reduction_report_decided(void *context, const struct laser_search_decision *d,

@@ -435,6 +435,18 @@ static int base_complete(struct laser_search *s, struct laser_error *err)
     return LASER_OK;
 }
 
+int laser_search_continue(struct laser_search *s, const struct laser_search *earlier, struct laser_error *err)
+{
+    if (s->n_kept > 0 || isnan(earlier->best_mean) || earlier->plan.n_windows != s->plan.n_windows ||
+        earlier->n_batches != s->n_batches)
+        return LASER_OK;
+    memcpy(s->base.nll, earlier->first_base, (size_t)s->plan.n_windows * sizeof *s->base.nll);
+    memset(s->base.batch, 2, (size_t)s->n_batches);
+    memcpy(s->owner, earlier->owner, (size_t)s->n_batches * sizeof *s->owner);
+    s->base.n_handed_out = s->base.n_prefix = s->n_batches;
+    return base_complete(s, err);
+}
+
 int laser_search_done(struct laser_search *s, int group, const struct laser_search_order *order,
                       const struct laser_search_result *result, struct laser_error *err)
 {

@@ -136,6 +136,11 @@ int laser_search_replay(struct laser_search *search, int candidate, bool kept, i
  * (LASER_ACCEPT_TOLERANCE is measured from it). */
 void laser_search_replay_base(struct laser_search *search, double mean);
 
+/* After replayed decisions, if there were any: what an earlier search on the same windows knows of its base is taken
+ * over, which is the base of this one too, and which group had which batch.  Nothing where something is kept. */
+int laser_search_continue(struct laser_search *search, const struct laser_search *earlier,
+                          struct laser_error *err);
+
 enum laser_search_next {
     LASER_SEARCH_ORDER,
     LASER_SEARCH_WAIT, /* all there is to do is being done */

@@ -1,4 +1,4 @@
-/* One pass of a text forward and backward through a model, and what it says of every matrix: gradient and
+/* One pass of texts and questions forward and backward through a model, and what it says of every matrix: gradient and
  * Fisher information of the singular values (sensitivity/fisher.h), and the covariances of inputs and of the
  * gradients of outputs.
  *
@@ -47,9 +47,11 @@ struct laser_statistics {
     struct laser_statistics_options options;
     int64_t n_matrices;
     struct laser_matrix_statistics *matrices; /* of run->matrices */
-    double tokens;                            /* scored tokens: the loss is a sum over them */
-    double loss;                              /* sum of the losses, nats; rank 0 */
-    int64_t windows;
+    double
+        tokens; /* sum of the weights of the items (laser_item_weight), which the loss is a sum over: of a text
+                      alone its scored tokens, of tasks alone their questions */
+    double loss; /* sum of the objective's numbers by weight; of a text, nats; rank 0 */
+    int64_t windows, questions;
 };
 
 void laser_statistics_free(struct laser_statistics *statistics);

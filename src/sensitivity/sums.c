@@ -27,9 +27,10 @@ struct laser_gradient_sums {
     bool has_units, is_leader;
 
     int32_t n_windows;
-    int32_t *window_of; /* [tokens of the largest batch] window of the batch that a token is in */
-    int64_t n_tokens, tokens_room;
-    double *windows;     /* [LASER_SEARCH_MAX_BATCH, n] gradients of the windows of a batch */
+    int32_t *window_of; /* [tokens of the largest run] window or question of the run that a token is in */
+    float *scales;      /* and what its p counts in the gradient */
+    int64_t tokens_room;
+    double *windows;     /* [LASER_SEARCH_MAX_BATCH, n] gradients of the windows of a run */
     int64_t last_matrix; /* of the call before, with its inputs */
     const float *last_x;
 
@@ -315,12 +316,12 @@ static int add_values(struct laser_gradient_sums *s, int64_t matrix, int64_t tok
     memset(s->windows, 0, (size_t)s->n_windows * (size_t)n * sizeof *s->windows);
     for (int64_t t = 0; t < tokens; ++t) {
         int64_t row = token_rows != NULL ? token_rows[t] : t;
-        double *g = s->windows + s->window_of[row] * n;
+        double *g = s->windows + s->window_of[row] * n, scale = (double)s->scales[row];
         float *p = s->left + t * n;
 
         for (int64_t i = 0; i < n; ++i) {
             p[i] *= s->right[t * n + i];
-            g[i] += (double)p[i];
+            g[i] += scale * (double)p[i];
         }
     }
     for (int w = 0; code == LASER_OK && w < s->n_windows; ++w)
@@ -448,34 +449,46 @@ static int linear(void *context, const struct laser_model_linear_site *site, int
                : code;
 }
 
-/* ---- batches ---- */
+/* ---- runs ---- */
 
-int laser_gradient_sums_begin(struct laser_gradient_sums *s, int64_t batch,
-                              struct laser_model_gradient_sink *sink, struct laser_error *err)
+/* Which item each token is of, and the scale of its gradient. */
+static int begin(void *context, const struct laser_gradient_run *run, struct laser_error *err)
 {
-    const struct laser_item_batch *b = &s->e->batches[batch];
+    struct laser_gradient_sums *s = context;
     int64_t tokens = 0, at = 0;
 
-    for (int i = 0; i < b->n; ++i)
-        tokens += s->e->windows[s->e->items[b->first + i]].n_tokens;
+    for (int64_t i = 0; i < run->n_sequences; ++i)
+        tokens += run->lengths[i];
     if (tokens > s->tokens_room) {
         free(s->window_of);
+        free(s->scales);
         s->window_of = malloc((size_t)tokens * sizeof *s->window_of);
-        s->tokens_room = s->window_of == NULL ? 0 : tokens;
-        if (s->window_of == NULL)
+        s->scales = malloc((size_t)tokens * sizeof *s->scales);
+        s->tokens_room = s->window_of == NULL || s->scales == NULL ? 0 : tokens;
+        if (s->tokens_room == 0)
             return laser_error_set(err, LASER_ENOMEM, "sensitivity", "no memory for %" PRId64 " tokens",
                                    tokens);
     }
-    for (int i = 0; i < b->n; ++i)
-        for (int64_t t = s->e->windows[s->e->items[b->first + i]].n_tokens; t > 0; --t)
-            s->window_of[at++] = i;
-    s->n_tokens = tokens;
-    s->n_windows = b->n;
+    s->n_windows = 0;
+    for (int64_t i = 0; i < run->n_sequences; ++i) {
+        if (i == 0 || run->items[i] != run->items[i - 1])
+            ++s->n_windows;
+        for (int64_t t = run->lengths[i]; t > 0; --t) {
+            s->scales[at] = run->scales[i];
+            s->window_of[at++] = s->n_windows - 1;
+        }
+    }
     s->last_matrix = -1;
     s->last_x = NULL;
-    *sink = (struct laser_model_gradient_sink){
-        .context = s, .inputs_only = s->options.inputs_only, .linear = linear};
     return LASER_OK;
+}
+
+void laser_gradient_sums_sink(struct laser_gradient_sums *s, struct laser_gradient_sink *sink)
+{
+    *sink = (struct laser_gradient_sink){
+        .context = s,
+        .begin = begin,
+        .linear = {.context = s, .inputs_only = s->options.inputs_only, .linear = linear}};
 }
 
 /* The largest of n terms. */
@@ -613,6 +626,7 @@ void laser_gradient_sums_free(struct laser_gradient_sums *s)
     free(s->entries);
     free(s->by_tensor);
     free(s->window_of);
+    free(s->scales);
     free(s->windows);
     free(s->left);
     free(s->right);

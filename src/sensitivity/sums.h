@@ -2,7 +2,7 @@
 #ifndef LASER_SENSITIVITY_SUMS_H
 #define LASER_SENSITIVITY_SUMS_H
 
-#include "model/gradient.h"
+#include "evaluate/worker.h"
 #include "sensitivity/statistics.h"
 
 struct laser_gradient_sums;
@@ -13,9 +13,8 @@ int laser_gradient_sums_create(struct laser_evaluation *evaluation,
                                struct laser_gradient_sums **sums, struct laser_error *err);
 void laser_gradient_sums_free(struct laser_gradient_sums *sums);
 
-/* Before each batch of windows: *sink takes its gradients, collective over the group. */
-int laser_gradient_sums_begin(struct laser_gradient_sums *sums, int64_t batch,
-                              struct laser_model_gradient_sink *sink, struct laser_error *err);
+/* *sink takes the gradients of laser_gradient_batch. */
+void laser_gradient_sums_sink(struct laser_gradient_sums *sums, struct laser_gradient_sink *sink);
 
 /* After the first batch: the units of all sums follow from its terms.  keep: it counts. */
 void laser_gradient_sums_fix_units(struct laser_gradient_sums *sums, bool keep);

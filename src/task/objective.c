@@ -196,6 +196,14 @@ double laser_objective_question(const struct laser_objective_part *part, enum la
     return sum;
 }
 
+bool laser_objective_has_share(const struct laser_objective *o)
+{
+    for (int m = 0; m < LASER_METRICS; ++m)
+        if (o->weight[m] > 0 && laser_metric_is_share(m))
+            return true;
+    return false;
+}
+
 /* The only term of an objective, -1 if there are several or it has another weight than 1. */
 static int only_term(const struct laser_objective *o)
 {

@@ -42,6 +42,9 @@ int laser_objective_check(const struct laser_objective *objective, bool has_text
 bool laser_objective_has_text(const struct laser_objective *objective);
 bool laser_objective_has_kind(const struct laser_objective *objective, enum laser_task_kind kind);
 
+/* Is one of its terms right or wrong for each question? */
+bool laser_objective_has_share(const struct laser_objective *objective);
+
 /* Of one part (selection or report): how its items make the objective. */
 struct laser_objective_part {
     double factor[LASER_TERMS]; /* of each loss in an item's number */

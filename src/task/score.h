@@ -49,7 +49,8 @@ bool laser_metric_is_share(int metric);
 
 /* What the model says of one option. */
 struct laser_option_score {
-    double log_probability; /* of all its tokens together, nats */
+    double log_probability;       /* of all its tokens together, nats */
+    double first_log_probability; /* of its first token */
     int32_t n_tokens, n_characters, n_bytes;
     bool is_greedy;    /* completion: each token is the first of the highest */
     int64_t best_rank; /* completion: of its first token, or of another spelling; 0 the best */

@@ -67,7 +67,10 @@ static bool is_masked(const char *key)
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
         if (strcmp(name, words[i]) == 0)
             return true;
-    return strstr(name, "second") != NULL;
+    /* A page's map of times; and its spectra, which are deflated: their bytes are those of one version of zlib, and their
+     * numbers stand in spectra.h5. */
+    return strstr(name, "second") != NULL || strstr(key, ".seconds/") != NULL ||
+           strncmp(key, "spectra.", 8) == 0;
 }
 
 static void put(const char *key, const char *value)
@@ -538,8 +541,10 @@ static void list_file(const char *path)
         fail(path, err.text);
         return;
     }
-    if (ends_with(shown, "tokenizer.json") || ends_with(shown, ".py") ||
-        (strncmp(shown, "model/", 6) == 0 && !ends_with(shown, ".safetensors")))
+    if (ends_with(shown, "times.svg"))
+        put("@bytes", "~");
+    else if (ends_with(shown, "tokenizer.json") || ends_with(shown, ".py") ||
+             (strncmp(shown, "model/", 6) == 0 && !ends_with(shown, ".safetensors")))
         list_bytes("@bytes", text, size);
     else if (ends_with(shown, ".jsonl"))
         list_json_lines(text, size);

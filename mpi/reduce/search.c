@@ -27,9 +27,12 @@ static int run_search(struct laser_reduction *r, const char *phase, struct laser
 /* The edits of r->plan that are not skipped any more, in the place of the list before. */
 static int make_edits(struct laser_reduction *r, struct laser_error *err)
 {
-    struct laser_edit_list made;
-    int code = laser_mpi_edits_make(r->run, &r->plan, &made, err);
+    struct laser_edit_list made = {0};
+    /* Edits are made from the model as it was: none may be in place. */
+    int code = laser_mpi_agree(laser_mpi_world(r->run), laser_evaluation_edits(r->e, NULL, 0, err), err);
 
+    if (code == LASER_OK)
+        code = laser_mpi_edits_make(r->run, &r->plan, &made, err);
     if (code == LASER_OK)
         code = laser_mpi_agree(laser_mpi_world(r->run), laser_evaluation_edits(r->e, made.files, made.n, err),
                                err);

@@ -93,10 +93,15 @@ def options(model, tokenizer, q):
 def metrics(o, q):
     if "choices" in q:
         a, p = q["answer"], [x["p"] for x in o]
-        norm = [x["p"] / x["n"] for x in o]
-        return {"accuracy": float(all(p[a] > p[i] for i in range(len(p)) if i != a)),
-                "accuracy_per_token": float(all(norm[a] > norm[i] for i in range(len(p)) if i != a)),
-                **log_loss_and_brier(p, a)}
+        texts = [t[1:] if t.startswith(" ") else t for t in q["choices"]]  # the harness's choices: without what joins them
+
+        def first(lengths):
+            norm = [x / length for x, length in zip(p, lengths)]
+            return float(all(norm[a] > norm[i] for i in range(len(p)) if i != a))
+
+        return {"accuracy": first([1] * len(p)), "accuracy_per_token": first([x["n"] for x in o]),
+                "accuracy_per_character": first([len(t) for t in texts]),
+                "accuracy_per_byte": first([len(t.encode()) for t in texts]), **log_loss_and_brier(p, a)}
     if "chosen" in q:
         c, r = o
         margin, norm = c["p"] - r["p"], c["p"] / c["n"] - r["p"] / r["n"]

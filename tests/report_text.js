@@ -8,7 +8,7 @@ class Node {
         this.tag = tag;
         this.children = [];
         this.attributes = {};
-        this.dataset = {};
+        this.dataset = new Proxy({}, {get: (set, key) => set[key] ?? "0 1 0 1"}); /* of drawings, which are not read here */
         this.style = {setProperty() {}};
         this.classList = {add() {}, remove() {}, toggle() {}, contains() { return false; }};
         this.listeners = {};

@@ -101,10 +101,7 @@ hang() { # name kind: until the ledger has a line of the kind, then one worker i
         [ "$(grep -c "^$2" "$hang_dir/ledger.txt" 2>/dev/null)" -gt 0 ] 2>/dev/null && break
         sleep 0.01
     done
-    hang_victim=$(for entry in $(grep -lzxF -- "$hang_dir" /proc/[0-9]*/cmdline 2>/dev/null); do
-        entry=${entry%/cmdline}
-        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$(readlink -f "$laser")" ] && echo "${entry#/proc/}"
-    done | sort -n | tail -1)
+    hang_victim=$(processes "$hang_dir" | tail -1)
     kill -STOP "$hang_victim"
     wait "$hang_job"
     hang_code=$?

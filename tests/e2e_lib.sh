@@ -24,6 +24,15 @@ export TMPDIR
 trap 'rm -rf "$scratch"' EXIT
 passed=0 failed=0 skipped=0
 
+# processes ARGUMENT: those of the program that have it among theirs, lowest first (rank 0 starts first).
+program=$(readlink -f "$laser")
+processes() {
+    for entry in $(grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null); do
+        entry=${entry%/cmdline}
+        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$program" ] && echo "${entry#/proc/}"
+    done | sort -n
+}
+
 # check NAME COMMAND...: the fact holds if the command succeeds.
 check() {
     check_name=$1

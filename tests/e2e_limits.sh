@@ -84,14 +84,6 @@ if sanitized || ! ${CC:-cc} -shared -fPIC -O0 -o "$stuck" "$SRCDIR/tests/stuck.c
     skip "signals" "no compiler, or a sanitized build"
     finish
 fi
-program=$(readlink -f "$laser")
-# The processes of this script's program, lowest first.
-processes() {
-    for entry in $(grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null); do
-        entry=${entry%/cmdline}
-        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$program" ] && echo "${entry#/proc/}"
-    done | sort -n
-}
 job_of() { # command, output
     case $1 in
     scan) echo "scan --model $demo --output $2" ;;

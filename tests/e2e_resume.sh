@@ -24,14 +24,6 @@ start() {
     job=$!
 }
 
-# The processes of laser_mpi whose arguments name a directory, lowest first (rank 0 starts first).
-processes() {
-    for entry in $(grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null); do
-        entry=${entry%/cmdline}
-        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$program" ] && echo "${entry#/proc/}"
-    done | sort -n
-}
-program=$(readlink -f "$laser")
 
 # Waits until the ledger of a directory has so many lines of a kind, or the job is over.
 wait_for() { # dir kind count

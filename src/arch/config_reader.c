@@ -72,6 +72,17 @@ int64_t laser_config_integer(struct laser_config *config, const char *key, int64
     return number;
 }
 
+int64_t laser_config_period(struct laser_config *config, const char *period_key, int64_t period,
+                            const char *offset_key, int64_t offset, int64_t *first)
+{
+    period = laser_config_integer(config, period_key, period, 1, 1 << 30);
+    *first = laser_config_integer(config, offset_key, offset, 0, 1 << 30);
+    if (*first >= period)
+        laser_config_refuse(config, offset_key, "%lld is not below %s %lld", (long long)*first, period_key,
+                            (long long)period);
+    return period;
+}
+
 double laser_config_real(struct laser_config *config, const char *key, double otherwise, double least,
                          double most)
 {

@@ -34,6 +34,11 @@ json_t *laser_config_value(struct laser_config *config, const char *key);
 
 int64_t laser_config_integer(struct laser_config *config, const char *key, int64_t otherwise, int64_t least,
                              int64_t most);
+
+/* Every period-th layer from *first on, by two keys with their defaults.  Returns the period.  An offset that is not below the period
+ * is refused. */
+int64_t laser_config_period(struct laser_config *config, const char *period_key, int64_t period,
+                            const char *offset_key, int64_t offset, int64_t *first);
 double laser_config_real(struct laser_config *config, const char *key, double otherwise, double least,
                          double most);
 bool laser_config_bool(struct laser_config *config, const char *key, bool otherwise);

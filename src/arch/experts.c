@@ -70,13 +70,10 @@ static void mark_listed(struct laser_config *config, struct laser_arch *arch)
 
 static void mark_period(struct laser_config *config, struct laser_arch *arch)
 {
-    int64_t period = laser_config_integer(config, "expert_layer_period", 2, 1, 1 << 30);
-    int64_t offset = laser_config_integer(config, "expert_layer_offset", 1, 0, 1 << 30);
+    int64_t first;
+    int64_t period = laser_config_period(config, "expert_layer_period", 2, "expert_layer_offset", 1, &first);
 
-    if (offset >= period)
-        laser_config_refuse(config, "expert_layer_offset", "%lld is not below expert_layer_period %lld",
-                            (long long)offset, (long long)period);
-    for (int64_t i = offset; i < arch->layers; i += period)
+    for (int64_t i = first; i < arch->layers; i += period)
         arch->sparse[i] = true;
 }
 

@@ -88,13 +88,10 @@ static void mark_attention(struct laser_config *config, const char *key, struct 
 
 static void mark_period(struct laser_config *config, struct laser_arch *arch)
 {
-    int64_t period = laser_config_integer(config, "attn_layer_period", 8, 1, 1 << 30);
-    int64_t offset = laser_config_integer(config, "attn_layer_offset", 4, 0, 1 << 30);
+    int64_t first;
+    int64_t period = laser_config_period(config, "attn_layer_period", 8, "attn_layer_offset", 4, &first);
 
-    if (offset >= period)
-        laser_config_refuse(config, "attn_layer_offset", "%lld is not below attn_layer_period %lld",
-                            (long long)offset, (long long)period);
-    for (int64_t i = offset; i < arch->layers; i += period)
+    for (int64_t i = first; i < arch->layers; i += period)
         arch->mixer[i] = LASER_MIXER_ATTENTION;
 }
 

@@ -113,3 +113,22 @@ const char *laser_h5_version(void)
     snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
     return text;
 }
+
+char *laser_h5_text(hid_t where, const char *name)
+{
+    char *text = NULL, *copy = NULL;
+    hid_t attribute, type;
+
+    if (H5Aexists(where, name) <= 0)
+        return NULL;
+    attribute = H5Aopen(where, name, H5P_DEFAULT);
+    type = H5Aget_type(attribute);
+    if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0 &&
+        H5Aread(attribute, type, &text) >= 0 && text != NULL) {
+        copy = strdup(text);
+        H5free_memory(text);
+    }
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return copy;
+}

@@ -29,6 +29,9 @@ hid_t laser_h5_create(const struct laser_output *out);
  * code. */
 int laser_h5_write_failed(const struct laser_output *out, const char *what, struct laser_error *err);
 
+/* A text attribute of variable length, in malloc'ed memory; NULL where there is none, or no memory. */
+char *laser_h5_text(hid_t where, const char *name);
+
 /* "1.10.8", in a static buffer. */
 const char *laser_h5_version(void);
 

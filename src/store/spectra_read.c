@@ -14,25 +14,6 @@ struct reading {
     int code;
 };
 
-static char *get_text(hid_t where, const char *name)
-{
-    char *text = NULL, *copy = NULL;
-    hid_t attribute, type;
-
-    if (H5Aexists(where, name) <= 0)
-        return NULL;
-    attribute = H5Aopen(where, name, H5P_DEFAULT);
-    type = H5Aget_type(attribute);
-    if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0 &&
-        H5Aread(attribute, type, &text) >= 0 && text != NULL) {
-        copy = strdup(text);
-        H5free_memory(text);
-    }
-    H5Tclose(type);
-    H5Aclose(attribute);
-    return copy;
-}
-
 static void get_number(hid_t where, const char *name, hid_t type, void *value)
 {
     hid_t attribute;
@@ -101,12 +82,12 @@ static int read_matrix(struct reading *r, hid_t group, const char *key)
     }
     m = &s->matrices[s->n++];
     memset(m, 0, sizeof *m);
-    m->name = get_text(group, "name");
-    m->type = get_text(group, "type");
-    m->dtype = get_text(group, "dtype");
-    status = get_text(group, "status");
-    reason = get_text(group, "reason");
-    solver = get_text(group, "solver");
+    m->name = laser_h5_text(group, "name");
+    m->type = laser_h5_text(group, "type");
+    m->dtype = laser_h5_text(group, "dtype");
+    status = laser_h5_text(group, "status");
+    reason = laser_h5_text(group, "reason");
+    solver = laser_h5_text(group, "solver");
     get_number(group, "layer", H5T_NATIVE_INT64, &layer);
     m->layer = (int)layer;
     get_metrics(group, &m->outcome);
@@ -232,7 +213,7 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
     r.code = laser_h5_open(path, &file, err);
     if (r.code != LASER_OK)
         return r.code;
-    format = get_text(file, "format");
+    format = laser_h5_text(file, "format");
     get_number(file, "format_version", H5T_NATIVE_INT64, &version);
     if (format == NULL || strcmp(format, "laser_mpi-spectra") != 0)
         r.code = laser_error_set(err, LASER_EINPUT, path,
@@ -241,13 +222,13 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
         r.code = laser_error_set(err, LASER_EINPUT, path, "format version %lld found, 1 expected",
                                  (long long)version);
     free(format);
-    s->model = get_text(file, "model");
-    s->rule = get_text(file, "rule");
-    s->score = get_text(file, "score");
-    s->deck = get_text(file, "deck");
-    s->version = get_text(file, "laser_mpi_version");
-    s->content = get_text(file, "model_content_hash");
-    s->libraries = get_text(file, "libraries");
+    s->model = laser_h5_text(file, "model");
+    s->rule = laser_h5_text(file, "rule");
+    s->score = laser_h5_text(file, "score");
+    s->deck = laser_h5_text(file, "deck");
+    s->version = laser_h5_text(file, "laser_mpi_version");
+    s->content = laser_h5_text(file, "model_content_hash");
+    s->libraries = laser_h5_text(file, "libraries");
     matrices = r.code == LASER_OK ? H5Gopen2(file, "matrices", H5P_DEFAULT) : -1;
     if (r.code == LASER_OK && matrices < 0)
         r.code = laser_error_set(err, LASER_EINPUT, path, "the group /matrices is missing");

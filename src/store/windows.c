@@ -199,24 +199,6 @@ int laser_windows_write(const char *path, const struct laser_windows_note *notes
 
 /* ---- reading ---- */
 
-static char *get_text(hid_t file, const char *name)
-{
-    char *text = NULL, *copy = NULL;
-    hid_t attribute, type;
-
-    if (H5Aexists(file, name) <= 0)
-        return NULL;
-    attribute = H5Aopen(file, name, H5P_DEFAULT);
-    type = H5Aget_type(attribute);
-    if (H5Tis_variable_str(type) > 0 && H5Aread(attribute, type, &text) >= 0 && text != NULL) {
-        copy = strdup(text);
-        H5free_memory(text);
-    }
-    H5Tclose(type);
-    H5Aclose(attribute);
-    return copy;
-}
-
 /* Records of a data set in malloc'ed memory; NULL where it is missing, torn, or of another kind. */
 static void *get_records(hid_t file, const char *name, hid_t memory, int64_t *n)
 {
@@ -309,18 +291,18 @@ int laser_windows_read(const char *path, struct laser_windows *w, struct laser_e
     code = laser_h5_open(path, &file, err);
     if (code != LASER_OK)
         return code;
-    format = get_text(file, "format");
+    format = laser_h5_text(file, "format");
     if (format == NULL || strcmp(format, FORMAT) != 0)
         code = laser_error_set(err, LASER_EINPUT, path, "its format is \"%s\", \"%s\" was expected",
                                format != NULL ? format : "", FORMAT);
     else if (!read_datasets(file, w) || !read_windows(file, w))
         code = laser_error_set(err, LASER_EINPUT, path, "its data sets or windows are missing or torn");
-    w->model = get_text(file, "model");
-    w->convention = get_text(file, "convention");
-    w->precision = get_text(file, "precision");
-    w->deck = get_text(file, "deck");
-    w->content = get_text(file, "model_content_hash");
-    w->libraries = get_text(file, "libraries");
+    w->model = laser_h5_text(file, "model");
+    w->convention = laser_h5_text(file, "convention");
+    w->precision = laser_h5_text(file, "precision");
+    w->deck = laser_h5_text(file, "deck");
+    w->content = laser_h5_text(file, "model_content_hash");
+    w->libraries = laser_h5_text(file, "libraries");
     free(format);
     H5Fclose(file);
     if (code != LASER_OK)

@@ -9,7 +9,6 @@
 moments=${1:-50} seed=${2:-1}
 out=$scratch/out
 mkdir "$out"
-program=$(readlink -f "$laser")
 
 job_of() { # kind dir
     case $1 in
@@ -17,12 +16,6 @@ job_of() { # kind dir
     reduce) echo "reduce --compat laserrmt --model $demo --text demo=$text --set evaluate.max_tokens=3000" \
         "--set reduce.candidates=5 --shards 1 --output $2" ;;
     esac
-}
-processes() { # dir
-    for entry in $(grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null); do
-        entry=${entry%/cmdline}
-        [ "$(readlink "$entry/exe" 2>/dev/null)" = "$program" ] && echo "${entry#/proc/}"
-    done | sort -n
 }
 now_ms() { date +%s%3N; }
 random() { # number of the draw, upper limit

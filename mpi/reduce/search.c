@@ -17,8 +17,10 @@ static int run_search(struct laser_reduction *r, const char *phase, struct laser
         code = laser_reduction_open_search(r, err);
     code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     r->last_decision_s = laser_clock_s();
+    r->e->beside = r->run->settings->reduce.max_kl > 0 ? &r->bound : NULL;
     if (code == LASER_OK)
         code = laser_mpi_evaluate_search(r->e, phase, r->search, LASER_PART_SELECTION, err);
+    r->e->beside = NULL;
     if (code == LASER_OK && r->run->rank == 0)
         code = laser_reduction_remember_base(r, err);
     return laser_mpi_agree(laser_mpi_world(r->run), code, err);

@@ -155,6 +155,7 @@ void laser_reduction_free(struct laser_reduction *r)
     json_decref(r->sweep);
     json_decref(r->tune);
     json_decref(r->table);
+    laser_divergences_free(&r->divergence);
     laser_sweep_free(&r->cells);
     free(r->weights);
     free(r->final);

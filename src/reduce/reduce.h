@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "evaluate/divergence.h"
 #include "evaluate/evaluate.h"
 #include "reduce/edits.h"
 #include "reduce/strategy.h"
@@ -40,6 +41,7 @@ struct laser_reduction {
     struct laser_evaluation *e;   /* borrowed */
     struct laser_edit_list edits; /* every rank */
     bool has_report;              /* every rank: some windows are not for the selection */
+    struct laser_beside bound;    /* every rank: what reduce.max_kl is measured against */
 
     /* Rank 0. */
     struct laser_strategy_plan plan;       /* its list of edits is that of `edits` */
@@ -62,7 +64,9 @@ struct laser_reduction {
     struct laser_sweep cells; /* of sweep and compose */
     json_t *tune;             /* what tune did, as results.json has it */
     json_t *table;            /* the table of the sweep, as results.json has it */
-    int winner;               /* the trial of the sweep with the lowest mean, -1: none */
+    struct laser_divergences
+        divergence; /* of the written model from the one before; .each NULL: not measured */
+    int winner;     /* the trial of the sweep with the lowest mean, -1: none */
     struct laser_reported winner_report, kept_report;
     enum laser_search_accept accept; /* the rule by which edits are kept, */
     double z;                        /* its standard errors, */
@@ -212,6 +216,9 @@ int laser_reduction_check_ends(const struct laser_run *run, enum laser_precision
  * phases: of laser_mpi_log_phases_json. */
 int laser_reduction_finish(struct laser_reduction *r, json_t *results, json_t *phases,
                            struct laser_error *err);
+
+/* Parts whose windows tell how far the final model is from the one before: what no decision has seen, where there is such. */
+unsigned laser_reduction_reported(const struct laser_reduction *r);
 
 /* All but r->run and r->e. */
 void laser_reduction_free(struct laser_reduction *r);

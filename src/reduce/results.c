@@ -110,6 +110,8 @@ static int fill_results(const struct laser_reduction *r, json_t *results, double
         json_object_set(results, "phases", phases) |
         json_object_set_new(results, "seconds", json_real(laser_clock_s() - r->run->start_s));
 
+    if (r->divergence.each != NULL)
+        bad |= json_object_set_new(results, "divergence", laser_divergences_json(&r->divergence));
     if (r->sweep != NULL)
         bad |= json_object_set(results, "sweep", r->sweep);
     if (r->tune != NULL)
@@ -161,6 +163,13 @@ static int write_decisions(const struct laser_reduction *r, struct laser_error *
     return code;
 }
 
+unsigned laser_reduction_reported(const struct laser_reduction *r)
+{
+    return 1u << LASER_PART_GUARD_REPORT |
+           (r->has_report ? 1u << LASER_PART_REPORT | 1u << LASER_PART_REPORT_OTHER
+                          : 1u << LASER_PART_SELECTION | 1u << LASER_PART_SELECTION_OTHER);
+}
+
 static void say_saving(const struct laser_reduction *r, const struct saving *s)
 {
     if (s->n_thin > 0)
@@ -209,6 +218,8 @@ static void say(const struct laser_reduction *r, double final, double final_se, 
 
     say_objective(r, final, final_se);
     laser_reduction_tasks_say(r);
+    if (r->divergence.each != NULL)
+        laser_divergences_say(&r->divergence, log);
     if (!changes_the_model(r))
         laser_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
     else

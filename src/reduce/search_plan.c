@@ -44,6 +44,7 @@ static void fill_search_plan(const struct laser_reduction *r, struct laser_searc
                                                   : LASER_ACCEPT_PAIRED,
                                     .z = laser_search_z(laser_keep_rule_tried(r)),
                                     .tolerance = laser_reduction_tolerance(r),
+                                    .max_kl = settings->reduce.max_kl,
                                     .max_kept = (int)settings->reduce.max_kept,
                                     .give_up_early = settings->reduce.early_stop && has_one_kind(r->e) &&
                                                      laser_objective_is_positive(&r->e->objective),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A fine-tuned model and its base, with their difference by numpy: fixtures of tests/test_checkpoint_difference.c and of
-tests/e2e_stored.sh.
+"""A fine-tuned model and its base, with their difference by numpy: fixtures of tests/checkpoint/test_checkpoint_difference.c and of
+tests/e2e/e2e_stored.sh.
 
     python3 tools/golden/make_difference.py      (numpy, torch, safetensors; no network)
 

@@ -15,7 +15,7 @@ reduced() { # name, ranks, options
     reduced_name=$1 reduced_ranks=$2
     shift 2
     run "$reduced_ranks" reduce --model "$tuned" --base "$base" --text "t=$text" --set evaluate.max_bytes=16000 \
-        --output "$out/$reduced_name" "$@"
+        --output "$out/$reduced_name" --also lora "$@"
 }
 of() { # name key...
     of_name=$1
@@ -45,7 +45,7 @@ check "... by a matrix" says "is not the one that the plan was made for"
 grep -v '^base:\|change_hash:' "$red/plan.yaml" >"$scratch/plain.yaml"
 expect=2 check "a plan for matrices is no plan for differences" run 1 apply "$scratch/plain.yaml" --model "$tuned" \
     --base "$base" --output "$out/none"
-expect=2 check "two thin matrices of a difference are refused" reduced none 1 --also factored
+expect=2 check "two thin matrices of a difference are refused" reduced none 1 --set reduce.also=factored
 check "... with what is possible" says "lora is possible"
 
 # ---- the loss ----
@@ -71,4 +71,20 @@ done
 check "a difference cut at rank 0" sh -c "sed 's/edit: .*/edit: \"rank=0\"/' '$red/plan.yaml' >'$scratch/rank-0.yaml'"
 check "... leaves" run 2 apply "$scratch/rank-0.yaml" --model "$tuned" --base "$base" --output "$out/rank-0"
 check "... the base" cmp "$base/model.safetensors" "$out/rank-0/model/model.safetensors"
+
+# ---- adapters for the base ----
+adapted_nll() { # name, adapter
+    run 2 perplexity --model "$base" --adapter "$2" --text "t=$SRCDIR/inputs/demo-text/report.txt" \
+        --set evaluate.max_bytes=16000 --output "$out/ppl-$1" && of "ppl-$1" perplexity pooled nll >"$out/nll-$1"
+}
+near_nll() { awk -v a="$(cat "$out/nll-$1")" -v b="$(cat "$out/nll-$2")" -v t="$3" \
+    'function abs(x) { return x < 0 ? -x : x } BEGIN { print a, b; exit !(abs(a - b) < t) }'; }
+check "the edited differences are an adapter for the base" test -s "$red/lora/adapter_model.safetensors"
+check "... that names it" test "$("$tool" get "$red/lora/adapter_config.json" base_model_name_or_path)" = "$base"
+check "... of the rank that was planted" test "$("$tool" get "$red/lora/adapter_config.json" r)" = 3
+check "... with the base" adapted_nll lora "$red/lora"
+check "... the loss of the written model" near_nll lora red 2e-5
+check "the scan as an adapter" run 2 export "$red" --format lora --model "$tuned" --base "$base" --output "$out/cut"
+check "... with the base" adapted_nll cut "$out/cut/lora"
+check "... the loss of every difference cut at that rank" near_nll cut rank-3 2e-5
 finish

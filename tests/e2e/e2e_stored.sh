@@ -134,6 +134,24 @@ for n in $(ranks_of 1 3); do
     check "a resized one is named" test "$(row "diff-$n" model.embed_tokens.weight reason)" = "of another shape in the base"
     check "the base is named" test "$("$tool" get "$out/diff-$n/results.json" base)" = "$pair/base"
 done
+left_out() { "$tool" get "$out/lora-diff-$1/lora/error.json" modules "$2" left_out; }
+check "rank 3 of a difference as an adapter" run 3 export "$out/diff-$n" --format lora --model "$pair/tuned" --base "$pair/base" \
+    --output "$out/lora-diff-3"
+check "... what is not in it is named" says "[0-9]+ tensors have another shape in the base"
+for seed in 0 1 2 3 4; do
+    name=model.layers.$seed.mlp.up_proj.weight
+    check "... what numpy's best approximation leaves out, seed $seed" near "$(left_out 3 $name)" \
+        "$("$tool" get "$pair/left_out.json" $name)" 1e-9
+done
+check "on 1 rank" run 1 export "$out/diff-$n" --format lora --model "$pair/tuned" --base "$pair/base" --output "$out/lora-diff-1"
+check "... the same adapter" cmp "$out/lora-diff-1/lora/adapter_model.safetensors" "$out/lora-diff-3/lora/adapter_model.safetensors"
+check "with a highest rank" run 1 export "$out/diff-$n" --format lora --rank 2 --model "$pair/tuned" --base "$pair/base" \
+    --output "$out/lora-diff-2"
+check "... it holds" test "$("$tool" get "$out/lora-diff-2/lora/error.json" modules model.layers.0.mlp.up_proj.weight rank)" = 2
+check "a scan of weights is refused" refuses 2 "a scan of weights, not of differences" 1 export "$out/gguf-1" --format lora \
+    --model "$pair/tuned" --base "$pair/base" --output "$out/none"
+check "without a base it is refused" refuses 2 "give --model TUNED --base BASE" 1 export "$out/diff-$n" --format lora \
+    --model "$pair/tuned" --output "$out/none"
 
 # ---- adapters ----
 adapter=$SRCDIR/tests/golden/adapter

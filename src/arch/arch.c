@@ -59,6 +59,11 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
         arch->layers = laser_mixers_count(config);
     else
         arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    if (keys->groups && config->result == LASER_OK) {
+        arch->groups = laser_config_integer(config, keys->groups, 1, 1, arch->layers);
+        arch->group_layers = laser_config_integer(config, keys->group_layers, 1, 1, 1 << 10);
+        arch->layers *= arch->group_layers;
+    }
     arch->heads =
         keys->heads ? laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16) : 1;
     arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
@@ -287,6 +292,8 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     if (family->embed_width)
         arch->embed_width =
             laser_config_integer(config, family->embed_width, family->embed_width_otherwise, 1, 1 << 24);
+    arch->embed_projects =
+        family->embed_width && (family->always_projects || arch->embed_width != arch->hidden);
     if (family->masked)
         read_masked(config, family, arch);
     if (family->theta != 0)

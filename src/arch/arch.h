@@ -178,6 +178,7 @@ struct laser_names {
     const struct laser_names *also; /* another spelling that checkpoints have, or NULL */
     const char *prefix[2];          /* of everything but the head; the first that a checkpoint has is used */
     const char *layer;              /* followed by the number and a dot */
+    const char *group_layer;        /* the same within a group of layers, whose number `layer` then has */
     const char *embed, *positions, *types, *embed_norm, *final_norm, *head;
     const char *embed_project;                      /* where embed_width is not the hidden size */
     const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
@@ -233,7 +234,8 @@ struct laser_arch {
     int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
     bool masked;             /* every token sees all others; trained to fill in a mask, not to go on */
     bool head_dense_bias;
-    bool first_plain;                      /* the first layer's attention has no norm before it */
+    bool embed_projects; /* a matrix leads from the tables to the hidden size, also where they are as wide */
+    bool first_plain;    /* the first layer's attention has no norm before it */
     enum laser_activation head_activation; /* behind the dense layer before the head */
     int32_t padding; /* masked; -1: every token has a place; otherwise: this token has no place in the count,
                         and position `padding`; the others have padding + 1, padding + 2, ... */
@@ -286,6 +288,9 @@ struct laser_arch {
     double gate_scale, down_scale;   /* of the MLP's gates before the activation; of its output */
     struct laser_blend blend_attention, blend_mixer, blend_mlp; /* LASER_RESIDUAL_NORMED */
 
+    int64_t groups, group_layers; /* the layers are `groups` x group_layers ones, each group run several times
+                                     on end; 0: every layer has weights of its own */
+
     int64_t *window;        /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
     bool chunked;           /* the windows are chunks: a token sees its own, up to itself */
     unsigned char *rope_of; /* [L] 0: no rotary positions, 1: rope, 2: local_rope.  Owned. */
@@ -309,6 +314,15 @@ static inline int64_t laser_arch_kv_heads(const struct laser_arch *arch, int64_t
 {
     return arch->full_kv_heads && arch->window[layer] == 0 ? arch->full_kv_heads : arch->kv_heads;
 }
+
+/* The first layer that has the weights of this one; the layer itself where none are shared. */
+int64_t laser_arch_weights_of(const struct laser_arch *arch, int64_t layer);
+
+/* The group of layers that this one is of, where there are groups. */
+int64_t laser_arch_group_of(const struct laser_arch *arch, int64_t layer);
+
+/* How many layers have the weights of this one, which is the first of them. */
+int64_t laser_arch_layer_uses(const struct laser_arch *arch, int64_t layer);
 
 /* Reads a parsed config.json into *arch; where names it in errors.
  * What transformers reads and ignores is read and ignored (config_policy.h).

@@ -464,6 +464,29 @@ NAMES(electra) = {.prefix = {"electra.", ""}, BERT_EMBED, .embed_norm = "embeddi
                   .embed_project = "embeddings_project", .head = "generator_lm_head",
                   .head_dense = "generator_predictions.dense", .head_norm = "generator_predictions.LayerNorm",
                   .ignored = {"embeddings.position_ids", "embeddings.token_type_ids"}};
+NAMES(albert) = {.prefix = {"albert.", ""},
+                 .layer = "encoder.albert_layer_groups.",
+                 .group_layer = "albert_layers.",
+                 .embed = "embeddings.word_embeddings",
+                 .positions = "embeddings.position_embeddings",
+                 .types = "embeddings.token_type_embeddings",
+                 .embed_norm = "embeddings.LayerNorm",
+                 .embed_project = "encoder.embedding_hidden_mapping_in",
+                 .q = "attention.query",
+                 .k = "attention.key",
+                 .v = "attention.value",
+                 .o = "attention.dense",
+                 .post_attention_norm = "attention.LayerNorm",
+                 .up = "ffn",
+                 .down = "ffn_output",
+                 .post_mlp_norm = "full_layer_layer_norm",
+                 .head = "predictions.decoder",
+                 .head_bias = "predictions.bias",
+                 .head_dense = "predictions.dense",
+                 .head_norm = "predictions.LayerNorm",
+                 .ignored = {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.weight",
+                             "pooler.bias", "sop_classifier.classifier.weight",
+                             "sop_classifier.classifier.bias", "predictions.decoder.bias"}};
 NAMES(distilbert) = {.prefix = {"distilbert.", ""},
                      .layer = "transformer.layer.",
                      .embed = "embeddings.word_embeddings",
@@ -548,6 +571,8 @@ static const struct laser_keys gpt_neo_keys = {KEYS("hidden_size", "num_layers",
                                                     WIDTH, "layer_norm_epsilon", "activation_function"),
                                                .four_times = true};
 static const struct laser_keys modern_keys = {KEYS(SIZES, NULL, NULL, WIDTH, "norm_eps", "hidden_activation")};
+static const struct laser_keys albert_keys = {
+    KEYS(SIZES, NULL, NULL, WIDTH, "layer_norm_eps", "hidden_act"), .groups = "num_hidden_groups", .group_layers = "inner_group_num"};
 static const struct laser_keys distilbert_keys = {
     KEYS("dim", "n_layers", "n_heads", NULL, NULL, "hidden_dim", "max_position_embeddings", NULL, "activation")};
 static const struct laser_keys opt_keys = {
@@ -939,6 +964,8 @@ static const struct laser_family families[] = {
      .residual = LASER_RESIDUAL_SERIAL},
     {.model_type = "electra", BERT_LIKE, .names = &electra_names, .head_acts = false, .embed_width = "embedding_size",
      .embed_width_otherwise = 128},
+    {.model_type = "albert", BERT_LIKE, .names = &albert_names, .keys = &albert_keys, .embed_width = "embedding_size",
+     .embed_width_otherwise = 128, .always_projects = true, .activation = "gelu_new"},
     {.model_type = "distilbert", BERT_LIKE, .names = &distilbert_names, .keys = &distilbert_keys,
      .aliases = laser_config_aliases_distilbert},
 

@@ -80,6 +80,7 @@ void laser_models_variations(const struct laser_family *f, char *text, size_t si
         windows_of(f),
         f->full_head_size ? "other heads without a window" : NULL,
         f->names->embed_project ? "embeddings of another width" : NULL,
+        f->names->group_layer ? "layers that share their weights" : NULL,
         mixer_of(f),
         f->attention_gate || f->names->attention_gate ? "gated attention" : NULL,
         f->qkv_layout == LASER_QKV_LATENT ? "latent attention" : NULL,

@@ -250,7 +250,7 @@ static void bind_ends(struct laser_binder *b)
         bind_table(b, &m->type_table, laser_bind_name(b, positions, a->names->types, -1, ".weight"),
                    a->token_types, (struct laser_share){0, m->group.index == 0});
     laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->embed_width);
-    if (a->embed_width != a->hidden)
+    if (a->embed_projects)
         laser_bind_outputs(
             b, &m->embed_project, &m->embed_project_bias, 0, a->names->embed_project, -1,
             (struct laser_piece){a->hidden, a->embed_width, 0, a->hidden, 0, a->embed_width, 0}, true);
@@ -329,7 +329,8 @@ static int bind_all(struct laser_binder *b)
 
     bind_ends(b);
     for (b->layer = 0; b->layer < a->layers && b->result == LASER_OK; b->layer++)
-        bind_layer(b, &b->model->layers[b->layer]);
+        if (laser_arch_weights_of(a, b->layer) == b->layer)
+            bind_layer(b, &b->model->layers[b->layer]);
     return b->result;
 }
 

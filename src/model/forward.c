@@ -211,9 +211,11 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
         run = run_normed;
     laser_model_fill_tables(m, ws, laser_model_batch_start(batch), longest);
     for (int64_t i = first; i < last && result == LASER_OK; i++) {
-        result = run(m, ws, &m->layers[i], batch, n, hidden, err);
-        if (laser_part_present(&m->layers[i].scalar))
-            scale(hidden, n * m->arch.hidden, m->layers[i].scalar.values[0]);
+        const struct laser_layer *layer = &m->layers[laser_arch_weights_of(&m->arch, i)];
+
+        result = run(m, ws, layer, batch, n, hidden, err);
+        if (laser_part_present(&layer->scalar))
+            scale(hidden, n * m->arch.hidden, layer->scalar.values[0]);
     }
     return result;
 }

@@ -186,10 +186,13 @@ struct laser_family {
     const char *local_theta_key;
     enum laser_rope_rule rope_rule;
     enum laser_alibi alibi;
-    const char *embed_width; /* key; NULL: as the hidden size */
-    int64_t embed_width_otherwise;
+    const char *embed_width;       /* key; NULL: as the hidden size */
+    int64_t embed_width_otherwise; /* 0: the hidden size */
+    bool embed_project_plain,
+        embed_norm_late;  /* the matrix behind the tables has no bias; the norm comes behind it */
     bool always_projects; /* a matrix follows the tables also where they are as wide as the hidden states */
     int64_t token_types;  /* masked: default; 0: 2 */
+    bool types_optional;  /* masked: there are none unless stated */
     bool pads_count;      /* masked: paddings have places as other tokens */
     bool head_acts;       /* masked: the activation before the head is that of the MLP, otherwise GELU */
     int64_t position_offset;

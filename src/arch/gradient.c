@@ -15,6 +15,8 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->first_plain || (a->names->head_dense && a->names->final_norm), "these norms"},
         {a->embed_projects, "an embedding of another width"},
         {a->groups > 0, "layers that share their weights"},
+        {a->disentangled.span > 0, "disentangled attention"},
+        {a->side_kernel > 0, "a convolution beside a layer"},
         {a->delta.key_heads > 0, "the gated delta rule"},
         {laser_arch_keeps_states(a), "states kept from token to token"},
         {a->attention_gate || a->names->attention_gate, "gated attention"},

@@ -84,6 +84,7 @@ void laser_models_variations(const struct laser_family *f, char *text, size_t si
         mixer_of(f),
         f->attention_gate || f->names->attention_gate ? "gated attention" : NULL,
         f->qkv_layout == LASER_QKV_LATENT ? "latent attention" : NULL,
+        f->names->relative ? "disentangled attention" : NULL,
         f->qk_norm.otherwise || f->qk_norm.key ? "norms of queries and keys" : NULL,
         f->sinks ? "sinks" : NULL,
         has_option(f, LASER_SETS_CLIP_QKV, LASER_SETS_CLIP_QKV) ? "clipped queries, keys and values" : NULL,

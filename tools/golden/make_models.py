@@ -545,6 +545,22 @@ CASES.update({
     "albert-same": case("albert", base=ALBERT, embedding_size=24, num_hidden_layers=3, hidden_act="gelu"),
 })
 
+DEBERTA = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
+               max_position_embeddings=40, type_vocab_size=0, pad_token_id=0, relative_attention=True)
+V3_LIKE = dict(pos_att_type=["p2c", "c2p"], share_att_key=True, norm_rel_ebd="layer_norm", position_biased_input=False)
+CASES.update({
+    # as deberta-v3; most distances are in buckets of several
+    "deberta-v2": case("deberta-v2", base=DEBERTA, position_buckets=6, **V3_LIKE),
+    # as deberta-v2-xlarge, with the convolution
+    "deberta-v2-conv": case("deberta-v2", base=DEBERTA, position_buckets=8, **V3_LIKE, conv_kernel_size=3, conv_act="gelu",
+                            legacy=False),
+    "deberta-v2-grouped": case("deberta-v2", base=DEBERTA, pos_att_type=["c2p"], norm_rel_ebd="none", conv_kernel_size=5,
+                               conv_groups=2, conv_act="gelu", embedding_size=16, type_vocab_size=2, num_hidden_layers=1),
+    "deberta-v2-keys": case("deberta-v2", base=DEBERTA, pos_att_type="p2c", max_relative_positions=7, num_hidden_layers=1),
+    "deberta-v2-absolute": case("deberta-v2", base=DEBERTA, relative_attention=False, pos_att_type=["p2c", "c2p"],
+                                num_hidden_layers=1),
+})
+
 
 def fill(model, seed):
     """Weights large enough that attention, positions and routing matter."""

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The shells' completion knows commands, options, their choices and keys.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 
 cat >"$scratch/complete" <<'BASH'
 . "$1"

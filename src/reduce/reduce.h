@@ -34,9 +34,9 @@
 /* Where the work stands, in four parts.  Each has its writers, and is const for all others:
  *
  *   setup     fixed when the items are split (mpi/reduce/reduce.c)
- *   trials    what can be tried: written before a search by candidates.c or tune, between its rounds by rounds.c
- *   search    what was found: written while a search runs by decisions.c, between two by search_plan.c and sweep_run.c
- *   report    what is said of it in the end: written by report_part.c and mpi/reduce/search.c, which measures
+ *   trials    what can be tried: the plan by candidates.c (or tune, or apply), between rounds by rounds.c; mpi/reduce makes its edits
+ *   search    what was found: by decisions.c while a search runs, by search_plan.c and sweep_run.c between two
+ *   report    what is said of it in the end: by report_part.c, and tune's own by mpi/reduce/tune.c
  */
 struct laser_reduction_setup { /* every rank */
     struct laser_run *run;

@@ -18,12 +18,12 @@
 #define RUNS      (WORKS | IN(COMPARE))
 #define REPORTS                                                                                              \
     (IN(SCAN) | IN(DERIVE) | IN(PERPLEXITY) | IN(EVALUATE) | IN(REDUCE) | IN(SENSITIVITY) | IN(REPORT))
-#define WITH_MODEL  (WORKS | IN(EXPORT) | IN(GENERATE))
+#define WITH_MODEL  (WORKS | IN(EXPORT) | IN(GENERATE) | IN(TOKENIZE))
 #define RUNS_MODEL  (EVALUATES | IN(GENERATE))
 #define WITH_OUTPUT (REPORTS | IN(COMPRESS) | IN(APPLY) | IN(COMPARE) | IN(EXPORT) | IN(TASK))
 #define ALL                                                                                                  \
     (WORKS | IN(DERIVE) | IN(COMPARE) | IN(SHOW) | IN(REPORT) | IN(EXPORT) | IN(GENERATE) | IN(TASK) |       \
-     IN(MODELS))
+     IN(MODELS) | IN(TOKENIZE))
 #define EXPORTS (IN(DERIVE) | IN(EXPORT))
 
 /* Types of rows, and their attributes. */

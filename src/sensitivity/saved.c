@@ -143,7 +143,8 @@ void laser_saved_pass_remove(const struct laser_run *run)
     d = opendir(directory);
     while (d != NULL && (entry = readdir(d)) != NULL) {
         snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-        if (strncmp(entry->d_name, "sums-", 5) == 0)
+        if (strcmp(entry->d_name, ".") != 0 &&
+            strcmp(entry->d_name, "..") != 0) /* temporaries of a killed run, too */
             unlink(path);
     }
     if (d != NULL)

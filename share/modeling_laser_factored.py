@@ -100,30 +100,44 @@ class FactoredExpert:
 
 
 class FactoredStack(nn.Module):
-    """The weights of all experts, in the place of a parameter [experts, ., .]."""
+    """The weights of all experts, in the place of a parameter [experts, ., .] of a model."""
 
     _is_hf_initialized = True  # nothing of it is initialised as a parameter would be
 
-    def __init__(self, experts):
+    def __init__(self, experts, shape):
         super().__init__()
+        self.shape = shape
         for i, expert in enumerate(experts):
             self.add_module(str(i), expert)
 
     def __getitem__(self, i):
         return FactoredExpert(getattr(self, str(int(i))))
 
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function is torch.bmm and isinstance(args[1], cls):  # a batch for every expert
+            return torch.stack([getattr(args[1], str(i))(x) for i, x in enumerate(args[0])])
+        return NotImplemented
+
 
 # What checkpoints call the matrices of one expert, and where they stand in the stacks of transformers.
 EXPERT_WEIGHTS = {"w1": ("gate_up_proj", "gate"), "gate_proj": ("gate_up_proj", "gate"),
                   "w3": ("gate_up_proj", "up"), "up_proj": ("gate_up_proj", "up"),
                   "w2": ("down_proj", ""), "down_proj": ("down_proj", "")}
+# Stacks that have another name in checkpoints.
+STACKS = {".experts.fc1": ".experts.gate_up_proj", ".experts.fc2": ".experts.down_proj",
+          ".block_sparse_moe.input_linear": ".block_sparse_moe.experts.gate_up_proj",
+          ".block_sparse_moe.output_linear": ".block_sparse_moe.experts.down_proj"}
 ONE_EXPERT = re.compile(r"(.*\.experts)\.(\d+)\.(" + "|".join(EXPERT_WEIGHTS) + ")$")
 
 
 def spellings(model, name):
     """What a module of the checkpoint may be called in a model."""
     prefix = model.base_model_prefix + "."
-    for candidate in (name, name.replace(".block_sparse_moe.", ".mlp.")):
+    stack = name
+    for theirs, ours in STACKS.items():
+        stack = stack.replace(theirs, ours)
+    for candidate in (name, name.replace(".block_sparse_moe.", ".mlp."), stack):
         yield from (candidate, prefix + candidate, candidate.removeprefix(prefix))
 
 
@@ -174,7 +188,7 @@ def factor_stack(model, modules, name, parts, ranks):
             nn.Linear(columns, rows, bias=False)
         experts.append(layer.to(device=stack.device, dtype=stack.dtype))
     delattr(module, own)
-    setattr(module, own, FactoredStack(experts))
+    setattr(module, own, FactoredStack(experts, stack.shape))
     module.config = copy.copy(module.config) if hasattr(module, "config") else model.config
     module.config._experts_implementation = "eager"  # the others multiply by the whole stack at once
 
@@ -233,8 +247,9 @@ def factor(model, config):
 
 
 def key_mapping(config):
-    """The names of experts that the checkpoint has one by one, as patterns, and those of this file."""
-    mapping = {}
+    """The names of experts and stacks in the checkpoint, as patterns, and those of this file."""
+    mapping = {re.escape(theirs) + r"\.(\d+)\.": ours + r".\1." for theirs, ours in STACKS.items()
+               if any(theirs in key for key in getattr(config, "truncation_parts", None) or {})}
     for home, of in single_experts(getattr(config, "truncation_ranks", None) or {}).items():
         name = home.replace(".block_sparse_moe.", ".mlp.")
         stacks = {stack for stack, _, _ in of}

@@ -32,6 +32,8 @@ enum laser_mpi_left_out laser_mpi_cuts_left_out(const struct laser_run *run,
 
     if (laser_arch_is_beside(run->checkpoint->config, t->name))
         return LASER_MPI_BESIDE;
+    if (laser_arch_is_router(run->checkpoint->config, t->name))
+        return LASER_MPI_ROUTER;
     if (m->col_step != 1 || (m->block_rows == 1 && m->rows > 1))
         return LASER_MPI_ALTERNATES;
     if (t->coded != NULL)
@@ -45,6 +47,7 @@ const char *laser_mpi_left_out_text(enum laser_mpi_left_out why)
 {
     static const char *const texts[] = {
         [LASER_MPI_BESIDE] = "beside the language model",
+        [LASER_MPI_ROUTER] = "chooses experts: a small matrix, of which much depends",
         [LASER_MPI_ALTERNATES] =
             "its rows alternate with those of other parts: it is cut with them, as one matrix "
             "(scan.split_fused=false)",

@@ -28,6 +28,7 @@ void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts);
 enum laser_mpi_left_out {
     LASER_MPI_NOT_LEFT_OUT,
     LASER_MPI_BESIDE,
+    LASER_MPI_ROUTER,
     LASER_MPI_ALTERNATES,
     LASER_MPI_SCALED,
     LASER_MPI_SMALL,

@@ -52,9 +52,9 @@ static int add_factor(struct laser_reduction *r, const struct laser_factor *f, i
     if (code == LASER_OK) {
         json_array_append_new(adapter->modules, json_stringn(tensor, stem));
         laser_log_line(r->run->log, "LORA",
-                       "%-40s %-16s rank %d of %d of the change, %.2g %% of its norm left out",
+                       "%-40s %-16s rank %d of %d of the %s, %.2g %% of its norm left out",
                        r->run->matrices.matrices[edit->matrix].name, edit->text, f->change_rank, f->n,
-                       100 * f->left_out);
+                       f->from_base ? "edited difference" : "change", 100 * f->left_out);
     }
     return code;
 }
@@ -81,13 +81,34 @@ static void say(const struct laser_reduction *r, const struct laser_factor *fact
                        "changes, model/ serves better");
 }
 
+/* Base and adapter are the written model only where every difference was edited. */
+static void say_unedited(const struct laser_reduction *r, const struct laser_factor *factors, int n)
+{
+    int64_t left = 0;
+
+    for (int64_t i = 0; i < r->run->matrices.n_matrices; ++i) {
+        const struct laser_outcome *o = &r->run->outcomes[i];
+        bool in = o->status != LASER_OUTCOME_SCANNED || !(o->metrics.s_max > 0);
+        for (int k = 0; k < n && !in; ++k)
+            in = !factors[k].other_form && r->edits.edits[factors[k].edit].matrix == i;
+        left += !in;
+    }
+    if (left > 0)
+        laser_log_line(r->run->log, "LORA",
+                       "%" PRId64
+                       " matrices differ from the base and are not in the adapter: export --format lora "
+                       "cuts all of them at their threshold",
+                       left);
+}
+
 static int write_config(const struct laser_reduction *r, json_t *modules, int rank, const char *path,
                         struct laser_error *err)
 {
     json_t *o =
         json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:s, s:O, s:b, s:b, s:n, s:b}", "peft_type", "LORA",
-                  "task_type", "CAUSAL_LM", "base_model_name_or_path", r->run->checkpoint->model, "r", rank,
-                  "lora_alpha", rank, "lora_dropout", 0.0, "bias", "none", "target_modules", modules,
+                  "task_type", "CAUSAL_LM", "base_model_name_or_path",
+                  laser_run_edits_change(r->run) ? laser_run_base(r->run) : r->run->checkpoint->model, "r",
+                  rank, "lora_alpha", rank, "lora_dropout", 0.0, "bias", "none", "target_modules", modules,
                   "fan_in_fan_out", 0, "inference_mode", 1, "modules_to_save", "init_lora_weights", 1);
     struct laser_text text = {0};
     int code;
@@ -136,6 +157,8 @@ int laser_reduction_lora_write(struct laser_reduction *r, const struct laser_fac
             code = write_config(r, a.modules, rank, path, err);
         if (code == LASER_OK)
             say(r, factors, n, rank, a.n_items / 2, dir);
+        if (code == LASER_OK && laser_run_edits_change(r->run))
+            say_unedited(r, factors, n);
     }
     for (int i = 0; a.data != NULL && i < n; ++i)
         free(a.data[i]);

@@ -46,7 +46,8 @@ static struct saving find_saving(const struct laser_reduction *r)
     int n;
     const int32_t *kept = laser_search_kept(r->search, &n);
 
-    for (int i = 0; i < n; ++i) {
+    /* With a base the differences have low rank, and the matrices have not. */
+    for (int i = 0; i < n && !laser_run_edits_change(r->run); ++i) {
         const struct laser_matrix *m = r->edits.files[kept[i]].matrix;
         int64_t whole = m->rows * m->cols, thin = r->ranks[kept[i]] * (m->rows + m->cols);
         bool splits = thin < whole && !m->transposed && laser_matrix_is_whole(r->run->checkpoint, m);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # 64 ranks, then the job scripts on a real SLURM: four simulated nodes on this machine (cluster.sh).  A job that is signalled
 # before its limit, cancelled, that loses a rank or a node, goes on and ends with the bytes of an unbroken run.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 cluster=$SRCDIR/tests/slurm/cluster.sh
 SLURMSIM_DIR=/tmp/lsim.$$ SLURMSIM_PORT=$((20000 + $$ % 20000)) SLURMSIM_NODES=4 SLURMSIM_CPUS=4
 export SLURMSIM_DIR SLURMSIM_PORT SLURMSIM_NODES SLURMSIM_CPUS

@@ -810,6 +810,7 @@ int laser_mpi_command_compress(struct laser_run *run, struct laser_error *err)
         if (run->rank == 0) {
             code = write_results(&c, phases, err);
             if (code == LASER_OK) {
+                laser_mpi_statistics_forget(run);
                 say(&c);
                 laser_report_make(run);
             }

@@ -59,6 +59,14 @@ static void read_sizes(struct laser_config *config, const struct laser_family *f
         arch->layers = laser_mixers_count(config);
     else
         arch->layers = laser_config_integer(config, keys->layers, LASER_CONFIG_REQUIRED, 1, 1 << 16);
+    if (keys->groups && config->result == LASER_OK) {
+        arch->groups = laser_config_integer(config, keys->groups, 1, 1, 1 << 16);
+        if (arch->groups > arch->layers)
+            laser_config_refuse(config, keys->groups, "%lld groups of layers, but %s is %lld",
+                                (long long)arch->groups, keys->layers, (long long)arch->layers);
+        arch->group_layers = laser_config_integer(config, keys->group_layers, 1, 1, 1 << 10);
+        arch->layers *= arch->group_layers;
+    }
     arch->heads =
         keys->heads ? laser_config_integer(config, keys->heads, LASER_CONFIG_REQUIRED, 1, 1 << 16) : 1;
     arch->vocabulary = laser_config_integer(config, "vocab_size", LASER_CONFIG_REQUIRED, 1, 1 << 24);
@@ -220,7 +228,10 @@ static void read_masked(struct laser_config *config, const struct laser_family *
     arch->head_activation = family->head_acts ? arch->activation : LASER_ACT_GELU;
     if (family->names->types)
         arch->token_types = laser_config_integer(config, "type_vocab_size",
-                                                 family->token_types ? family->token_types : 2, 1, 1 << 16);
+                                                 family->types_optional ? 0
+                                                 : family->token_types  ? family->token_types
+                                                                        : 2,
+                                                 family->types_optional ? 0 : 1, 1 << 16);
     arch->padding = (int32_t)laser_config_integer(config, "pad_token_id", 1, 0, 1 << 24);
     if (family->pads_count)
         arch->padding = -1;
@@ -285,8 +296,13 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
     read_switches(config, family, arch);
     read_options(config, family, arch);
     if (family->embed_width)
-        arch->embed_width =
-            laser_config_integer(config, family->embed_width, family->embed_width_otherwise, 1, 1 << 24);
+        arch->embed_width = laser_config_integer(
+            config, family->embed_width,
+            family->embed_width_otherwise ? family->embed_width_otherwise : arch->hidden, 1, 1 << 24);
+    arch->embed_project_bias = !family->embed_project_plain;
+    arch->embed_norm_late = family->embed_norm_late;
+    arch->embed_projects =
+        family->embed_width && (family->always_projects || arch->embed_width != arch->hidden);
     if (family->masked)
         read_masked(config, family, arch);
     if (family->theta != 0)

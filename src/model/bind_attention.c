@@ -158,6 +158,23 @@ static void bind_qk_norm(struct laser_binder *b, struct laser_norm *norm, const 
     }
 }
 
+/* Projections of the table of relative positions. */
+static void bind_relative(struct laser_binder *b, struct laser_layer *layer)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_arch *a = &m->arch;
+    const struct laser_disentangled *d = &a->disentangled;
+    int64_t size = a->head_size, count = m->heads.count * size;
+    struct laser_piece piece = {a->heads * size, a->hidden, m->heads.first * size, count, 0, a->hidden, 0};
+
+    if (d->by_position)
+        laser_bind_outputs(b, &layer->relative, &layer->relative_bias, 0, a->names->relative_q, -1, piece,
+                           true);
+    if (d->by_content)
+        laser_bind_outputs(b, &layer->relative, &layer->relative_bias, d->by_position ? count : 0,
+                           a->names->relative_k, -1, piece, true);
+}
+
 void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer)
 {
     const struct laser_model *m = b->model;
@@ -171,6 +188,8 @@ void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer)
         bind_latent(b, layer);
     else
         bind_qkv(b, layer);
+    if (a->disentangled.span && !a->disentangled.shared)
+        bind_relative(b, layer);
     layer->qkv_bias.factor = (float)(1 / a->qkv_scale);
     layer->o_bias.factor = (float)(a->context_scale / a->qkv_scale);
     laser_bind_inputs(b, &layer->o, &layer->o_bias, a->names->o, -1, o, a->o_bias);

@@ -383,17 +383,27 @@ void laser_bind_flat(struct laser_binder *b, struct laser_part *part, int64_t fi
                .part = part, .tensor = index, .first = first, .count = count, .origin = from, .stride = 1});
 }
 
+/* "encoder.layer.3." */
+static void print_layer(const struct laser_arch *a, int64_t layer, char *text, size_t size)
+{
+    if (a->groups)
+        snprintf(text, size, "%s%d.%s%d.", a->names->layer, (int)laser_arch_group_of(a, layer),
+                 a->names->group_layer, (int)(layer % a->group_layers));
+    else
+        snprintf(text, size, "%s%d.", a->names->layer, (int)layer);
+}
+
 const char *laser_bind_name(const struct laser_binder *b, char *buffer, const char *name, int expert,
                             const char *suffix)
 {
-    char layer[64] = "", inner[128] = "";
+    char layer[128] = "", inner[128] = "";
 
     if (b->sketch && !b->sketch->note && !b->model->arch.low_ranks) { /* nobody reads it */
         buffer[0] = '\0';
         return buffer;
     }
     if (b->layer >= 0 && b->layer < b->model->arch.layers)
-        snprintf(layer, sizeof layer, "%s%d.", b->model->arch.names->layer, (int)b->layer);
+        print_layer(&b->model->arch, b->layer, layer, sizeof layer);
     if (expert >= 0)
         snprintf(inner, sizeof inner, "%s%d.", b->model->arch.names->expert, expert);
     snprintf(buffer, LASER_NAME_BYTES, "%s%s%s%s%s", b->prefix, layer, inner, name, suffix);

@@ -548,11 +548,12 @@ static double *output_of(struct entry *e, int64_t *n, double **unit)
     return e->sums.output;
 }
 
+static double *(*const kinds[LASER_SUM_KINDS])(struct entry *, int64_t *, double **) = {
+    gradient_of, squares_of, fisher_of, input_of, output_of};
+
 void laser_gradient_sums_fix_units(struct laser_gradient_sums *s, bool keep)
 {
-    static double *(*const kinds[])(struct entry *, int64_t *, double **) = {gradient_of, squares_of,
-                                                                             fisher_of, input_of, output_of};
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; ++k) {
+    for (int k = 0; k < LASER_SUM_KINDS; ++k) {
         double most = 0, *unit;
         int64_t n;
 
@@ -571,6 +572,33 @@ void laser_gradient_sums_fix_units(struct laser_gradient_sums *s, bool keep)
     for (int64_t i = 0; !keep && i < s->n; ++i)
         s->entries[i].sums.reached = 0;
     s->has_units = true;
+}
+
+void laser_gradient_sums_get_units(struct laser_gradient_sums *s, double *units)
+{
+    double *unit;
+    int64_t n;
+
+    for (int64_t i = 0; i < s->n * LASER_SUM_KINDS; ++i) {
+        kinds[i % LASER_SUM_KINDS](&s->entries[i / LASER_SUM_KINDS], &n, &unit);
+        units[i] = *unit;
+    }
+}
+
+void laser_gradient_sums_set_units(struct laser_gradient_sums *s, const double *units)
+{
+    double *unit;
+    int64_t n;
+
+    for (int64_t i = 0; i < s->n * LASER_SUM_KINDS; ++i) {
+        kinds[i % LASER_SUM_KINDS](&s->entries[i / LASER_SUM_KINDS], &n, &unit);
+        *unit = units[i];
+    }
+}
+
+struct laser_matrix_statistics *laser_gradient_sums_of(struct laser_gradient_sums *s, int64_t matrix)
+{
+    return &s->entries[matrix].sums;
 }
 
 void laser_gradient_sums_hand_over(struct laser_gradient_sums *s, struct laser_statistics *out)

@@ -76,6 +76,7 @@ sense() { # name ranks
 }
 check "sensitivity, one process" sense s1 0
 check "sensitivity, 3 ranks" sense s3 3
+check "... the same bytes" cmp "$out/s1/sensitivity.h5" "$out/s3/sensitivity.h5"
 check "... the same predictions" test "$(get s1 sensitivity matrices 0 cut)" = "$(get s3 sensitivity matrices 0 cut)"
 check "... the same steps" test "$(get s1 sensitivity matrices 3 step)" = "$(get s3 sensitivity matrices 3 step)"
 

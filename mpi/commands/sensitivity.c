@@ -307,6 +307,8 @@ static int sense(struct sensing *s, struct laser_error *err)
         json_decref(phases);
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
+    if (code == LASER_OK)
+        laser_mpi_statistics_forget(run);
     if (code == LASER_OK && run->rank == 0) {
         say(s);
         laser_report_make(run);

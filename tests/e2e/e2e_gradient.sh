@@ -147,10 +147,20 @@ done
 check "... is nearer than cuts alone" below "$(get near0 chosen texts 0 difference)" "$(get once chosen texts 0 difference)"
 octal=$(awk 'BEGIN { srand(7); for (i = 0; i < 1500; i++) printf "\\%03o\\000\\000\\000", int(rand() * 47) }')
 printf "$octal" >"$scratch/ids.i32"
-check "a stack of experts" run 2 compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" --text "t=$scratch/ids.i32" \
-    --seqlen 32 --remove 10% --output "$out/stacked"
-check "... stays as it is, and why is said" says "LEFT OUT +6 matrices stay as they are \\(model.layers.0.mlp.experts.*: part of a stacked"
-check "... in the results, too" test "$(get stacked left_out 0 tensor)" = 'model.layers.0.mlp.experts.down_proj[0]'
+for n in $(ranks_of 1 3); do
+    check "a stack of experts, in parts, $n ranks" run "$n" compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" \
+        --text "t=$scratch/ids.i32" --seqlen 32 --remove 20% --set scan.split_fused=true --output "$out/stacked$n"
+    check "... the same bytes" cmp "$out/stacked1/model/model.safetensors" "$out/stacked$n/model/model.safetensors"
+done
+check "... whose router stays, and why is said" \
+    says "LEFT OUT +1 matrix stays as it is \\(model.layers.0.mlp.gate.weight\\): chooses experts"
+check "... in the results, too" test "$(get stacked1 left_out 0 tensor)" = 'model.layers.0.mlp.gate.weight'
+check "... parts of experts have ranks of their own" \
+    grep -Eq '"model.layers.0.mlp.experts.gate_up_proj.[0-2].(gate|up)": *[0-9]+' "$out/stacked1/model/config.json"
+head -c 640 "$scratch/ids.i32" >"$scratch/few.i32"
+check "experts that few tokens reached" run 2 compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" \
+    --text "t=$scratch/few.i32" --seqlen 32 --remove 10% --set evaluate.selection_share=1 --output "$out/fewtokens"
+check "... stay, and why is said" says "LEFT OUT +4 matrices stay as they are .*experts.*: fewer than 64 tokens of the calibration reached it"
 check "a compression beside its own text" squeeze guard 2 --remove 20% --guard "other=$text"
 check "... a guard text of the calibration is warned of" \
     says "WARNING +[0-9]+ of [0-9]+ windows of the calibration stand in the guard text other too"

@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "report/axis.h"
-#include "report/prediction_fit.h"
 #include "report/decisions.h"
 #include "report/figures.h"
+#include "report/prediction_fit.h"
 
 /* cairo's fonts: fontconfig keeps what it once read. */
 const char *__lsan_default_suppressions(void);

@@ -13,6 +13,7 @@
 #include "comm/log.h"
 #include "corpus/split.h"
 #include "schedule/scan.h"
+#include "sensitivity/gather.h"
 #include "store/results.h"
 
 static int candidates_and_edits(struct laser_reduction *r, json_t **results, struct laser_error *err)
@@ -132,6 +133,7 @@ int laser_mpi_command_reduce(struct laser_run *run, struct laser_error *err)
     laser_reduction_init(&r, run, &e.evaluation);
     code = reduce(&r, &results, err);
     if (code == LASER_OK) {
+        laser_mpi_statistics_forget(run);
         if (run->rank == 0)
             code = laser_results_failures(run, err);
         code = laser_mpi_agree(laser_mpi_world(run), code, err);

@@ -12,22 +12,6 @@
 /* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
 #define BLOCK_MEMORY_SHARE 0.4
 
-/* The batches that select, as many as reduce.calibration_tokens asks for; all where windows and questions select
- * together, so that their weights are right. */
-static int64_t last_batch(const struct laser_evaluation *e)
-{
-    int64_t wanted = e->run->settings->reduce.calibration_tokens, tokens = 0, b, index,
-            n = e->part_batch[LASER_PART_SELECTION + 1];
-
-    if (wanted == 0 || (e->items[0] < 0) != (e->items[e->batches[n - 1].first] < 0))
-        return n;
-    for (b = 0; b < n && tokens < wanted; ++b)
-        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
-            tokens += laser_item_is_question(e, i, &index) ? e->set.questions[index].tokens
-                                                           : e->windows[index].n_tokens;
-    return b;
-}
-
 /* Rank 0's edits on every rank. */
 static int share_edits(const struct laser_reduction *r, struct laser_strategy_edit **edits, int *n,
                        struct laser_error *err)
@@ -96,8 +80,10 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
                     BLOCK_MEMORY_SHARE * r->setup.run->memory_limit_bytes;
     code = laser_mpi_vectors_make(r->setup.run, err);
     if (code == LASER_OK)
-        code = laser_mpi_statistics_gather(r->setup.e, &options, 0, last_batch(r->setup.e), NULL, 0,
-                                           &statistics, err);
+        code = laser_mpi_statistics_gather(
+            r->setup.e, &options, 0,
+            laser_evaluation_first_batches(r->setup.e, r->setup.run->settings->reduce.calibration_tokens),
+            NULL, 0, &statistics, err);
     if (code != LASER_OK)
         return code;
     code = predict(r, &statistics, &changes, err);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "evaluate/windows_file.h"
+#include "report/prediction_fit.h"
 #include "store/decisions.h"
 #include "store/report.h"
 #include "store/results.h"
@@ -120,6 +121,7 @@ static int fill_results(const struct laser_reduction *r, json_t *results, double
         bad |= laser_reduction_sweep_results(r, results);
     bad |= laser_reduction_tasks_json(r, results);
     bad |= fill_verdict(r, results);
+    bad |= !laser_prediction_fit_add(results);
     if (bad)
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     return laser_results_write(r->setup.run->output, results, err);
@@ -206,8 +208,10 @@ static void say_objective(const struct laser_reduction *r, double final, double 
         r->search.n_kept > 0 ? laser_reduction_verdict(&r->setup, &r->report.kept) : "");
 }
 
-static void say(const struct laser_reduction *r, double final, double final_se, const struct saving *saving)
+static void say(const struct laser_reduction *r, const json_t *results, double final, double final_se,
+                const struct saving *saving)
 {
+    char predictions[120];
     struct laser_log *log = r->setup.run->log;
     int reverted = (int)json_array_size(r->search.decisions) - r->search.n_kept;
 
@@ -219,6 +223,8 @@ static void say(const struct laser_reduction *r, double final, double final_se, 
         laser_log_line(log, "RESULT", "%d candidates kept, %d reverted", r->search.n_kept, reverted);
     laser_reduction_sweep_say(r);
     laser_tune_say(r);
+    if (laser_prediction_fit_text(results, predictions)[0] != '\0')
+        laser_log_line(log, "RESULT", "predictions of %s", predictions);
     say_saving(r, saving);
     laser_log_line(log, "RESULT", "%s holds model/, plan.yaml, results.json, spectra.h5, ledger.txt",
                    r->setup.run->output);
@@ -267,7 +273,7 @@ int laser_reduction_finish(const struct laser_reduction *r, json_t *results, jso
     if (code == LASER_OK && laser_sweep_is(&r->setup))
         laser_reduction_sweep_list(&r->search);
     if (code == LASER_OK) {
-        say(r, final, final_se, &saving);
+        say(r, results, final, final_se, &saving);
         laser_report_make(r->setup.run);
     }
     return code;

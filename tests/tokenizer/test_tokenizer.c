@@ -295,6 +295,7 @@ static void torn_charsmap_is_refused(void **state)
                  {0, 0, 2000, "shorter than the double array"},
                  {3076, 0x80, 0, "not UTF-8"},
                  {4 + 2, 0xff, 0, "points behind the end"},
+                 {1, 0x09, 0, "points behind the end"},
                  {4 + 4 * (256 ^ 'a') + 2, 0xff, 0, "points behind the end"},
                  {4 + 4 * 512, 9, 0, "points at no replacement"}};
     (void)state;

@@ -260,7 +260,7 @@ def bytes_only(normalizer, pre, decoder):
 def graphemes():
     """A charsmap by the first byte of a grapheme: which characters it takes along shows where graphemes end."""
     letters = {lead: "abcdefgh"[lead % 8] + "x" * (lead % 3) if lead % 7 else "" for lead in range(0xc2, 0xf5) if lead % 5}
-    return bytes_only(normalizers.Sequence([normalizers.Precompiled(charsmap({**letters, ord("Q"): "q "})),
+    return bytes_only(normalizers.Sequence([normalizers.Precompiled(charsmap({**letters, ord("Q"): "q ", 13: "r"})),
                                             normalizers.Replace("x", " ")]),
                       pre_tokenizers.Sequence([pre_tokenizers.Punctuation(), pre_tokenizers.Metaspace(prepend_scheme="first")]),
                       decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()]))

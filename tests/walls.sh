@@ -41,7 +41,7 @@ allowed() {
     src/compress) echo "arch base checkpoint deck evaluate linalg run search store" ;;
     src/reduce)
         echo "arch base checkpoint compress corpus deck evaluate linalg model plan report run search sensitivity spectrum store" ;;
-    src/commands) echo "arch base checkpoint deck exchange report run spectrum store task" ;;
+    src/commands) echo "arch base checkpoint deck exchange report run spectrum store task tokenizer" ;;
     mpi/comm) echo "base report run" ;;
     mpi/grid) echo "base comm layout" ;;
     mpi/svd) echo "base comm grid layout linalg" ;;

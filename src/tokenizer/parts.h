@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer/model.h"
 #include "tokenizer/pattern.h"
 #include "tokenizer/tokenizer.h"
@@ -19,7 +20,8 @@ enum laser_normalizer_kind {
     LASER_NORM_STRIP_ACCENTS,
     LASER_NORM_BERT,
     LASER_NORM_NMT,
-    LASER_NORM_BYTE_LEVEL
+    LASER_NORM_BYTE_LEVEL,
+    LASER_NORM_PRECOMPILED
 };
 
 struct laser_normalizer {
@@ -29,6 +31,7 @@ struct laser_normalizer {
     char *text; /* Prepend, Replace */
     size_t n_text;
     struct laser_pattern *pattern;           /* Replace */
+    struct laser_charsmap charsmap;          /* Precompiled */
     bool compose, compatible;                /* Unicode */
     bool left, right;                        /* Strip */
     bool clean, chinese, accents, lowercase; /* Bert */
@@ -57,7 +60,8 @@ enum laser_pretokenizer_kind {
     LASER_PRE_PUNCTUATION,
     LASER_PRE_BERT,
     LASER_PRE_DELIMITER,
-    LASER_PRE_FIXED_LENGTH
+    LASER_PRE_FIXED_LENGTH,
+    LASER_PRE_UNICODE_SCRIPTS
 };
 
 enum laser_prepend { LASER_PREPEND_FIRST, LASER_PREPEND_NEVER, LASER_PREPEND_ALWAYS };
@@ -147,6 +151,10 @@ void laser_side_free(struct laser_side *side);
  * transformers whose ways are followed ("tokenizer.4.0.0.json"), else "tokenizer.json".  name: n bytes. */
 void laser_side_tokenizer(const char *dir, char *name, size_t n);
 
+/* The class that AutoTokenizer takes by tokenizer_config.json and config.json (either may be NULL): the one that they
+ * name, or the model type's; NULL: none, what the files hold is all. */
+const char *laser_side_class(const json_t *config, const json_t *model);
+
 /* JSON of a file in a directory; NULL if it is not there or cannot be read as JSON. */
 json_t *laser_side_file(const char *dir, const char *name);
 
@@ -166,16 +174,19 @@ enum laser_decoder_kind {
     LASER_DEC_STRIP,
     LASER_DEC_METASPACE,
     LASER_DEC_WORDPIECE,
-    LASER_DEC_BPE
+    LASER_DEC_BPE,
+    LASER_DEC_CTC
 };
 
 struct laser_decoder_step {
     enum laser_decoder_kind kind;
     struct laser_pattern *pattern; /* Replace */
-    char *text; /* Replace's content, Strip's and Metaspace's character, prefix or suffix */
+    char *text; /* Replace's content, Strip's and Metaspace's character, prefix, suffix or padding */
     size_t n_text;
+    char *blank; /* CTC: what stands between words */
+    size_t n_blank;
     size_t start, stop; /* Strip */
-    bool flag;          /* WordPiece: cleanup; Metaspace: the first one is dropped */
+    bool flag;          /* WordPiece, CTC: cleanup; Metaspace: the first one is dropped */
 };
 
 struct laser_decoder {
@@ -198,6 +209,9 @@ struct laser_tokenizer {
     int64_t size, id_end;
     int32_t role[LASER_TOKEN_ROLES];
 };
+
+/* A key of a Unigram model whose scores are the numbers themselves, not what serde makes of their decimals. */
+#define LASER_EXACT_SCORES "exact_scores"
 
 /* Helpers for reading JSON: what is missing or of a wrong type is named. */
 int laser_json_string(const json_t *obj, const char *key, const char **s, size_t *n, struct laser_error *err);

@@ -29,6 +29,9 @@ struct laser_tokenizer;
  * feature that is refused, named), LASER_ENOMEM. */
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err);
 
+/* Is there a tokenizer in the directory: tokenizer.json, or what one can be made from (tokenizer/assemble.h)? */
+bool laser_tokenizer_is_in(const char *dir);
+
 /* As laser_tokenizer_load(), from the text of a tokenizer.json in memory; name is used in errors only. */
 int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char *name,
                                 struct laser_tokenizer **out, struct laser_error *err);
@@ -80,6 +83,9 @@ enum laser_token_role {
     LASER_TOKEN_ROLES
 };
 int32_t laser_tokenizer_role_id(const struct laser_tokenizer *t, enum laser_token_role role);
+
+/* What the model gives for what it has no token for; where it has none of its own, the files' unk; -1: none. */
+int32_t laser_tokenizer_unknown(const struct laser_tokenizer *t);
 
 /* Ids that the post-processor puts before a text when add_special is set (a BOS as a rule); *n may be 0. */
 const int32_t *laser_tokenizer_prefix(const struct laser_tokenizer *t, int64_t *n);

@@ -381,6 +381,19 @@ static void test_the_man_page_holds_the_lists_of_the_schema(void **state)
     free(roff);
 }
 
+static void test_the_page_of_settings_is_that_of_the_schema(void **state)
+{
+    char *page, *made = laser_deck_markdown();
+    size_t size;
+
+    (void)state;
+    assert_int_equal(laser_file_read(SRCDIR "/doc/settings.md", 1 << 20, &page, &size, &err), LASER_OK);
+    if (strcmp(page, made) != 0)
+        fail_msg("doc/settings.md differs from the schema: run make man-options");
+    free(page);
+    free(made);
+}
+
 static void test_the_installed_decks_are_valid(void **state)
 {
     static const char *const names[] = {"demo", "scan", "laserrmt"};
@@ -420,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_help_fits_its_width_and_names_every_key_of_the_command),
         cmocka_unit_test(test_the_tables_are_consistent),
         cmocka_unit_test(test_the_man_page_holds_the_lists_of_the_schema),
+        cmocka_unit_test(test_the_page_of_settings_is_that_of_the_schema),
         cmocka_unit_test(test_the_installed_decks_are_valid),
     };
 

@@ -8,12 +8,9 @@ demo=$SRCDIR/inputs/demo-model
 text=$SRCDIR/inputs/demo-text/selection.txt
 launcher=${MPIEXEC:-mpirun}
 LC_ALL=C
-OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_base_warn_component_unused=0 OMPI_MCA_hwloc_base_binding_policy=none
-OMPI_MCA_btl_vader_single_copy_mechanism=none OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
-export LC_ALL OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM OMPI_MCA_rmaps_base_oversubscribe \
-    OMPI_MCA_mpi_yield_when_idle OMPI_MCA_btl_base_warn_component_unused OMPI_MCA_hwloc_base_binding_policy \
-    OMPI_MCA_btl_vader_single_copy_mechanism OPENBLAS_NUM_THREADS OMP_NUM_THREADS
+. "$SRCDIR/tests/mpi_env.sh"
+OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_base_warn_component_unused=0 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+export LC_ALL OMPI_MCA_mpi_yield_when_idle OMPI_MCA_btl_base_warn_component_unused OPENBLAS_NUM_THREADS OMP_NUM_THREADS
 # What MPI's own libraries leave behind is no fault of ours.
 ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 export ASAN_OPTIONS

@@ -30,21 +30,22 @@ as_golden() {
         near "$(result "$golden_out" pooled nll)" "$("$tool" get "$golden" "$@" nll)" 1e-6 &&
         test "$(result "$golden_out" datasets selection windows)" = "$("$tool" get "$golden" "$@" windows)"
 }
+given() { [ "$1" = 0 ] || [ -n "$(ranks_of "$1")" ]; } # 0: one process without a launcher, always
 layout() { test "$("$tool" get "$out/$1/results.json" layout replicas) x $("$tool" get "$out/$1/results.json" layout shards)" = "$2"; }
 
 # ---- the numbers ----
-for layout in 1:1:1 2:1:1 3:2:1 4:3:1 6:5:1 3:1:2 4:1:3 6:2:2 7:2:3; do
+for layout in 0:1:1 2:1:1 3:2:1 4:3:1 6:5:1 3:1:2 4:1:3 6:2:2 7:2:3; do
     n=${layout%%:*} shards=${layout##*:} replicas=${layout#*:}
     replicas=${replicas%:*}
-    [ -n "$(ranks_of "$n")" ] || continue
+    given "$n" || continue
     name=laserrmt-$n-$shards
     check "laserrmt, $n ranks, shards of $shards" perplexity "$name" "$n" --text "selection=$text" --shards "$shards"
     check "... the golden numbers" as_golden "$name" texts selection
     check "... that layout" layout "$name" "$replicas x $shards"
 done
-for layout in 1:1 3:2 6:1; do
+for layout in 0:1 3:2 6:1; do
     n=${layout%%:*} shards=${layout##*:}
-    [ -n "$(ranks_of "$n")" ] || continue
+    given "$n" || continue
     for convention in hf-strided llama.cpp lm-eval; do
         check "$convention, $n ranks, shards of $shards" perplexity "$convention-$n" "$n" --convention $convention \
             --seqlen 256 --set evaluate.stride=128 --text "selection=$text" --shards "$shards"
@@ -73,20 +74,20 @@ else
 fi
 
 # ---- compare ----
-check "compare" run 1 compare "$out/laserrmt-1-1" "$out/bf16" --output "$out/compared"
+check "compare" run 1 compare "$out/laserrmt-0-1" "$out/bf16" --output "$out/compared"
 check "... the difference of the means" near "$("$tool" get "$out/compared/results.json" comparison pooled difference)" \
-    "$(awk -v a="$(result laserrmt-1-1 pooled nll)" -v b="$(result bf16 pooled nll)" 'BEGIN { printf "%.17g", b - a }')" 1e-6
+    "$(awk -v a="$(result laserrmt-0-1 pooled nll)" -v b="$(result bf16 pooled nll)" 'BEGIN { printf "%.17g", b - a }')" 1e-6
 check "... all windows" test "$("$tool" get "$out/compared/results.json" comparison pooled windows)" = 330
 check "... names the windows that moved" says "WINDOW .* of selection"
 check "compare a file with itself" run 1 compare "$out/bf16/windows.h5" "$out/bf16/windows.h5"
 check "... nothing moved" says_not "^WINDOW"
-check "compare other windows" refuses 3 "llama.cpp-1/windows.h5.*llama.cpp" 2 compare "$out/bf16" "$out/llama.cpp-1"
+check "compare other windows" refuses 3 "llama.cpp-0/windows.h5.*llama.cpp" 2 compare "$out/bf16" "$out/llama.cpp-0"
 head -c 30000 "$text" >"$scratch/part.txt"
 check "a part of the text" perplexity part 2 --text "selection=$scratch/part.txt"
 check "compare another text" refuses 3 "part/windows.h5.*selection has other tokens" 1 compare "$out/bf16" "$out/part"
 check "compare what is not there" refuses 3 "no-such" 1 compare "$out/bf16" "$out/no-such"
 check "compare what is no evaluation" refuses 3 "results.json.*HDF5" 1 compare "$out/bf16" "$out/bf16/results.json"
-check "compare into a compared run" refuses 2 "output directory of one" 1 compare "$out/bf16" "$out/laserrmt-1-1" --output "$out/bf16"
+check "compare into a compared run" refuses 2 "output directory of one" 1 compare "$out/bf16" "$out/laserrmt-0-1" --output "$out/bf16"
 
 # ---- layouts ----
 check "the plan shows the layout" run 4 plan --model "$demo" --text "selection=$text"

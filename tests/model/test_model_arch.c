@@ -504,8 +504,14 @@ static void what_has_no_gradient_is_named(void **state)
 {
     static const struct {
         const char *name, *lacks;
-    } cases[] = {{"llama", NULL},           {"qwen3_moe", NULL},     {"gpt2", NULL},
-                 {"deepseek_v3", "latent"}, {"qwen3_next", "delta"}, {"gemma4_text", "layer to layer"}};
+    } cases[] = {{"llama", NULL},
+                 {"qwen3_moe", NULL},
+                 {"gpt2", NULL},
+                 {"deepseek_v3", "latent"},
+                 {"qwen3_next", "delta"},
+                 {"gemma4_text", "layer to layer"},
+                 {"albert-same", "another width"},
+                 {"deberta-v2", "disentangled"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -537,7 +543,7 @@ static void the_estimate_is_what_loading_takes(void **state)
                                         "deepseek_v3", "gpt_oss",   "qwen3_next",
                                         "gemma4_text", "llama4",    "bloom",
                                         "opt",         "olmo2",     "exaone4",
-                                        "afmoe"};
+                                        "afmoe",       "albert",    "deberta-v2-conv"};
     static const int counts[] = {1, 2, 3, 6};
 
     (void)state;
@@ -569,6 +575,66 @@ static void the_estimate_is_what_loading_takes(void **state)
             laser_arch_free(&arch);
             golden_close(&g);
         }
+}
+
+static const char albert[] =
+    "{\"model_type\": \"albert\", \"vocab_size\": 47, \"hidden_size\": 24, \"intermediate_size\": 28, "
+    "\"num_hidden_layers\": 5, \"num_attention_heads\": 4, \"embedding_size\": 8, \"num_hidden_groups\": 2, "
+    "\"inner_group_num\": 2}";
+static const char deberta[] =
+    "{\"model_type\": \"deberta-v2\", \"vocab_size\": 47, \"hidden_size\": 24, \"intermediate_size\": 28, "
+    "\"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"relative_attention\": true, \"pos_att_type\": \"c2p|p2c\"}";
+
+/* AlbertTransformer.forward: round i runs group int(i / (5 / 2)), which has two layers. */
+static void layers_of_a_group_share_their_weights(void **state)
+{
+    static const int64_t first[] = {0, 1, 0, 1, 0, 1, 6, 7, 6, 7};
+    struct laser_arch arch = accepted(albert, "{}");
+
+    (void)state;
+    assert_int_equal(arch.layers, 10);
+    for (int64_t i = 0; i < 10; i++) {
+        assert_int_equal(laser_arch_weights_of(&arch, i), first[i]);
+        assert_int_equal(laser_arch_group_of(&arch, i), i >= 6);
+    }
+    assert_int_equal(laser_arch_layer_uses(&arch, 0), 3);
+    assert_int_equal(laser_arch_layer_uses(&arch, 7), 2);
+    laser_arch_free(&arch);
+    assert_refused(albert, "{\"num_hidden_groups\": 6}", "num_hidden_groups");
+}
+
+/* 10 layers are run, whatever weights they share; every key is seen; the head reads 8 of 24 elements. */
+static void shared_weights_work_as_often_as_they_are_used(void **state)
+{
+    struct laser_arch arch = accepted(albert, "{}");
+    struct laser_model_estimate estimate;
+    struct laser_error err = {0};
+    double layer = 2 * 24 * (4 * 24 + 2 * 28) + 4 * 24 * 4;
+
+    (void)state;
+    assert_int_equal(laser_model_estimate(&arch, 1, LASER_FLOAT32, LASER_STORED_BF16, 4, 4, &estimate, &err),
+                     LASER_OK);
+    assert_true(fabs(estimate.flops_per_token - (10 * layer + 2 * 2 * 24 * 8 + 2 * 8 * 47)) < 1e-6);
+    laser_arch_free(&arch);
+}
+
+static void options_of_deberta_that_fit_no_model_are_refused(void **state)
+{
+    struct laser_arch arch =
+        accepted(deberta, "{\"position_buckets\": 8, \"conv_kernel_size\": 3, \"conv_act\": \"gelu\"}");
+
+    (void)state;
+    assert_int_equal(arch.disentangled.span, 8);
+    assert_true(arch.disentangled.by_content && arch.disentangled.by_position);
+    assert_true(fabs(arch.attention_scale - 1 / sqrt(6 * 3)) < 1e-15);
+    laser_arch_free(&arch);
+    assert_refused(deberta, "{\"conv_kernel_size\": 4, \"conv_act\": \"gelu\"}", "conv_kernel_size");
+    assert_refused(deberta, "{\"conv_kernel_size\": 3, \"conv_act\": \"mish\"}", "conv_act");
+    assert_refused(deberta, "{\"conv_kernel_size\": 3, \"conv_act\": \"gelu\", \"conv_groups\": 5}",
+                   "conv_groups");
+    assert_refused(deberta, "{\"position_buckets\": 1}", "position_buckets");
+    assert_refused(deberta, "{\"position_buckets\": 2000}", "position_buckets");
+    assert_refused(deberta, "{\"legacy\": false, \"embedding_size\": 8}", "embedding_size");
 }
 
 static void the_estimated_work_is_that_of_the_weights(void **state)
@@ -659,6 +725,9 @@ int main(void)
         cmocka_unit_test(what_has_no_gradient_is_named),
         cmocka_unit_test(the_estimate_is_what_loading_takes),
         cmocka_unit_test(the_estimated_work_is_that_of_the_weights),
+        cmocka_unit_test(layers_of_a_group_share_their_weights),
+        cmocka_unit_test(shared_weights_work_as_often_as_they_are_used),
+        cmocka_unit_test(options_of_deberta_that_fit_no_model_are_refused),
         cmocka_unit_test(low_frequencies_of_llama3_begin_at_their_own_factor),
         cmocka_unit_test(a_ramp_of_no_length_divides_by_nothing),
     };

@@ -57,6 +57,13 @@ static void describe(const struct laser_arch *a, char *out, size_t n)
         SAY("%.17g ", mix->input_scale[i]);
     SAY("%.17g %.17g %.17g %.17g %ld |", a->qkv_scale, a->context_scale, a->gate_scale, a->down_scale,
         (long)a->moe.width);
+    SAY("%ld %ld %ld %d %d %d %s |", (long)a->groups, (long)a->group_layers, (long)a->embed_width,
+        a->embed_projects, a->embed_project_bias, a->embed_norm_late,
+        a->names->positions ? a->names->head : "-");
+    SAY("%s %ld %ld %ld %d %d %d %d |", a->names->head, (long)a->disentangled.span,
+        (long)a->disentangled.buckets, (long)a->disentangled.farthest, a->disentangled.by_content,
+        a->disentangled.by_position, a->disentangled.shared, a->disentangled.normed);
+    SAY("%ld %ld %d |", (long)a->side_kernel, (long)a->side_groups, (int)a->side_activation);
     for (int64_t i = 0; i < a->layers; i++)
         SAY(" %ld%s%s%s", (long)a->window[i],
             a->sparse[i] ? "s"

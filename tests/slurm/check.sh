@@ -33,7 +33,7 @@ work="--set evaluate.max_tokens=8000 --set reduce.candidates=10 --shards 1 --com
 mkdir "$scratch/out"
 out=$scratch/out
 check "an unbroken reduction" run 3 reduce --model "$demo" --text "demo=$text" --output "$out/ref" $work
-unset TMPDIR OMPI_MCA_rmaps_base_oversubscribe
+unset TMPDIR OMPI_MCA_rmaps_base_oversubscribe PRTE_MCA_rmaps_default_mapping_policy
 
 LASER_SLURM=$SRCDIR/slurm LASER_MPI=$laser LASER_BIND=none
 export LASER_SLURM LASER_MPI LASER_BIND

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer_files.h"
 
 static struct laser_tokenizer *load(const char *path)
@@ -200,10 +201,12 @@ static void what_is_not_supported_or_wrong_is_refused_by_name(void **state)
         {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "vocabulary entry 0"},
         {"{\"model\":{\"type\":\"Unigram\",\"unk_id\":3,\"vocab\":[[\"a\",0.0]]}}", "unk_id"},
         {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "unk_token"},
-        {"{" MODEL ",\"normalizer\":{\"type\":\"Precompiled\"}}", "normalizer \"Precompiled\""},
+        {"{" MODEL ",\"normalizer\":{\"type\":\"Sponge\"}}", "normalizer \"Sponge\""},
+        {"{" MODEL ",\"normalizer\":{\"type\":\"Precompiled\"}}", "\"precompiled_charsmap\" of Precompiled"},
         {"{" MODEL ",\"normalizer\":{\"type\":\"Replace\",\"content\":\"\",\"pattern\":{\"Regex\":\"a*\"}}}",
          "empty string"},
-        {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}", "pre_tokenizer \"UnicodeScripts\""},
+        {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Shuffle\"}}", "pre_tokenizer \"Shuffle\""},
+        {"{" MODEL ",\"decoder\":{\"type\":\"CTC\",\"pad_token\":\"x\"}}", "\"word_delimiter_token\" of CTC"},
         {"{" MODEL
          ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Kept\"}}",
          "behavior \"Kept\""},
@@ -229,7 +232,7 @@ static void what_is_not_supported_or_wrong_is_refused_by_name(void **state)
 
 static void unknown_decoder_is_refused_only_when_it_is_needed(void **state)
 {
-    static const char json[] = "{" MODEL ",\"decoder\":{\"type\":\"CTC\"}}";
+    static const char json[] = "{" MODEL ",\"decoder\":{\"type\":\"Echo\"}}";
     struct laser_tokenizer *t;
     struct laser_error err = {0};
     int32_t *ids;
@@ -241,9 +244,85 @@ static void unknown_decoder_is_refused_only_when_it_is_needed(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(ids[0], 2);
     assert_int_equal(laser_tokenizer_decode(t, ids, n, false, &text, NULL, &err), LASER_EINPUT);
-    assert_non_null(strstr(err.text, "CTC"));
+    assert_non_null(strstr(err.text, "Echo"));
     free(ids);
     laser_tokenizer_free(t);
+}
+
+/* A charsmap of one key: "a" is replaced by "b". */
+static size_t make_charsmap(unsigned char *bytes)
+{
+    const uint32_t units = 768;
+    const uint32_t at[][2] = {
+        {0, 256u << 10}, {256 ^ 'a', 'a' | 1u << 8 | ((256 ^ 'a') ^ 512u) << 10}, {512, 1u << 31}};
+
+    memset(bytes, 0, 4 + 4 * units);
+    for (int k = 0; k < 4; k++)
+        bytes[k] = (unsigned char)(4 * units >> 8 * k);
+    for (size_t i = 0; i < 3; i++)
+        for (int k = 0; k < 4; k++)
+            bytes[4 + 4 * at[i][0] + (size_t)k] = (unsigned char)(at[i][1] >> 8 * k);
+    memcpy(bytes + 4 + 4 * units, "b", 2);
+    return 4 + 4 * units + 2;
+}
+
+static void charsmap_replaces_what_it_has(void **state)
+{
+    unsigned char bytes[4096];
+    struct laser_charsmap map;
+    struct laser_normalized text = {0};
+    struct laser_error err = {0};
+    (void)state;
+    assert_int_equal(laser_charsmap_read(bytes, make_charsmap(bytes), &map, &err), LASER_OK);
+    laser_normalized_add(&text, "banana", 6, false);
+    assert_int_equal(laser_charsmap_normalize(&map, &text, &err), LASER_OK);
+    assert_int_equal(text.n, 6);
+    assert_memory_equal(text.s, "bbnbnb", 6);
+    laser_normalized_free(&text);
+    laser_charsmap_free(&map);
+}
+
+static void torn_charsmap_is_refused(void **state)
+{
+    /* where a byte is changed, to what, how many bytes are left (0: all) and what the message says */
+    static const struct {
+        size_t at;
+        unsigned char to;
+        size_t n;
+        const char *says;
+    } cases[] = {{0, 0, 3, "shorter than the double array"},
+                 {1, 0xff, 0, "shorter than the double array"},
+                 {0, 0, 2000, "shorter than the double array"},
+                 {3076, 0x80, 0, "not UTF-8"},
+                 {4 + 2, 0xff, 0, "points behind the end"},
+                 {1, 0x09, 0, "points behind the end"},
+                 {4 + 4 * (256 ^ 'a') + 2, 0xff, 0, "points behind the end"},
+                 {4 + 4 * 512, 9, 0, "points at no replacement"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        unsigned char bytes[4096];
+        size_t n = make_charsmap(bytes);
+        struct laser_charsmap map;
+        struct laser_error err = {0};
+        bytes[cases[i].at] = cases[i].n ? bytes[cases[i].at] : cases[i].to;
+        assert_int_equal(laser_charsmap_read(bytes, cases[i].n ? cases[i].n : n, &map, &err), LASER_EINPUT);
+        if (!strstr(err.text, "Precompiled: its charsmap is torn") || !strstr(err.text, cases[i].says))
+            fail_msg("case %zu: %s", i, err.text);
+        assert_null(map.unit);
+    }
+}
+
+static void charsmap_without_units_or_base64_is_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        {"AAAAAA==", "empty"}, {"AAA", "base64"}, {"AA!A", "base64"}, {"A=AA", "base64"}, {"", "shorter"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct laser_charsmap map;
+        struct laser_error err = {0};
+        assert_int_equal(laser_charsmap_decode(cases[i][0], strlen(cases[i][0]), &map, &err), LASER_EINPUT);
+        assert_non_null(strstr(err.text, cases[i][1]));
+    }
 }
 
 static void unknown_character_without_unknown_token_is_named(void **state)
@@ -409,6 +488,9 @@ int main(void)
         cmocka_unit_test(what_is_not_supported_or_wrong_is_refused_by_name),
         cmocka_unit_test(unknown_decoder_is_refused_only_when_it_is_needed),
         cmocka_unit_test(unknown_character_without_unknown_token_is_named),
+        cmocka_unit_test(charsmap_replaces_what_it_has),
+        cmocka_unit_test(torn_charsmap_is_refused),
+        cmocka_unit_test(charsmap_without_units_or_base64_is_refused),
         cmocka_unit_test(threads_share_a_tokenizer),
         cmocka_unit_test(of_equal_merges_the_leftmost_comes_first),
         cmocka_unit_test(a_merge_whose_symbols_are_gone_is_left_in_a_long_word),

@@ -44,8 +44,8 @@ static size_t damage(char *s, size_t n)
 
 static void broken_files_do_not_crash(void **state)
 {
-    static const char *const names[] = {"wordlevel", "wordpiece", "gemma",   "clip",
-                                        "unigram",   "deepseek",  "roberta", "metaspace_unk"};
+    static const char *const names[] = {"wordlevel", "wordpiece", "gemma",         "clip",      "unigram",
+                                        "deepseek",  "roberta",   "metaspace_unk", "graphemes", "scripts"};
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char path[4096];

@@ -204,6 +204,9 @@ int main(void)
         FAMILY("unigram_bytes"),
         FAMILY("wordpiece"),
         FAMILY("wordlevel"),
+        FAMILY("t5"),
+        FAMILY("graphemes"),
+        FAMILY("scripts"),
         cmocka_unit_test(whole_files_of_shared_data_equal_the_library),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

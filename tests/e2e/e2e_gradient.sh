@@ -79,6 +79,25 @@ check "sensitivity, 3 ranks" sense s3 3
 check "... the same bytes" cmp "$out/s1/sensitivity.h5" "$out/s3/sensitivity.h5"
 check "... the same predictions" test "$(get s1 sensitivity matrices 0 cut)" = "$(get s3 sensitivity matrices 0 cut)"
 check "... the same steps" test "$(get s1 sensitivity matrices 3 step)" = "$(get s3 sensitivity matrices 3 step)"
+check "a sample of edits is measured" test "$(get s1 sensitivity sample)" = 4
+check "... the most promising one first" below "$(get s1 sensitivity sample 0 predicted)" "$(get s1 sensitivity sample 1 predicted)"
+check "... up to the most harmful" below 0.1 "$(get s1 sensitivity sample 3 predicted)"
+check "... which does harm" below 0.1 "$(get s1 sensitivity sample 3 difference)"
+check "... with the fit of all in the log" says "predictions of 4 edits: measured = [0-9.]+ x predicted, correlation 0\\.[0-9]+|correlation 1"
+check "... and in the results" below 0.5 "$(get s1 predictions correlation)"
+check "... the same on 3 ranks" within "$(get s1 sensitivity sample 0 difference)" "$(get s3 sensitivity sample 0 difference)" 1e-6
+check "the steps of tune are fitted, too" below 0 "$(get one predictions factor)"
+check "... all of them" test "$(get one predictions edits)" -ge 3
+check "the edits of a screened search are" test "$(get screened predictions edits)" = "$(get screened decisions)"
+sampled() { # name options...
+    sampled_name=$1
+    shift
+    run 2 sensitivity --model "$demo" --text "demo=$text" --set evaluate.max_tokens=2000 --output "$out/$sampled_name" "$@"
+}
+check "sensitivity.sample=0" sampled bare --set sensitivity.sample=0
+check "... measures none" says_not "BEGIN +sample"
+check "the sensitivity of a share" sampled share --task "$SRCDIR/tests/data/facts/facts.jsonl" --objective accuracy
+check "... has no measured edits: another loss is predicted" test "$(get share sensitivity sample)" = 0
 
 # Against torch in float64 (tools/golden/make_sensitivity.py): gradients, Fisher information, and what a cut is predicted to do.
 as_torch() { # predictions ranks options...
@@ -109,6 +128,9 @@ done
 check "... after a round that moved kept values" says "round 1 moved the kept values"
 check "a fifth of the linear parameters is gone" below "$(get c1 chosen linear_parameters_after)" \
     "$(awk -v n="$(get c1 chosen linear_parameters_before)" 'BEGIN { print 0.8 * n + 1 }')"
+check "... and as many bytes as that are fewer, to a per cent" awk -v b="$(get c1 before bytes)" -v a="$(get c1 chosen bytes)" \
+    -v p="$(get c1 before parameters)" -v q="$(get c1 chosen parameters)" \
+    'BEGIN { r = (b - a) / (b / p * (p - q)); print r; exit !(r > 0.99 && r < 1.01) }'
 check "whitening both sides costs less than the plain cut" squeeze plain 2 --remove 20% --method plain
 check "... which takes no pass over the text" says_not "BEGIN +(gradient|inputs)"
 check "both sides much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"

@@ -386,16 +386,15 @@ static json_t *without_aliases(json_t *object, const struct laser_config_alias *
 
 static void refuse_type(struct laser_config *config, const char *type)
 {
-    const char *const *types = laser_arch_types();
-    char list[4096] = "";
+    bool own_code = json_is_object(json_object_get(config->object, "auto_map"));
+    const char *rest = own_code ? ": its computation is code of its own (auto_map), which is not run here"
+                                : "; `laser_mpi models` lists the types that are";
 
-    for (size_t i = 0, n = 0; types[i] && n < sizeof list; i++)
-        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
     if (type[0] == '\0')
-        laser_config_refuse(config, "model_type", "missing; supported are %s", list);
+        laser_config_refuse(config, "model_type",
+                            "missing; `laser_mpi models` lists the types that are supported");
     else
-        laser_config_refuse(config, "model_type", "\"%.100s\" is not supported; supported are %s", type,
-                            list);
+        laser_config_refuse(config, "model_type", "\"%.100s\" is not supported%s", type, rest);
 }
 
 int64_t laser_arch_longest(const struct laser_arch *arch)

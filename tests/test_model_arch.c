@@ -504,8 +504,13 @@ static void what_has_no_gradient_is_named(void **state)
 {
     static const struct {
         const char *name, *lacks;
-    } cases[] = {{"llama", NULL},           {"qwen3_moe", NULL},     {"gpt2", NULL},
-                 {"deepseek_v3", "latent"}, {"qwen3_next", "delta"}, {"gemma4_text", "layer to layer"}};
+    } cases[] = {{"llama", NULL},
+                 {"qwen3_moe", NULL},
+                 {"deepseek_v3", NULL},
+                 {"qwen3_next", NULL},
+                 {"gemma4_text", NULL},
+                 {"nemotron_h", NULL},
+                 {"nemotron_h-latent", "experts of another width"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -1,9 +1,13 @@
 /* Rates of the linear layers on the shapes of a 135M and a 1.1B Llama, beside what the libraries reach on the
- * same shapes.  Usage: bench_kernels [tokens [processes [milliseconds a shape]]].
+ * same shapes.  Usage: bench_kernels [tokens [processes [milliseconds a shape [avx2|avx512
+ * [LAYERS]]]]]: of those whose names begin so.
  *
- * Every figure is the best of several runs, all ways taking turns; several processes run at the same time and
- * their rates add up.  Libraries are called at their best: oneDNN with weights that it packed beforehand in
- * the layout of its choice, sgemm on float32 weights that are already there.
+ * All ways take turns; a figure is the rate of the quickest run and that of the median.  Several processes run at
+ * the same time and their rates add up.  Libraries are called at their best ("packed"): oneDNN with weights that it
+ * packed beforehand in the layout of its choice, sgemm on float32 weights that are already there; "own panels" are
+ * the program's ways by libraries, which unpack its panels at every call.  The last two columns are the packed oneDNN's
+ * rate divided by that of the program's choice, the median of the pairs.  With avx2 neither the program nor a library
+ * uses AVX-512.
  */
 #include "config.h"
 
@@ -21,6 +25,7 @@
 
 #include "benching.h"
 #include "kernels/linear.h"
+#include "linalg/blas.h"
 
 void sgemm_(const char *transa, const char *transb, const int *m, const int *n, const int *k,
             const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
@@ -38,35 +43,93 @@ struct work {
     float *x, *y, *weights;
 };
 
-enum { FLOAT_OWN, FLOAT_SGEMM, FLOAT_ONEDNN, BF16_FMA, BF16_DOT, BF16_ONEDNN, COLUMNS };
-static const char *const columns[COLUMNS] = {"f32 avx512",  "f32 sgemm", "f32 oneDNN",
-                                             "bf16 avx512", "bf16 dot",  "bf16 oneDNN"};
+enum {
+    FLOAT_AVX512,
+    FLOAT_OPENBLAS,
+    FLOAT_ONEDNN,
+    FLOAT_SGEMM_PACKED,
+    FLOAT_ONEDNN_PACKED,
+    BF16_AVX512,
+    BF16_DOT,
+    BF16_OPENBLAS,
+    BF16_ONEDNN,
+    BF16_ONEDNN_PACKED,
+    COLUMNS
+};
+/* kernels: the program's way of that name. */
+static const struct {
+    const char *name, *kernels;
+    enum laser_precision precision;
+} columns[COLUMNS] = {
+    [FLOAT_AVX512] = {"f32 avx512", "avx512", LASER_FLOAT32},
+    [FLOAT_OPENBLAS] = {"f32 sgemm, own panels", "openblas", LASER_FLOAT32},
+    [FLOAT_ONEDNN] = {"f32 oneDNN, own panels", "onednn", LASER_FLOAT32},
+    [FLOAT_SGEMM_PACKED] = {"f32 sgemm", NULL, LASER_FLOAT32},
+    [FLOAT_ONEDNN_PACKED] = {"f32 oneDNN, packed", NULL, LASER_FLOAT32},
+    [BF16_AVX512] = {"bf16 avx512", "avx512", LASER_BFLOAT16},
+    [BF16_DOT] = {"bf16 dot", "avx512bf16", LASER_BFLOAT16},
+    [BF16_OPENBLAS] = {"bf16 sgemm, own panels", "openblas", LASER_BFLOAT16},
+    [BF16_ONEDNN] = {"bf16 oneDNN, own panels", "onednn", LASER_BFLOAT16},
+    [BF16_ONEDNN_PACKED] = {"bf16 oneDNN, packed", NULL, LASER_BFLOAT16},
+};
+
+enum { MOST_ROUNDS = 1000 };
 
 /* One way to multiply; run is NULL where the machine or the build lacks it. */
 struct candidate {
     void (*run)(void *context);
     void *context;
-    double best_s;
+    double *times_s; /* a round */
 };
 
-/* All ways take turns until the time is over, so that a disturbance meets all of them; the best time of each.
- */
-static void compete(struct candidate *candidates, double limit_s)
+/* What a process found, shared with the one that started it. */
+struct rates {
+    double best[COLUMNS], middle[COLUMNS], float_ratio, bf16_ratio;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* All ways take turns until the time is over, so that a disturbance meets all of them.  The rounds. */
+static int compete(struct candidate *candidates, double limit_s)
 {
     double elapsed_s = 0;
+    int round = 0;
 
-    for (int round = 0; round < 3 || elapsed_s < limit_s; round++)
+    for (; round < 3 || (elapsed_s < limit_s && round < MOST_ROUNDS); round++)
         for (int c = 0; c < COLUMNS; c++) {
-            double start = now_s(), time_s;
+            double start;
 
             if (!candidates[c].run)
                 continue;
+            start = now_s();
             candidates[c].run(candidates[c].context);
-            time_s = now_s() - start;
-            elapsed_s += time_s;
-            if (round == 0 || time_s < candidates[c].best_s)
-                candidates[c].best_s = time_s;
+            candidates[c].times_s[round] = now_s() - start;
+            elapsed_s += candidates[c].times_s[round];
         }
+    return round;
+}
+
+/* The median of the pairs' ratios; 0 where one is lacking. */
+static double ratio(const struct candidate *over, const struct candidate *under, int rounds)
+{
+    double ratios[MOST_ROUNDS];
+
+    if (!over->run || !under->run)
+        return 0;
+    for (int i = 0; i < rounds; i++)
+        ratios[i] = under->times_s[i] / over->times_s[i];
+    return median(ratios, rounds);
 }
 
 struct own {
@@ -104,7 +167,7 @@ static struct candidate make_own(const struct work *w, const char *kernels, enum
         exit(1);
     laser_linear_pack_rows(&own->linear, 0, out, stored, in);
     free(stored);
-    return (struct candidate){run_own, own, 0};
+    return (struct candidate){run_own, own, NULL};
 }
 
 static void run_sgemm(void *context)
@@ -191,85 +254,132 @@ static struct candidate make_library(const struct work *w, dnnl_data_type_t type
     laser_onednn_forget(&x);
     laser_onednn_forget(&weights);
     laser_onednn_forget(&y);
-    return (struct candidate){run_library, l, 0};
+    return (struct candidate){run_library, l, NULL};
 }
 #endif
 
+/* The column of what the program takes for a precision by itself. */
+static int choice(enum laser_precision precision, bool avx2)
+{
+    laser_kernels_choose("auto", NULL);
+    const char *kernels = avx2 ? "openblas" : laser_kernels_name(laser_kernels_current(precision));
+
+    for (int c = 0; c < COLUMNS; c++)
+        if (columns[c].kernels && columns[c].precision == precision &&
+            strcmp(columns[c].kernels, kernels) == 0)
+            return c;
+    return precision == LASER_FLOAT32 ? FLOAT_OPENBLAS : BF16_OPENBLAS;
+}
+
 /* The process ends after one shape: what it made is freed then. */
-static void measure(const struct work *w, double *rates)
+static void measure(const struct work *w, bool avx2, struct rates *rates)
 {
     double flops = 2.0 * (double)w->tokens * (double)w->shape.out * (double)w->shape.in;
     struct candidate candidates[COLUMNS] = {{0}};
+    int rounds;
 
-    candidates[FLOAT_OWN] = make_own(w, "avx512", LASER_FLOAT32);
-    candidates[FLOAT_SGEMM] = (struct candidate){run_sgemm, (void *)(uintptr_t)w, 0};
-    candidates[BF16_FMA] = make_own(w, "avx512", LASER_BFLOAT16);
-    candidates[BF16_DOT] = make_own(w, "avx512bf16", LASER_BFLOAT16);
-#ifdef HAVE_ONEDNN
-    candidates[FLOAT_ONEDNN] = make_library(w, dnnl_f32);
-    candidates[BF16_ONEDNN] = make_library(w, dnnl_bf16);
-#endif
-    compete(candidates, w->limit_s);
     for (int c = 0; c < COLUMNS; c++)
-        rates[c] = candidates[c].run ? flops / candidates[c].best_s * 1e-9 : 0;
+        if (columns[c].kernels && !(avx2 && strncmp(columns[c].kernels, "avx512", 6) == 0))
+            candidates[c] = make_own(w, columns[c].kernels, columns[c].precision);
+    candidates[FLOAT_SGEMM_PACKED] = (struct candidate){run_sgemm, (void *)(uintptr_t)w, NULL};
+#ifdef HAVE_ONEDNN
+    candidates[FLOAT_ONEDNN_PACKED] = make_library(w, dnnl_f32);
+    candidates[BF16_ONEDNN_PACKED] = make_library(w, dnnl_bf16);
+#endif
+    for (int c = 0; c < COLUMNS; c++)
+        candidates[c].times_s = allocate(MOST_ROUNDS * (int64_t)sizeof(double));
+    rounds = compete(candidates, w->limit_s);
+    rates->float_ratio =
+        ratio(&candidates[FLOAT_ONEDNN_PACKED], &candidates[choice(LASER_FLOAT32, avx2)], rounds);
+    rates->bf16_ratio =
+        ratio(&candidates[BF16_ONEDNN_PACKED], &candidates[choice(LASER_BFLOAT16, avx2)], rounds);
+    for (int c = 0; c < COLUMNS; c++) {
+        double middle_s = candidates[c].run ? median(candidates[c].times_s, rounds) : 0;
+
+        rates->middle[c] = candidates[c].run ? flops / middle_s * 1e-9 : 0;
+        rates->best[c] = candidates[c].run ? flops / candidates[c].times_s[0] * 1e-9 : 0; /* sorted */
+    }
 }
 
-/* All processes measure the same shape at the same time; the sum of their rates is the machine's.  Last: the
- * own kernels' share of the best library's rate, in float32 and in bfloat16. */
-static void measure_shape(const struct shape *shape, int64_t tokens, int processes, double limit_s)
+/* All processes measure the same shape at the same time; the sum of their rates is the machine's. */
+static void measure_shape(const struct shape *shape, int64_t tokens, int processes, double limit_s, bool avx2)
 {
-    double sums[COLUMNS], *rates = mmap(NULL, (size_t)processes * COLUMNS * sizeof *rates,
-                                        PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    double float_ratio = 0, bf16_ratio = 0;
+    struct rates *rates = mmap(NULL, (size_t)processes * sizeof *rates, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     for (int p = 0; p < processes; p++)
         if (fork() == 0) {
             struct work w = {*shape, tokens, limit_s, NULL, NULL, NULL};
 
             laser_kernels_set_threads(1);
+            laser_kernels_limit_simd(avx2 ? LASER_SIMD_AVX2 : LASER_SIMD_AVX512);
             w.x = random_floats(tokens * shape->in, 1);
             w.y = random_floats(tokens * shape->out, 1);
             w.weights = random_floats(shape->out * shape->in, 1);
-            measure(&w, rates + p * COLUMNS);
+            measure(&w, avx2, rates + p);
             _exit(0);
         }
     while (wait(NULL) > 0)
         ;
     printf("| %s | %lld x %lld |", shape->name, (long long)shape->out, (long long)shape->in);
     for (int c = 0; c < COLUMNS; c++) {
-        double sum = 0;
+        double best = 0, middle = 0;
 
-        for (int p = 0; p < processes; p++)
-            sum += rates[p * COLUMNS + c];
-        sums[c] = sum;
-        printf(" %.0f |", sum);
+        for (int p = 0; p < processes; p++) {
+            best += rates[p].best[c];
+            middle += rates[p].middle[c];
+        }
+        if (best > 0)
+            printf(" %.0f, %.0f |", best, middle);
+        else
+            printf(" - |");
     }
-    printf(" %.2f | %.2f |\n", sums[FLOAT_OWN] / fmax(sums[FLOAT_SGEMM], sums[FLOAT_ONEDNN]),
-           fmax(sums[BF16_FMA], sums[BF16_DOT]) / sums[BF16_ONEDNN]);
+    for (int p = 0; p < processes; p++) {
+        float_ratio += rates[p].float_ratio / processes;
+        bf16_ratio += rates[p].bf16_ratio / processes;
+    }
+    printf(" %.2f | %.2f |\n", float_ratio, bf16_ratio);
     fflush(stdout);
-    munmap(rates, (size_t)processes * COLUMNS * sizeof *rates);
+    munmap(rates, (size_t)processes * sizeof *rates);
+}
+
+/* The libraries read these when they start. */
+static void leave_out_avx512(char **argv)
+{
+    if (getenv("ONEDNN_MAX_CPU_ISA") && getenv("OPENBLAS_CORETYPE"))
+        return;
+    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    setenv("OPENBLAS_CORETYPE", "Haswell", 1);
+    execv("/proc/self/exe", argv);
 }
 
 int main(int argc, char **argv)
 {
     static const struct shape shapes[] = {
-        {"135M q, k, v", 960, 576},        {"135M o", 576, 576},           {"135M gate, up", 3072, 576},
-        {"135M down", 576, 1536},          {"1.1B q, k, v", 2560, 2048},   {"1.1B o", 2048, 2048},
-        {"1.1B k or v alone", 256, 2048},  {"1.1B gate, up", 11264, 2048}, {"1.1B down", 2048, 5632},
-        {"1.1B head (a block)", 512, 2048}};
+        {"135M q, k, v", 960, 576},     {"135M o", 576, 576},      {"135M gate or up", 1536, 576},
+        {"135M gate, up", 3072, 576},   {"135M down", 576, 1536},  {"135M head", 49152, 576},
+        {"1.1B q, k, v", 2560, 2048},   {"1.1B o", 2048, 2048},    {"1.1B k or v alone", 256, 2048},
+        {"1.1B gate, up", 11264, 2048}, {"1.1B down", 2048, 5632}, {"1.1B head (a block)", 512, 2048}};
     int64_t tokens = argc > 1 ? atoll(argv[1]) : 512;
     int processes = argc > 2 ? atoi(argv[2]) : 1;
     double limit_s = argc > 3 ? atof(argv[3]) * 1e-3 : 2;
+    const char *only = argc > 5 ? argv[5] : "";
+    bool avx2 = argc > 4 && strcmp(argv[4], "avx2") == 0;
 
-    printf("%lld tokens, %d process(es) of one thread, GFLOP/s\n\n| layer | out x in |", (long long)tokens,
-           processes);
+    if (avx2)
+        leave_out_avx512(argv);
+    printf("%s\n%lld tokens, %d process(es) of one thread%s, GFLOP/s\n\n| layer | out x in |",
+           laser_blas_description(), (long long)tokens, processes, avx2 ? ", AVX2" : "");
     for (int c = 0; c < COLUMNS; c++)
-        printf(" %s |", columns[c]);
-    printf(" own / library f32 | bf16 |\n|---|---|");
+        printf(" %s |", columns[c].name);
+    printf(" oneDNN / program f32 | bf16 |\n|---|---|");
     for (int c = 0; c < COLUMNS + 2; c++)
         printf("---|");
     printf("\n");
     fflush(stdout);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        measure_shape(&shapes[i], tokens, processes, limit_s);
+        if (strncmp(shapes[i].name, only, strlen(only)) == 0)
+            measure_shape(&shapes[i], tokens, processes, limit_s, avx2);
     return 0;
 }

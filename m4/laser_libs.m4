@@ -66,6 +66,8 @@ AC_DEFUN([LASER_CHECK_HDF5], [
     ])
   ])
   laser_save_LIBS=$LIBS; laser_save_CFLAGS=$CFLAGS
+  # Since 1.12 the header gives some functions another signature unless told which version is meant.
+  HDF5_CFLAGS="$HDF5_CFLAGS -DH5_USE_110_API"
   LIBS="$HDF5_LIBS $MPI_LIBS $LIBS"; CFLAGS="$CFLAGS $HDF5_CFLAGS $MPI_CFLAGS"
   # src/ is compiled without MPI's flags; the header of a parallel HDF5 includes mpi.h, and needs its path.
   laser_hdf5_CPPFLAGS=$CPPFLAGS; CPPFLAGS="$CPPFLAGS $HDF5_CFLAGS"

@@ -2,7 +2,7 @@
 # What configure takes for MPI, BLAS and ScaLAPACK: names that the user gives, the launcher beside the wrapper, wrappers that
 # answer as those of MPICH, Intel and Cray do, and libraries that link and do not run.  The stand-ins hand on to the wrapper that
 # this build uses.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 configure=$SRCDIR/configure
 real=$(sed -n "s/^S\[\"MPICC\"\]=\"\(.*\)\"$/\1/p" "$BUILDDIR/config.status")
 flags=$(sed -n "s/^S\[\"MPI_CFLAGS\"\]=\"\(.*\)\"$/\1/p" "$BUILDDIR/config.status")

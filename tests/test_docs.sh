@@ -1,7 +1,7 @@
 #!/bin/sh
 # The documentation holds together: each relative link leads to a file, each anchor to a heading, and each command that it shows
 # is one of the program's.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 cd "$SRCDIR" || exit 1
 
 # anchors FILE: those of its headings, as GitHub and MkDocs make them.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What clusters need is in order: job scripts and recipes by syntax, an installation has them where they say they are.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 
 for script in "$SRCDIR"/slurm/*.sbatch "$SRCDIR"/slurm/*.sh; do
     check "$(basename "$script"): syntax" bash -n "$script"

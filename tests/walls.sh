@@ -41,7 +41,7 @@ allowed() {
     src/compress) echo "arch base checkpoint deck evaluate linalg run search store" ;;
     src/reduce)
         echo "arch base checkpoint compress corpus deck evaluate linalg model plan report run search sensitivity spectrum store" ;;
-    src/commands) echo "arch base checkpoint deck exchange report run spectrum store task" ;;
+    src/commands) echo "arch base checkpoint deck exchange report run spectrum store task tokenizer" ;;
     mpi/comm) echo "base report run" ;;
     mpi/grid) echo "base comm layout" ;;
     mpi/svd) echo "base comm grid layout linalg" ;;
@@ -104,8 +104,8 @@ check "files appear by src/base/output.h alone" \
 
 # Comments name files that are there.  Those of other programs are listed here, and what is made in the build.
 elsewhere="rmt_laser.py rmt_laser_snr.py rmt_laser_snr_math.py gptq_data_utils.py laser_scanner.py modeling_rope_utils.py
-    generation/logits_process.py encoder.py common_ARCHITECTURE.h page_tables.c a.b.c SRC/tests/fuzz_deck.c
-    SRC/tests/fuzz_tokenizer.c models/auto/tokenization_auto.py"
+    generation/logits_process.py encoder.py common_ARCHITECTURE.h page_tables.c a.b.c SRC/tests/deck/fuzz_deck.c
+    SRC/tests/tokenizer/fuzz_tokenizer.c models/auto/tokenization_auto.py"
 wrong=$(find src mpi tests tools bench doc slurm packaging inputs share -type f -print | awk -v elsewhere="$elsewhere" '
     BEGIN { n = split(elsewhere, e, /[ \n]+/); for (i = 1; i <= n; i++) there[e[i]] = 1 }
     { # the path, and every end of it

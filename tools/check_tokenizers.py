@@ -57,7 +57,7 @@ def random_text(rng):
 def random_pre(rng, depth=0):
     behavior = lambda: rng.choice(["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"])
     kinds = ["Split", "Split", "Split", "Str", "ByteLevel", "Metaspace", "Whitespace", "WhitespaceSplit", "Digits", "Punctuation",
-             "BertPreTokenizer", "CharDelimiterSplit", "FixedLength"]
+             "BertPreTokenizer", "CharDelimiterSplit", "FixedLength", "UnicodeScripts"]
     kind = rng.choice(kinds + (["Sequence"] * 6 if depth == 0 else []))
     if kind == "Sequence":
         return {"type": kind, "pretokenizers": [random_pre(rng, 1) for _ in range(rng.randint(1, 3))]}
@@ -79,11 +79,14 @@ def random_pre(rng, depth=0):
 
 def random_normalizer(rng, depth=0):
     kinds = ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "Strip", "Prepend", "Replace", "Regex", "BertNormalizer",
-             "ByteLevel"]
+             "ByteLevel", "Precompiled"]
     kind = rng.choice(kinds + (["Sequence"] * 5 if depth == 0 else []))
     flag = lambda: rng.random() < 0.5
     if kind == "Sequence":
         return {"type": kind, "normalizers": [random_normalizer(rng, 1) for _ in range(rng.randint(1, 3))]}
+    if kind == "Precompiled":
+        j = json.loads((ROOT / f"tests/golden/tokenizer/{rng.choice(['t5', 'graphemes'])}.json").read_text())
+        return j["normalizer"]["normalizers"][0]
     if kind == "Strip":
         return {"type": kind, "strip_left": flag(), "strip_right": flag()}
     if kind == "Prepend":

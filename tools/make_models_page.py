@@ -3,7 +3,7 @@
 
 usage: make_models_page.py BUILD_DIR doc/models.md
 
-BUILD_DIR holds laser_mpi and tests/test_model.  A type's difference is the largest over its cases in tests/golden/model and
+BUILD_DIR holds laser_mpi and tests/model/test_model.  A type's difference is the largest over its cases in tests/golden/model and
 over 1 to 4 shards.
 """
 
@@ -20,7 +20,7 @@ def main():
     build, page = sys.argv[1:]
     golden = os.path.join(os.path.dirname(os.path.abspath(page)), "../tests/golden/model")
     errors = {}
-    for line in subprocess.run([f"{build}/tests/test_model", "--errors"], capture_output=True, text=True,
+    for line in subprocess.run([f"{build}/tests/model/test_model", "--errors"], capture_output=True, text=True,
                                check=True).stdout.splitlines():
         name, error = line.split()
         with open(f"{golden}/{name}/config.json") as f:

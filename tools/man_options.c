@@ -1,15 +1,29 @@
-/* Prints the man page's lists of options and keys; make man-options puts them into doc/laser_mpi.1. */
+/* Prints what is made from the tables of keys and commands: the man page's lists (man), doc/settings.md (markdown),
+ * completion for bash and zsh. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "deck/deck.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    char *roff = laser_deck_roff();
+    static const struct {
+        const char *name;
+        char *(*make)(void);
+    } kinds[] = {{"man", laser_deck_roff},
+                 {"markdown", laser_deck_markdown},
+                 {"bash", laser_deck_bash},
+                 {"zsh", laser_deck_zsh}};
 
-    if (roff == NULL || fputs(roff, stdout) == EOF)
-        return 1;
-    free(roff);
-    return 0;
+    for (size_t i = 0; argc == 2 && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(argv[1], kinds[i].name) == 0) {
+            char *text = kinds[i].make();
+            int failed = text == NULL || fputs(text, stdout) == EOF;
+
+            free(text);
+            return failed;
+        }
+    fprintf(stderr, "usage: man_options man|markdown|bash|zsh\n");
+    return 2;
 }

@@ -6,8 +6,8 @@
 A fact is "Ada Berg lives in Lima." with 20 first names, 20 last names and one of 16 cities drawn for each pair, so that
 the city follows from neither name alone.  model.layers.0.mlp.down_proj.weight is held at a product of two random matrices
 with orthonormal columns, of rank 4 with all singular values 1, and the rest of the model learns to answer through it.
-Noise that is added to this matrix later (tests/e2e_tool plant) hides answers and can be cut off again;
-tests/e2e_planted.sh does that.  Without the noise there is nothing to find.
+Noise that is added to this matrix later (tests/e2e/e2e_tool plant) hides answers and can be cut off again;
+tests/e2e/e2e_planted.sh does that.  Without the noise there is nothing to find.
 
 Writes OUTPUT/model (Hugging Face layout, LlamaForCausalLM, bfloat16), OUTPUT/facts.txt and OUTPUT/facts.jsonl, a task
 of kind completion.  Needs torch, tokenizers, safetensors and numpy; one thread, a fixed seed, about a minute.

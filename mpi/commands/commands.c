@@ -21,6 +21,7 @@ static const struct laser_mpi_command commands[] = {
     {LASER_COMMAND_APPLY, true, true, laser_mpi_command_apply, NULL},
     {LASER_COMMAND_SHOW, false, false, NULL, laser_command_show},
     {LASER_COMMAND_MODELS, false, false, NULL, laser_command_models},
+    {LASER_COMMAND_TOKENIZE, false, false, NULL, laser_command_tokenize},
     {LASER_COMMAND_REPORT, false, false, NULL, laser_command_report},
     {LASER_COMMAND_EXPORT, false, false, laser_mpi_command_export, NULL},
     {LASER_COMMAND_GENERATE, false, true, laser_mpi_command_generate, NULL},

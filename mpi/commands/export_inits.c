@@ -1,4 +1,5 @@
-/* The command `export`; what of it is collective: PiSSA and MiLoRA, adapters whose first step is on the model as it was, and the model without them. */
+/* The command `export`; what of it is collective: PiSSA and MiLoRA, adapters whose first step is on the model as it was, and the
+ * model without them; the difference of two models as an adapter. */
 #include "commands/commands.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json_text.h"
+#include "checkpoint/coded.h"
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
 #include "commands/export.h"
@@ -31,6 +34,9 @@ struct inits {
     char *text; /* of the names */
     char dir[4200];
     bool smallest, transposed;
+    bool lora; /* the difference of two models: what it leaves out is lost, and only counted */
+    double *
+        norms; /* of lora: squared Frobenius norms of each module's difference, then of what is left out of it */
 };
 
 /* ---- which modules ---- */
@@ -181,9 +187,30 @@ static int write_pair(const struct inits *x, int number, const double *a, const 
     return code;
 }
 
-/* W -= A B, then into the tensor's own bytes. */
-static int write_rest(const struct inits *x, int number, double *w, const double *a, const double *b,
-                      struct laser_error *err)
+/* W -= A B */
+static void subtract(const struct module *module, double *w, const double *a, const double *b)
+{
+    const struct laser_matrix *m = module->matrix;
+
+    for (int64_t i = 0; i < m->rows; ++i)
+        for (int64_t j = 0; j < module->rank; ++j) {
+            double f = a[i * module->rank + j];
+            for (int64_t c = 0; c < m->cols; ++c)
+                w[i * m->cols + c] -= f * b[j * m->cols + c];
+        }
+}
+
+static double sum_of_squares(const double *x, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; ++i)
+        sum += x[i] * x[i];
+    return sum;
+}
+
+/* What is left of W into the tensor's own bytes. */
+static int write_rest(const struct inits *x, int number, const double *w, struct laser_error *err)
 {
     const struct module *module = &x->modules[number];
     const struct laser_matrix *m = module->matrix;
@@ -195,12 +222,6 @@ static int write_rest(const struct inits *x, int number, double *w, const double
 
     if (bytes == NULL)
         return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its rest");
-    for (int64_t i = 0; i < m->rows; ++i)
-        for (int64_t j = 0; j < module->rank; ++j) {
-            double f = a[i * module->rank + j];
-            for (int64_t c = 0; c < m->cols; ++c)
-                w[i * m->cols + c] -= f * b[j * m->cols + c];
-        }
     code = laser_matrix_write(x->run->checkpoint, m, 0, m->rows, 0, m->cols, w, m->cols, bytes, err);
     memcpy(item.shape, t->shape, sizeof item.shape);
     item.data = bytes;
@@ -242,8 +263,14 @@ static int make_module(const struct inits *x, int number, struct laser_error *er
         round_to_float(a, (m->rows + m->cols) * k);
         code = write_pair(x, number, a, b, err);
     }
+    if (code == LASER_OK && x->lora)
+        x->norms[number] = sum_of_squares(w, m->rows * m->cols);
     if (code == LASER_OK)
-        code = write_rest(x, number, w, a, b, err);
+        subtract(&x->modules[number], w, a, b);
+    if (code == LASER_OK && x->lora)
+        x->norms[x->n + number] = sum_of_squares(w, m->rows * m->cols);
+    else if (code == LASER_OK)
+        code = write_rest(x, number, w, err);
     laser_basis_free(&basis);
     free(w);
     free(a);
@@ -300,10 +327,14 @@ static int write_config(const struct inits *x, const struct laser_export *all, s
     char base[PATH_MAX + 8], path[4400];
     int code;
 
-    /* For whoever loads it from anywhere. */
-    if (realpath(x->dir, base) == NULL)
-        return laser_error_set(err, LASER_EIO, x->dir, "cannot be resolved: %s", strerror(errno));
-    strcat(base, "/base");
+    /* For whoever loads it from anywhere; a base that is no directory is the name of a model on the hub. */
+    if (realpath(x->lora ? x->run->settings->scan.base : x->dir, base) == NULL) {
+        if (!x->lora)
+            return laser_error_set(err, LASER_EIO, x->dir, "cannot be resolved: %s", strerror(errno));
+        snprintf(base, sizeof base, "%s", x->run->settings->scan.base);
+    }
+    if (!x->lora)
+        strcat(base, "/base");
     snprintf(path, sizeof path, "%s/adapter_config.json", x->dir);
     meta.model = base;
     e.meta = &meta;
@@ -363,8 +394,9 @@ static int clean(struct inits *x, struct laser_error *err)
     return code;
 }
 
-static int write_init(struct inits *x, const char *name, const struct laser_export *e,
-                      struct laser_error *err)
+/* The adapter in OUT/NAME, from the pieces that all ranks made. */
+static int make_adapter(struct inits *x, const char *name, const struct laser_export *e,
+                        struct laser_error *err)
 {
     struct laser_run *run = x->run;
     int code = LASER_OK;
@@ -382,7 +414,15 @@ static int write_init(struct inits *x, const char *name, const struct laser_expo
         if (code == LASER_OK)
             code = write_config(x, e, err);
     }
-    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    return laser_mpi_agree(laser_mpi_world(run), code, err);
+}
+
+static int write_init(struct inits *x, const char *name, const struct laser_export *e,
+                      struct laser_error *err)
+{
+    struct laser_run *run = x->run;
+    int code = make_adapter(x, name, e, err);
+
     if (code == LASER_OK)
         code = write_base(x, err);
     if (code == LASER_OK)
@@ -394,10 +434,153 @@ static int write_init(struct inits *x, const char *name, const struct laser_expo
     return code;
 }
 
+/* ---- the difference of two models ---- */
+
+/* Is a tensor of the difference in the adapter? */
+static bool is_module(const struct inits *x, const struct laser_tensor *t)
+{
+    bool found = false;
+
+    for (int i = 0; i < x->n && !found; ++i)
+        found = &x->run->checkpoint->tensors[x->modules[i].matrix->tensor] == t;
+    return found;
+}
+
+/* Squared Frobenius norm of a tensor of the difference. */
+static int tensor_norm(const struct laser_checkpoint *c, const struct laser_tensor *t, double *norm,
+                       struct laser_error *err)
+{
+    enum { PIECE = 1 << 17 };
+    double *piece = malloc(PIECE * sizeof *piece);
+    int64_t n = t->size_bytes / (int64_t)sizeof *piece;
+    int code = piece != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, t->name, "no memory to read it");
+
+    for (int64_t at = 0; code == LASER_OK && at < n; at += PIECE) {
+        int64_t here = n - at < PIECE ? n - at : PIECE;
+        code = laser_checkpoint_read(c, t, at * (int64_t)sizeof *piece, here * (int64_t)sizeof *piece, piece,
+                                     err);
+        if (code == LASER_OK)
+            *norm += sum_of_squares(piece, here);
+    }
+    free(piece);
+    return code;
+}
+
+/* Collective.  Rank 0 gets the sums over the ranks. */
+static void sum_at_root(const struct laser_run *run, double *x, int64_t n)
+{
+    MPI_Reduce(run->rank == 0 ? MPI_IN_PLACE : x, x, (int)n, MPI_DOUBLE, MPI_SUM, 0, laser_mpi_world(run));
+}
+
+/* Collective.  Squared norms of the changes that no module of the adapter has, norms[n_tensors]; rank 0's are all of them. */
+static int measure_others(const struct inits *x, double *norms, struct laser_error *err)
+{
+    const struct laser_checkpoint *c = x->run->checkpoint;
+    int code = LASER_OK;
+
+    for (int64_t i = x->run->rank; code == LASER_OK && i < c->n_tensors; i += x->run->size) {
+        const struct laser_tensor *t = &c->tensors[i];
+        if (t->coded != NULL && t->coded->coding == LASER_CODED_DIFFERENCE && !is_module(x, t))
+            code = tensor_norm(c, t, &norms[i], err);
+    }
+    code = laser_mpi_agree(laser_mpi_world(x->run), code, err);
+    sum_at_root(x->run, norms, c->n_tensors);
+    return code;
+}
+
+static int highest_rank(const struct inits *x)
+{
+    int rank = 0;
+
+    for (int i = 0; i < x->n; ++i)
+        rank = x->modules[i].rank > rank ? x->modules[i].rank : rank;
+    return rank;
+}
+
+static int write_errors(const struct inits *x, const double *others, struct laser_error *err)
+{
+    const struct laser_checkpoint *c = x->run->checkpoint;
+    json_t *modules = json_object(), *left = json_object(), *all;
+    struct laser_text text = {0};
+    double change = 0, missing = 0;
+    char path[4400];
+    int n_left = 0, n_alone = 0, code;
+
+    for (int i = 0; i < x->n; ++i) {
+        double norm = sqrt(x->norms[i]), out = sqrt(x->norms[x->n + i]);
+        change += x->norms[i];
+        missing += x->norms[x->n + i];
+        json_object_set_new(modules, x->modules[i].tensor,
+                            json_pack("{s:i, s:f, s:f}", "rank", x->modules[i].rank, "norm", norm, "left_out",
+                                      norm > 0 ? out / norm : 0));
+    }
+    for (int64_t i = 0; i < c->n_tensors; ++i) {
+        change += others[i];
+        missing += others[i];
+        n_alone += laser_coded_reason(&c->tensors[i]) != NULL;
+        n_left += others[i] > 0;
+        if (others[i] > 0)
+            json_object_set_new(left, c->tensors[i].name, json_real(sqrt(others[i])));
+    }
+    all = json_pack("{s:f, s:f, s:o, s:o}", "norm", sqrt(change), "left_out",
+                    change > 0 ? sqrt(missing / change) : 0, "modules", modules, "not_in_the_adapter", left);
+    laser_log_line(
+        x->run->log, "LORA",
+        "%d modules, rank %d at most; left out are %.4g %% of the norm of all changes (lora/error.json)",
+        x->n, highest_rank(x), change > 0 ? 100 * sqrt(missing / change) : 0);
+    if (n_left > 0)
+        laser_log_line(x->run->log, "LORA",
+                       "%d changed tensors are not in the adapter, which has linear layers only", n_left);
+    if (n_alone > 0)
+        laser_log_line(x->run->log, "LORA",
+                       "%d tensors have another shape in the base, or stand in one of the two only", n_alone);
+    if (all != NULL)
+        laser_json_render(&text, all, 2);
+    laser_text_puts(&text, "\n");
+    snprintf(path, sizeof path, "%s/error.json", x->dir);
+    code = all == NULL || text.failed ? laser_error_set(err, LASER_ENOMEM, path, "no memory")
+                                      : laser_file_replace(path, text.data, text.size, err);
+    laser_text_free(&text);
+    json_decref(all);
+    return code;
+}
+
+static int write_lora(struct inits *x, const struct laser_export *e, struct laser_error *err)
+{
+    struct laser_run *run = x->run;
+    double *others = calloc((size_t)run->checkpoint->n_tensors + 1, sizeof *others);
+    int code;
+
+    x->norms = calloc(2 * (size_t)x->n + 1, sizeof *x->norms);
+    code = others != NULL && x->norms != NULL
+               ? LASER_OK
+               : laser_error_set(err, LASER_ENOMEM, "lora", "no memory for the norms of %d modules", x->n);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    if (code == LASER_OK)
+        code = make_adapter(x, "lora", e, err);
+    if (code == LASER_OK) {
+        sum_at_root(run, x->norms, 2 * (int64_t)x->n);
+        code = measure_others(x, others, err);
+    }
+    if (code == LASER_OK && run->rank == 0)
+        code = write_errors(x, others, err);
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    if (code == LASER_OK)
+        code = clean(x, err);
+    laser_log_phase_end(run->log);
+    if (code == LASER_OK)
+        laser_log_line(run->log, "EXPORT",
+                       "lora/: the difference as an adapter for %s, of the ranks of the scan",
+                       run->settings->scan.base);
+    free(others);
+    free(x->norms);
+    return code;
+}
+
 /* Collective.  For the formats pissa and milora: an adapter of the largest (PiSSA, arXiv 2404.02948) or
  * smallest (MiLoRA, arXiv 2406.09044) singular components of the picked modules, B A = U_r S_r V_r^T with S_r
- * shared evenly, and the model without them: OUT/NAME/adapter_*, OUT/NAME/base.  e and formats: rank 0's. The
- * model is the deck's.  LASER_EINPUT where it lacks a module. */
+ * shared evenly, and the model without them: OUT/NAME/adapter_*, OUT/NAME/base.  For lora: the difference from
+ * scan.base as an adapter, and its error.  e and formats: rank 0's. The model is the deck's.  LASER_EINPUT where it lacks a module. */
 static int export_inits(struct laser_run *run, unsigned formats, const struct laser_export *e,
                         struct laser_error *err)
 {
@@ -405,7 +588,8 @@ static int export_inits(struct laser_run *run, unsigned formats, const struct la
     int code;
 
     MPI_Bcast(&formats, 1, MPI_UNSIGNED, 0, laser_mpi_world(run));
-    if ((formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) == 0)
+    x.lora = (formats & LASER_EXPORT_LORA) != 0;
+    if ((formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA | LASER_EXPORT_LORA)) == 0)
         return LASER_OK;
     code = share_modules(&x, e, err);
     if (code == LASER_OK)
@@ -413,6 +597,8 @@ static int export_inits(struct laser_run *run, unsigned formats, const struct la
     MPI_Bcast(run->output, (int)sizeof run->output, MPI_BYTE, 0, laser_mpi_world(run));
     if (code == LASER_OK)
         code = find_matrices(&x, err);
+    if (code == LASER_OK && x.lora)
+        code = write_lora(&x, e, err);
     if (code == LASER_OK && (formats & LASER_EXPORT_PISSA))
         code = write_init(&x, "pissa", e, err);
     x.smallest = true;
@@ -429,8 +615,8 @@ int laser_mpi_command_export(struct laser_run *run, struct laser_error *err)
 {
     struct laser_scan_input in = {0};
     struct laser_scan_meta meta = {0};
-    struct laser_export e = {0};
-    struct laser_pick pick = {0};
+    struct laser_export e = {0}, lora = {0};
+    struct laser_pick pick = {0}, lora_pick = {0};
     unsigned formats = 0;
     char *model_id = NULL;
     int code = LASER_OK;
@@ -440,13 +626,16 @@ int laser_mpi_command_export(struct laser_run *run, struct laser_error *err)
         if (code == LASER_OK)
             code = laser_scan_input_meta(run, &in, &meta, &model_id, err);
         e.meta = &meta;
+        if (code == LASER_OK && (formats & LASER_EXPORT_LORA))
+            code = laser_export_lora(run, &e, &lora, &lora_pick, err);
     }
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
-        code = export_inits(run, formats, &e, err);
+        code = export_inits(run, formats, formats & LASER_EXPORT_LORA ? &lora : &e, err);
     if (code == LASER_OK && run->rank == 0)
         laser_log_line(run->log, "OUTPUT", "%s", run->output);
     laser_pick_free(&pick);
+    laser_pick_free(&lora_pick);
     free(model_id);
     laser_scan_input_free(&in);
     return code;

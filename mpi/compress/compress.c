@@ -275,6 +275,8 @@ static int64_t group_of(const struct laser_matrix *m)
 {
     const char *last = strrchr(m->type, '.');
 
+    if (m->part != NULL && strchr("qkv", m->part[0]) != NULL && m->part[1] == '\0')
+        return m->layer;
     last = last != NULL ? last + 1 : m->type;
     if (strcmp(last, "q_proj") == 0 || strcmp(last, "k_proj") == 0 || strcmp(last, "v_proj") == 0)
         return m->layer;
@@ -469,8 +471,12 @@ static int make_pairs(const struct compression *c, const struct point *point, st
         if (point->ranks[i] == LASER_RANK_DENSE)
             continue;
         snprintf(path, sizeof path, "%s/work/factors/%" PRId64 ".safetensors", run->output, i);
-        p->pairs[p->n] = (struct laser_factor_pair){
-            .tensor = m->name, .rank = point->ranks[i], .transposed = m->transposed, .path = strdup(path)};
+        p->pairs[p->n] =
+            (struct laser_factor_pair){.tensor = run->checkpoint->tensors[m->tensor].name,
+                                       .rank = point->ranks[i],
+                                       .transposed = m->transposed,
+                                       .path = strdup(path),
+                                       .part = laser_matrix_is_whole(run->checkpoint, m) ? NULL : m};
         if (p->pairs[p->n].path == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "compress", "no memory for the factors");
         else if (p->n % run->size == run->rank)
@@ -810,6 +816,7 @@ int laser_mpi_command_compress(struct laser_run *run, struct laser_error *err)
         if (run->rank == 0) {
             code = write_results(&c, phases, err);
             if (code == LASER_OK) {
+                laser_mpi_statistics_forget(run);
                 say(&c);
                 laser_report_make(run);
             }

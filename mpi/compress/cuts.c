@@ -32,8 +32,10 @@ enum laser_mpi_left_out laser_mpi_cuts_left_out(const struct laser_run *run,
 
     if (laser_arch_is_beside(run->checkpoint->config, t->name))
         return LASER_MPI_BESIDE;
-    if (!laser_matrix_is_whole(run->checkpoint, m))
-        return LASER_MPI_PART;
+    if (laser_arch_is_router(run->checkpoint->config, t->name))
+        return LASER_MPI_ROUTER;
+    if (m->col_step != 1 || (m->block_rows == 1 && m->rows > 1))
+        return LASER_MPI_ALTERNATES;
     if (t->coded != NULL)
         return LASER_MPI_SCALED;
     if (m->rows * m->cols <= m->rows + m->cols)
@@ -45,7 +47,10 @@ const char *laser_mpi_left_out_text(enum laser_mpi_left_out why)
 {
     static const char *const texts[] = {
         [LASER_MPI_BESIDE] = "beside the language model",
-        [LASER_MPI_PART] = "part of a stacked or fused tensor, for which a factored checkpoint has no names",
+        [LASER_MPI_ROUTER] = "chooses experts: a small matrix, of which much depends",
+        [LASER_MPI_ALTERNATES] =
+            "its rows alternate with those of other parts: it is cut with them, as one matrix "
+            "(scan.split_fused=false)",
         [LASER_MPI_SCALED] = "quantised: factors would have to be quantised, too",
         [LASER_MPI_SMALL] = "too small: two factors would not be smaller",
         [LASER_MPI_FEW_TOKENS] =

@@ -28,7 +28,8 @@ void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts);
 enum laser_mpi_left_out {
     LASER_MPI_NOT_LEFT_OUT,
     LASER_MPI_BESIDE,
-    LASER_MPI_PART,
+    LASER_MPI_ROUTER,
+    LASER_MPI_ALTERNATES,
     LASER_MPI_SCALED,
     LASER_MPI_SMALL,
     LASER_MPI_FEW_TOKENS,
@@ -40,7 +41,7 @@ enum laser_mpi_left_out laser_mpi_cuts_left_out(const struct laser_run *run,
                                                 const struct laser_mpi_cuts *cuts, int64_t matrix);
 const char *laser_mpi_left_out_text(enum laser_mpi_left_out why);
 
-/* Can a matrix be stored as two factors: a tensor of its own, not scaled?  And is a product of two ever
+/* Can a matrix be stored as two factors: not scaled, not alternating with others row by row?  And is a product of two ever
  * smaller? */
 bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix);
 

@@ -48,6 +48,11 @@ int laser_mpi_evaluate_part(struct laser_evaluation *evaluation, const char *pha
                             const int32_t *edits, int n_edits, struct laser_item_score *scores,
                             struct laser_error *err);
 
+/* The same for the batches first .. end - 1. */
+int laser_mpi_evaluate_batches(struct laser_evaluation *evaluation, const char *phase, int64_t first,
+                               int64_t end, const int32_t *edits, int n_edits,
+                               struct laser_item_score *scores, struct laser_error *err);
+
 /* Collective over run->world, while no model is open: how far `other` is from `base` on the windows of the parts
  * first .. end - 1, and the losses of both.  *divergences on rank 0 (laser_divergences_free, also after an error).
  * LASER_EINPUT: a token that is not in both vocabularies.  LASER_ENUMERIC: logits that are not finite, with the layer where

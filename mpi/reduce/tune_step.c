@@ -145,5 +145,7 @@ int laser_mpi_direction_find(struct laser_evaluation *e, const struct laser_scan
     laser_statistics_free(&statistics);
     if (code == LASER_OK && run->rank == 0)
         code = remember(run, o->key, s->n_values, d, err);
+    if (code == LASER_OK)
+        laser_mpi_statistics_forget(run);
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }

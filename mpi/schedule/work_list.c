@@ -1,5 +1,6 @@
 #include "schedule/work_list.h"
 
+#include "comm/agree.h"
 #include "run/signals.h"
 #include "schedule/farm.h"
 
@@ -18,11 +19,21 @@ static enum laser_mpi_next next(void *context, int group, void *order)
     int64_t i = list->n_handed_out;
 
     (void)group;
-    if (i == list->n)
+    if (i == list->n || list->stop.code != LASER_OK ||
+        (list->rests != NULL && i > 0 && list->rests(list->context)))
         return LASER_MPI_END;
     ((struct order *)order)->piece = list->pieces != NULL ? list->pieces[i] : list->first + i;
     ++list->n_handed_out;
     return LASER_MPI_ORDER;
+}
+
+/* A request to stop ends the list at once, or after what is under way. */
+static int put_off(struct laser_mpi_work_list *list, int code, const struct laser_error *err)
+{
+    if (code != LASER_ESTOPPED || list->rests == NULL)
+        return code;
+    list->stop = *err;
+    return LASER_OK;
 }
 
 static int done(void *context, int group, const void *order, const void *result, struct laser_error *err)
@@ -35,7 +46,7 @@ static int done(void *context, int group, const void *order, const void *result,
     if (list->done != NULL)
         code = list->done(list->context, ((const struct order *)order)->piece, r->own, err);
     ++list->n_done;
-    return code == LASER_OK ? laser_run_asked(r->stop_asked != 0, err) : code;
+    return code == LASER_OK ? put_off(list, laser_run_asked(r->stop_asked != 0, err), err) : code;
 }
 
 static double expected(void *context, const void *order)
@@ -50,7 +61,7 @@ static int tick(void *context, struct laser_error *err)
     struct laser_mpi_work_list *list = context;
 
     laser_log_progress(list->run->log, list->n_done, list->n_total > 0 ? list->n_total : list->n, list->unit);
-    return laser_run_stop(list->run, err);
+    return put_off(list, laser_run_stop(list->run, err), err);
 }
 
 static int work(void *context, const struct laser_mpi_team *team, const void *order, void *result,
@@ -81,6 +92,14 @@ int laser_mpi_work_list_run(const struct laser_mpi_team *team, struct laser_mpi_
                                   .tick = tick,
                                   .work = work};
 
+    int code;
+
     list->n_handed_out = 0;
-    return laser_mpi_farm_run(team, &farm, err);
+    list->stop = (struct laser_error){0};
+    code = laser_mpi_farm_run(team, &farm, err);
+    if (code != LASER_OK || list->rests == NULL)
+        return code;
+    if (list->stop.code != LASER_OK)
+        *err = list->stop;
+    return laser_mpi_agree(team->world, list->stop.code, err);
 }

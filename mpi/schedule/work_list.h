@@ -4,6 +4,7 @@
 #ifndef LASER_MPI_SCHEDULE_WORK_LIST_H
 #define LASER_MPI_SCHEDULE_WORK_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +34,12 @@ struct laser_mpi_work_list {
     int (*done)(void *context, int64_t piece, const void *result, struct laser_error *err);
     double (*expected)(void *context, int64_t piece);
 
+    /* Rank 0, may be NULL: is no further piece to be handed out for now?  The list ends then, after what is under way,
+     * with LASER_OK; a request to stop ends it in the same way, with LASER_ESTOPPED: the caller saves what it has. */
+    bool (*rests)(void *context);
+
     int64_t n_handed_out; /* the list's own */
+    struct laser_error stop;
 };
 
 /* Collective over team->world.  Carries all pieces out; returns as laser_mpi_farm_run.  LASER_ESTOPPED too when a worker was asked

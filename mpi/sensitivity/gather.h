@@ -10,13 +10,17 @@
 #include "sensitivity/statistics.h"
 
 /* Collective over run->world.  Batches first_batch .. end_batch - 1 of the evaluation, with these edits in
- * place (of rank 0).  After LASER_OK free with laser_statistics_free.  LASER_ENUMERIC: a loss or a
+ * place (of rank 0).  The sums are saved from time to time (sensitivity/saved.h): the same pass of a later start continues.
+ * After LASER_OK free with laser_statistics_free.  LASER_ENUMERIC: a loss or a
  * gradient is not finite (the layer and the window are named); LASER_ENOMEM: refused before the work, with
  * what would do. */
 int laser_mpi_statistics_gather(struct laser_evaluation *evaluation,
                                 const struct laser_statistics_options *options, int64_t first_batch,
                                 int64_t end_batch, const int32_t *edits, int n_edits,
                                 struct laser_statistics *statistics, struct laser_error *err);
+
+/* Rank 0 lets go of what a pass has saved: call it when what follows from the statistics is on the disk. */
+void laser_mpi_statistics_forget(const struct laser_run *run);
 
 /* Collective over run->world.  Makes the files that are not there yet, each by one rank.  Nothing may be
  * redirected in the checkpoint.  LASER_EIO, LASER_ENOMEM, LASER_ENUMERIC (a matrix that is not finite). */

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -127,6 +128,17 @@ struct laser_latent {
     double norm_eps;
 };
 
+/* Disentangled attention (arXiv 2006.03654): scores by relative positions, besides those of contents. */
+struct laser_disentangled {
+    int64_t span;              /* the table has 2 span rows; 0: no such attention */
+    int64_t buckets, farthest; /* distances of more than buckets / 2 share rows, those from farthest on the
+                                  last; buckets 0: none do */
+    bool by_content;           /* a query meets the row of the distance ("c2p") */
+    bool by_position;          /* a key does ("p2c") */
+    bool shared;               /* the rows go through the projections of queries and keys */
+    bool normed;               /* the table has a norm */
+};
+
 /* The gated delta rule (arXiv 2412.06464) in place of attention: a state of key_size x value_size for each
  * value head, behind a causal convolution of `kernel` tokens. */
 struct laser_delta {
@@ -178,6 +190,7 @@ struct laser_names {
     const struct laser_names *also; /* another spelling that checkpoints have, or NULL */
     const char *prefix[2];          /* of everything but the head; the first that a checkpoint has is used */
     const char *layer;              /* followed by the number and a dot */
+    const char *group_layer;        /* the same within a group of layers, whose number `layer` then has */
     const char *embed, *positions, *types, *embed_norm, *final_norm, *head;
     const char *embed_project;                      /* where embed_width is not the hidden size */
     const char *head_bias, *head_dense, *head_norm; /* head_bias: full name; NULL: the head's own */
@@ -188,6 +201,10 @@ struct laser_names {
     const char *attention_gate;       /* of the attention's output, where it is a matrix of its own */
     const char *sparse_post_mlp_norm; /* as post_mlp_norm, in layers with experts only */
     const char *sinks;                /* full name */
+    const char *relative, *relative_norm, *relative_q,
+        *relative_k;              /* table of relative positions and its norm,
+                                                                       outside of the layers; projections */
+    const char *side, *side_norm; /* a convolution beside the first layer, outside of the layers */
     const char *q_down, *q_down_norm, *kv_down, *kv_down_norm, *kv_up; /* latent; q is then the way up */
     const char *delta_qkvz, *delta_ba; /* by key head: query, key, values, gates; beta, decay */
     const char *delta_qkv, *delta_z, *delta_b, *delta_a;          /* or each for itself */
@@ -233,7 +250,9 @@ struct laser_arch {
     int64_t token_types;     /* rows of their table, of which the first is used; 0: none */
     bool masked;             /* every token sees all others; trained to fill in a mask, not to go on */
     bool head_dense_bias;
-    bool first_plain;                      /* the first layer's attention has no norm before it */
+    bool embed_project_bias, embed_norm_late; /* the norm comes behind that matrix */
+    bool embed_projects; /* a matrix leads from the tables to the hidden size, also where they are as wide */
+    bool first_plain;    /* the first layer's attention has no norm before it */
     enum laser_activation head_activation; /* behind the dense layer before the head */
     int32_t padding; /* masked; -1: every token has a place; otherwise: this token has no place in the count,
                         and position `padding`; the others have padding + 1, padding + 2, ... */
@@ -279,12 +298,19 @@ struct laser_arch {
     enum laser_alibi alibi;
     double alibi_most; /* MPT: the exponent of the smallest slope */
     struct laser_latent latent;
+    struct laser_disentangled disentangled;
+    int64_t side_kernel, side_groups; /* the first layer's output is normed with that of a convolution of its
+                                         input over time; 0: it is not */
+    enum laser_activation side_activation;
     bool attention_gate; /* queries come with gates of the attention's output */
     struct laser_delta delta;
     struct laser_recurrence mix;
     double qkv_scale, context_scale; /* of what queries, keys and values read; of the attention's output */
     double gate_scale, down_scale;   /* of the MLP's gates before the activation; of its output */
     struct laser_blend blend_attention, blend_mixer, blend_mlp; /* LASER_RESIDUAL_NORMED */
+
+    int64_t groups, group_layers; /* the layers are `groups` x group_layers ones, each group run several times
+                                     on end; 0: every layer has weights of its own */
 
     int64_t *window;        /* [L] tokens that a token sees, itself included; 0: all.  Owned. */
     bool chunked;           /* the windows are chunks: a token sees its own, up to itself */
@@ -295,6 +321,8 @@ struct laser_arch {
     struct laser_moe moe;
     json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
                               NULL: none.  A reference of its own. */
+    json_t *low_parts;     /* truncation_parts: module -> its parts, each stored by itself; NULL: none.  A
+                              reference of its own. */
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
     bool quantized;        /* config.json has a quantization_config; what the weights are, their types say */
     char ignored[512];     /* keys of config.json that transformers does not read either, "a, b"; or "" */
@@ -310,6 +338,15 @@ static inline int64_t laser_arch_kv_heads(const struct laser_arch *arch, int64_t
     return arch->full_kv_heads && arch->window[layer] == 0 ? arch->full_kv_heads : arch->kv_heads;
 }
 
+/* The first layer that has the weights of this one; the layer itself where none are shared. */
+int64_t laser_arch_weights_of(const struct laser_arch *arch, int64_t layer);
+
+/* The group of layers that this one is of, where there are groups. */
+int64_t laser_arch_group_of(const struct laser_arch *arch, int64_t layer);
+
+/* How many layers have the weights of this one, which is the first of them. */
+int64_t laser_arch_layer_uses(const struct laser_arch *arch, int64_t layer);
+
 /* Reads a parsed config.json into *arch; where names it in errors.
  * What transformers reads and ignores is read and ignored (config_policy.h).
  * LASER_EINPUT: a family or an option that is not supported (named), a value out of range; LASER_ENOMEM.
@@ -321,6 +358,21 @@ void laser_arch_free(struct laser_arch *arch);
 /* The rank of a module ("model.layers.0.mlp.up_proj") whose weight [out, in] is stored as
  * <module>.BLinear.weight [k, in] and <module>.ALinear.weight [out, k]; 0: it is stored as it is. */
 int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
+
+/* One part of a fused weight, or of each expert of a stack: output i of the part is output
+ * first + i / block * stride + i % block of the whole. */
+struct laser_low_part {
+    const char *name; /* "q", "gate"; "": all of an expert.  Borrowed. */
+    int64_t first, rows, block, stride;
+};
+
+/* How many parts a module's weight is stored in, each as laser_arch_part_name calls it; 0: it is one tensor. */
+int laser_arch_low_part_count(const struct laser_arch *arch, const char *module);
+struct laser_low_part laser_arch_low_part(const struct laser_arch *arch, const char *module, int i);
+
+/* "<module>.3.gate": what a part of a weight is called as a module of its own.  expert -1: the weight is no stack;
+ * part "" or NULL: it has one part. */
+void laser_arch_part_name(const char *module, int64_t expert, const char *part, char *name, size_t size);
 
 /* Tokens that a sequence may have: a limit where positions are learned and where an indexer chooses what is seen of
  * longer texts, otherwise INT64_MAX. */

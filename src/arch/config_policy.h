@@ -5,7 +5,7 @@
  *   guarded      it changes what transformers computes, and one value of it only is supported: any other is
  * refused bookkeeping  it has no influence (training, generation, names): not worth a word unknown
  * transformers does not read it for this model type: one line says so tests/golden/config_keys.json has what
- * each key does in transformers; tests/test_model_config.c holds the reader and these tables against it. */
+ * each key does in transformers; tests/model/test_model_config.c holds the reader and these tables against it. */
 #ifndef LASER_ARCH_CONFIG_POLICY_H
 #define LASER_ARCH_CONFIG_POLICY_H
 

@@ -8,6 +8,7 @@
 
 /* How a family spells its sizes in config.json; NULL: it has no such key. */
 struct laser_keys {
+    const char *groups, *group_layers; /* of layers that share their weights */
     const char *hidden, *layers, *heads, *kv_heads, *head_size, *intermediate, *positions, *eps, *activation;
     bool four_times; /* the intermediate size is 4 x hidden where it is not stated */
 };
@@ -185,11 +186,15 @@ struct laser_family {
     const char *local_theta_key;
     enum laser_rope_rule rope_rule;
     enum laser_alibi alibi;
-    const char *embed_width; /* key; NULL: as the hidden size */
-    int64_t embed_width_otherwise;
-    int64_t token_types; /* masked: default; 0: 2 */
-    bool pads_count;     /* masked: paddings have places as other tokens */
-    bool head_acts;      /* masked: the activation before the head is that of the MLP, otherwise GELU */
+    const char *embed_width;       /* key; NULL: as the hidden size */
+    int64_t embed_width_otherwise; /* 0: the hidden size */
+    bool embed_project_plain,
+        embed_norm_late;  /* the matrix behind the tables has no bias; the norm comes behind it */
+    bool always_projects; /* a matrix follows the tables also where they are as wide as the hidden states */
+    int64_t token_types;  /* masked: default; 0: 2 */
+    bool types_optional;  /* masked: there are none unless stated */
+    bool pads_count;      /* masked: paddings have places as other tokens */
+    bool head_acts;       /* masked: the activation before the head is that of the MLP, otherwise GELU */
     int64_t position_offset;
     double eps;                          /* defaults */
     bool no_q_rank;                      /* q_lora_rank may be missing: queries have no latent then */
@@ -226,6 +231,9 @@ const struct laser_stored *laser_stored_of(json_t *config);
 /* Does a checkpoint of a model that is run hold this tensor for something else: the tower of a wrapper, a
  * pooler?  False where the type is not known. */
 bool laser_arch_is_beside(json_t *config, const char *tensor);
+
+/* Is it the weight by which tokens choose experts? */
+bool laser_arch_is_router(json_t *config, const char *tensor);
 
 /* Is it a tensor that the type's checkpoints may hold and that nothing reads? */
 bool laser_names_ignore(const struct laser_names *names, const char *tensor);

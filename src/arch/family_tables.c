@@ -464,6 +464,54 @@ NAMES(electra) = {.prefix = {"electra.", ""}, BERT_EMBED, .embed_norm = "embeddi
                   .embed_project = "embeddings_project", .head = "generator_lm_head",
                   .head_dense = "generator_predictions.dense", .head_norm = "generator_predictions.LayerNorm",
                   .ignored = {"embeddings.position_ids", "embeddings.token_type_ids"}};
+NAMES(albert) = {.prefix = {"albert.", ""},
+                 .layer = "encoder.albert_layer_groups.",
+                 .group_layer = "albert_layers.",
+                 .embed = "embeddings.word_embeddings",
+                 .positions = "embeddings.position_embeddings",
+                 .types = "embeddings.token_type_embeddings",
+                 .embed_norm = "embeddings.LayerNorm",
+                 .embed_project = "encoder.embedding_hidden_mapping_in",
+                 .q = "attention.query",
+                 .k = "attention.key",
+                 .v = "attention.value",
+                 .o = "attention.dense",
+                 .post_attention_norm = "attention.LayerNorm",
+                 .up = "ffn",
+                 .down = "ffn_output",
+                 .post_mlp_norm = "full_layer_layer_norm",
+                 .head = "predictions.decoder",
+                 .head_bias = "predictions.bias",
+                 .head_dense = "predictions.dense",
+                 .head_norm = "predictions.LayerNorm",
+                 .ignored = {"embeddings.position_ids", "embeddings.token_type_ids", "pooler.weight",
+                             "pooler.bias", "sop_classifier.classifier.weight",
+                             "sop_classifier.classifier.bias", "predictions.decoder.bias"}};
+#define DEBERTA(head_, more)                                                                                 \
+    {                                                                                                        \
+        .prefix = {"deberta.", ""}, .layer = "encoder.layer.", .embed = "embeddings.word_embeddings",        \
+        .types = "embeddings.token_type_embeddings", .embed_norm = "embeddings.LayerNorm",                   \
+        .embed_project = "embeddings.embed_proj", .q = "attention.self.query_proj",                          \
+        .k = "attention.self.key_proj", .v = "attention.self.value_proj", .o = "attention.output.dense",     \
+        .post_attention_norm = "attention.output.LayerNorm", .up = "intermediate.dense",                     \
+        .down = "output.dense", .post_mlp_norm = "output.LayerNorm", .relative = "encoder.rel_embeddings",   \
+        .relative_norm = "encoder.LayerNorm", .relative_q = "attention.self.pos_query_proj",                 \
+        .relative_k = "attention.self.pos_key_proj", .side = "encoder.conv.conv",                            \
+        .side_norm = "encoder.conv.LayerNorm", head_, more                                                   \
+    }
+#define DEBERTA_OLD                                                                                          \
+    .head = "cls.predictions.decoder", .head_bias = "cls.predictions.bias",                                  \
+    .head_dense = "cls.predictions.transform.dense", .head_norm = "cls.predictions.transform.LayerNorm",     \
+    .ignored = {"embeddings.position_ids", "cls.predictions.decoder.bias",                                   \
+                "embeddings.position_embeddings.weight"}
+#define DEBERTA_NEW                                                                                          \
+    .head = "lm_predictions.lm_head.decoder", .head_bias = "lm_predictions.lm_head.bias",                    \
+    .head_dense = "lm_predictions.lm_head.dense", .head_norm = "lm_predictions.lm_head.LayerNorm",           \
+    .ignored = {"embeddings.position_ids", "embeddings.position_embeddings.weight"}
+#define POSITIONS .positions = "embeddings.position_embeddings"
+const struct laser_names laser_names_deberta[2][2] = {
+    {DEBERTA(DEBERTA_OLD, .positions = NULL), DEBERTA(DEBERTA_OLD, POSITIONS)},
+    {DEBERTA(DEBERTA_NEW, .positions = NULL), DEBERTA(DEBERTA_NEW, POSITIONS)}};
 NAMES(distilbert) = {.prefix = {"distilbert.", ""},
                      .layer = "transformer.layer.",
                      .embed = "embeddings.word_embeddings",
@@ -548,6 +596,10 @@ static const struct laser_keys gpt_neo_keys = {KEYS("hidden_size", "num_layers",
                                                     WIDTH, "layer_norm_epsilon", "activation_function"),
                                                .four_times = true};
 static const struct laser_keys modern_keys = {KEYS(SIZES, NULL, NULL, WIDTH, "norm_eps", "hidden_activation")};
+static const struct laser_keys albert_keys = {
+    KEYS(SIZES, NULL, NULL, WIDTH, "layer_norm_eps", "hidden_act"), .groups = "num_hidden_groups", .group_layers = "inner_group_num"};
+static const struct laser_keys deberta_keys = {
+    KEYS(SIZES, NULL, "attention_head_size", WIDTH, "layer_norm_eps", "hidden_act")};
 static const struct laser_keys distilbert_keys = {
     KEYS("dim", "n_layers", "n_heads", NULL, NULL, "hidden_dim", "max_position_embeddings", NULL, "activation")};
 static const struct laser_keys opt_keys = {
@@ -939,6 +991,11 @@ static const struct laser_family families[] = {
      .residual = LASER_RESIDUAL_SERIAL},
     {.model_type = "electra", BERT_LIKE, .names = &electra_names, .head_acts = false, .embed_width = "embedding_size",
      .embed_width_otherwise = 128},
+    {.model_type = "albert", BERT_LIKE, .names = &albert_names, .keys = &albert_keys, .embed_width = "embedding_size",
+     .embed_width_otherwise = 128, .always_projects = true, .activation = "gelu_new"},
+    {.model_type = "deberta-v2", BERT_LIKE, .names = &laser_names_deberta[0][1], .keys = &deberta_keys, .eps = 1e-7, .types_optional = true,
+     .embed_width = "embedding_size", .embed_project_plain = true, .embed_norm_late = true,
+     .finish = laser_finish_deberta},
     {.model_type = "distilbert", BERT_LIKE, .names = &distilbert_names, .keys = &distilbert_keys,
      .aliases = laser_config_aliases_distilbert},
 

@@ -13,6 +13,9 @@ const char *laser_arch_lacks_gradient(const struct laser_arch *a)
         {a->moe.experts > 0 &&
              (a->residual == LASER_RESIDUAL_PARALLEL || a->residual == LASER_RESIDUAL_PARALLEL_SHARED),
          "experts in parallel blocks"},
+        {a->groups > 0, "layers that share their weights"},
+        {a->disentangled.span > 0, "disentangled attention"},
+        {a->side_kernel > 0, "a convolution beside a layer"},
     };
 
     for (unsigned i = 0; i < sizeof variations / sizeof variations[0]; i++)

@@ -139,6 +139,41 @@ static void read_rope_layers(struct laser_config *config, const struct laser_fam
         }
 }
 
+/* The group of a round through one: as ALBERT counts, int(round / (rounds / groups)). */
+static int64_t group_of(const struct laser_arch *arch, int64_t round)
+{
+    const double rounds = (double)(arch->layers / arch->group_layers);
+
+    return (int64_t)((double)round / (rounds / (double)arch->groups));
+}
+
+int64_t laser_arch_weights_of(const struct laser_arch *arch, int64_t layer)
+{
+    int64_t round, first;
+
+    if (arch->groups == 0)
+        return layer;
+    round = first = layer / arch->group_layers;
+    while (first > 0 && group_of(arch, first - 1) == group_of(arch, round))
+        first--;
+    return first * arch->group_layers + layer % arch->group_layers;
+}
+
+int64_t laser_arch_layer_uses(const struct laser_arch *arch, int64_t layer)
+{
+    int64_t uses = 1;
+
+    while (arch->groups && layer + uses * arch->group_layers < arch->layers &&
+           laser_arch_weights_of(arch, layer + uses * arch->group_layers) == layer)
+        uses++;
+    return uses;
+}
+
+int64_t laser_arch_group_of(const struct laser_arch *arch, int64_t layer)
+{
+    return group_of(arch, layer / arch->group_layers);
+}
+
 void laser_layers_read(struct laser_config *config, const struct laser_family *family,
                        struct laser_arch *arch)
 {

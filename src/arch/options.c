@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "arch/rope.h"
 
@@ -375,6 +376,76 @@ void laser_finish_modernbert(struct laser_config *config, struct laser_arch *arc
     arch->head_bias = laser_config_bool(config, "decoder_bias", true);
     arch->head_dense_bias = laser_config_bool(config, "classifier_bias", false);
     arch->head_activation = laser_read_activation(config, "classifier_activation", "gelu");
+}
+
+/* Is a word in a list of words, or in a text of them with bars between? */
+static bool names_word(json_t *value, const char *word)
+{
+    const char *text = json_string_value(value);
+    const size_t n = strlen(word);
+
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (json_is_string(json_array_get(value, i)) &&
+            strcmp(json_string_value(json_array_get(value, i)), word) == 0)
+            return true;
+    while (text && *text) {
+        text += strspn(text, "| ");
+        if (strcspn(text, "| ") == n && strncasecmp(text, word, n) == 0)
+            return true;
+        text += strcspn(text, "| ");
+    }
+    return false;
+}
+
+static void read_relative(struct laser_config *config, struct laser_arch *arch)
+{
+    struct laser_disentangled *d = &arch->disentangled;
+    json_t *kinds = laser_config_value(config, "pos_att_type");
+    int64_t farthest = laser_config_integer(config, "max_relative_positions", -1, -1, 1 << 20);
+
+    d->by_content = names_word(kinds, "c2p");
+    d->by_position = names_word(kinds, "p2c");
+    arch->attention_scale /= sqrt(1.0 + d->by_content + d->by_position);
+    d->shared = laser_config_bool(config, "share_att_key", false);
+    d->normed = names_word(laser_config_value(config, "norm_rel_ebd"), "layer_norm");
+    d->buckets = laser_config_integer(config, "position_buckets", -1, -1, 1 << 20);
+    d->buckets = d->buckets < 0 ? 0 : d->buckets;
+    d->farthest = farthest < 1 ? arch->max_positions : farthest;
+    if (d->buckets == 1 || (d->buckets > 0 && d->farthest <= d->buckets / 2 + 1))
+        laser_config_refuse(config, "position_buckets", "%lld, where max_relative_positions is %lld",
+                            (long long)d->buckets, (long long)d->farthest);
+    if (laser_config_bool(config, "relative_attention", false))
+        d->span = d->buckets > 0 ? d->buckets : d->farthest;
+    else
+        *d = (struct laser_disentangled){.normed = d->normed};
+}
+
+static void read_side(struct laser_config *config, struct laser_arch *arch)
+{
+    arch->side_kernel = laser_config_integer(config, "conv_kernel_size", 0, 0, 1 << 10);
+    arch->side_groups = laser_config_integer(config, "conv_groups", 1, 1, 1 << 16);
+    arch->side_activation = laser_read_activation(config, "conv_act", "tanh");
+    if (arch->side_kernel > 0 && arch->side_kernel % 2 == 0)
+        laser_config_refuse(config, "conv_kernel_size",
+                            "%lld is even, and the result would be shorter than the text",
+                            (long long)arch->side_kernel);
+    if (arch->hidden % arch->side_groups != 0)
+        laser_config_refuse(config, "conv_groups", "%lld does not divide hidden_size, %lld",
+                            (long long)arch->side_groups, (long long)arch->hidden);
+}
+
+void laser_finish_deberta(struct laser_config *config, struct laser_arch *arch)
+{
+    bool newer = !laser_config_bool(config, "legacy", true);
+
+    read_relative(config, arch);
+    read_side(config, arch);
+    arch->names = &laser_names_deberta[newer][laser_config_bool(config, "position_biased_input", true)];
+    arch->tied = arch->tied || newer;
+    if (newer && arch->embed_width != arch->hidden)
+        laser_config_refuse(config, "embedding_size",
+                            "%lld, and the head without `legacy` reads the hidden size, %lld",
+                            (long long)arch->embed_width, (long long)arch->hidden);
 }
 
 void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch)

@@ -29,6 +29,7 @@ void laser_finish_flint(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_afmoe(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_openai_gpt(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_modernbert(struct laser_config *config, struct laser_arch *arch);
+void laser_finish_deberta(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_ernie(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_biogpt(struct laser_config *config, struct laser_arch *arch);
 void laser_finish_gemma4(struct laser_config *config, struct laser_arch *arch);
@@ -51,6 +52,9 @@ enum laser_activation laser_read_activation(struct laser_config *config, const c
 
 /* Types whose default is a scaled rope: config.json must say which. */
 void laser_finish_stated_rope(struct laser_config *config, struct laser_arch *arch);
+
+/* DeBERTa-v2 without learned positions; with the newer head, with and without (family_tables.c). */
+extern const struct laser_names laser_names_deberta[2][2];
 
 /* Names of Falcon's layers where attention and MLP have norms of their own (family_tables.c). */
 extern const struct laser_names laser_names_falcon_two_norms;

@@ -79,6 +79,11 @@ static const struct {
     {"attention.self.key", LASER_PAPER_K},
     {"attention.self.value", LASER_PAPER_V},
     {"attention.output.dense", LASER_PAPER_OUT},
+    {"attention.query", LASER_PAPER_Q}, /* ALBERT */
+    {"attention.key", LASER_PAPER_K},
+    {"attention.value", LASER_PAPER_V},
+    {"ffn", LASER_PAPER_FC_IN},
+    {"ffn_output", LASER_PAPER_FC_OUT},
     {"intermediate.dense", LASER_PAPER_FC_IN},
     {"output.dense", LASER_PAPER_FC_OUT},
 };

@@ -131,6 +131,25 @@ int laser_export_texts(struct laser_run *run, const struct laser_scan_input *in,
 
 /* ---- the command ---- */
 
+/* What is made from weights needs them. */
+static int check_weights(const struct laser_settings *settings, unsigned formats, struct laser_error *err)
+{
+    const bool apart = (formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) != 0,
+               lora = (formats & LASER_EXPORT_LORA) != 0;
+
+    if (apart && (lora || settings->scan.base[0] != '\0'))
+        return laser_error_set(err, LASER_EUSAGE, "export.formats",
+                               "pissa and milora take a model apart, lora the difference from a base: export "
+                               "them one after the other");
+    if (apart && settings->model[0] == '\0')
+        return laser_error_set(err, LASER_EUSAGE, "model",
+                               "pissa and milora take the weights apart: give --model DIR");
+    if (lora && (settings->model[0] == '\0' || settings->scan.base[0] == '\0'))
+        return laser_error_set(err, LASER_EUSAGE, settings->model[0] == '\0' ? "model" : "scan.base",
+                               "lora is the difference of two models: give --model TUNED --base BASE");
+    return LASER_OK;
+}
+
 int laser_export_scan(struct laser_run *run, struct laser_scan_input *in, struct laser_export *e,
                       unsigned *formats, struct laser_pick *pick, struct laser_error *err)
 {
@@ -156,8 +175,39 @@ int laser_export_scan(struct laser_run *run, struct laser_scan_input *in, struct
     e->pick = pick;
     say_pick(run, in, e, pick);
     snprintf(run->output, sizeof run->output, "%s", settings->output);
-    if ((*formats & (LASER_EXPORT_PISSA | LASER_EXPORT_MILORA)) && settings->model[0] == '\0')
-        return laser_error_set(err, LASER_EUSAGE, "model",
-                               "pissa and milora take the weights apart: give --model DIR");
-    return laser_export_texts(run, in, err);
+    code = check_weights(settings, *formats, err);
+    return code == LASER_OK ? laser_export_texts(run, in, err) : code;
+}
+
+/* The base has it under this name, and it is a linear layer: not an embedding, whose adapters are others. */
+static bool has_lora(const struct laser_scan_row *row)
+{
+    return row->status == LASER_SCAN_SCANNED && row->rank > 0 && laser_export_adaptable(row) &&
+           (row->layer >= 0 || strcmp(row->type, "lm_head") == 0);
+}
+
+int laser_export_lora(const struct laser_run *run, const struct laser_export *e, struct laser_export *lora,
+                      struct laser_pick *pick, struct laser_error *err)
+{
+    size_t n = 0;
+    int64_t highest = 1;
+
+    *lora = *e;
+    lora->own_ranks = true;
+    lora->pick = pick;
+    if (e->meta->base == NULL)
+        return laser_error_set(err, LASER_EUSAGE, run->arguments[0],
+                               "a scan of weights, not of differences: lora needs one of scan --base");
+    if (!laser_pick_make(pick, e->rows, e->count, &e->rule))
+        return laser_error_set(err, LASER_ENOMEM, "export", "no memory for its matrices");
+    for (size_t i = 0; i < e->count; ++i) {
+        pick->picked[i] = has_lora(&e->rows[i]);
+        n += pick->picked[i];
+        if (pick->picked[i] && e->rows[i].rank > highest)
+            highest = e->rows[i].rank;
+    }
+    pick->n_picked = n;
+    if (!laser_deck_is_set(run->deck, LASER_KEY_export_rank) || highest < e->rank)
+        lora->rank = (int)highest;
+    return LASER_OK;
 }

@@ -21,4 +21,10 @@ int laser_export_settings(const struct laser_run *run, const struct laser_scan_i
 int laser_export_scan(struct laser_run *run, struct laser_scan_input *input, struct laser_export *e,
                       unsigned *formats, struct laser_pick *pick, struct laser_error *err);
 
+/* Rank 0.  The export of a scan of differences as an adapter for their base: every linear layer with the rank that the scan
+ * found, at most export.rank where that is set.  *pick is the caller's to free, also after an error.  LASER_EUSAGE: a scan of
+ * something else; LASER_ENOMEM. */
+int laser_export_lora(const struct laser_run *run, const struct laser_export *e, struct laser_export *lora,
+                      struct laser_pick *pick, struct laser_error *err);
+
 #endif

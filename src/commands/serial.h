@@ -10,5 +10,6 @@ int laser_command_models(struct laser_run *run, struct laser_error *err);
 int laser_command_report(struct laser_run *run, struct laser_error *err);
 int laser_command_show(struct laser_run *run, struct laser_error *err);
 int laser_command_task(struct laser_run *run, struct laser_error *err);
+int laser_command_tokenize(struct laser_run *run, struct laser_error *err);
 
 #endif

@@ -112,6 +112,13 @@ char *laser_deck_help(enum laser_command command, int width);
 /* The man page's OPTIONS and DECK KEYS sections in roff. */
 char *laser_deck_roff(void);
 
+/* doc/settings.md: every option and key. */
+char *laser_deck_markdown(void);
+
+/* Scripts that complete commands, options, their choices and keys. */
+char *laser_deck_bash(void);
+char *laser_deck_zsh(void);
+
 /* ---- sending it ---- */
 
 /* Bytes for another rank of the same program; the caller frees *data.  LASER_ENOMEM. */

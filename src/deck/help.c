@@ -1,28 +1,12 @@
 /* Help on the terminal, and the man page's lists of options and keys (doc/laser_mpi.1 holds them between two
  * marks). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "deck/internal.h"
 
 enum { OPTION_COLUMN = 30 };
-
-int laser_deck_belongs(const struct laser_deck_key *key, enum laser_command command)
-{
-    return command == LASER_COMMAND_NONE || (key->commands >> command & 1u) != 0;
-}
-
-enum { HELP_SIZE = 600 };
-
-static const char *help_of(const struct laser_deck_key *key, char text[HELP_SIZE])
-{
-    char forms[LASER_FORMS_SIZE] = "";
-
-    if (key->forms != NULL)
-        key->forms(0, forms);
-    snprintf(text, HELP_SIZE, "%s%s", key->help, forms);
-    return text;
-}
 
 /* ---- help ---- */
 
@@ -76,7 +60,7 @@ static void key_details(const struct laser_deck_key *key, char *text, size_t siz
 static void describe_keys(struct laser_text *out, enum laser_command command, int with_option, int width)
 {
     const char *section = NULL;
-    char details[400], help[HELP_SIZE];
+    char details[400], help[LASER_HELP_SIZE];
 
     for (int i = 0; i < LASER_KEYS; i++) {
         const struct laser_deck_key *key = &laser_deck_keys[i];
@@ -90,7 +74,7 @@ static void describe_keys(struct laser_text *out, enum laser_command command, in
                                           : "In a deck, or with --set KEY=VALUE");
         section = key->section;
         key_details(key, details, sizeof details);
-        help_of(key, help);
+        laser_deck_help_of(key, help);
         start = out->size;
         if (with_option)
             describe_option(out, key->letter, key->option, key->argument, help, details, width);
@@ -106,9 +90,8 @@ static void program_help(struct laser_text *out, int width)
     laser_text_puts(out, "Usage: laser_mpi [COMMAND] [DECK.yaml] [OPTIONS] [ARGUMENTS]\n\n");
     laser_text_wrap(
         out,
-        "Finds the matrices of a language model that are noisy, reduces their rank, keeps each change only if "
-        "perplexity allows it, and writes the model. Started by mpirun or srun it uses all their ranks; "
-        "without any argument it runs the demo.",
+        "Measures how much of a language model's weights is signal and how much is noise, and makes a model that is "
+        "better or smaller. mpirun or srun starts it on several ranks. Without any argument it runs the demo.",
         0, 0, (size_t)width);
     laser_text_puts(out, "\n\nCommands:\n");
     for (int i = LASER_COMMAND_NONE + 1; i < LASER_COMMANDS; i++) {
@@ -144,8 +127,8 @@ char *laser_deck_help(enum laser_command command, int width)
         laser_text_fill(&out, '\n', 1);
         laser_text_wrap(
             &out,
-            "laser_mpi COMMAND --help tells what a command does and lists every key it knows; man "
-            "laser_mpi describes decks, files and exit codes.",
+            "laser_mpi COMMAND --help describes a command and lists all of its keys; man laser_mpi describes decks "
+            "(configuration files in YAML), output files and exit codes.",
             0, 0, (size_t)width);
         laser_text_fill(&out, '\n', 1);
     }
@@ -167,12 +150,30 @@ static void put(struct laser_text *out, const char *text)
     }
 }
 
-static void put_spread(struct laser_text *out, const char *list, char mark)
+static void put_sentence(struct laser_text *out, const char *help)
 {
-    char text[600];
+    struct laser_text plain = {0};
+    char *text;
 
-    laser_words_spread(list, mark, text, sizeof text);
-    put(out, text);
+    laser_deck_sentence(&plain, help);
+    text = laser_text_take(&plain);
+    put(out, text != NULL ? text : "");
+    free(text);
+    laser_text_fill(out, '\n', 1);
+}
+
+/* What a function of describe.c says, so escaped. */
+static void put_described(struct laser_text *out,
+                          void (*say)(struct laser_text *out, const struct laser_deck_key *key),
+                          const struct laser_deck_key *key)
+{
+    struct laser_text plain = {0};
+    char *text;
+
+    say(&plain, key);
+    text = laser_text_take(&plain);
+    put(out, text != NULL ? text : "");
+    free(text);
 }
 
 static void put_option(struct laser_text *out, char letter, const char *option, const char *argument)
@@ -191,77 +192,30 @@ static void put_option(struct laser_text *out, char letter, const char *option, 
     laser_text_fill(out, '\n', 1);
 }
 
-/* Help as a sentence: a capital first, a full stop last. */
-static void put_sentence(struct laser_text *out, const char *help)
+static void say_help(struct laser_text *out, const struct laser_deck_key *key)
 {
-    char first[2] = {help[0], '\0'};
-    /* A name (scan.matrices, wikitext2, org/name) keeps its case. */
-    int is_word = help[strcspn(help, " .0123456789_/")] == ' ';
+    char help[LASER_HELP_SIZE];
 
-    if (is_word && first[0] >= 'a' && first[0] <= 'z')
-        first[0] = (char)(first[0] - 32);
-    put(out, first);
-    put(out, help + 1);
-    laser_text_puts(out, ".\n");
-}
-
-/* Type, choices, range and default of a key. */
-static void put_domain(struct laser_text *out, const struct laser_deck_key *key)
-{
-    static const char *const names[] = {
-        [LASER_TYPE_BOOL] = "true or false", [LASER_TYPE_INT] = "whole number",
-        [LASER_TYPE_REAL] = "number",        [LASER_TYPE_STRING] = "text",
-        [LASER_TYPE_ENUM] = "one of",        [LASER_TYPE_WORD] = "one of",
-        [LASER_TYPE_SIZE] = "size",          [LASER_TYPE_DURATION] = "time",
-        [LASER_TYPE_PATH] = "path",          [LASER_TYPE_MODEL] = "path or hub id",
-        [LASER_TYPE_LIST] = "list",          [LASER_TYPE_PAIRS] = "names with paths",
-        [LASER_TYPE_TEXTS] = "texts",
-    };
-    int is_list = laser_value_is_list(key->type);
-    char range[80];
-
-    put(out, names[key->type]);
-    if (key->words != NULL) {
-        laser_text_puts(out, is_list ? " of " : " ");
-        put_spread(out, key->words, '|');
-    }
-    if (key->type == LASER_TYPE_INT || key->type == LASER_TYPE_REAL) {
-        snprintf(range, sizeof range, " from %.12g to %.12g", key->low, key->high);
-        put(out, range);
-    }
-    laser_text_puts(out, "; default ");
-    put_spread(out, *key->initial != '\0' ? key->initial : is_list ? "empty" : "unset", is_list ? ',' : '\0');
-    if (key->laserrmt != NULL && strcmp(key->laserrmt, key->initial) != 0) {
-        laser_text_puts(out, ", under compat laserrmt ");
-        put(out, key->laserrmt);
-    }
+    laser_deck_sentence(out, laser_deck_help_of(key, help));
 }
 
 static void put_key(struct laser_text *out, const struct laser_deck_key *key)
 {
-    const char *separator = "Used by ";
-    char help[HELP_SIZE];
-
     laser_text_puts(out, ".TP\n\\fB");
     put(out, key->key);
     laser_text_puts(out, "\\fR (");
-    put_domain(out, key);
+    put_described(out, laser_deck_domain, key);
     laser_text_puts(out, ")\n");
-    put_sentence(out, help_of(key, help));
-    for (int i = LASER_COMMAND_NONE + 1; i < LASER_COMMANDS; i++) {
-        if (!laser_deck_belongs(key, (enum laser_command)i))
-            continue;
-        laser_text_puts(out, separator);
-        put(out, laser_deck_commands[i].name);
-        separator = ", ";
-    }
-    laser_text_puts(out, ".\n");
+    put_described(out, say_help, key);
+    laser_text_puts(out, "\n");
+    put_described(out, laser_deck_users, key);
+    laser_text_puts(out, "\n");
 }
 
 char *laser_deck_roff(void)
 {
     const char *section = NULL;
-    char help[HELP_SIZE];
+    char help[LASER_HELP_SIZE];
     struct laser_text out = {0};
 
     laser_text_puts(&out, ".SH OPTIONS\n");
@@ -276,7 +230,7 @@ char *laser_deck_roff(void)
         laser_text_puts(&out, "Sets \\fB");
         put(&out, key->key);
         laser_text_puts(&out, "\\fR: ");
-        put(&out, help_of(key, help));
+        put(&out, laser_deck_help_of(key, help));
         laser_text_puts(&out, ".\n");
     }
     laser_text_puts(&out, ".SH DECK KEYS\n");

@@ -90,9 +90,21 @@ int laser_units_duration(const char *text, double *time_s);
 void laser_units_size_text(int64_t size_bytes, char text[32]);
 void laser_units_duration_text(double time_s, char text[32]);
 
-/* ---- help.c ---- */
+/* ---- describe.c: a key in plain text ---- */
 
 /* Whether the command, or any (NONE), reads the key. */
 int laser_deck_belongs(const struct laser_deck_key *key, enum laser_command command);
+
+enum { LASER_HELP_SIZE = 600 };
+
+/* The help of a key with the forms that end it.  Returns text. */
+const char *laser_deck_help_of(const struct laser_deck_key *key, char text[LASER_HELP_SIZE]);
+
+/* Help as a sentence: with a capital and a full stop. */
+void laser_deck_sentence(struct laser_text *out, const char *help);
+
+/* Type, choices, range and default of a key; the commands that read it. */
+void laser_deck_domain(struct laser_text *out, const struct laser_deck_key *key);
+void laser_deck_users(struct laser_text *out, const struct laser_deck_key *key);
 
 #endif

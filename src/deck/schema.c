@@ -18,12 +18,12 @@
 #define RUNS      (WORKS | IN(COMPARE))
 #define REPORTS                                                                                              \
     (IN(SCAN) | IN(DERIVE) | IN(PERPLEXITY) | IN(EVALUATE) | IN(REDUCE) | IN(SENSITIVITY) | IN(REPORT))
-#define WITH_MODEL  (WORKS | IN(EXPORT) | IN(GENERATE))
+#define WITH_MODEL  (WORKS | IN(EXPORT) | IN(GENERATE) | IN(TOKENIZE))
 #define RUNS_MODEL  (EVALUATES | IN(GENERATE))
 #define WITH_OUTPUT (REPORTS | IN(COMPRESS) | IN(APPLY) | IN(COMPARE) | IN(EXPORT) | IN(TASK))
 #define ALL                                                                                                  \
     (WORKS | IN(DERIVE) | IN(COMPARE) | IN(SHOW) | IN(REPORT) | IN(EXPORT) | IN(GENERATE) | IN(TASK) |       \
-     IN(MODELS))
+     IN(MODELS) | IN(TOKENIZE))
 #define EXPORTS (IN(DERIVE) | IN(EXPORT))
 
 /* Types of rows, and their attributes. */
@@ -87,15 +87,14 @@ static const struct {
 };
 
 const struct laser_deck_flag laser_deck_flags[] = {
-    {"deck", "FILE", 'd', NULL, NULL, "read this deck (where the command's arguments are other files)"},
+    {"deck", "FILE", 'd', NULL, NULL, "read this deck (if the arguments of the command are other files)"},
     {"set", "KEY=VALUE", 's', NULL, NULL,
-     "set any key of the deck, may be repeated; a comma separates list items"},
-    {"print-deck", NULL, 0, NULL, NULL,
-     "print the effective deck, each value with where it came from, and stop"},
-    {"verbose", NULL, 'v', "log.level", "verbose", "tell more"},
-    {"quiet", NULL, 'q', "log.level", "quiet", "tell only errors and the result"},
-    {"help", NULL, 'h', NULL, NULL, "print this help, or that of the command, and stop"},
-    {"version", NULL, 'V', NULL, NULL, "print the versions of the program and its libraries and stop"},
+     "set any configuration key, may be repeated; commas separate list items"},
+    {"print-deck", NULL, 0, NULL, NULL, "print the effective settings, each with its origin, and exit"},
+    {"verbose", NULL, 'v', "log.level", "verbose", "print more"},
+    {"quiet", NULL, 'q', "log.level", "quiet", "print only errors and the result"},
+    {"help", NULL, 'h', NULL, NULL, "print this help, or that of the command, and exit"},
+    {"version", NULL, 'V', NULL, NULL, "print the versions of the program and its libraries and exit"},
     {0},
 };
 

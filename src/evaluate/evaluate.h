@@ -155,6 +155,10 @@ int laser_evaluate_check(struct laser_evaluation *evaluation, int64_t batch,
 int laser_evaluation_warn_of_overlap(const struct laser_evaluation *evaluation, const char *which,
                                      struct laser_error *err);
 
+/* Local: how many of the batches that select have this many tokens (0: all); all where windows and questions select
+ * together, so that their weights are right. */
+int64_t laser_evaluation_first_batches(const struct laser_evaluation *evaluation, int64_t tokens);
+
 /* Local, the same on every rank: the edits that can be switched on are others from now
  * on (borrowed); the old ones must still be there.  Each rank's own outcome: agree on it.  LASER_ENOMEM. */
 int laser_evaluation_edits(struct laser_evaluation *evaluation, const struct laser_edit_file *edits, int n,

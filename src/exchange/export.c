@@ -21,6 +21,7 @@ unsigned laser_export_format(const char *name)
         {"spectrum", LASER_EXPORT_SPECTRUM},
         {"pissa", LASER_EXPORT_PISSA},
         {"milora", LASER_EXPORT_MILORA},
+        {"lora", LASER_EXPORT_LORA},
     };
 
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
@@ -82,7 +83,9 @@ int laser_export_ranks(const struct laser_export *e, int *ranks)
         ranks[i] = 0;
         if (picked_adaptable(e, i) == 0)
             continue;
-        if (known)
+        if (e->own_ranks)
+            rank = fmin((double)row->rank, e->rank);
+        else if (known)
             rank = fmax(1.0, floor(e->rank * (double)row->rank / (kept / (double)n) + 0.5));
         ranks[i] = (int)(side >= 1 ? fmin(rank, side) : rank);
         differ |= ranks[i] != e->rank;

@@ -6,6 +6,8 @@
 #ifndef LASER_EXCHANGE_EXPORT_H
 #define LASER_EXCHANGE_EXPORT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "report/pick.h"
@@ -20,7 +22,8 @@ enum {
     LASER_EXPORT_WEIGHTWATCHER = 16,
     LASER_EXPORT_SPECTRUM = 32,
     LASER_EXPORT_PISSA = 64, /* these two are not written here: they need the weights */
-    LASER_EXPORT_MILORA = 128
+    LASER_EXPORT_MILORA = 128,
+    LASER_EXPORT_LORA = 256 /* nor this, of a difference */
 };
 
 /* The format of a name of the deck ("llama-factory"), 0 for none. */
@@ -32,6 +35,7 @@ struct laser_export {
     size_t count;
     struct laser_pick_rule rule;
     int rank;       /* of an adapter: the mean over its modules */
+    bool own_ranks; /* each module has the rank that the scan found, at most `rank` */
     int transposed; /* the modules' weights are stored [in, out] (GPT-2's Conv1D) */
     const struct laser_pick *pick;
 };
@@ -44,7 +48,7 @@ int laser_export_adaptable(const struct laser_scan_row *row);
 
 /* Ranks of the picked modules that can have adapters, ranks[count]; 0 for the others.  In proportion to the
  * number of singular values above the threshold, e->rank on average, from 1 to min(rows, columns); all
- * e->rank where the scan does not know that number.  The result says if they differ. */
+ * e->rank where the scan does not know that number.  With own_ranks that number itself, at most e->rank.  The result says if they differ. */
 int laser_export_ranks(const struct laser_export *e, int *ranks);
 
 /* ./model_snr_results/snr_results_MODEL.json of Axolotl's Spectrum plugin, which sorts what it finds: as

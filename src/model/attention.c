@@ -136,7 +136,9 @@ static void attend(const struct laser_model *m, struct laser_model_workspace *ws
     if (ws->softmax)
         attention.softmax = ws->softmax + 2 * run->row * m->heads.count;
     rotate(m, ws, layer, run->count * run->length, laser_model_batch_start(batch), run->length, 0, qkv);
-    if (batch->cache)
+    if (m->arch.disentangled.span)
+        laser_model_disentangled(m, ws, layer, run->count, run->length, qkv, context);
+    else if (batch->cache)
         attend_cached(m, layer, batch->cache, attention, run->count, qkv, context);
     else
         laser_attention_apply(&attention, qkv, stride, qkv + q, stride, qkv + q + kv, stride, context, q,
@@ -249,6 +251,8 @@ int laser_model_heads(const struct laser_model *m, struct laser_model_workspace 
     struct laser_model_run run = {0};
     int result = project(m, ws, layer, laser_model_batch_tokens(batch), x, err);
 
+    if (m->arch.disentangled.span && m->heads.count > 0)
+        laser_model_disentangled_begin(m, ws, layer);
     while (result == LASER_OK && m->heads.count > 0 && laser_model_next_run(batch, &run))
         if (batch->parents && batch->parents[run.first] >= 0)
             attend_after(m, ws, layer, batch, run.first, run.row);

@@ -61,9 +61,11 @@ static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct
     laser_bind_inputs(b, &mlp->down, &mlp->down_bias, names->down, expert, down, bias);
 }
 
+/* As it is, or in parts. */
 static bool has(const struct laser_binder *b, const char *name)
 {
-    return !b->sketch && laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
+    return !b->sketch && (laser_checkpoint_find_index(b->model->checkpoint, name) >= 0 ||
+                          laser_arch_low_part_count(&b->model->arch, name) > 0);
 }
 
 /* Each expert with tensors of its own, or stacks [E, 2 I, H] and [E, H, I] as transformers 5 has them in
@@ -230,6 +232,44 @@ static void name_head(const struct laser_binder *b, char *head, size_t size)
     }
 }
 
+/* The table of relative positions, and its norm. */
+static void bind_relative(struct laser_binder *b)
+{
+    struct laser_model *m = b->model;
+    const struct laser_arch *a = &m->arch;
+    enum laser_storage storage = LASER_STORED_F32;
+    char buffer[LASER_NAME_BYTES];
+    int64_t rows = 2 * a->disentangled.span, tensor;
+
+    if (rows > 0) {
+        laser_bind_name(b, buffer, a->names->relative, -1, ".weight");
+        tensor = laser_bind_find(b, buffer, 0, rows, a->hidden, &storage);
+        if (tensor < 0)
+            return;
+        m->relative.stored = storage;
+        m->relative.out = rows;
+        m->relative.in = a->hidden;
+        laser_bind_add(b, (struct laser_binding){
+                              .part = &m->relative, .tensor = tensor, .count = rows, .stride = a->hidden});
+    }
+    if (a->disentangled.normed)
+        laser_bind_norm(b, &m->relative_norm, a->names->relative_norm, a->hidden);
+}
+
+/* The convolution beside the first layer. */
+static void bind_side(struct laser_binder *b)
+{
+    struct laser_model *m = b->model;
+    const struct laser_arch *a = &m->arch;
+    int64_t size = a->hidden * (a->hidden / a->side_groups) * a->side_kernel;
+    char buffer[LASER_NAME_BYTES];
+
+    laser_bind_flat(b, &m->side, 0, laser_bind_name(b, buffer, a->names->side, -1, ".weight"), size, 0, size);
+    laser_bind_values(b, &m->side_bias, 0, laser_bind_name(b, buffer, a->names->side, -1, ".bias"), a->hidden,
+                      0, a->hidden);
+    laser_bind_norm(b, &m->side_norm, a->names->side_norm, a->hidden);
+}
+
 static void bind_ends(struct laser_binder *b)
 {
     struct laser_model *m = b->model;
@@ -246,14 +286,18 @@ static void bind_ends(struct laser_binder *b)
     if (a->names->positions)
         bind_table(b, &m->position_table, laser_bind_name(b, positions, a->names->positions, -1, ".weight"),
                    a->max_positions + a->position_offset, m->positions);
-    if (a->names->types)
+    if (a->token_types > 0)
         bind_table(b, &m->type_table, laser_bind_name(b, positions, a->names->types, -1, ".weight"),
                    a->token_types, (struct laser_share){0, m->group.index == 0});
-    laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->embed_width);
-    if (a->embed_width != a->hidden)
+    laser_bind_norm(b, &m->embed_norm, a->names->embed_norm, a->embed_norm_late ? a->hidden : a->embed_width);
+    if (a->embed_projects)
         laser_bind_outputs(
             b, &m->embed_project, &m->embed_project_bias, 0, a->names->embed_project, -1,
-            (struct laser_piece){a->hidden, a->embed_width, 0, a->hidden, 0, a->embed_width, 0}, true);
+            (struct laser_piece){a->hidden, a->embed_width, 0, a->hidden, 0, a->embed_width, 0},
+            a->embed_project_bias);
+    bind_relative(b);
+    if (a->side_kernel)
+        bind_side(b);
     b->layer = a->layers;
     m->output = &m->embed;
     if (!tied || (has(b, embed) && has(b, head))) {
@@ -329,7 +373,8 @@ static int bind_all(struct laser_binder *b)
 
     bind_ends(b);
     for (b->layer = 0; b->layer < a->layers && b->result == LASER_OK; b->layer++)
-        bind_layer(b, &b->model->layers[b->layer]);
+        if (laser_arch_weights_of(a, b->layer) == b->layer)
+            bind_layer(b, &b->model->layers[b->layer]);
     return b->result;
 }
 

@@ -23,7 +23,7 @@ static int64_t fused_row(const struct laser_arch *a, int part, int64_t head)
     }
 }
 
-/* One of the three out of a fused tensor, as many heads at once as lie together. */
+/* One of the three out of a fused tensor, as many heads at once as lie together; no head: behind the first. */
 static void bind_fused(struct laser_binder *b, struct laser_layer *layer, int part, int64_t to,
                        struct laser_share heads)
 {
@@ -31,14 +31,14 @@ static void bind_fused(struct laser_binder *b, struct laser_layer *layer, int pa
     int64_t size = a->head_size, rows = (a->heads + 2 * a->kv_heads) * size;
 
     for (int64_t h = 0, run; h < heads.count || (h == 0 && heads.count == 0); h += run) {
-        int64_t row = fused_row(a, part, heads.first + h);
+        int64_t row = heads.count ? fused_row(a, part, heads.first + h) : fused_row(a, part, 0) + size;
 
         for (run = 1; h + run < heads.count && fused_row(a, part, heads.first + h + run) == row + run * size;)
             run++;
-        laser_bind_outputs(b, &layer->qkv, &layer->qkv_bias, to + h * size, a->names->qkv, -1,
-                           (struct laser_piece){rows, a->hidden, heads.count ? row : 0,
-                                                heads.count ? run * size : 0, 0, a->hidden, 0},
-                           a->q_bias);
+        laser_bind_outputs(
+            b, &layer->qkv, &layer->qkv_bias, to + h * size, a->names->qkv, -1,
+            (struct laser_piece){rows, a->hidden, row, heads.count ? run * size : 0, 0, a->hidden, 0},
+            a->q_bias);
     }
 }
 
@@ -53,11 +53,11 @@ static void bind_gated_queries(struct laser_binder *b, struct laser_layer *layer
                                 a->hidden,           0};
 
     for (int64_t h = 0; h < m->heads.count || h == 0; h++) {
-        piece.row = m->heads.count ? (2 * (m->heads.first + h) + 1) * size : 0;
+        piece.row = m->heads.count ? (2 * (m->heads.first + h) + 1) * size : 2 * size;
         laser_bind_outputs(b, &layer->gate, NULL, h * size, a->names->q, -1, piece, false);
     }
     for (int64_t h = 0; h < m->heads.count || h == 0; h++) {
-        piece.row = m->heads.count ? 2 * (m->heads.first + h) * size : 0;
+        piece.row = m->heads.count ? 2 * (m->heads.first + h) * size : size;
         laser_bind_outputs(b, &layer->qkv, &layer->qkv_bias, h * size, a->names->q, -1, piece, a->q_bias);
     }
 }
@@ -159,6 +159,23 @@ static void bind_qk_norm(struct laser_binder *b, struct laser_norm *norm, const 
     }
 }
 
+/* Projections of the table of relative positions. */
+static void bind_relative(struct laser_binder *b, struct laser_layer *layer)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_arch *a = &m->arch;
+    const struct laser_disentangled *d = &a->disentangled;
+    int64_t size = a->head_size, count = m->heads.count * size;
+    struct laser_piece piece = {a->heads * size, a->hidden, m->heads.first * size, count, 0, a->hidden, 0};
+
+    if (d->by_position)
+        laser_bind_outputs(b, &layer->relative, &layer->relative_bias, 0, a->names->relative_q, -1, piece,
+                           true);
+    if (d->by_content)
+        laser_bind_outputs(b, &layer->relative, &layer->relative_bias, d->by_position ? count : 0,
+                           a->names->relative_k, -1, piece, true);
+}
+
 void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer)
 {
     const struct laser_model *m = b->model;
@@ -172,6 +189,8 @@ void laser_bind_attention(struct laser_binder *b, struct laser_layer *layer)
         bind_latent(b, layer);
     else
         bind_qkv(b, layer);
+    if (a->disentangled.span && !a->disentangled.shared)
+        bind_relative(b, layer);
     layer->qkv_bias.factor = (float)(1 / a->qkv_scale);
     layer->o_bias.factor = (float)(a->context_scale / a->qkv_scale);
     laser_bind_inputs(b, &layer->o, &layer->o_bias, a->names->o, -1, o, a->o_bias);

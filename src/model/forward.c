@@ -211,9 +211,15 @@ int laser_model_layers(const struct laser_model *m, struct laser_model_workspace
         run = run_normed;
     laser_model_fill_tables(m, ws, laser_model_batch_start(batch), longest);
     for (int64_t i = first; i < last && result == LASER_OK; i++) {
-        result = run(m, ws, &m->layers[i], batch, n, hidden, err);
-        if (laser_part_present(&m->layers[i].scalar))
-            scale(hidden, n * m->arch.hidden, m->layers[i].scalar.values[0]);
+        const struct laser_layer *layer = &m->layers[laser_arch_weights_of(&m->arch, i)];
+
+        if (i == 0 && m->arch.side_kernel)
+            laser_model_side_begin(m, ws, batch, hidden);
+        result = run(m, ws, layer, batch, n, hidden, err);
+        if (i == 0 && m->arch.side_kernel && result == LASER_OK)
+            laser_model_side_close(m, ws, n, hidden);
+        if (laser_part_present(&layer->scalar))
+            scale(hidden, n * m->arch.hidden, layer->scalar.values[0]);
     }
     return result;
 }
@@ -235,7 +241,7 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
     const struct laser_share first_type = {0, m->type_table.out};
     int64_t n = laser_model_batch_tokens(batch), h = a->embed_width, longest, row = 0;
     int64_t start = laser_model_batch_start(batch);
-    bool projects = laser_part_present(&m->embed_project);
+    bool projects = laser_part_present(&m->embed_project), norms;
     float *sum = projects ? ws->sum : hidden;
     int result = check_batch(m, ws, batch, &longest, err);
 
@@ -270,10 +276,13 @@ int laser_model_embed(const struct laser_model *m, struct laser_model_workspace 
         }
     }
     result = laser_model_group_sum(m, sum, n * h, err);
-    if (result == LASER_OK && (a->embed_norm_plain || laser_part_present(&m->embed_norm.weight)))
+    norms = a->embed_norm_plain || laser_part_present(&m->embed_norm.weight);
+    if (result == LASER_OK && norms && !a->embed_norm_late)
         laser_model_norm_width(a, &m->embed_norm, n, h, sum, sum);
     if (result == LASER_OK && projects)
         laser_linear_apply(&m->embed_project.linear, n, sum, h, hidden, a->hidden, LASER_STORE, &ws->scratch);
+    if (result == LASER_OK && norms && a->embed_norm_late)
+        laser_model_norm(a, &m->embed_norm, n, hidden, hidden);
     return result;
 }
 

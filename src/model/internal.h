@@ -108,6 +108,7 @@ struct laser_share {
 struct laser_layer {
     struct laser_norm attention_norm, mlp_norm, post_attention_norm, post_mlp_norm, q_norm, k_norm;
     struct laser_part qkv, qkv_bias, o, o_bias;
+    struct laser_part relative, relative_bias; /* disentangled.c: of the table, queries and then keys */
     struct laser_latent_parts latent;
     struct laser_part gate; /* of the attention's output */
     struct laser_delta_parts delta;
@@ -149,7 +150,10 @@ struct laser_model {
     struct laser_part embed, position_table, type_table, head, head_bias;
     struct laser_part embed_project, embed_project_bias; /* on every shard */
     struct laser_part head_dense, head_dense_bias;       /* masked: before the head, on every shard */
-    struct laser_norm embed_norm, final_norm, head_norm;
+    struct laser_part relative; /* disentangled.c: the table of relative positions, on every shard */
+    struct laser_part side,
+        side_bias; /* disentangled.c: a convolution beside the first layer, on every shard */
+    struct laser_norm embed_norm, final_norm, head_norm, relative_norm, side_norm;
     const struct laser_part *output; /* the head, or the embedding where they are tied */
     struct laser_layer *layers;
     struct laser_mlp *experts; /* of all layers */
@@ -184,6 +188,10 @@ struct laser_model_workspace {
     float *context; /* [N, heads D] */
     float *chain;   /* [N, 2 kv_heads D]: keys and values of all that a sequence goes on from, and its own */
     float *up;      /* [mlp_tokens, 2 columns or columns] */
+    float *relative_states, *relative; /* disentangled.c: [2 span, H]; [2 span, (heads + 2 kv_heads) D] */
+    float *scores;                     /* [N] */
+    int64_t *relative_rows;            /* [2 N] */
+    float *side, *side_window;         /* [N, H]; [kernel H / groups] */
     float *cosines, *sines, *frequencies;
     float *local_cosines, *local_sines; /* of arch.local_rope */
     float *latent,
@@ -293,6 +301,20 @@ int laser_model_norm_whole(const struct laser_model *model, struct laser_model_w
 void laser_model_latent(const struct laser_model *model, struct laser_model_workspace *ws,
                         const struct laser_layer *layer, int64_t n, const float *x);
 void laser_model_latent_close(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n);
+
+/* disentangled.c: ws->relative of a layer; then the attention of sequences in consecutive rows of qkv. */
+void laser_model_disentangled_begin(const struct laser_model *model, struct laser_model_workspace *ws,
+                                    const struct laser_layer *layer);
+void laser_model_disentangled(const struct laser_model *model, struct laser_model_workspace *ws,
+                              const struct laser_layer *layer, int64_t sequences, int64_t length,
+                              const float *qkv, float *context);
+int64_t laser_model_relative_width(const struct laser_model *model);
+
+/* The convolution beside the first layer: of what the layer reads into ws->side; and with what it gives. */
+void laser_model_side_begin(const struct laser_model *model, struct laser_model_workspace *ws,
+                            const struct laser_model_batch *batch, const float *hidden);
+void laser_model_side_close(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
+                            float *hidden);
 
 /* The rotary tables for `length` tokens from position `first` on, unless they are there. */
 void laser_model_fill_tables(const struct laser_model *model, struct laser_model_workspace *ws, int64_t first,

@@ -96,6 +96,7 @@ static void visit_layer(const struct visit *v, struct laser_layer *layer)
     visit_norm(v, &layer->q_norm);
     visit_norm(v, &layer->k_norm);
     visit_linear(v, &layer->qkv, &layer->qkv_bias);
+    visit_linear(v, &layer->relative, &layer->relative_bias);
     visit_latent(v, &layer->latent);
     visit_matrix(v, &layer->gate, NULL, v->model->precision);
     visit_delta(v, &layer->delta);
@@ -129,6 +130,11 @@ void laser_model_visit(struct laser_model *m, laser_part_visitor *visit, void *c
     visit_one(&v, &m->embed, &m->head_bias, m->output == &m->embed ? m->precision : LASER_FLOAT32);
     visit_one(&v, &m->position_table, NULL, LASER_FLOAT32);
     visit_one(&v, &m->type_table, NULL, LASER_FLOAT32);
+    visit_one(&v, &m->relative, NULL, LASER_FLOAT32);
+    visit_norm(&v, &m->relative_norm);
+    visit_one(&v, &m->side, NULL, LASER_FLOAT32);
+    visit_one(&v, &m->side_bias, NULL, LASER_FLOAT32);
+    visit_norm(&v, &m->side_norm);
     visit_norm(&v, &m->embed_norm);
     visit_norm(&v, &m->final_norm);
     visit_one(&v, &m->head, &m->head_bias, m->precision);

@@ -86,6 +86,17 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
         take(base, &used, n * larger(laser_model_query_width(m), laser_model_mixed_width(m)), sizeof(float));
     if (laser_arch_continues(a))
         ws->chain = take(base, &used, n * 2 * laser_model_key_width(m), sizeof(float));
+    if (a->disentangled.span > 0) {
+        ws->relative_states = take(base, &used, 2 * a->disentangled.span * h, sizeof(float));
+        ws->relative =
+            take(base, &used, 2 * a->disentangled.span * laser_model_relative_width(m), sizeof(float));
+        ws->scores = take(base, &used, n, sizeof(float));
+        ws->relative_rows = take(base, &used, 2 * n, sizeof(int64_t));
+    }
+    if (a->side_kernel > 0) {
+        ws->side = take(base, &used, n * h, sizeof(float));
+        ws->side_window = take(base, &used, a->side_kernel * (h / a->side_groups), sizeof(float));
+    }
     ws->up = take(base, &used, ws->mlp_tokens * widest_up(m), sizeof(float));
     ws->cosines = take(base, &used, n * half, sizeof(float));
     ws->sines = take(base, &used, n * half, sizeof(float));
@@ -130,7 +141,11 @@ static int64_t mlp_scratch(const struct laser_mlp *mlp, int64_t tokens)
 static int64_t layer_scratch(const struct laser_model *m, const struct laser_layer *layer, int64_t n,
                              int64_t mlp_n)
 {
-    int64_t bytes = larger(part_scratch(&layer->qkv, n), part_scratch(&layer->o, n));
+    int64_t rows =
+        larger(n, 2 * m->arch.disentangled.span); /* those of a table go through queries and keys */
+    int64_t bytes = larger(part_scratch(&layer->qkv, rows), part_scratch(&layer->o, n));
+
+    bytes = larger(bytes, part_scratch(&layer->relative, rows));
 
     bytes =
         larger(bytes, larger(part_scratch(&layer->latent.q_down, n), part_scratch(&layer->latent.q_up, n)));

@@ -16,6 +16,12 @@ static bool is_of_experts(const struct laser_model *m, const struct laser_part *
     return (const char *)part >= (const char *)m->experts && (const char *)part < (const char *)end;
 }
 
+static bool is_of_layers(const struct laser_model *m, const struct laser_part *part)
+{
+    return (const char *)part >= (const char *)m->layers &&
+           (const char *)part < (const char *)(m->layers + m->arch.layers);
+}
+
 /* How often a token passes a matrix, on average. */
 static double use_of(const struct laser_model *m, const struct laser_part *part)
 {
@@ -27,6 +33,9 @@ static double use_of(const struct laser_model *m, const struct laser_part *part)
         return m->output == &m->embed;
     if (part == &m->position_table || part == &m->type_table)
         return 0;
+    if (is_of_layers(m, part))
+        return (double)laser_arch_layer_uses(&m->arch, ((const char *)part - (const char *)m->layers) /
+                                                           (ptrdiff_t)sizeof *m->layers);
     return moe->experts > 0 && is_of_experts(m, part) ? (double)moe->per_token / (double)moe->experts : 1;
 }
 

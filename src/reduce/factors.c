@@ -14,17 +14,23 @@
 
 void laser_factor_path(const struct laser_reduction *r, int edit, const char *kind, char *path, size_t size)
 {
-    snprintf(path, size, "%s/work/factors/%d-%s.safetensors", r->run->output, edit, kind);
+    snprintf(path, size, "%s/work/factors/%d-%s.safetensors", r->setup.run->output, edit, kind);
 }
 
 bool laser_reduction_also(const struct laser_reduction *r, enum laser_deck_also what)
 {
-    return (r->run->settings->reduce.also.set >> what & 1u) != 0;
+    return (r->setup.run->settings->reduce.also.set >> what & 1u) != 0;
 }
 
 static const struct laser_matrix *matrix_of(const struct laser_reduction *r, const struct laser_factor *f)
 {
-    return &r->run->matrices.matrices[r->edits.edits[f->edit].matrix];
+    return &r->setup.run->matrices.matrices[r->trials.edits.edits[f->edit].matrix];
+}
+
+/* What the adapter has of a singular value, but for its sign. */
+static double change_of(const struct laser_factor *f, int i)
+{
+    return f->from_base ? f->s_new[i] : f->s[i] - f->s_new[i];
 }
 
 /* How much each singular value changes, largest change first: places in *places. */
@@ -32,9 +38,9 @@ static void sort_changes(const struct laser_factor *f, int *places)
 {
     /* Insertion: the changes are nearly in order already, or in the reverse one. */
     for (int i = 0; i < f->n; ++i) {
-        double change = f->s[i] - f->s_new[i];
+        double change = change_of(f, i);
         int at = i;
-        while (at > 0 && f->s[places[at - 1]] - f->s_new[places[at - 1]] < change) {
+        while (at > 0 && change_of(f, places[at - 1]) < change) {
             places[at] = places[at - 1];
             --at;
         }
@@ -47,7 +53,7 @@ static double change_norm(const struct laser_factor *f, const int *places, int f
     double sum = 0;
 
     for (int i = f->n - 1; i >= from; --i) {
-        double d = f->s[places[i]] - f->s_new[places[i]];
+        double d = change_of(f, places[i]);
         sum += d * d;
     }
     return sqrt(sum);
@@ -61,9 +67,10 @@ int laser_factor_describe(const struct laser_reduction *r, int32_t edit, struct 
     int *places, code;
 
     f->edit = edit;
+    f->from_base = laser_run_edits_change(r->setup.run);
     m = matrix_of(r, f);
     f->n = (int)(m->rows < m->cols ? m->rows : m->cols);
-    f->other_form = m->transposed || !laser_matrix_is_whole(r->run->checkpoint, m);
+    f->other_form = m->transposed || !laser_matrix_is_whole(r->setup.run->checkpoint, m);
     f->s = malloc(2 * (size_t)f->n * sizeof *f->s);
     places = malloc((size_t)f->n * sizeof *places);
     if (f->s == NULL || places == NULL) {
@@ -71,15 +78,16 @@ int laser_factor_describe(const struct laser_reduction *r, int32_t edit, struct 
         return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
     }
     f->s_new = f->s + f->n;
-    code = laser_part_read(r->run->output, &r->edits.values[edit], f->s, err);
+    code = laser_part_read(r->setup.run->output, &r->trials.edits.values[edit], f->s, err);
     if (code == LASER_OK)
-        code = laser_edit_values(r->run, &r->edits.edits[edit].what, m, f->s, f->s_new, &rank, err);
+        code =
+            laser_edit_values(r->setup.run, &r->trials.edits.edits[edit].what, m, f->s, f->s_new, &rank, err);
     if (code == LASER_OK) {
         f->rank = (int)rank;
         f->thin = !f->other_form && (int64_t)f->rank * (m->rows + m->cols) < m->rows * m->cols;
         sort_changes(f, places);
-        while (f->change_rank < f->n &&
-               change_norm(f, places, f->change_rank) > LEFT_OUT * change_norm(f, places, 0))
+        while (f->change_rank < f->n && change_norm(f, places, f->change_rank) >
+                                            (f->from_base ? 0 : LEFT_OUT) * change_norm(f, places, 0))
             ++f->change_rank;
         if (f->change_rank > 0)
             f->left_out = change_norm(f, places, f->change_rank) / change_norm(f, places, 0);
@@ -139,7 +147,7 @@ static int make_pair(const struct laser_reduction *r, const struct laser_factor 
             sort_changes(f, select);
         for (int j = 0; j < k; ++j) {
             double s = f->s[select[j]], kept = s > 0 ? f->s_new[select[j]] / s : 1;
-            scale[j] = lora ? kept - 1 : kept;
+            scale[j] = lora && !f->from_base ? kept - 1 : kept;
         }
         code = laser_factors_make(basis, w, select, scale, k, small, b, err);
     }
@@ -162,7 +170,7 @@ int laser_factor_make(const struct laser_reduction *r, const struct laser_factor
     struct laser_basis basis = {0};
     struct laser_matrix_source source;
     int code = w == NULL ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors")
-                         : laser_run_source(r->run, m, &source, err);
+                         : laser_run_source(r->setup.run, m, &source, err);
 
     if (code == LASER_OK)
         code = laser_matrix_source_read(&source, 0, m->rows, 0, m->cols, w, m->cols, err);

@@ -96,7 +96,8 @@ const char *laser_run_adapter(const struct laser_run *run)
 const char *laser_run_base(const struct laser_run *run)
 {
     const bool takes = run->command == LASER_COMMAND_SCAN || run->command == LASER_COMMAND_PLAN ||
-                       run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY;
+                       run->command == LASER_COMMAND_REDUCE || run->command == LASER_COMMAND_APPLY ||
+                       run->command == LASER_COMMAND_EXPORT;
 
     return takes ? run->settings->scan.base : "";
 }

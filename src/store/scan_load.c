@@ -202,6 +202,7 @@ int laser_scan_input_meta(const struct laser_run *run, const struct laser_scan_i
     *meta = (struct laser_scan_meta){.command = laser_command_name(run->command),
                                      .version = PACKAGE_VERSION,
                                      .model = in->model != NULL ? in->model : *model_id,
+                                     .base = in->spectra.base,
                                      .model_id = *model_id,
                                      .threshold = in->rule != NULL ? in->rule : "",
                                      .score = in->score,

@@ -56,7 +56,7 @@ struct laser_spectra {
     int64_t n;
     struct laser_spectra_tensor *tensors; /* the account of all of them; none in a file without one */
     int64_t n_tensors;
-    char *model, *rule, *score, *deck, *version, *content, *libraries;
+    char *model, *base, *rule, *score, *deck, *version, *content, *libraries;
 };
 int laser_spectra_read(const char *path, struct laser_spectra *spectra, struct laser_error *err);
 void laser_spectra_free(struct laser_spectra *spectra);

@@ -223,6 +223,7 @@ int laser_spectra_read(const char *path, struct laser_spectra *s, struct laser_e
                                  (long long)version);
     free(format);
     s->model = laser_h5_text(file, "model");
+    s->base = laser_h5_text(file, "base");
     s->rule = laser_h5_text(file, "rule");
     s->score = laser_h5_text(file, "score");
     s->deck = laser_h5_text(file, "deck");
@@ -261,6 +262,7 @@ void laser_spectra_free(struct laser_spectra *s)
     free(s->tensors);
     free(s->matrices);
     free(s->model);
+    free(s->base);
     free(s->rule);
     free(s->score);
     free(s->deck);

@@ -204,6 +204,40 @@ static void words(const struct laser_decoder_step *d, const struct laser_pieces 
     }
 }
 
+static bool is_repeated(const struct laser_pieces *p, size_t i)
+{
+    size_t n = p->at[i].end - p->at[i].start;
+    return i > 0 && p->at[i - 1].end - p->at[i - 1].start == n &&
+           memcmp(string_at(p, i), string_at(p, i - 1), n) == 0;
+}
+
+/* Frames of speech: one of equal neighbours stays, without paddings. */
+static void frames(const struct laser_decoder_step *d, const struct laser_pieces *in,
+                   struct laser_pieces *out)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        size_t start = out->text.n, n;
+        char *cleaned;
+        if (is_repeated(in, i))
+            continue;
+        add_replaced(out, string_at(in, i), in->at[i].end - in->at[i].start, d->text, d->n_text, "");
+        if (d->flag && out->text.n > start) {
+            clean_up(out, start);
+            n = out->text.n - start;
+            cleaned = laser_strndup(out->text.s + start, n);
+            if (!cleaned) {
+                out->failed = true;
+                return;
+            }
+            out->text.n = start;
+            add_replaced(out, cleaned, n, d->blank, d->n_blank, " ");
+            free(cleaned);
+        }
+        if (out->text.n > start)
+            end_string(out, start);
+    }
+}
+
 static int run_step(const struct laser_decoder_step *d, const struct laser_pieces *in,
                     struct laser_pieces *out, struct laser_error *err)
 {
@@ -225,6 +259,9 @@ static int run_step(const struct laser_decoder_step *d, const struct laser_piece
         break;
     case LASER_DEC_STRIP:
         strip(d, in, out);
+        break;
+    case LASER_DEC_CTC:
+        frames(d, in, out);
         break;
     default:
         words(d, in, out);

@@ -41,10 +41,22 @@ static int load_metaspace(const json_t *j, struct laser_decoder_step *d, struct 
     return rc == LASER_OK ? load_text(j, "replacement", d, err) : rc;
 }
 
+static int load_ctc(const json_t *j, struct laser_decoder_step *d, struct laser_error *err)
+{
+    const char *blank;
+    int rc = load_text(j, "pad_token", d, err);
+    if (rc == LASER_OK)
+        rc = laser_json_string(j, "word_delimiter_token", &blank, &d->n_blank, err);
+    if (rc == LASER_OK && !(d->blank = laser_strndup(blank, d->n_blank)))
+        rc = no_memory(err);
+    return rc == LASER_OK ? laser_json_bool(j, "cleanup", true, &d->flag, err) : rc;
+}
+
 static int load_step(const json_t *j, struct laser_decoder *out, struct laser_error *err)
 {
-    static const char *const names[] = {"ByteLevel", "Replace",   "ByteFallback", "Fuse",
-                                        "Strip",     "Metaspace", "WordPiece",    "BPEDecoder"};
+    static const char *const names[] = {"ByteLevel", "Replace",   "ByteFallback", "Fuse", "Strip",
+                                        "Metaspace", "WordPiece", "BPEDecoder",   "CTC"};
+    const int n_names = (int)(sizeof names / sizeof *names);
     const char *type = laser_json_type(j);
     int rc = LASER_OK, kind = 0;
     if (strcmp(type, "Sequence") == 0) {
@@ -53,9 +65,9 @@ static int load_step(const json_t *j, struct laser_decoder *out, struct laser_er
             rc = load_step(json_array_get(list, i), out, err);
         return rc;
     }
-    while (kind < 8 && strcmp(type, names[kind]) != 0)
+    while (kind < n_names && strcmp(type, names[kind]) != 0)
         kind++;
-    if (kind == 8) {
+    if (kind == n_names) {
         if (!out->refused && !(out->refused = laser_strndup(type, strlen(type))))
             return no_memory(err);
         return LASER_OK;
@@ -80,6 +92,8 @@ static int load_step(const json_t *j, struct laser_decoder *out, struct laser_er
         return rc == LASER_OK ? load_text(j, "prefix", d, err) : rc;
     case LASER_DEC_BPE:
         return load_text(j, "suffix", d, err);
+    case LASER_DEC_CTC:
+        return load_ctc(j, d, err);
     default:
         return LASER_OK;
     }
@@ -96,6 +110,7 @@ void laser_decoder_free(struct laser_decoder *d)
     for (size_t i = 0; i < d->n; i++) {
         laser_pattern_free(d->step[i].pattern);
         free(d->step[i].text);
+        free(d->step[i].blank);
     }
     free(d->step);
     free(d->refused);

@@ -208,6 +208,8 @@ int laser_normalize(const struct laser_normalizer *z, struct laser_normalized *t
         return nmt(t, err);
     case LASER_NORM_BYTE_LEVEL:
         return byte_level(t, err);
+    case LASER_NORM_PRECOMPILED:
+        return laser_charsmap_normalize(&z->charsmap, t, err);
     }
     return rc;
 }
@@ -254,6 +256,16 @@ static int load_bert(const json_t *j, struct laser_normalizer *z, struct laser_e
     return rc;
 }
 
+static int load_precompiled(const json_t *j, struct laser_normalizer *z, struct laser_error *err)
+{
+    const char *s;
+    size_t n;
+    int rc = laser_json_string(j, "precompiled_charsmap", &s, &n, err);
+
+    z->kind = LASER_NORM_PRECOMPILED;
+    return rc == LASER_OK ? laser_charsmap_decode(s, n, &z->charsmap, err) : rc;
+}
+
 int laser_normalizer_load(const json_t *j, struct laser_normalizer *z, struct laser_error *err)
 {
     static const char *const forms[] = {"NFD", "NFC", "NFKD", "NFKC"};
@@ -295,6 +307,8 @@ int laser_normalizer_load(const json_t *j, struct laser_normalizer *z, struct la
     }
     if (strcmp(type, "BertNormalizer") == 0)
         return load_bert(j, z, err);
+    if (strcmp(type, "Precompiled") == 0)
+        return load_precompiled(j, z, err);
     if (strcmp(type, "Lowercase") == 0)
         z->kind = LASER_NORM_LOWERCASE;
     else if (strcmp(type, "StripAccents") == 0)
@@ -315,5 +329,6 @@ void laser_normalizer_free(struct laser_normalizer *z)
     free(z->child);
     free(z->text);
     laser_pattern_free(z->pattern);
+    laser_charsmap_free(&z->charsmap);
     memset(z, 0, sizeof(*z));
 }

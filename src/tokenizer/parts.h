@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer/model.h"
 #include "tokenizer/pattern.h"
 #include "tokenizer/tokenizer.h"
@@ -19,7 +20,8 @@ enum laser_normalizer_kind {
     LASER_NORM_STRIP_ACCENTS,
     LASER_NORM_BERT,
     LASER_NORM_NMT,
-    LASER_NORM_BYTE_LEVEL
+    LASER_NORM_BYTE_LEVEL,
+    LASER_NORM_PRECOMPILED
 };
 
 struct laser_normalizer {
@@ -29,6 +31,7 @@ struct laser_normalizer {
     char *text; /* Prepend, Replace */
     size_t n_text;
     struct laser_pattern *pattern;           /* Replace */
+    struct laser_charsmap charsmap;          /* Precompiled */
     bool compose, compatible;                /* Unicode */
     bool left, right;                        /* Strip */
     bool clean, chinese, accents, lowercase; /* Bert */
@@ -57,7 +60,8 @@ enum laser_pretokenizer_kind {
     LASER_PRE_PUNCTUATION,
     LASER_PRE_BERT,
     LASER_PRE_DELIMITER,
-    LASER_PRE_FIXED_LENGTH
+    LASER_PRE_FIXED_LENGTH,
+    LASER_PRE_UNICODE_SCRIPTS
 };
 
 enum laser_prepend { LASER_PREPEND_FIRST, LASER_PREPEND_NEVER, LASER_PREPEND_ALWAYS };
@@ -166,16 +170,19 @@ enum laser_decoder_kind {
     LASER_DEC_STRIP,
     LASER_DEC_METASPACE,
     LASER_DEC_WORDPIECE,
-    LASER_DEC_BPE
+    LASER_DEC_BPE,
+    LASER_DEC_CTC
 };
 
 struct laser_decoder_step {
     enum laser_decoder_kind kind;
     struct laser_pattern *pattern; /* Replace */
-    char *text; /* Replace's content, Strip's and Metaspace's character, prefix or suffix */
+    char *text; /* Replace's content, Strip's and Metaspace's character, prefix, suffix or padding */
     size_t n_text;
+    char *blank; /* CTC: what stands between words */
+    size_t n_blank;
     size_t start, stop; /* Strip */
-    bool flag;          /* WordPiece: cleanup; Metaspace: the first one is dropped */
+    bool flag;          /* WordPiece, CTC: cleanup; Metaspace: the first one is dropped */
 };
 
 struct laser_decoder {

@@ -144,6 +144,36 @@ static int split_words(struct laser_pieces *p, struct laser_pre_scratch *w)
     return LASER_OK;
 }
 
+/* A piece begins where the script changes; characters of no script go with those before them, and are dropped at the
+ * start. */
+static int split_scripts(struct laser_pieces *p, struct laser_pre_scratch *w)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        struct laser_piece *piece = &p->at[i];
+        size_t start = piece->end, at, len;
+        int last = -1;
+        if (piece->token >= 0) {
+            laser_pieces_add(&w->other, *piece);
+            continue;
+        }
+        for (at = piece->start; at < piece->end; at += len) {
+            uint32_t c;
+            int script;
+            len = laser_utf8_get(p->text.s + at, &c);
+            script = laser_script_of(c);
+            if (script < 0 || script == last)
+                continue;
+            if (last >= 0)
+                laser_pieces_add(&w->other, (struct laser_piece){start, at, -1, start < p->text.zero});
+            start = at;
+            last = script;
+        }
+        laser_pieces_add(&w->other, (struct laser_piece){start, piece->end, -1, start < p->text.zero});
+    }
+    keep_text(p, w);
+    return LASER_OK;
+}
+
 static int split_lengths(const struct laser_pretokenizer *z, struct laser_pieces *p,
                          struct laser_pre_scratch *w)
 {
@@ -277,6 +307,9 @@ static int run(const struct laser_pretokenizer *z, struct laser_pieces *p, struc
     }
     case LASER_PRE_FIXED_LENGTH:
         rc = split_lengths(z, p, w);
+        break;
+    case LASER_PRE_UNICODE_SCRIPTS:
+        rc = split_scripts(p, w);
         break;
     }
     return rc == LASER_OK && p->failed ? no_memory(err) : rc;

@@ -141,6 +141,8 @@ int laser_pretokenizer_load(const json_t *j, struct laser_pretokenizer *z, struc
         z->kind = LASER_PRE_WHITESPACE;
     else if (strcmp(type, "WhitespaceSplit") == 0)
         z->kind = LASER_PRE_WHITESPACE_SPLIT;
+    else if (strcmp(type, "UnicodeScripts") == 0)
+        z->kind = LASER_PRE_UNICODE_SCRIPTS;
     else if (strcmp(type, "BertPreTokenizer") == 0)
         z->kind = LASER_PRE_BERT;
     else

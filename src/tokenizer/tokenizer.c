@@ -266,6 +266,12 @@ int32_t laser_tokenizer_role_id(const struct laser_tokenizer *t, enum laser_toke
     return role < LASER_TOKEN_ROLES ? t->role[role] : -1;
 }
 
+int32_t laser_tokenizer_unknown(const struct laser_tokenizer *t)
+{
+    return t->model.unk_id >= 0 && t->model.kind != LASER_MODEL_BPE ? t->model.unk_id
+                                                                    : t->role[LASER_TOKEN_UNK];
+}
+
 const int32_t *laser_tokenizer_prefix(const struct laser_tokenizer *t, int64_t *n)
 {
     *n = (int64_t)t->post.before.n;

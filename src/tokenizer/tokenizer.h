@@ -81,6 +81,9 @@ enum laser_token_role {
 };
 int32_t laser_tokenizer_role_id(const struct laser_tokenizer *t, enum laser_token_role role);
 
+/* What the model gives for what it has no token for; where it has none of its own, the files' unk; -1: none. */
+int32_t laser_tokenizer_unknown(const struct laser_tokenizer *t);
+
 /* Ids that the post-processor puts before a text when add_special is set (a BOS as a rule); *n may be 0. */
 const int32_t *laser_tokenizer_prefix(const struct laser_tokenizer *t, int64_t *n);
 

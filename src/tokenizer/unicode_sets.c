@@ -14,6 +14,19 @@ bool laser_set_has(enum laser_set_name name, uint32_t c)
     return lo < s->n && s->r[lo].lo <= c;
 }
 
+int laser_script_of(uint32_t c)
+{
+    size_t lo = 0, hi = laser_scripts_n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (laser_scripts[mid].hi < c)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < laser_scripts_n && laser_scripts[lo].lo <= c ? laser_scripts[lo].script : -1;
+}
+
 size_t laser_lowercase(uint32_t c, uint32_t out[2])
 {
     if (c == 0x130) {

@@ -16,6 +16,12 @@ struct laser_set {
     size_t n;
 };
 
+/* Characters of one script. */
+struct laser_script_range {
+    uint32_t lo, hi;
+    int script;
+};
+
 /* first, first + step .. last are lowercased by adding delta. */
 struct laser_case_range {
     uint32_t first, last, step;
@@ -74,6 +80,14 @@ enum laser_set_name {
     LASER_SET_COMBINING,           /* by StripAccents */
     LASER_SET_RUST_WORD,           /* the regex crate's \w */
     LASER_SET_KNOWN_TO_NORMALIZER, /* assigned in Unicode 9.0 */
+    LASER_SET_GRAPHEME_JOINS,      /* graphemes (UAX 29) of the unicode-segmentation crate */
+    LASER_SET_GRAPHEME_PREPEND,
+    LASER_SET_GRAPHEME_CONTROL,
+    LASER_SET_GRAPHEME_EXTEND,
+    LASER_SET_PICTOGRAPHIC,
+    LASER_SET_CONJUNCT_CONSONANT,
+    LASER_SET_CONJUNCT_LINKER,
+    LASER_SET_CONJUNCT_EXTEND,
     LASER_SETS
 };
 
@@ -82,6 +96,12 @@ extern const struct laser_case_range laser_lower[];
 extern const size_t laser_lower_n;
 
 bool laser_set_has(enum laser_set_name name, uint32_t c);
+
+extern const struct laser_script_range laser_scripts[];
+extern const size_t laser_scripts_n;
+
+/* The script of a character for UnicodeScripts, as a number; -1: none of its own. */
+int laser_script_of(uint32_t c);
 
 /* char::to_lowercase: writes one or two characters to out, returns how many. */
 size_t laser_lowercase(uint32_t c, uint32_t out[2]);

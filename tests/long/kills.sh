@@ -5,7 +5,7 @@
 #   SRCDIR=.. BUILDDIR=. sh ../tests/long/kills.sh [MOMENTS [SEED]]        50 moments, seed 1; some minutes
 #
 # `make check-kills` runs it in a build directory.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 moments=${1:-50} seed=${2:-1}
 out=$scratch/out
 mkdir "$out"

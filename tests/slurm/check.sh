@@ -1,7 +1,7 @@
 #!/bin/sh
 # 64 ranks, then the job scripts on a real SLURM: four simulated nodes on this machine (cluster.sh).  A job that is signalled
 # before its limit, cancelled, that loses a rank or a node, goes on and ends with the bytes of an unbroken run.
-. "$SRCDIR/tests/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
 cluster=$SRCDIR/tests/slurm/cluster.sh
 SLURMSIM_DIR=/tmp/lsim.$$ SLURMSIM_PORT=$((20000 + $$ % 20000)) SLURMSIM_NODES=4 SLURMSIM_CPUS=4
 export SLURMSIM_DIR SLURMSIM_PORT SLURMSIM_NODES SLURMSIM_CPUS
@@ -33,7 +33,7 @@ work="--set evaluate.max_tokens=8000 --set reduce.candidates=10 --shards 1 --com
 mkdir "$scratch/out"
 out=$scratch/out
 check "an unbroken reduction" run 3 reduce --model "$demo" --text "demo=$text" --output "$out/ref" $work
-unset TMPDIR OMPI_MCA_rmaps_base_oversubscribe
+unset TMPDIR OMPI_MCA_rmaps_base_oversubscribe PRTE_MCA_rmaps_default_mapping_policy
 
 LASER_SLURM=$SRCDIR/slurm LASER_MPI=$laser LASER_BIND=none
 export LASER_SLURM LASER_MPI LASER_BIND

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""LoRA adapters that PEFT writes: fixtures of tests/test_checkpoint_adapter.c and tests/e2e_stored.sh.
+"""LoRA adapters that PEFT writes: fixtures of tests/checkpoint/test_checkpoint_adapter.c and tests/e2e/e2e_stored.sh.
 
     python3 tools/golden/make_adapter.py     (peft, transformers, torch; no network)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small checkpoints written by the real libraries: fixtures of tests/test_checkpoint_*.c.
+"""Small checkpoints written by the real libraries: fixtures of tests/checkpoint/test_checkpoint_*.c.
 
     python3 tools/golden/make_checkpoint.py        (torch, safetensors, transformers; no network)
 

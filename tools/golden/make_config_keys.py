@@ -11,7 +11,7 @@ by recording every access), the older spellings, and keys of published checkpoin
   probe     the value that was tried
   effect    none (the same logits to 1e-6), changes (other logits, or other
             shapes of weights), fails (transformers cannot build or run the model)
-tests/test_model_arch.c reads every probe: what has no effect must be accepted, what changes the logits must be honoured
+tests/model/test_model_arch.c reads every probe: what has no effect must be accepted, what changes the logits must be honoured
 or refused by name.
 The committed file was made with transformers 5.24.0 and torch 2.15.0 (CPU).
 """

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""A fine-tuned model and its base, with their difference by numpy: fixtures of tests/test_checkpoint_difference.c and of
-tests/e2e_stored.sh.
+"""A fine-tuned model and its base, with their difference by numpy: fixtures of tests/checkpoint/test_checkpoint_difference.c and of
+tests/e2e/e2e_stored.sh.
 
     python3 tools/golden/make_difference.py      (numpy, torch, safetensors; no network)
 
 writes tests/golden/difference/: base/ (bfloat16, packed in 8 bits for one matrix), tuned/ (float32), and expect/ with the
-differences in float64 and, as NAME.sigma, their singular values.  Five matrices, one a seed, differ by a matrix of rank 3
+differences in float64 and, as NAME.sigma, their singular values; left_out.json has the share of the Frobenius norm that the
+best approximation of rank 3 leaves out.  Five matrices, one a seed, differ by a matrix of rank 3
 whose singular values lie 10 % and more above the edge of the Gaussian noise that is added to it; others are equal, resized,
 or only in one of the two.
 
@@ -65,6 +66,12 @@ def main():
         difference = tuned[name].double().numpy() - w.numpy()
         expect[name] = torch.from_numpy(difference)
         expect[name + ".sigma"] = torch.from_numpy(numpy.linalg.svd(difference, compute_uv=False))
+    left_out = {}
+    for name in wide:
+        sigma = expect[name + ".sigma"].numpy()
+        if "up_proj" in name:
+            left_out[name] = float(numpy.linalg.norm(sigma[3:]) / numpy.linalg.norm(sigma))
+    (OUT / "left_out.json").write_text(json.dumps(left_out, indent=2) + "\n")
     config = {"model_type": "llama"}
     save("base", base, config)
     save("tuned", tuned, config)

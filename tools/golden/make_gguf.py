@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small GGUF files, with their tensors as PyPI's gguf widens them: fixtures of tests/test_checkpoint_gguf.c.
+"""Small GGUF files, with their tensors as PyPI's gguf widens them: fixtures of tests/checkpoint/test_checkpoint_gguf.c.
 
     python3 tools/golden/make_gguf.py        (gguf, torch, safetensors; no network)
 

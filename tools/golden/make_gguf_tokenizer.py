@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tokenizers in the metadata of GGUF files: fixtures of tests/test_tokenizer_golden.c.
+"""Tokenizers in the metadata of GGUF files: fixtures of tests/tokenizer/test_tokenizer_golden.c.
 
     python3 tools/golden/make_gguf_tokenizer.py        (gguf, tokenizers, transformers, numpy, xxhash; no network)
 

@@ -30,7 +30,7 @@ SMALL = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_lay
 BERT = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
             max_position_embeddings=40, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1)
 MASKED = ("roberta", "xlm-roberta", "camembert", "data2vec-text", "roberta-prelayernorm", "xlm-roberta-xl", "bert", "ernie",
-          "megatron-bert", "distilbert", "modernbert", "electra")
+          "megatron-bert", "distilbert", "modernbert", "electra", "albert", "deberta-v2")
 GPT = dict(vocab_size=47, n_embd=24, n_layer=2, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)
 
 
@@ -530,6 +530,35 @@ CASES.update({
                                                 mlp_layer_types=["dense", "sparse"])),
     "glm_moe_dsa": case("glm_moe_dsa", **dict(V3, **LATENT, index_topk=64, index_head_dim=6, index_n_heads=2,
                                               mlp_layer_types=["dense", "sparse"], num_hidden_layers=2)),
+})
+
+
+def with_head_of_pretraining(tensors):
+    return {**tensors, "albert.pooler.weight": torch.zeros(24, 24), "albert.pooler.bias": torch.zeros(24),
+            "sop_classifier.classifier.weight": torch.zeros(2, 24), "sop_classifier.classifier.bias": torch.zeros(2)}
+
+
+ALBERT = dict(BERT, type_vocab_size=2, pad_token_id=0)
+CASES.update({
+    "albert": case("albert", base=ALBERT, embedding_size=16, num_hidden_layers=5, num_hidden_groups=2, inner_group_num=2,
+                   tensors=with_head_of_pretraining),
+    "albert-same": case("albert", base=ALBERT, embedding_size=24, num_hidden_layers=3, hidden_act="gelu"),
+})
+
+DEBERTA = dict(vocab_size=47, hidden_size=24, intermediate_size=28, num_hidden_layers=2, num_attention_heads=4,
+               max_position_embeddings=40, type_vocab_size=0, pad_token_id=0, relative_attention=True)
+V3_LIKE = dict(pos_att_type=["p2c", "c2p"], share_att_key=True, norm_rel_ebd="layer_norm", position_biased_input=False)
+CASES.update({
+    # as deberta-v3; most distances are in buckets of several
+    "deberta-v2": case("deberta-v2", base=DEBERTA, position_buckets=6, **V3_LIKE),
+    # as deberta-v2-xlarge, with the convolution
+    "deberta-v2-conv": case("deberta-v2", base=DEBERTA, position_buckets=8, **V3_LIKE, conv_kernel_size=3, conv_act="gelu",
+                            legacy=False),
+    "deberta-v2-grouped": case("deberta-v2", base=DEBERTA, pos_att_type=["c2p"], norm_rel_ebd="none", conv_kernel_size=5,
+                               conv_groups=2, conv_act="gelu", embedding_size=16, type_vocab_size=2, num_hidden_layers=1),
+    "deberta-v2-keys": case("deberta-v2", base=DEBERTA, pos_att_type="p2c", max_relative_positions=7, num_hidden_layers=1),
+    "deberta-v2-absolute": case("deberta-v2", base=DEBERTA, relative_attention=False, pos_att_type=["p2c", "c2p"],
+                                num_hidden_layers=1),
 })
 
 

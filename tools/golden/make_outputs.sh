@@ -1,8 +1,8 @@
 #!/bin/sh
-# The golden outputs of tests/e2e_golden.sh, from the program as it is: tools/golden/make_outputs.sh [BUILD [DIRECTORY]]
+# The golden outputs of tests/e2e/e2e_golden.sh, from the program as it is: tools/golden/make_outputs.sh [BUILD [DIRECTORY]]
 #
 # BUILD (build) holds a built tree with its tests (make check TESTS=), DIRECTORY (tests/golden/outputs) gets a file for each run
-# of tests/e2e_golden_runs.sh, made on one rank.  Look at what `git diff tests/golden/outputs` says before committing it: the
+# of tests/e2e/e2e_golden_runs.sh, made on one rank.  Look at what `git diff tests/golden/outputs` says before committing it: the
 # change shall be the one that was meant.
 top=$(cd "$(dirname "$0")/../.." && pwd)
 BUILDDIR=$(cd "${1:-$top/build}" && pwd) || exit 1
@@ -10,8 +10,8 @@ SRCDIR=$top
 golden=${2:-$top/tests/golden/outputs}
 export SRCDIR BUILDDIR
 mkdir -p "$golden" && golden=$(cd "$golden" && pwd) || exit 1
-. "$SRCDIR/tests/e2e_lib.sh"
-. "$SRCDIR/tests/e2e_golden_runs.sh"
+. "$SRCDIR/tests/e2e/e2e_lib.sh"
+. "$SRCDIR/tests/e2e/e2e_golden_runs.sh"
 out=$scratch/out
 mkdir -p "$out"
 limit=600

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Small quantised checkpoints, with the weights as the reference libraries widen them: fixtures of
-tests/test_checkpoint_coded.c.
+tests/checkpoint/test_checkpoint_coded.c.
 
     python3 tools/golden/make_quantised.py   (torch, transformers, compressed-tensors, bitsandbytes, mlx; no network)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the expected files of tests/test_report.c: what Python's own json writes for a scan, and repr() of numbers.
+"""Writes the expected files of tests/report/test_report.c: what Python's own json writes for a scan, and repr() of numbers.
 
     tools/golden/make_report.py [tests/golden]
 

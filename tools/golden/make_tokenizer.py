@@ -2,13 +2,16 @@
 """Makes tests/golden/tokenizer/: small tokenizers of each family, a text that tortures them, and what the `tokenizers`
 library makes of it.
 
-    python3 tools/golden/make_tokenizer.py [SHARED]
+    python3 tools/golden/make_tokenizer.py [--only NAME,...] [SHARED]
 
-Trains on inputs/demo-text (public domain).  With SHARED, a folder with data/tokenizers, data/models and data/text, the
+Trains on inputs/demo-text (public domain).  With --only, the other families stay as they are.  With SHARED, a folder with data/tokenizers, data/models and data/text, the
 number and the XXH3 of the ids of those texts are recorded, too (not the texts).
 """
+import argparse
 import json
-import sys
+import random
+import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -208,10 +211,83 @@ def wordlevel():
     return t
 
 
+def sentencepiece_model(**options):
+    """A SentencePiece model trained on the text, as sentencepiece's ModelProto (needs sentencepiece and protobuf)."""
+    import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2
+    with tempfile.TemporaryDirectory() as d:
+        sentencepiece.SentencePieceTrainer.train(input=str(TRAIN), model_prefix=d + "/m", minloglevel=2, num_threads=1,
+                                                 hard_vocab_limit=False, **options)
+        proto = sentencepiece_model_pb2.ModelProto()
+        proto.ParseFromString(Path(d, "m.model").read_bytes())
+    return proto
+
+
+def t5():
+    """As transformers converts a T5 model: SentencePiece's charsmap nmt_nfkc."""
+    proto = sentencepiece_model(model_type="unigram", vocab_size=300, normalization_rule_name="nmt_nfkc", pad_id=0, eos_id=1,
+                                unk_id=2, bos_id=-1)
+    t = Tokenizer(models.Unigram([(p.piece, p.score) for p in proto.pieces], unk_id=2))
+    t.normalizer = normalizers.Sequence([normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap),
+                                         normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "\u2581")])
+    t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.decoder = decoders.Metaspace()
+    t.add_special_tokens(["<pad>", "</s>", "<unk>"] + [f"<extra_id_{i}>" for i in range(3)])
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    return t
+
+
+def charsmap(replaced):
+    """A charsmap of one-byte keys, {byte: text}: a root, its children in one block, their values in the next."""
+    units, text = [0] * 768, b""
+    units[0] = 256 << 10
+    for k, (byte, by) in enumerate(sorted(replaced.items())):
+        child, value = 256 ^ byte, 512 + k
+        units[child] = byte | 1 << 8 | (child ^ value) << 10
+        units[value] = 1 << 31 | len(text)
+        text += by.encode() + b"\0"
+    return struct.pack(f"<I{len(units)}I", 4 * len(units), *units) + text
+
+
+def bytes_only(normalizer, pre, decoder):
+    """Every byte has a token, so that the ids tell all of the text behind the normalizer."""
+    names = ["<pad>", "</s>", "<unk>", "\u2581", "|"] + [f"<0x{b:02X}>" for b in range(256)] + list("abcdefgh")
+    t = Tokenizer(models.Unigram([(n, -1.0 - k / 8) for k, n in enumerate(names)], unk_id=2, byte_fallback=True))
+    t.normalizer, t.pre_tokenizer, t.decoder = normalizer, pre, decoder
+    return t
+
+
+def graphemes():
+    """A charsmap by the first byte of a grapheme: which characters it takes along shows where graphemes end."""
+    letters = {lead: "abcdefgh"[lead % 8] + "x" * (lead % 3) if lead % 7 else "" for lead in range(0xc2, 0xf5) if lead % 5}
+    return bytes_only(normalizers.Sequence([normalizers.Precompiled(charsmap({**letters, ord("Q"): "q ", 13: "r"})),
+                                            normalizers.Replace("x", " ")]),
+                      pre_tokenizers.Sequence([pre_tokenizers.Punctuation(), pre_tokenizers.Metaspace(prepend_scheme="first")]),
+                      decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()]))
+
+
+def scripts():
+    return bytes_only(None, pre_tokenizers.Sequence([pre_tokenizers.UnicodeScripts(), pre_tokenizers.Metaspace()]),
+                      decoders.CTC(pad_token="<pad>", word_delimiter_token="|", cleanup=True))
+
+
+def soup():
+    """Characters that graphemes are made of, in any order."""
+    rng = random.Random(7)
+    parts = ["a", "Q", ".", " ", "\r", "\n", "\t", "\u0301", "\u0302", "\u0483", "\u0600", "\u06dd", "\u0e33", "\u0903",
+             "\u093f", "\u0915", "\u0924", "\u094d", "\u09cd", "\u0995", "\u0d4d", "\u0d15", "\u1100", "\u1161", "\u11a8",
+             "\uac00", "\uac01", "\u200c", "\u200d", "\u2640", "\ufe0f", "\u00a9", "\U0001f468", "\U0001f3fd", "\U0001f1e9",
+             "\U0001f1ea", "\u00e9", "\ufb01", "\u0344", "\u3099", "\u304b", "\u30fc", "\u4e2d", "\u2581", "\U000110bd",
+             "\U00016d63", "\U00016d67", "\U000e0001", "\u00ad", "\u180b", "\u200b", "\u20e3", "#", "\u1b44", "\u1b13", "\u0d4e"]
+    return "".join("".join(rng.choices(parts, k=rng.randint(1, 7))) + rng.choice(["", " ", "-", "\n"]) for _ in range(1500))
+
+
 FAMILIES = {"gpt2": gpt2, "llama3": llama3, "qwen2": qwen2, "starcoder": starcoder, "neox": neox, "o200k": o200k,
             "deepseek": deepseek, "roberta": roberta, "clip": clip, "llama2": llama2, "metaspace_first": metaspace_first,
             "metaspace_unk": metaspace_unk, "gemma": gemma, "unigram": lambda: unigram(False),
-            "unigram_bytes": lambda: unigram(True), "wordpiece": wordpiece, "wordlevel": wordlevel}
+            "unigram_bytes": lambda: unigram(True), "wordpiece": wordpiece, "wordlevel": wordlevel,
+            "t5": t5, "graphemes": graphemes, "scripts": scripts}
+SOUPED = ("t5", "graphemes", "scripts")
 
 TORTURE = [
     "", " ", "  ", "a", " a", "a ", "Hello, world!", "The quick brown fox jumps over the lazy dog.",
@@ -254,7 +330,7 @@ def digest(ids):
     return xxhash.xxh3_64_hexdigest(np.array(ids, dtype="<i4").tobytes())
 
 
-def golden(t):
+def golden(t, more=()):
     rows = []
     for text in TORTURE:
         ids, bare = t.encode(text).ids, t.encode(text, add_special_tokens=False).ids
@@ -264,9 +340,9 @@ def golden(t):
             row["list"] = ids
         rows.append(row)
     files = {}
-    for name in ("report.txt", "selection.txt"):
-        ids = t.encode((ROOT / "inputs/demo-text" / name).read_bytes().decode()).ids
-        files["inputs/demo-text/" + name] = {"n": len(ids), "ids": digest(ids)}
+    for name in ("inputs/demo-text/report.txt", "inputs/demo-text/selection.txt", *more):
+        ids = t.encode((ROOT / name).read_bytes().decode()).ids
+        files[name] = {"n": len(ids), "ids": digest(ids)}
     return {"size": t.get_vocab_size(), "rows": rows, "files": files}
 
 
@@ -286,22 +362,25 @@ def shared_golden(shared):
 
 
 def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--only", type=lambda text: text.split(","), default=list(FAMILIES))
+    ap.add_argument("shared", nargs="?", type=Path)
+    args = ap.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    result = {"made_by": "tools/golden/make_tokenizer.py", "tokenizers": tokenizers.__version__, "families": {}}
+    path = OUT / "expected.json"
+    old = json.loads(path.read_text()) if path.exists() else {}
+    result = {"made_by": "tools/golden/make_tokenizer.py", "tokenizers": tokenizers.__version__, "families": old.get("families", {})}
     result["patterns"] = [{"regex": p, "n": len(cuts(p)), "cuts": digest(cuts(p))} for p in PATTERNS]
-    for name, make in FAMILIES.items():
-        t = make()
-        text = json.dumps(json.loads(t.to_str()), ensure_ascii=False, separators=(",", ":"))
-        (OUT / (name + ".json")).write_text(text + "\n")
-        result["families"][name] = golden(Tokenizer.from_str(text))
-        print(name, len(text), t.get_vocab_size())
     (OUT / "torture.json").write_text(json.dumps(TORTURE, indent=0) + "\n")
-    old = OUT / "expected.json"
-    if len(sys.argv) > 1:
-        result["shared"] = shared_golden(Path(sys.argv[1]))
-    elif old.exists():
-        result["shared"] = json.loads(old.read_text()).get("shared", {})
-    old.write_text(json.dumps(result, separators=(",", ":")).replace('"},{"', '"},\n{"').replace(']},{"', ']},\n{"') + "\n")
+    (OUT / "soup.txt").write_bytes(soup().encode())
+    for name in args.only:
+        text = json.dumps(json.loads(FAMILIES[name]().to_str()), ensure_ascii=False, separators=(",", ":"))
+        (OUT / (name + ".json")).write_text(text + "\n")
+        t = Tokenizer.from_str(text)
+        result["families"][name] = golden(t, ["tests/golden/tokenizer/soup.txt"] if name in SOUPED else [])
+        print(name, len(text), t.get_vocab_size())
+    result["shared"] = shared_golden(args.shared) if args.shared else old.get("shared", {})
+    path.write_text(json.dumps(result, separators=(",", ":")).replace('"},{"', '"},\n{"').replace(']},{"', ']},\n{"') + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Files that torch.save writes: fixtures of tests/test_checkpoint_torch.c.
+"""Files that torch.save writes: fixtures of tests/checkpoint/test_checkpoint_torch.c.
 
     python3 tools/golden/make_torch.py       (torch, safetensors; no network)
 

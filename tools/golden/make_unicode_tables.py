@@ -8,6 +8,7 @@ taken from whatever version a C library on the machine has.  Only the characters
 
     python3 tools/golden/make_unicode_tables.py > src/tokenizer/unicode_tables.c
 """
+import struct
 import subprocess
 import sys
 
@@ -50,6 +51,94 @@ def array(name, rs, comment):
         line += item
     print(line)
     print("};")
+
+
+def charsmap(keys):
+    """SentencePiece's charsmap that replaces each of the keys (bytes) by nothing: a double array as Darts builds it, every
+    node's children in a block of their own."""
+    children, leaf = [{}], set()
+    for key in keys:
+        node = 0
+        for byte in key:
+            if byte not in children[node]:
+                children[node][byte] = len(children)
+                children.append({})
+            node = children[node][byte]
+        leaf.add(node)
+    place, units = {0: 0}, [0] * (256 * (len(children) + 1))
+    for node, edges in enumerate(children):  # parents come first
+        block = 256 * (node + 1)
+        units[place[node]] |= (place[node] ^ block) << 10
+        if node in leaf:
+            units[place[node]] |= 1 << 8
+            units[block] = 1 << 31
+        for byte, child in edges.items():
+            place[child] = block ^ byte
+            units[place[child]] = byte
+    return struct.pack(f"<I{len(units)}I", 4 * len(units), *units) + b"\0"
+
+
+def graphemes(add):
+    """What a grapheme is to the library, asked of Precompiled: a grapheme of less than 6 bytes is replaced as a whole by what
+    its first bytes stand for, longer ones character by character."""
+    acute, hook, jamo = "\u0301", "\u0302", "\u1100"
+    ka, virama, zwj, sign = "\u0915", "\u094d", "\u200d", "\u00a9"
+    drops = lambda *keys: normalizers.Precompiled(charsmap(keys)).normalize_str
+    letter, mark, first = drops(b"a"), drops(acute.encode()), drops(*(bytes([b]) for b in range(0xc2, 0xf5)))
+    c2, e0, d8 = drops(b"\xc2"), drops(b"\xe0"), drops(b"\xd8")
+    joins = {c for c in CHARS if chr(c) != "a" and letter("a" + chr(c)) == ""}
+    add("grapheme_joins", joins, "Extend, SpacingMark and ZWJ")
+    add("grapheme_prepend", {c for c in CHARS if c >= 0x80 and first(chr(c) + "a") == ""}, "Prepend")
+    add("grapheme_control", {c for c in CHARS if c not in joins and mark(chr(c) + acute + hook) == chr(c)}, "Control, CR and LF")
+    add("grapheme_extend", {c for c in joins if c2(sign + chr(c) + zwj + sign + acute).endswith(acute)}, "Extend and ZWJ")
+    add("pictographic", {c for c in CHARS if c2(chr(c) + zwj + sign + acute).endswith(acute)}, "Extended_Pictographic")
+    add("conjunct_consonant", {c for c in CHARS if e0(chr(c) + virama + ka + acute).endswith(acute) and chr(c) != acute}, "InCB=Consonant")
+    linkers = {c for c in joins if e0(ka + chr(c) + ka + acute).endswith(acute)}
+    add("conjunct_linker", linkers, "InCB=Linker")
+    add("conjunct_extend", {c for c in joins - linkers if e0(ka + chr(c) + virama + ka + acute).endswith(acute)}, "InCB=Extend")
+    # grapheme.c knows about these.
+    after = lambda c: {d for d in CHARS if d not in joins and d8("\u0600" + c + chr(d)).startswith(c)}
+    span = lambda *rs: {c for a, b in rs for c in range(a, b + 1)}
+    tails = span((0x11a8, 0x11ff), (0xd7cb, 0xd7fb))
+    vowels = span((0x1160, 0x11a7), (0xd7b0, 0xd7c6), (0x16d63, 0x16d63), (0x16d67, 0x16d6a))
+    assert after("\u11a8") == tails and after("\u1161") == tails | vowels
+    assert after(jamo) == span((0x1100, 0x115f), (0xa960, 0xa97c), (0xac00, 0xd7a3)) | vowels
+
+
+def scripts():
+    """The script of each character as UnicodeScripts has it, as a number; characters of none are left out."""
+    cut = lambda text: len(pre_tokenizers.UnicodeScripts().pre_tokenize_str(text))
+    of, known = {}, []
+    for c in CHARS:
+        if cut(chr(c)) == 0:
+            continue
+        for k, example in enumerate(known):
+            if cut(example + chr(c)) == 1:
+                break
+        else:
+            k = len(known)
+            known.append(chr(c))
+        if k > 0:
+            known.insert(0, known.pop(k))  # neighbours are of the same, mostly
+        of[c] = known[0]
+    number = {example: i for i, example in enumerate(sorted(set(of.values())))}
+    rows = []
+    for c in sorted(of):
+        if rows and rows[-1][1] == c - 1 and rows[-1][2] == number[of[c]]:
+            rows[-1][1] = c
+        else:
+            rows.append([c, c, number[of[c]]])
+    print("\n/* UnicodeScripts' scripts, numbered */")
+    print("const struct laser_script_range laser_scripts[] = {")
+    line = "   "
+    for a, b, k in rows:
+        item = f" {{{a:#x}, {b:#x}, {k}}},"
+        if len(line) + len(item) > 108:
+            print(line)
+            line = "   "
+        line += item
+    print(line)
+    print("};\nconst size_t laser_scripts_n = sizeof(laser_scripts) / sizeof(*laser_scripts);")
 
 
 def main():
@@ -104,6 +193,8 @@ def main():
                            r'print "$c\n" if chr($c) =~ /\p{Present_In: 9.0}/ }'], capture_output=True, text=True, check=True)
     add("known_to_normalizer", set(map(int, perl.stdout.split())), "assigned in Unicode 9.0")
 
+    graphemes(add)
+
     lower = normalizers.Lowercase()
     mapping = []
     for c in CHARS:
@@ -132,6 +223,7 @@ def main():
     print(line)
     print("};\nconst size_t laser_lower_n = sizeof(laser_lower) / sizeof(*laser_lower);")
 
+    scripts()
     print("\nconst struct laser_set laser_sets[LASER_SETS] = {")
     for name in sets:
         print(f"    [LASER_SET_{name.upper()}] = {{{name}, sizeof({name}) / sizeof(*{name})}},")

@@ -122,7 +122,7 @@ int laser_backward_qk_norm(const struct laser_backward *b, const struct laser_la
 void laser_backward_norm_heads(const struct laser_backward *b, const struct laser_layer *layer, int64_t row,
                                int64_t rows);
 
-/* mixer_backward.c: ws->raised and gradient->raw = in(x); and back for each sequence of the batch. */
+/* backward_parts.c: ws->raised and gradient->raw = in(x); and back for each sequence of the batch. */
 void laser_backward_enter(const struct laser_backward *b, const struct laser_part *in, const float *x);
 void laser_backward_sequences(const struct laser_backward *b, const struct laser_layer *layer,
                               void (*back)(const struct laser_backward *b, const struct laser_layer *layer,

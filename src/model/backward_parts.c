@@ -73,3 +73,24 @@ void laser_backward_norm(const struct laser_backward *b, const struct laser_norm
 {
     laser_backward_norm_width(b, norm, n, b->model->arch.hidden, x, dy, dx, add);
 }
+
+void laser_backward_enter(const struct laser_backward *b, const struct laser_part *in, const float *x)
+{
+    laser_part_apply(in, b->n, x, b->model->arch.hidden, b->ws->raised, in->out, LASER_STORE,
+                     &b->gradient->turning.scratch);
+    memcpy(b->gradient->raw, b->ws->raised, (size_t)(b->n * in->out) * sizeof(float));
+}
+
+void laser_backward_sequences(const struct laser_backward *b, const struct laser_layer *layer,
+                              void (*back)(const struct laser_backward *, const struct laser_layer *, int64_t,
+                                           int64_t))
+{
+    int64_t row = 0;
+
+    for (int64_t s = 0; s < b->batch->sequences; s++) {
+        int64_t length = b->batch->lengths ? b->batch->lengths[s] : b->batch->length;
+
+        back(b, layer, row, length);
+        row += length;
+    }
+}

@@ -1,3 +1,4 @@
+#include "reduce/forecast.h"
 #include "reduce/reduction.h"
 
 #include <inttypes.h>
@@ -7,6 +8,19 @@
 
 #include "base/clock.h"
 #include "comm/agree.h"
+#include "schedule/calibrate.h"
+
+void laser_mpi_reduction_announce(struct laser_reduction *r)
+{
+    struct laser_forecast forecast;
+    struct laser_calibration speed;
+
+    laser_mpi_calibrate(r->run, &speed);
+    if (r->run->rank != 0)
+        return;
+    laser_forecast_search(r, r->plan.n_trials, &speed, 0, &forecast);
+    laser_forecast_say(r->run->log, &forecast);
+}
 
 /* The search of r->now. */
 static int run_search(struct laser_reduction *r, const char *phase, struct laser_error *err)
@@ -68,6 +82,8 @@ int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *er
 {
     int code = r->run->rank == 0 ? laser_reduction_search_memory(r, err) : LASER_OK;
 
+    if (!laser_tune_is(r) && r->changes == NULL) /* it was said before the gradient else */
+        laser_mpi_reduction_announce(r);
     code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
         code =

@@ -411,7 +411,7 @@ static int run_batches(struct pass *p, struct laser_error *err)
                                        .n_total = p->end - p->first,
                                        .unit = "batches",
                                        .result_bytes = sizeof(struct laser_batch_sums),
-                                       .unit_s = 4 * p->e->batch_s,
+                                       .unit_s = LASER_GRADIENT_FORWARDS * p->e->batch_s,
                                        .depth = 2,
                                        .work = work,
                                        .done = done,

@@ -84,15 +84,27 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
                                               .layer = run->matrices.matrices[i].layer,
                                               .rows = run->matrices.matrices[i].rows,
                                               .columns = run->matrices.matrices[i].cols,
-                                              .score = laser_score_of(score, &run->outcomes[i].metrics.cut),
-                                              .rank = run->outcomes[i].metrics.cut.k,
-                                              .usable = laser_reduction_usable(run, i)};
+                                              .rank = 1,
+                                              .usable = true};
+        if (run->outcomes != NULL) {
+            m[i].score = laser_score_of(score, &run->outcomes[i].metrics.cut);
+            m[i].rank = run->outcomes[i].metrics.cut.k;
+            m[i].usable = laser_reduction_usable(run, i);
+        }
         *n_unusable += !m[i].usable;
     }
     fill_options(run, &options);
     code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
                              : laser_strategy_build(&options, m, n, &r->plan, err);
     free(m);
+    return code;
+}
+
+int laser_reduction_count(struct laser_reduction *r, int *trials, struct laser_error *err)
+{
+    int n_unusable = 0, code = build_plan(r, &n_unusable, err);
+
+    *trials = r->plan.n_trials;
     return code;
 }
 

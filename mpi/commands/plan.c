@@ -141,25 +141,26 @@ static int plan_reduction(struct laser_run *run, const struct laser_calibration 
 {
     struct laser_mpi_evaluation whole;
     struct laser_evaluation *e = &whole.evaluation;
-    struct laser_reduction r = {.run = run, .e = e};
+    struct laser_reduction r;
     struct laser_forecast forecast;
     int trials = 0, code;
 
     laser_mpi_evaluation_init(&whole);
+    laser_reduction_init(&r, run, e);
     code = laser_mpi_texts_open(run, &whole, err);
     if (code == LASER_OK) {
         e->n_groups = layout->replicas;
         e->group_size = layout->shards;
         e->flops_per_token = layout->flops_per_token;
-        code = laser_reduction_split(&r, err);
+        code = laser_reduction_split(e, &r.setup.has_report, err);
     }
-    if (code == LASER_OK && run->rank == 0 && !laser_tune_is(&r))
-        code = laser_reduction_count(&r, &trials, err);
+    if (code == LASER_OK && run->rank == 0 && !laser_tune_is(&r.setup))
+        code = laser_reduction_count(&r.trials, &trials, err);
     if (code == LASER_OK && run->rank == 0) {
-        if (laser_tune_is(&r))
-            laser_forecast_tune(&r, speed, 0, &forecast);
+        if (laser_tune_is(&r.setup))
+            laser_forecast_tune(e, speed, 0, &forecast);
         else
-            laser_forecast_search(&r, trials, speed, 0, &forecast);
+            laser_forecast_search(&r.setup, trials, speed, 0, &forecast);
         laser_forecast_say(run->log, &forecast);
     }
     code = laser_mpi_agree(laser_mpi_world(run), code, err);

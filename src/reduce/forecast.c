@@ -85,9 +85,8 @@ static double rebuild_seconds(const struct laser_evaluation *e, const struct las
            ((double)e->n_groups * e->group_size);
 }
 
-static void fill_rest(const struct laser_reduction *r, double token_s, struct laser_forecast *f)
+static void fill_rest(const struct laser_evaluation *e, double token_s, struct laser_forecast *f)
 {
-    const struct laser_evaluation *e = r->e;
 
     f->selecting_tokens = tokens_of(e, LASER_PART_SELECTION, LASER_PART_SELECTION);
     f->rest_tokens = tokens_of(e, LASER_PART_SELECTION_OTHER, LASER_PART_REPORT_OTHER) +
@@ -95,43 +94,42 @@ static void fill_rest(const struct laser_reduction *r, double token_s, struct la
     f->rest_s = 2 * (double)f->rest_tokens * token_s;
 }
 
-void laser_forecast_tune(const struct laser_reduction *r, const struct laser_calibration *speed,
+void laser_forecast_tune(const struct laser_evaluation *e, const struct laser_calibration *speed,
                          double token_s, struct laser_forecast *f)
 {
-    const struct laser_evaluation *e = r->e;
     int64_t first = e->part_batch[LASER_PART_CALIBRATION];
     double guards = (double)tokens_of(e, LASER_PART_GUARD, LASER_PART_GUARD);
 
     *f = (struct laser_forecast){.strategy = LASER_STRATEGY_TUNE,
-                                 .passes = (int)r->run->settings->reduce.rounds,
-                                 .gradient_bytes = gradient_bytes(r->run)};
+                                 .passes = (int)e->run->settings->reduce.rounds,
+                                 .gradient_bytes = gradient_bytes(e->run)};
     token_s = token_seconds(e, speed, token_s);
     f->evaluations = USUAL_LENGTHS * f->passes;
     f->gradient_tokens = laser_evaluation_tokens(e, first, first + laser_forecast_calibration(e));
-    fill_rest(r, token_s, f);
+    fill_rest(e, token_s, f);
     f->gradient_s = LASER_GRADIENT_FORWARDS * (double)f->gradient_tokens * token_s * f->passes;
     /* The search that writes the model down evaluates it twice more. */
     f->evaluation_s = ((double)f->selecting_tokens + guards) * token_s * (f->evaluations + 2);
     f->edits_s = 2 * f->passes * rebuild_seconds(e, speed, e->run->matrices.n_matrices);
 }
 
-void laser_forecast_search(const struct laser_reduction *r, int trials, const struct laser_calibration *speed,
-                           double token_s, struct laser_forecast *f)
+void laser_forecast_search(const struct laser_reduction_setup *setup, int trials,
+                           const struct laser_calibration *speed, double token_s, struct laser_forecast *f)
 {
-    const struct laser_evaluation *e = r->e;
-    enum laser_strategy strategy = r->run->settings->reduce.strategy;
-    int asked = (int)r->run->settings->reduce.evaluations;
+    const struct laser_evaluation *e = setup->e;
+    enum laser_strategy strategy = e->run->settings->reduce.strategy;
+    int asked = (int)e->run->settings->reduce.evaluations;
 
     *f = (struct laser_forecast){.strategy = strategy, .trials = trials, .evaluations = trials};
     token_s = token_seconds(e, speed, token_s);
-    fill_rest(r, token_s, f);
-    if (laser_screen_is(r) && trials > laser_screen_whole(strategy, asked)) {
+    fill_rest(e, token_s, f);
+    if (laser_screen_is(setup) && trials > laser_screen_whole(strategy, asked)) {
         f->evaluations = asked > 0 ? asked : laser_screen_limit(strategy);
         f->passes = 1;
         f->gradient_tokens = laser_evaluation_tokens(
-            e, 0, laser_evaluation_first_batches(e, r->run->settings->reduce.calibration_tokens));
+            e, 0, laser_evaluation_first_batches(e, e->run->settings->reduce.calibration_tokens));
         f->gradient_s = LASER_GRADIENT_FORWARDS * (double)f->gradient_tokens * token_s;
-        f->gradient_bytes = gradient_bytes(r->run);
+        f->gradient_bytes = gradient_bytes(e->run);
         f->edits_s = rebuild_seconds(e, speed, e->run->matrices.n_matrices); /* the vectors */
     }
     f->evaluation_s = (double)f->selecting_tokens * token_s * (1 + SHARE_OF_AN_EDIT * f->evaluations);

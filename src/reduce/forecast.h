@@ -23,12 +23,13 @@ double laser_forecast_measured(const struct laser_evaluation *evaluation);
 int64_t laser_forecast_calibration(const struct laser_evaluation *evaluation);
 
 /* Rank 0, with the items in their parts and a layout.  token_s: seconds of a token on all groups; 0: by speed. */
-void laser_forecast_tune(const struct laser_reduction *r, const struct laser_calibration *speed,
+void laser_forecast_tune(const struct laser_evaluation *evaluation, const struct laser_calibration *speed,
                          double token_s, struct laser_forecast *forecast);
 
 /* Of a search with so many trials. */
-void laser_forecast_search(const struct laser_reduction *r, int trials, const struct laser_calibration *speed,
-                           double token_s, struct laser_forecast *forecast);
+void laser_forecast_search(const struct laser_reduction_setup *setup, int trials,
+                           const struct laser_calibration *speed, double token_s,
+                           struct laser_forecast *forecast);
 
 /* Of `sensitivity`, which predicts so many edits. */
 void laser_forecast_sensitivity(const struct laser_evaluation *evaluation, int trials,

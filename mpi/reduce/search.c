@@ -79,10 +79,12 @@ static int run_rounds(struct laser_reduction *r, const char *phase, struct laser
 int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *err)
 {
     struct laser_run *run = r->setup.run;
+    int said = laser_tune_is(&r->setup) || r->trials.changes != NULL; /* before the gradient */
     bool composes = laser_reduction_strategy_is(&r->setup, LASER_STRATEGY_COMPOSE);
     int code = run->rank == 0 ? laser_reduction_search_memory(&r->search, err) : LASER_OK;
 
-    if (!laser_tune_is(&r->setup) && r->trials.changes == NULL) /* it was said before the gradient else */
+    MPI_Bcast(&said, 1, MPI_INT, 0, laser_mpi_world(run));
+    if (!said)
         laser_mpi_reduction_announce(r);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)

@@ -85,6 +85,15 @@ static double rebuild_seconds(const struct laser_evaluation *e, const struct las
            ((double)e->n_groups * e->group_size);
 }
 
+/* Seconds of a pass over some batches: the first one is run by every group (sensitivity/sums.h). */
+static double pass_seconds(const struct laser_evaluation *e, int64_t tokens, int64_t n_batches,
+                           double token_s)
+{
+    double again = n_batches > 0 ? (double)(e->n_groups - 1) / (double)n_batches : 0;
+
+    return LASER_GRADIENT_FORWARDS * (double)tokens * token_s * (1 + again);
+}
+
 static void fill_rest(const struct laser_evaluation *e, double token_s, struct laser_forecast *f)
 {
 
@@ -107,7 +116,7 @@ void laser_forecast_tune(const struct laser_evaluation *e, const struct laser_ca
     f->evaluations = USUAL_LENGTHS * f->passes;
     f->gradient_tokens = laser_evaluation_tokens(e, first, first + laser_forecast_calibration(e));
     fill_rest(e, token_s, f);
-    f->gradient_s = LASER_GRADIENT_FORWARDS * (double)f->gradient_tokens * token_s * f->passes;
+    f->gradient_s = f->passes * pass_seconds(e, f->gradient_tokens, laser_forecast_calibration(e), token_s);
     /* The search that writes the model down evaluates it twice more. */
     f->evaluation_s = ((double)f->selecting_tokens + guards) * token_s * (f->evaluations + 2);
     f->edits_s = 2 * f->passes * rebuild_seconds(e, speed, e->run->matrices.n_matrices);
@@ -119,6 +128,7 @@ void laser_forecast_search(const struct laser_reduction_setup *setup, int trials
     const struct laser_evaluation *e = setup->e;
     enum laser_strategy strategy = e->run->settings->reduce.strategy;
     int asked = (int)e->run->settings->reduce.evaluations;
+    int64_t n;
 
     *f = (struct laser_forecast){.strategy = strategy, .trials = trials, .evaluations = trials};
     token_s = token_seconds(e, speed, token_s);
@@ -126,9 +136,9 @@ void laser_forecast_search(const struct laser_reduction_setup *setup, int trials
     if (laser_screen_is(setup) && trials > laser_screen_whole(strategy, asked)) {
         f->evaluations = asked > 0 ? asked : laser_screen_limit(strategy);
         f->passes = 1;
-        f->gradient_tokens = laser_evaluation_tokens(
-            e, 0, laser_evaluation_first_batches(e, e->run->settings->reduce.calibration_tokens));
-        f->gradient_s = LASER_GRADIENT_FORWARDS * (double)f->gradient_tokens * token_s;
+        n = laser_evaluation_first_batches(e, e->run->settings->reduce.calibration_tokens);
+        f->gradient_tokens = laser_evaluation_tokens(e, 0, n);
+        f->gradient_s = pass_seconds(e, f->gradient_tokens, n, token_s);
         f->gradient_bytes = gradient_bytes(e->run);
         f->edits_s = rebuild_seconds(e, speed, e->run->matrices.n_matrices); /* the vectors */
     }
@@ -150,7 +160,7 @@ void laser_forecast_sensitivity(const struct laser_evaluation *e, int trials,
     if (f->evaluations > 0)
         f->selecting_tokens = laser_evaluation_tokens(
             e, 0, laser_evaluation_first_batches(e, settings->sensitivity.sample_tokens));
-    f->gradient_s = LASER_GRADIENT_FORWARDS * (double)f->gradient_tokens * token_s;
+    f->gradient_s = pass_seconds(e, f->gradient_tokens, e->part_batch[LASER_PART_SELECTION + 1], token_s);
     f->evaluation_s = (double)f->selecting_tokens * token_s * (1 + SHARE_OF_AN_EDIT * f->evaluations);
     f->edits_s = rebuild_seconds(e, speed, n + f->evaluations);
 }

@@ -37,7 +37,7 @@ def ours(args, command, phase, precision):
             "--set", f"evaluate.max_tokens={args.tokens}", "--set", f"evaluate.batch_tokens={2 * SEQLEN}",
             "--precision", precision, "--output", str(output)]
     if command == "sensitivity":
-        call += ["--set", "reduce.fisher=block"]
+        call += ["--set", "reduce.fisher=block", "--set", "sensitivity.sample=0"]
     else:
         call += ["--force"]
     (output / "results.json").unlink(missing_ok=True)

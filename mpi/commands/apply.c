@@ -199,27 +199,27 @@ static int share_plan(struct laser_run *run, struct laser_edit_plan *plan, struc
 static int fill_edits(struct laser_reduction *r, const struct laser_edit_plan *plan, int32_t *numbers,
                       struct laser_error *err)
 {
-    r->plan.edits = calloc((size_t)plan->n_items + 1, sizeof *r->plan.edits);
-    if (r->plan.edits == NULL)
+    r->trials.plan.edits = calloc((size_t)plan->n_items + 1, sizeof *r->trials.plan.edits);
+    if (r->trials.plan.edits == NULL)
         return laser_error_set(err, LASER_ENOMEM, "plan", "no memory");
     for (int i = 0; i < plan->n_items; ++i) {
-        struct laser_strategy_edit *edit = &r->plan.edits[r->plan.n_edits];
-        edit->matrix = find_matrix(&r->run->matrices, plan->items[i].tensor);
-        if (edit->matrix < 0 || r->run->outcomes[edit->matrix].status != LASER_OUTCOME_SCANNED)
+        struct laser_strategy_edit *edit = &r->trials.plan.edits[r->trials.plan.n_edits];
+        edit->matrix = find_matrix(&r->setup.run->matrices, plan->items[i].tensor);
+        if (edit->matrix < 0 || r->setup.run->outcomes[edit->matrix].status != LASER_OUTCOME_SCANNED)
             return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
                                    "the plan edits this tensor, which is no matrix that can be taken apart");
         if (laser_strategy_edit_set(edit, edit->matrix, plan->items[i].edit, NULL) != LASER_OK)
             return laser_error_set(err, LASER_EINPUT, plan->items[i].tensor,
                                    "the edit `%.60s...` is too long", plan->items[i].edit);
-        numbers[i] = r->plan.n_edits++;
+        numbers[i] = r->trials.plan.n_edits++;
     }
-    return laser_reduction_ranks(r, err);
+    return laser_edit_ranks(r->setup.run, &r->trials.plan, &r->trials.ranks, err);
 }
 
 static int write_results(const struct laser_reduction *r, const struct laser_edit_plan *plan,
                          struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = r->setup.run;
     json_t *edits = json_array(),
            *results = json_pack("{s:s, s:s, s:s, s:i, s:f, s:o}", "command", "apply", "version",
                                 PACKAGE_VERSION, "model", run->checkpoint->model, "ranks", run->size,
@@ -230,17 +230,21 @@ static int write_results(const struct laser_reduction *r, const struct laser_edi
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     if (run->n_arguments > 0)
         json_object_set_new(results, "plan", json_string(run->arguments[0]));
+    if (r->report.divergence.each != NULL) {
+        json_object_set_new(results, "divergence", laser_divergences_json(&r->report.divergence));
+        laser_divergences_say(&r->report.divergence, run->log);
+    }
     if (laser_run_adapter(run)[0] != '\0')
         json_object_set_new(results, "adapter", json_string(laser_run_adapter(run)));
     for (int i = 0; i < plan->n_items; ++i) {
         int64_t n =
             plan->items[i].rows < plan->items[i].columns ? plan->items[i].rows : plan->items[i].columns;
         json_array_append_new(edits, json_pack("{s:s, s:s, s:I, s:I}", "tensor", plan->items[i].tensor,
-                                               "edit", plan->items[i].edit, "rank", (json_int_t)r->ranks[i],
-                                               "of", (json_int_t)n));
-        if (r->ranks[i] != plan->items[i].rank)
+                                               "edit", plan->items[i].edit, "rank",
+                                               (json_int_t)r->trials.ranks[i], "of", (json_int_t)n));
+        if (r->trials.ranks[i] != plan->items[i].rank)
             laser_log_line(run->log, "NOTE", "%s: rank %" PRId64 ", the plan has %" PRId64,
-                           plan->items[i].tensor, r->ranks[i], plan->items[i].rank);
+                           plan->items[i].tensor, r->trials.ranks[i], plan->items[i].rank);
     }
     code = laser_results_write(run->output, results, err);
     json_decref(results);
@@ -254,10 +258,34 @@ static int write_results(const struct laser_reduction *r, const struct laser_edi
     return code;
 }
 
+/* The texts on which the written model is compared, if there are any: what is wrong with them is better known before the work. */
+static int open_texts(struct laser_reduction *r, struct laser_error *err)
+{
+    return r->setup.run->settings->evaluate.text.count > 0
+               ? laser_mpi_texts_open(r->setup.run, r->setup.e->parallel, err)
+               : LASER_OK;
+}
+
+static int finish(struct laser_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
+{
+    struct laser_run *run = r->setup.run;
+    int code = LASER_OK;
+
+    if (run->settings->evaluate.text.count > 0)
+        code = laser_mpi_evaluation_diverge_written(r->setup.e, "model", LASER_PARTS_ALL,
+                                                    &r->report.divergence, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = write_results(r, plan, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    }
+    return code;
+}
+
 /* Without a plan: the model with an adapter in it, or in another type. */
 static int write_model(struct laser_reduction *r, struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = r->setup.run;
     const struct laser_edit_plan none = {0};
     enum laser_dtype dtype;
     int code;
@@ -267,18 +295,15 @@ static int write_model(struct laser_reduction *r, struct laser_error *err)
                                "nothing to do: give a PLAN.yaml, --adapter DIR or --write-dtype TYPE");
     code = laser_mpi_run_open(run, err);
     if (code == LASER_OK)
+        code = open_texts(r, err);
+    if (code == LASER_OK)
         code = laser_mpi_reduction_write(r, NULL, 0, false, err);
-    if (code == LASER_OK) {
-        if (run->rank == 0)
-            code = write_results(r, &none, err);
-        code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    }
-    return code;
+    return code == LASER_OK ? finish(r, &none, err) : code;
 }
 
 static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = r->setup.run;
     int32_t *numbers = calloc((size_t)plan->n_items + 1, sizeof *numbers);
     int code = laser_mpi_run_open(run, err);
 
@@ -288,6 +313,8 @@ static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, 
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)
+        code = open_texts(r, err);
+    if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK) {
         if (run->rank == 0)
@@ -296,30 +323,27 @@ static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, 
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)
-        code = laser_mpi_edits_make(run, &r->plan, &r->edits, err);
+        code = laser_mpi_edits_make(run, &r->trials.plan, &r->trials.edits, err);
     if (code == LASER_OK)
-        code = laser_mpi_reduction_write(r, numbers, r->plan.n_edits, false, err);
-    if (code == LASER_OK) {
-        if (run->rank == 0)
-            code = write_results(r, plan, err);
-        code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    }
+        code = laser_mpi_reduction_write(r, numbers, r->trials.plan.n_edits, false, err);
     free(numbers);
-    return code;
+    return code == LASER_OK ? finish(r, plan, err) : code;
 }
 
 int laser_mpi_command_apply(struct laser_run *run, struct laser_error *err)
 {
     struct laser_mpi_evaluation e;
-    struct laser_reduction r = {.run = run, .e = &e.evaluation};
+    struct laser_reduction r;
     struct laser_edit_plan plan = {0};
     int has_plan = run->n_arguments > 0, code;
 
     MPI_Bcast(&has_plan, 1, MPI_INT, 0, laser_mpi_world(run));
     laser_mpi_evaluation_init(&e);
+    laser_reduction_init(&r, run, &e.evaluation);
     code = has_plan ? share_plan(run, &plan, err) : write_model(&r, err);
     if (code == LASER_OK && has_plan)
         code = apply(&r, &plan, err);
+    laser_mpi_evaluation_close(r.setup.e);
     laser_reduction_free(&r);
     laser_edit_plan_free(&plan);
     if (run->only != NULL)

@@ -8,10 +8,14 @@
 #include "comm/agree.h"
 #include "comm/log.h"
 #include "commands/commands.h"
+#include "commands/sample.h"
 #include "evaluate/evaluation.h"
+#include "reduce/forecast.h"
 #include "report/heat_map.h"
+#include "report/prediction_fit.h"
 #include "report/scan_report.h"
 #include "run/terminal.h"
+#include "schedule/calibrate.h"
 #include "schedule/scan.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
@@ -20,9 +24,6 @@
 #include "store/report.h"
 #include "store/results.h"
 #include "store/sensitivity.h"
-
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
 
 enum { LISTED = 5 };
 
@@ -37,6 +38,7 @@ struct sensing {
     struct laser_predicted *edits;     /* of every matrix the rule's cut, then those of reduce.edits */
     int64_t n_edits, per_matrix;
     struct laser_sensitivity_record *records; /* rank 0 */
+    json_t *sample;                           /* rank 0: edits that were measured */
 };
 
 /* ---- what the sums say ---- */
@@ -184,6 +186,7 @@ static json_t *results_json(const struct sensing *s)
                   (json_int_t)s->statistics.windows, "loss", s->statistics.loss / s->statistics.tokens,
                   "predictions", s->statistics.options.block ? "block" : "diagonal", "threshold",
                   s->run->settings->scan.threshold, "matrices", list);
+    json_object_set(o, "sample", s->sample);
     return o;
 }
 
@@ -198,8 +201,9 @@ static int write_files(struct sensing *s, json_t *results, json_t *phases, struc
     int code = laser_sensitivity_write(laser_run_path(s->run, "sensitivity.h5"), &meta, s->records,
                                        s->spectrum.n_matrices, err);
 
-    if (code == LASER_OK && (json_object_set_new(results, "sensitivity", results_json(s)) != 0 ||
-                             json_object_set(results, "phases", phases) != 0))
+    if (code == LASER_OK &&
+        (json_object_set_new(results, "sensitivity", results_json(s)) != 0 ||
+         json_object_set(results, "phases", phases) != 0 || !laser_prediction_fit_add(results)))
         code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     return code == LASER_OK ? laser_results_write(s->run->output, results, err) : code;
 }
@@ -233,8 +237,25 @@ static void list_best(const struct sensing *s, struct laser_text *out)
     free(order);
 }
 
-static void say(const struct sensing *s)
+/* The edits that were measured, and how good their predictions are. */
+static void list_sample(const struct sensing *s, struct laser_text *out)
 {
+    const json_t *edit;
+    size_t i;
+
+    if (json_array_size(s->sample) > 0)
+        laser_text_puts(out, "\nmeasured beside their predictions (change of the mean loss, nats)\n");
+    json_array_foreach(s->sample, i, edit) laser_text_printf(
+        out, "  %-46s %-18s predicted %+.2e, measured %+.2e +- %.1e\n",
+        json_string_value(json_object_get(edit, "tensor")), json_string_value(json_object_get(edit, "edit")),
+        json_number_value(json_object_get(edit, "predicted")),
+        json_number_value(json_object_get(edit, "difference")),
+        json_number_value(json_object_get(edit, "stderr")));
+}
+
+static void say(const struct sensing *s, const json_t *results)
+{
+    char predictions[120];
     struct laser_heat_style style = {.width = laser_terminal_style().width,
                                      .colours = laser_terminal_is_watched()};
     struct laser_scan_row *rows = calloc((size_t)s->spectrum.n_matrices + 1, sizeof *rows);
@@ -253,12 +274,15 @@ static void say(const struct sensing *s)
     if (n > 0)
         laser_heat_map(&out, rows, n, &style);
     list_best(s, &out);
+    list_sample(s, &out);
     if (!out.failed && out.data != NULL)
         laser_log_block(s->run->log, out.data);
     laser_text_free(&out);
     free(rows);
     laser_log_line(s->run->log, "RESULT", "loss %.6f on %.0f tokens in %" PRId64 " windows",
                    s->statistics.loss / s->statistics.tokens, s->statistics.tokens, s->statistics.windows);
+    if (laser_prediction_fit_text(results, predictions)[0] != '\0')
+        laser_log_line(s->run->log, "RESULT", "predictions of %s", predictions);
     laser_log_line(s->run->log, "RESULT", "%s holds sensitivity.h5, spectra.h5, results.json",
                    s->run->output);
 }
@@ -271,11 +295,19 @@ static int gather(struct sensing *s, struct laser_error *err)
     enum laser_deck_fisher form = s->run->settings->reduce.fisher;
     int code = laser_mpi_spectrum_read(s->run, &s->spectrum, err);
 
-    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_bytes(s->run, &options) <=
-                                                         BLOCK_MEMORY_SHARE * s->run->memory_limit_bytes
+    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_block_fits(s->run, &options)
                                                    : form == LASER_DECK_FISHER_BLOCK;
-    if (code == LASER_OK)
+    if (code == LASER_OK) {
+        struct laser_forecast forecast;
+        struct laser_calibration speed;
+
+        laser_mpi_calibrate(s->run, &speed);
+        laser_forecast_sensitivity(s->e,
+                                   (int)(s->spectrum.n_matrices * (s->run->settings->reduce.edits.count + 1)),
+                                   &speed, &forecast);
+        laser_forecast_say(s->run->log, &forecast);
         code = laser_mpi_vectors_make(s->run, err);
+    }
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(s->e, &options, s->e->part_batch[LASER_PART_SELECTION],
                                            s->e->part_batch[LASER_PART_SELECTION + 1], NULL, 0,
@@ -294,10 +326,13 @@ static int sense(struct sensing *s, struct laser_error *err)
     if (code == LASER_OK)
         code = laser_mpi_agree(laser_mpi_world(run),
                                run->rank == 0 ? laser_scan_results_write(run, &results, err) : LASER_OK, err);
+    s->e->caches = run->settings->sensitivity.sample > 0;
     if (code == LASER_OK)
         code = laser_mpi_evaluation_open(s->e, err);
     if (code == LASER_OK)
         code = gather(s, err);
+    if (code == LASER_OK && run->settings->sensitivity.sample > 0)
+        code = laser_mpi_sample_measure(s->e, s->edits, s->n_edits, &s->sample, err);
     if (code == LASER_OK) {
         phases = laser_mpi_log_phases_json(run->log, laser_mpi_world(run));
         if (run->rank == 0) {
@@ -310,7 +345,7 @@ static int sense(struct sensing *s, struct laser_error *err)
     if (code == LASER_OK)
         laser_mpi_statistics_forget(run);
     if (code == LASER_OK && run->rank == 0) {
-        say(s);
+        say(s, results);
         laser_report_make(run);
     }
     json_decref(results);
@@ -336,5 +371,6 @@ int laser_mpi_command_sensitivity(struct laser_run *run, struct laser_error *err
     free(s.steps);
     free(s.edits);
     free(s.records);
+    json_decref(s.sample);
     return code;
 }

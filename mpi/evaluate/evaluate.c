@@ -161,7 +161,8 @@ struct all {
 /* Beside a base there are windows alone. */
 static bool is_left_out(const struct laser_evaluation *e, int64_t batch)
 {
-    return e->beside != NULL && e->items[e->batches[batch].first] < 0;
+    return e->beside != NULL && e->beside->side != LASER_BESIDE_BOUND &&
+           e->items[e->batches[batch].first] < 0;
 }
 
 static enum laser_mpi_next all_next(void *context, int group, void *order)
@@ -292,16 +293,21 @@ static int share_edits(const struct laser_run *run, const int32_t *edits, int *n
     return code;
 }
 
-/* The parts first_part .. end_part - 1. */
-static int evaluate_parts(struct laser_evaluation *e, const char *phase, int first_part, int end_part,
-                          const int32_t *edits, int n_edits, struct laser_item_score *scores,
-                          struct laser_error *err)
+static int64_t count_items(const struct laser_evaluation *e, int64_t first, int64_t end)
 {
-    struct all all = {.e = e,
-                      .scores = scores,
-                      .next = e->part_batch[first_part],
-                      .end = e->part_batch[end_part],
-                      .n_items = e->part_item[end_part] - e->part_item[first_part]};
+    int64_t n = 0;
+
+    for (int64_t b = first; b < end; ++b)
+        n += e->batches[b].n;
+    return n;
+}
+
+int laser_mpi_evaluate_batches(struct laser_evaluation *e, const char *phase, int64_t first, int64_t end,
+                               const int32_t *edits, int n_edits, struct laser_item_score *scores,
+                               struct laser_error *err)
+{
+    struct all all = {
+        .e = e, .scores = scores, .next = first, .end = end, .n_items = count_items(e, first, end)};
     struct laser_mpi_farm farm = {.context = &all,
                                   .order_bytes = sizeof(struct all_order),
                                   .result_bytes =
@@ -340,14 +346,15 @@ static int evaluate_parts(struct laser_evaluation *e, const char *phase, int fir
 int laser_mpi_evaluate_all(struct laser_evaluation *e, const char *phase, const int32_t *edits, int n_edits,
                            struct laser_item_score *scores, struct laser_error *err)
 {
-    return evaluate_parts(e, phase, 0, LASER_PARTS, edits, n_edits, scores, err);
+    return laser_mpi_evaluate_batches(e, phase, 0, e->part_batch[LASER_PARTS], edits, n_edits, scores, err);
 }
 
 int laser_mpi_evaluate_part(struct laser_evaluation *e, const char *phase, enum laser_item_part part,
                             const int32_t *edits, int n_edits, struct laser_item_score *scores,
                             struct laser_error *err)
 {
-    return evaluate_parts(e, phase, part, part + 1, edits, n_edits, scores, err);
+    return laser_mpi_evaluate_batches(e, phase, e->part_batch[part], e->part_batch[part + 1], edits, n_edits,
+                                      scores, err);
 }
 
 /* ---- a search ---- */
@@ -408,8 +415,13 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
     code = laser_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
         code = laser_evaluate_check(s->e, batch, scores, err);
-    for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
-        r->nll[i] = laser_item_value(s->e, s->e->batches[batch].first + i, &scores[i]);
+    for (int i = 0; code == LASER_OK && i < r->n_windows; ++i) {
+        int64_t item = s->e->batches[batch].first + i, index;
+        r->nll[i] = laser_item_value(s->e, item, &scores[i]);
+        r->kl[i] = s->e->beside == NULL || laser_item_is_question(s->e, item, &index)
+                       ? (double)NAN
+                       : scores[i].kl_nats / s->e->windows[index].n_scored;
+    }
     return code;
 }
 

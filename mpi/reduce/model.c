@@ -12,30 +12,31 @@
 /* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
 #define WRITE_BYTES_S 200e6
 
-static int clear_redirections(struct laser_reduction *r, struct laser_error *err)
+static int clear_redirections(const struct laser_reduction *r, struct laser_error *err)
 {
     int code = LASER_OK;
 
-    for (int e = 0; code == LASER_OK && e < r->edits.n; ++e)
-        code = laser_matrix_redirect(r->run->checkpoint, r->edits.files[e].matrix, NULL, err);
+    for (int e = 0; code == LASER_OK && e < r->trials.edits.n; ++e)
+        code = laser_matrix_redirect(r->setup.run->checkpoint, r->trials.edits.files[e].matrix, NULL, err);
     return code;
 }
 
-static int redirect_kept(struct laser_reduction *r, const int32_t *kept, int n, struct laser_error *err)
+static int redirect_kept(const struct laser_reduction *r, const int32_t *kept, int n, struct laser_error *err)
 {
     int code = LASER_OK;
 
     for (int i = 0; code == LASER_OK && i < n; ++i)
-        code = laser_matrix_redirect(r->run->checkpoint, r->edits.files[kept[i]].matrix,
-                                     r->edits.files[kept[i]].path, err);
+        code = laser_matrix_redirect(r->setup.run->checkpoint, r->trials.edits.files[kept[i]].matrix,
+                                     r->trials.edits.files[kept[i]].path, err);
     return code;
 }
 
 /* No tensor may be redirected before.  OUT/factored and OUT/lora, if reduce.also asks for them; on rank 0 the edited tensors are
  * redirected to their edits afterwards. */
-static int write_factors(struct laser_reduction *r, const int32_t *edits, int n, struct laser_error *err)
+static int write_factors(const struct laser_reduction *r, const int32_t *edits, int n,
+                         struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = r->setup.run;
     bool factored = laser_reduction_also(r, LASER_DECK_ALSO_FACTORED),
          lora = laser_reduction_also(r, LASER_DECK_ALSO_LORA);
     struct laser_factor *factors;
@@ -60,8 +61,8 @@ static int write_factors(struct laser_reduction *r, const int32_t *edits, int n,
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     /* What is not smaller in two matrices goes into the factored model as it is after the edit. */
     for (int i = 0; code == LASER_OK && run->rank == 0 && i < n; ++i)
-        code = laser_matrix_redirect(run->checkpoint, r->edits.files[edits[i]].matrix,
-                                     r->edits.files[edits[i]].path, err);
+        code = laser_matrix_redirect(run->checkpoint, r->trials.edits.files[edits[i]].matrix,
+                                     r->trials.edits.files[edits[i]].path, err);
     if (code == LASER_OK && run->rank == 0) {
         if (factored)
             code = laser_reduction_factored_write(r, factors, n, err);
@@ -106,10 +107,10 @@ static double model_bytes(const struct laser_run *run)
     return bytes;
 }
 
-int laser_mpi_reduction_write(struct laser_reduction *r, const int32_t *edits, int n, bool with_plan,
+int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = r->setup.run;
     int32_t *kept;
     int code = LASER_OK;
 

@@ -9,35 +9,16 @@
 #include "sensitivity/statistics.h"
 #include "sensitivity/vectors.h"
 
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
-
-/* The batches that select, as many as reduce.calibration_tokens asks for; all where windows and questions select
- * together, so that their weights are right. */
-static int64_t last_batch(const struct laser_evaluation *e)
-{
-    int64_t wanted = e->run->settings->reduce.calibration_tokens, tokens = 0, b, index,
-            n = e->part_batch[LASER_PART_SELECTION + 1];
-
-    if (wanted == 0 || (e->items[0] < 0) != (e->items[e->batches[n - 1].first] < 0))
-        return n;
-    for (b = 0; b < n && tokens < wanted; ++b)
-        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
-            tokens += laser_item_is_question(e, i, &index) ? e->set.questions[index].tokens
-                                                           : e->windows[index].n_tokens;
-    return b;
-}
-
 /* Rank 0's edits on every rank. */
 static int share_edits(const struct laser_reduction *r, struct laser_strategy_edit **edits, int *n,
                        struct laser_error *err)
 {
-    const struct laser_run *run = r->run;
-    void *data = run->rank == 0 ? (void *)r->plan.edits : NULL;
-    size_t bytes = run->rank == 0 ? (size_t)r->plan.n_edits * sizeof **edits : 0;
+    const struct laser_run *run = r->setup.run;
+    void *data = run->rank == 0 ? (void *)r->trials.plan.edits : NULL;
+    size_t bytes = run->rank == 0 ? (size_t)r->trials.plan.n_edits * sizeof **edits : 0;
     int code = LASER_OK;
 
-    *n = run->rank == 0 ? r->plan.n_edits : 0;
+    *n = run->rank == 0 ? r->trials.plan.n_edits : 0;
     *edits = NULL;
     MPI_Bcast(n, 1, MPI_INT, 0, laser_mpi_world(run));
     if (*n > 0)
@@ -51,7 +32,7 @@ static int share_edits(const struct laser_reduction *r, struct laser_strategy_ed
 static int predict(struct laser_reduction *r, const struct laser_statistics *statistics, double **changes,
                    struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = r->setup.run;
     struct laser_scan_spectrum spectrum;
     struct laser_predicted *predicted = NULL;
     struct laser_strategy_edit *edits;
@@ -87,22 +68,26 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
     struct laser_statistics_options options = {.values = true, .block = true};
     struct laser_statistics statistics;
     double *changes = NULL;
-    int code, all = r->run->rank == 0 && laser_reduction_takes_all(r);
+    int code, all = r->setup.run->rank == 0 && laser_reduction_takes_all(&r->trials);
 
-    MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(r->run));
+    MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(r->setup.run));
     if (all)
         return LASER_OK;
-    options.block =
-        laser_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
-    code = laser_mpi_vectors_make(r->run, err);
+    laser_mpi_reduction_announce(r);
+    options.block = laser_statistics_block_fits(r->setup.run, &options);
+    code = laser_mpi_vectors_make(r->setup.run, err);
     if (code == LASER_OK)
-        code = laser_mpi_statistics_gather(r->e, &options, 0, last_batch(r->e), NULL, 0, &statistics, err);
+        code = laser_mpi_statistics_gather(
+            r->setup.e, &options, 0,
+            laser_evaluation_first_batches(r->setup.e, r->setup.run->settings->reduce.calibration_tokens),
+            NULL, 0, &statistics, err);
     if (code != LASER_OK)
         return code;
     code = predict(r, &statistics, &changes, err);
     laser_statistics_free(&statistics);
-    r->changes = changes;
-    if (code == LASER_OK && r->run->rank == 0)
-        code = laser_reduction_screen(r, err);
-    return laser_mpi_agree(laser_mpi_world(r->run), code, err);
+    if (code == LASER_OK && r->setup.run->rank == 0)
+        code = laser_reduction_screen(&r->trials, changes, err);
+    else
+        free(changes);
+    return laser_mpi_agree(laser_mpi_world(r->setup.run), code, err);
 }

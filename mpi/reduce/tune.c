@@ -11,8 +11,10 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "reduce/forecast.h"
 #include "reduce/reduction.h"
 #include "reduce/tune_step.h"
+#include "schedule/calibrate.h"
 #include "search/line.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
@@ -23,9 +25,6 @@
  * model with damping 1 (doc/tune.md). */
 #define BLOCK_LENGTH    0.05
 #define DIAGONAL_LENGTH 0.02
-
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
 
 /* Edits that make the values of some steps; those of step i are i * per_step ... of them. */
 struct steps {
@@ -68,7 +67,7 @@ static void compare(const struct tuning *t, enum laser_item_part part, int32_t d
                     const struct laser_item_score *from, const struct laser_item_score *to, double *mean,
                     double *error)
 {
-    const struct laser_evaluation *e = t->r->e;
+    const struct laser_evaluation *e = t->r->setup.e;
     int n = 0;
 
     for (int64_t i = e->part_item[part]; i < e->part_item[part + 1]; ++i) {
@@ -136,7 +135,8 @@ static int make_steps(struct tuning *t, const struct laser_line *line, struct st
     bool only_shrink = t->run->settings->reduce.only_shrink;
     int numbers[2];
     /* Edits are made from the model as it was: none may be in place. */
-    int code = laser_mpi_agree(laser_mpi_world(t->run), laser_evaluation_edits(t->r->e, NULL, 0, err), err);
+    int code =
+        laser_mpi_agree(laser_mpi_world(t->run), laser_evaluation_edits(t->r->setup.e, NULL, 0, err), err);
 
     *s = (struct steps){0};
     if (code == LASER_OK && t->run->rank == 0) {
@@ -169,7 +169,7 @@ static const int32_t *edits_of(struct tuning *t, const struct steps *s, int step
 
 static int use(struct tuning *t, const struct steps *s, struct laser_error *err)
 {
-    int code = laser_evaluation_edits(t->r->e, s->edits.files, s->edits.n, err);
+    int code = laser_evaluation_edits(t->r->setup.e, s->edits.files, s->edits.n, err);
 
     return laser_mpi_agree(laser_mpi_world(t->run), code, err);
 }
@@ -196,24 +196,58 @@ static void drop(struct tuning *t, struct steps *s, int keep)
 static int evaluate(struct tuning *t, const struct steps *s, int step, struct laser_item_score *scores,
                     struct laser_error *err)
 {
-    struct laser_evaluation *e = t->r->e;
+    struct laser_evaluation *e = t->r->setup.e;
     const int32_t *edits = step >= 0 ? edits_of(t, s, step) : NULL;
     int n = step >= 0 ? s->per_step : 0;
-    int code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
+    int code;
 
+    e->beside = t->run->settings->reduce.max_kl > 0 ? &t->r->setup.bound : NULL;
+    code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
+    e->beside = NULL;
     if (code == LASER_OK && e->part_item[LASER_PART_GUARD + 1] > e->part_item[LASER_PART_GUARD])
         code = laser_mpi_evaluate_part(e, "line search", LASER_PART_GUARD, edits, n, scores, err);
     return code;
 }
 
+/* Rank 0.  Mean divergence of what was measured last, on the windows that select. */
+static double mean_kl(const struct tuning *t)
+{
+    const struct laser_evaluation *e = t->r->setup.e;
+    double sum = 0, tokens = 0;
+    int64_t index;
+
+    for (int64_t i = 0; i < e->part_item[LASER_PART_SELECTION + 1]; ++i)
+        if (!laser_item_is_question(e, i, &index)) {
+            sum += t->trial[i].kl_nats;
+            tokens += e->windows[index].n_scored;
+        }
+    return sum / tokens;
+}
+
+/* Rank 0.  A step that leads too far from the model as it was is no step. */
+static void judge_distance(const struct tuning *t, struct laser_line_step *step, json_t *o, char *text,
+                           size_t size)
+{
+    const double most = t->run->settings->reduce.max_kl, kl = most > 0 ? mean_kl(t) : 0;
+
+    if (!(most > 0))
+        return;
+    json_object_set_new(o, "kl", isfinite(kl) ? json_real(kl) : json_null());
+    snprintf(text, size, ", KL %.4g%s", kl, kl <= most ? "" : ": too far from the base");
+    if (kl <= most)
+        return;
+    step->harms = true;
+    json_object_set_new(o, "too_far", json_true());
+}
+
 /* Rank 0. */
 static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
 {
-    const struct laser_evaluation *e = t->r->e;
+    const struct laser_evaluation *e = t->r->setup.e;
     const struct laser_mpi_direction *d = &t->direction;
     json_t *o = json_object(), *guards = json_object();
     double predicted = (step->length * d->slope + step->length * step->length * d->curvature / 2) / d->tokens;
-    char harmed[300] = "";
+    char harmed[300] = "", distance[80] = "";
 
     compare(t, LASER_PART_SELECTION, -1, t->current, t->trial, &step->difference, &step->error);
     for (int32_t i = e->n_datasets - e->n_guards; i < e->n_datasets; ++i) {
@@ -228,14 +262,15 @@ static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
                             json_pack("{s:f, s:f}", "difference", isfinite(mean) ? mean : 0, "stderr",
                                       isfinite(error) ? error : 0));
     }
-    laser_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s", step->length,
-                   step->difference, step->error, predicted, harmed);
+    json_object_set_new(o, "harms_guard", json_boolean(step->harms));
+    judge_distance(t, step, o, distance, sizeof distance);
+    laser_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s%s", step->length,
+                   step->difference, step->error, predicted, harmed, distance);
     json_object_set_new(o, "length", json_real(step->length));
     json_object_set_new(o, "difference",
                         isfinite(step->difference) ? json_real(step->difference) : json_null());
     json_object_set_new(o, "stderr", isfinite(step->error) ? json_real(step->error) : json_null());
     json_object_set_new(o, "predicted", isfinite(predicted) ? json_real(predicted) : json_null());
-    json_object_set_new(o, "harms_guard", json_boolean(step->harms));
     json_object_set_new(o, "guards", guards);
     json_array_append_new(list, o);
 }
@@ -258,7 +293,7 @@ static int measure(struct tuning *t, struct laser_line *line, struct found *best
         if (laser_line_best(line) != first + i)
             continue;
         taken = i;
-        memcpy(best->scores, t->trial, (size_t)t->r->e->n_items * sizeof *t->trial);
+        memcpy(best->scores, t->trial, (size_t)t->r->setup.e->n_items * sizeof *t->trial);
         memcpy(best->values, t->values + i * t->spectrum.n_values,
                (size_t)t->spectrum.n_values * sizeof *t->values);
     }
@@ -285,7 +320,7 @@ static int search(struct tuning *t, double *length, struct found *best, json_t *
     struct laser_line line;
     int more = 1, code = LASER_OK;
 
-    laser_line_begin(&line, *length, laser_search_z(t->r->n_tried));
+    laser_line_begin(&line, *length, laser_search_z(laser_keep_rule_tried(&t->r->trials)));
     while (more && code == LASER_OK) {
         code = measure(t, &line, best, list, err);
         more = laser_line_go_on(&line);
@@ -302,14 +337,11 @@ static int search(struct tuning *t, double *length, struct found *best, json_t *
 /* The batches of calibration that a round takes: the next ones, from the start again behind the last. */
 static void choose_batches(const struct tuning *t, int round, struct laser_mpi_step_options *o)
 {
-    const struct laser_evaluation *e = t->r->e;
+    const struct laser_evaluation *e = t->r->setup.e;
     int64_t first = e->part_batch[LASER_PART_CALIBRATION],
             n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
-    int64_t wanted = t->run->settings->reduce.calibration_tokens, count = 0, tokens = 0, start;
+    int64_t count = laser_forecast_calibration(e), start;
 
-    for (int64_t b = 0; b < n && (tokens < wanted || wanted == 0); ++b, ++count)
-        for (int64_t i = 0; i < e->batches[first + b].n; ++i)
-            tokens += e->windows[e->items[e->batches[first + b].first + i]].n_tokens;
     start = n > 0 ? (int64_t)round * count % n : 0;
     if (start + count > n)
         start = n - count;
@@ -322,7 +354,7 @@ static int find_key(struct tuning *t, int round, uint64_t *key, struct laser_err
 {
     char identity[20];
     XXH3_state_t *state;
-    int code = laser_search_identity(t->r, identity, err);
+    int code = laser_search_identity(&t->r->search, identity, err);
 
     if (code != LASER_OK)
         return code;
@@ -350,7 +382,7 @@ static int run_round(struct tuning *t, int round, double *length, bool *moved, s
     code = laser_mpi_agree(laser_mpi_world(t->run), code, err);
     choose_batches(t, round, &options);
     if (code == LASER_OK)
-        code = laser_mpi_direction_find(t->r->e, &t->spectrum, &options,
+        code = laser_mpi_direction_find(t->r->setup.e, &t->spectrum, &options,
                                         t->now.n > 0 ? edits_of(t, &t->now, t->taken) : NULL,
                                         t->now.n > 0 ? t->now.per_step : 0, &t->direction, err);
     if (code == LASER_OK && t->run->rank == 0)
@@ -373,7 +405,7 @@ static int run_round(struct tuning *t, int round, double *length, bool *moved, s
     t->taken = best.step;
     if (t->run->rank == 0) {
         memcpy(t->spectrum.values, best.values, (size_t)t->spectrum.n_values * sizeof *best.values);
-        memcpy(t->current, best.scores, (size_t)t->r->e->n_items * sizeof *best.scores);
+        memcpy(t->current, best.scores, (size_t)t->r->setup.e->n_items * sizeof *best.scores);
     }
     MPI_Bcast(t->spectrum.values, (int)t->spectrum.n_values, MPI_DOUBLE, 0, laser_mpi_world(t->run));
     return LASER_OK;
@@ -384,7 +416,7 @@ static int run_round(struct tuning *t, int round, double *length, bool *moved, s
 /* Rank 0.  One candidate with one trial, the edits of the step taken last. */
 static int fill_plan(struct tuning *t, struct laser_error *err)
 {
-    struct laser_strategy_plan *plan = &t->r->plan;
+    struct laser_strategy_plan *plan = &t->r->trials.plan;
     int n = t->now.n > 0 ? t->now.per_step : 0;
 
     plan->edits = calloc((size_t)n + 1, sizeof *plan->edits);
@@ -401,8 +433,7 @@ static int fill_plan(struct tuning *t, struct laser_error *err)
     plan->n_trials = plan->n_candidates = n > 0;
     plan->trials[0].n_edits = n;
     plan->candidates[0].n_trials = 1;
-    t->r->now = plan;
-    return laser_reduction_ranks(t->r, err);
+    return laser_edit_ranks(t->run, plan, &t->r->trials.ranks, err);
 }
 
 static int conclude(struct tuning *t, struct laser_error *err)
@@ -411,16 +442,11 @@ static int conclude(struct tuning *t, struct laser_error *err)
 
     code = laser_mpi_agree(laser_mpi_world(t->run), code, err);
     if (code == LASER_OK)
-        code = laser_mpi_agree(laser_mpi_world(t->run), laser_evaluation_edits(t->r->e, NULL, 0, err), err);
-    if (code == LASER_OK)
-        code = laser_mpi_edits_make(t->run, &t->r->plan, &t->r->edits, err);
-    if (code == LASER_OK)
-        code = laser_mpi_agree(laser_mpi_world(t->run),
-                               laser_evaluation_edits(t->r->e, t->r->edits.files, t->r->edits.n, err), err);
+        code = laser_mpi_reduction_edits(t->r, err);
     if (code == LASER_OK && t->run->rank == 0) {
-        t->r->tune = json_pack("{s:b, s:f, s:O}", "block", (int)t->block, "damping",
-                               t->run->settings->reduce.damping, "rounds", t->rounds);
-        if (t->r->tune == NULL)
+        t->r->report.tune = json_pack("{s:b, s:f, s:O}", "block", (int)t->block, "damping",
+                                      t->run->settings->reduce.damping, "rounds", t->rounds);
+        if (t->r->report.tune == NULL)
             code = laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     }
     return laser_mpi_agree(laser_mpi_world(t->run), code, err);
@@ -437,12 +463,12 @@ static bool choose_block(const struct laser_run *run, const char **why)
     if (form != LASER_DECK_FISHER_AUTO)
         return form == LASER_DECK_FISHER_BLOCK;
     *why = "by memory";
-    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+    return laser_statistics_block_fits(run, &whole);
 }
 
 static int allocate(struct tuning *t, struct laser_error *err)
 {
-    size_t items = (size_t)t->r->e->n_items + 1, values = (size_t)t->spectrum.n_values + 1;
+    size_t items = (size_t)t->r->setup.e->n_items + 1, values = (size_t)t->spectrum.n_values + 1;
     bool bad;
 
     t->list = malloc(((size_t)t->spectrum.n_matrices + 1) * sizeof *t->list);
@@ -500,19 +526,27 @@ static int prepare(struct tuning *t, struct laser_error *err)
                        t->spectrum.n_values, t->spectrum.n_matrices,
                        t->block ? "of each matrix whole" : "on the diagonal", why);
     code = laser_mpi_vectors_make(t->run, err);
-    return code == LASER_OK ? evaluate(t, NULL, -1, t->current, err) : code;
+    if (code == LASER_OK)
+        code = evaluate(t, NULL, -1, t->current, err);
+    if (code == LASER_OK) { /* the base was measured just now */
+        struct laser_forecast forecast;
+        struct laser_calibration speed;
+
+        laser_mpi_calibrate(t->run, &speed);
+        laser_forecast_tune(t->r->setup.e, &speed, laser_forecast_measured(t->r->setup.e), &forecast);
+        laser_forecast_say(t->run->log, &forecast);
+    }
+    return code;
 }
 
 int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)
 {
-    struct tuning t = {.r = r, .run = r->run, .taken = -1};
-    int64_t rounds = r->run->settings->reduce.rounds;
+    struct tuning t = {.r = r, .run = r->setup.run, .taken = -1};
+    int64_t rounds = r->setup.run->settings->reduce.rounds;
     int code = prepare(&t, err);
-    double length = r->run->settings->reduce.step;
+    double length = r->setup.run->settings->reduce.step;
     bool moved = true;
 
-    /* The best of all steps of all rounds is picked. */
-    r->n_tried = (int)rounds * LASER_LINE_MOST;
     if (!(length > 0))
         length = t.block ? BLOCK_LENGTH : DIAGONAL_LENGTH;
     for (int round = 0; code == LASER_OK && moved && round < rounds; ++round)
@@ -527,7 +561,7 @@ int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)
 
 static json_t *guard_json(const struct tuning *t, int32_t dataset, enum laser_item_part part)
 {
-    const struct laser_evaluation *e = t->r->e;
+    const struct laser_evaluation *e = t->r->setup.e;
     double mean, error, before = 0, tokens = 0;
     int64_t index, n = 0;
 
@@ -546,7 +580,7 @@ static json_t *guard_json(const struct tuning *t, int32_t dataset, enum laser_it
 
 static int guards_json(struct tuning *t, struct laser_error *err)
 {
-    const struct laser_evaluation *e = t->r->e;
+    const struct laser_evaluation *e = t->r->setup.e;
     json_t *guards = json_object();
     int bad = guards == NULL;
 
@@ -554,7 +588,7 @@ static int guards_json(struct tuning *t, struct laser_error *err)
         bad = json_object_set_new(guards, e->datasets[i].name,
                                   json_pack("{s:o, s:o}", "selection", guard_json(t, i, LASER_PART_GUARD),
                                             "report", guard_json(t, i, LASER_PART_GUARD_REPORT)));
-    bad = bad || json_object_set(t->r->tune, "guards", guards);
+    bad = bad || json_object_set(t->r->report.tune, "guards", guards);
     json_decref(guards);
     return bad ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory") : LASER_OK;
 }
@@ -562,30 +596,30 @@ static int guards_json(struct tuning *t, struct laser_error *err)
 static int evaluate_guards(struct tuning *t, const int32_t *edits, int n, struct laser_item_score *scores,
                            struct laser_error *err)
 {
-    int code = laser_mpi_evaluate_part(t->r->e, "guards", LASER_PART_GUARD, edits, n, scores, err);
+    int code = laser_mpi_evaluate_part(t->r->setup.e, "guards", LASER_PART_GUARD, edits, n, scores, err);
 
-    return code == LASER_OK
-               ? laser_mpi_evaluate_part(t->r->e, "guards", LASER_PART_GUARD_REPORT, edits, n, scores, err)
-               : code;
+    return code == LASER_OK ? laser_mpi_evaluate_part(t->r->setup.e, "guards", LASER_PART_GUARD_REPORT, edits,
+                                                      n, scores, err)
+                            : code;
 }
 
 int laser_mpi_tune_guards(struct laser_reduction *r, struct laser_error *err)
 {
-    struct tuning t = {.r = r, .run = r->run};
+    struct tuning t = {.r = r, .run = r->setup.run};
     const int32_t *kept = NULL;
     int n = 0, code;
 
-    if (r->e->n_guards == 0)
+    if (r->setup.e->n_guards == 0)
         return LASER_OK;
-    code = laser_mpi_agree(laser_mpi_world(r->run), allocate(&t, err), err);
-    if (r->run->rank == 0)
-        kept = laser_search_kept(r->search, &n);
+    code = laser_mpi_agree(laser_mpi_world(r->setup.run), allocate(&t, err), err);
+    if (r->setup.run->rank == 0)
+        kept = laser_search_kept(r->search.state, &n);
     if (code == LASER_OK)
         code = evaluate_guards(&t, NULL, 0, t.current, err);
     if (code == LASER_OK)
         code = evaluate_guards(&t, kept, n, t.trial, err);
-    if (code == LASER_OK && r->run->rank == 0)
+    if (code == LASER_OK && r->setup.run->rank == 0)
         code = guards_json(&t, err);
     free_all(&t);
-    return laser_mpi_agree(laser_mpi_world(r->run), code, err);
+    return laser_mpi_agree(laser_mpi_world(r->setup.run), code, err);
 }

@@ -270,6 +270,54 @@ static void read_low_ranks(struct laser_config *config, struct laser_arch *arch)
         arch->low_ranks = json_incref(ranks);
 }
 
+/* ["gate", first, rows, block, stride] */
+static bool read_part(const json_t *list, struct laser_low_part *part)
+{
+    json_int_t n[4];
+
+    if (!json_is_array(list) || json_array_size(list) != 5 || !json_is_string(json_array_get(list, 0)))
+        return false;
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *value = json_array_get(list, i + 1);
+
+        n[i] = json_integer_value(value);
+        if (!json_is_integer(value) || n[i] < 0 || n[i] > INT32_MAX)
+            return false;
+    }
+    *part = (struct laser_low_part){json_string_value(json_array_get(list, 0)), n[0], n[1], n[2], n[3]};
+    return part->rows > 0 && part->block > 0 && part->stride >= part->block && part->rows % part->block == 0;
+}
+
+/* Weights that are stored in parts: this program's own. */
+static void read_low_parts(struct laser_config *config, struct laser_arch *arch)
+{
+    json_t *modules = laser_config_value(config, "truncation_parts"), *parts;
+    struct laser_low_part part;
+    const char *module;
+
+    if (!modules)
+        return;
+    if (!json_is_object(modules)) {
+        laser_config_refuse(config, "truncation_parts", "expected an object: module name to list of parts");
+        return;
+    }
+    json_object_foreach(modules, module, parts)
+    {
+        bool good = json_is_array(parts) && json_array_size(parts) > 0;
+
+        for (size_t i = 0; good && i < json_array_size(parts); i++)
+            good = read_part(json_array_get(parts, i), &part);
+        if (!good)
+            laser_config_refuse(
+                config, "truncation_parts",
+                "the parts of %.200s: expected a list of [name, first output, outputs, outputs "
+                "in a block, outputs from one block to the next]",
+                module);
+    }
+    if (json_object_size(modules) > 0)
+        arch->low_parts = json_incref(modules);
+}
+
 static void read_all(struct laser_config *config, const struct laser_family *family, struct laser_arch *arch)
 {
     size_t layers;
@@ -290,6 +338,7 @@ static void read_all(struct laser_config *config, const struct laser_family *fam
         return;
     }
     read_low_ranks(config, arch);
+    read_low_parts(config, arch);
     if (family->qkv_layout == LASER_QKV_LATENT)
         read_latent(config, family, arch);
     copy_row(family, arch);
@@ -435,6 +484,29 @@ int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module)
     return arch->low_ranks ? json_integer_value(json_object_get(arch->low_ranks, module)) : 0;
 }
 
+int laser_arch_low_part_count(const struct laser_arch *arch, const char *module)
+{
+    return (int)json_array_size(json_object_get(arch->low_parts, module));
+}
+
+struct laser_low_part laser_arch_low_part(const struct laser_arch *arch, const char *module, int i)
+{
+    struct laser_low_part part = {.name = ""};
+
+    read_part(json_array_get(json_object_get(arch->low_parts, module), (size_t)i), &part);
+    return part;
+}
+
+void laser_arch_part_name(const char *module, int64_t expert, const char *part, char *name, size_t size)
+{
+    bool named = part != NULL && part[0] != '\0';
+    char number[24] = "";
+
+    if (expert >= 0)
+        snprintf(number, sizeof number, ".%lld", (long long)expert);
+    snprintf(name, size, "%s%s%s%s", module, number, named ? "." : "", named ? part : "");
+}
+
 void laser_arch_free(struct laser_arch *arch)
 {
     laser_rope_free(&arch->rope);
@@ -450,5 +522,6 @@ void laser_arch_free(struct laser_arch *arch)
     arch->sparse = NULL;
     arch->rope_of = NULL;
     json_decref(arch->low_ranks);
-    arch->low_ranks = NULL;
+    json_decref(arch->low_parts);
+    arch->low_ranks = arch->low_parts = NULL;
 }

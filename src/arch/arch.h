@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -320,6 +321,8 @@ struct laser_arch {
     struct laser_moe moe;
     json_t *low_ranks;     /* truncation_ranks: module -> k of its weight, which is stored as two thin ones;
                               NULL: none.  A reference of its own. */
+    json_t *low_parts;     /* truncation_parts: module -> its parts, each stored by itself; NULL: none.  A
+                              reference of its own. */
     char stored_dtype[16]; /* torch_dtype as stated, empty if not */
     bool quantized;        /* config.json has a quantization_config; what the weights are, their types say */
     char ignored[512];     /* keys of config.json that transformers does not read either, "a, b"; or "" */
@@ -355,6 +358,21 @@ void laser_arch_free(struct laser_arch *arch);
 /* The rank of a module ("model.layers.0.mlp.up_proj") whose weight [out, in] is stored as
  * <module>.BLinear.weight [k, in] and <module>.ALinear.weight [out, k]; 0: it is stored as it is. */
 int64_t laser_arch_low_rank(const struct laser_arch *arch, const char *module);
+
+/* One part of a fused weight, or of each expert of a stack: output i of the part is output
+ * first + i / block * stride + i % block of the whole. */
+struct laser_low_part {
+    const char *name; /* "q", "gate"; "": all of an expert.  Borrowed. */
+    int64_t first, rows, block, stride;
+};
+
+/* How many parts a module's weight is stored in, each as laser_arch_part_name calls it; 0: it is one tensor. */
+int laser_arch_low_part_count(const struct laser_arch *arch, const char *module);
+struct laser_low_part laser_arch_low_part(const struct laser_arch *arch, const char *module, int i);
+
+/* "<module>.3.gate": what a part of a weight is called as a module of its own.  expert -1: the weight is no stack;
+ * part "" or NULL: it has one part. */
+void laser_arch_part_name(const char *module, int64_t expert, const char *part, char *name, size_t size);
 
 /* Tokens that a sequence may have: a limit where positions are learned and where an indexer chooses what is seen of
  * longer texts, otherwise INT64_MAX. */

@@ -232,6 +232,9 @@ const struct laser_stored *laser_stored_of(json_t *config);
  * pooler?  False where the type is not known. */
 bool laser_arch_is_beside(json_t *config, const char *tensor);
 
+/* Is it the weight by which tokens choose experts? */
+bool laser_arch_is_router(json_t *config, const char *tensor);
+
 /* Is it a tensor that the type's checkpoints may hold and that nothing reads? */
 bool laser_names_ignore(const struct laser_names *names, const char *tensor);
 

@@ -26,20 +26,27 @@ static int check_pair(struct laser_factored *w, int i, struct laser_error *err)
     const struct laser_factor_pair *pair = &w->pairs[i];
     int64_t index = laser_checkpoint_find_index(c, pair->tensor), bias, shorter;
     const struct laser_tensor *t = index >= 0 ? &c->tensors[index] : NULL;
+    struct laser_matrix matrix;
     char module[2048], name[2100];
 
     if (t == NULL)
         return laser_error_set(err, LASER_EINPUT, pair->tensor, "the checkpoint has no such tensor");
-    if (t->n_dims != 2 || !laser_dtype_is_float(t->dtype) || laser_dtype_size(t->dtype) < 2)
+    if ((t->n_dims != 2 && (pair->part == NULL || t->n_dims != 3)) || !laser_dtype_is_float(t->dtype) ||
+        laser_dtype_size(t->dtype) < 2)
         return laser_error_set(
             err, LASER_EINPUT, pair->tensor,
             "%d dimensions of type %s: only matrices of 16 bits or more are written as factors", t->n_dims,
             laser_dtype_name(t->dtype));
-    shorter = t->shape[0] < t->shape[1] ? t->shape[0] : t->shape[1];
+    matrix = laser_factored_matrix(pair, t);
+    shorter = matrix.rows < matrix.cols ? matrix.rows : matrix.cols;
     if (pair->rank < 1 || pair->rank > shorter)
         return laser_error_set(err, LASER_EINPUT, pair->tensor,
                                "a rank of %" PRId64 ", expected 1 to %" PRId64, pair->rank, shorter);
-    if (w->pair_of[index] >= 0)
+    if (pair->part != NULL)
+        return w->pair_of[index] >= 0
+                   ? laser_error_set(err, LASER_EINPUT, pair->tensor, "factors for it are given twice")
+                   : laser_factored_add_part(w, i, index, err);
+    if (w->pair_of[index] >= 0 || w->parts_of[index] != NULL)
         return laser_error_set(err, LASER_EINPUT, pair->tensor, "factors for it are given twice");
     w->pair_of[index] = i;
     if (w->form == LASER_FORM_DENSE)
@@ -82,15 +89,21 @@ static int make_config(struct laser_factored *w, struct laser_error *err)
     }
     ranks = json_object_get(config, "truncation_ranks");
     ranks = json_is_object(ranks) ? json_incref(ranks) : json_object();
-    for (int i = 0; i < w->n; ++i)
-        if (laser_factored_module(w->pairs[i].tensor, module, sizeof module))
-            json_object_set_new(ranks, module, json_integer(w->pairs[i].rank));
+    for (int i = 0; i < w->n; ++i) {
+        const struct laser_factor_pair *pair = &w->pairs[i];
+        const struct laser_tensor *t = laser_checkpoint_find(w->writer->c, pair->tensor);
+        const struct laser_matrix matrix = laser_factored_matrix(pair, t);
+
+        laser_factored_part_module(t, &matrix, module, sizeof module);
+        json_object_set_new(ranks, module, json_integer(pair->rank));
+    }
     json_object_set_new(config, "auto_map",
                         json_pack("{s:s, s:s, s:s}", "AutoModel", MODELING ".LaserFactoredModel",
                                   "AutoModelForCausalLM", MODELING ".LaserFactoredForCausalLM",
                                   "AutoModelForMaskedLM", MODELING ".LaserFactoredForMaskedLM"));
     json_object_set_new(config, "truncation_ranks", ranks);
-    w->config = render(config);
+    if (laser_factored_describe_parts(w, config) == LASER_OK)
+        w->config = render(config);
     json_decref(config);
     return w->config != NULL ? LASER_OK
                              : laser_error_set(err, LASER_ENOMEM, "config.json", "no memory for it");
@@ -159,6 +172,7 @@ static int measure(struct laser_factored *w, struct laser_error *err)
             f->size_bytes = code == LASER_OK ? (int64_t)strlen(w->index) : 0;
         }
     }
+    w->bytes = total;
     w->writer->size_bytes = 0;
     for (int i = 0; i < w->writer->n_files; ++i)
         w->writer->size_bytes += w->writer->files[i].size_bytes;
@@ -173,7 +187,8 @@ static int prepare(struct laser_factored *w, const struct laser_checkpoint *c, c
 
     w->pair_of = malloc(((size_t)c->n_tensors + 1) * sizeof *w->pair_of);
     w->bias_of = malloc(((size_t)c->n_tensors + 1) * sizeof *w->bias_of);
-    if (code == LASER_OK && (w->pair_of == NULL || w->bias_of == NULL))
+    w->parts_of = calloc((size_t)c->n_tensors + 1, sizeof(struct laser_factored_parts *));
+    if (code == LASER_OK && (w->pair_of == NULL || w->bias_of == NULL || w->parts_of == NULL))
         code = laser_error_set(err, LASER_ENOMEM, dir, "no memory for the list of tensors");
     for (int64_t t = 0; code == LASER_OK && t < c->n_tensors; ++t)
         w->pair_of[t] = w->bias_of[t] = -1;
@@ -184,6 +199,7 @@ static int prepare(struct laser_factored *w, const struct laser_checkpoint *c, c
         for (int d = 0; d < c->tensors[t].n_dims; ++d)
             elements *= c->tensors[t].shape[d];
         w->parameters += elements;
+        w->bytes += c->tensors[t].size_bytes;
     }
     if (code != LASER_OK || w->form == LASER_FORM_DENSE)
         return code;
@@ -220,6 +236,7 @@ void laser_factored_close(struct laser_factored *w)
 {
     if (w == NULL)
         return;
+    laser_factored_free_parts(w);
     laser_writer_close(w->writer);
     free(w->pair_of);
     free(w->bias_of);

@@ -18,7 +18,8 @@
 struct entry {
     const struct laser_tensor *from;
     const struct laser_factor_pair *pair;
-    char which; /* of a pair: 'a' or 'b'; 0: as it is */
+    const struct laser_matrix *part; /* dense part of a tensor of which others are factored */
+    char which;                      /* of a pair: 'a' or 'b'; 0: as it is */
     char name[2100];
     enum laser_dtype dtype;
     int n_dims;
@@ -45,11 +46,12 @@ static void add_entry(struct entry *list, int64_t *n, const struct laser_tensor 
 static void add_pair(const struct laser_factored *w, struct entry *list, int64_t *n,
                      const struct laser_tensor *t, const struct laser_factor_pair *pair)
 {
-    int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed], k = pair->rank;
+    const struct laser_matrix m = laser_factored_matrix(pair, t);
+    int64_t rows = laser_factored_rows(&m), columns = laser_factored_columns(&m), k = pair->rank;
     enum laser_dtype dtype = w->dtype == LASER_DTYPE_COUNT ? t->dtype : w->dtype;
     char module[2048] = "";
 
-    laser_factored_module(t->name, module, sizeof module);
+    laser_factored_part_module(t, &m, module, sizeof module);
     for (int which = 'a'; which <= 'b'; ++which) {
         struct entry *e = &list[*n];
         add_entry(list, n, t, dtype, 2,
@@ -57,6 +59,27 @@ static void add_pair(const struct laser_factored *w, struct entry *list, int64_t
         e->pair = pair;
         e->which = (char)which;
         snprintf(e->name, sizeof e->name, "%s.%cLinear.weight", module, which - 'a' + 'A');
+    }
+}
+
+static void add_parts(const struct laser_factored *w, struct entry *list, int64_t *n,
+                      const struct laser_tensor *t, const struct laser_factored_parts *parts)
+{
+    char module[2048];
+
+    for (int64_t i = 0; i < parts->list.n_matrices; ++i) {
+        const struct laser_matrix *m = &parts->list.matrices[i];
+        struct entry *e = &list[*n];
+
+        if (parts->pair_of[i] >= 0) {
+            add_pair(w, list, n, t, &w->pairs[parts->pair_of[i]]);
+            continue;
+        }
+        add_entry(list, n, t, t->dtype, 2,
+                  (const int64_t[]){laser_factored_rows(m), laser_factored_columns(m)});
+        e->part = m;
+        laser_factored_part_module(t, m, module, sizeof module);
+        snprintf(e->name, sizeof e->name, "%s.weight", module);
     }
 }
 
@@ -83,14 +106,16 @@ static struct entry *list_entries(const struct laser_factored *w, int shard, int
 {
     const struct laser_checkpoint *c = w->writer->c;
     const struct laser_tensor **order = malloc(((size_t)c->n_tensors + 1) * sizeof *order);
-    int64_t count = 0;
+    int64_t count = 0, parts = 0;
     struct entry *list;
 
     *n = 0;
     for (int64_t t = 0; order != NULL && t < c->n_tensors; ++t)
-        if (c->tensors[t].file == shard)
+        if (c->tensors[t].file == shard) {
             order[count++] = &c->tensors[t];
-    list = calloc(2 * (size_t)count + 1, sizeof *list);
+            parts += w->parts_of[t] != NULL ? w->parts_of[t]->list.n_matrices : 1;
+        }
+    list = calloc(2 * (size_t)parts + 1, sizeof *list);
     if (order == NULL || list == NULL) {
         free(order);
         free(list);
@@ -102,6 +127,10 @@ static struct entry *list_entries(const struct laser_factored *w, int shard, int
         const struct laser_factor_pair *pair = laser_factored_pair(w, t);
         if (pair != NULL) {
             add_pair(w, list, n, t, pair);
+            continue;
+        }
+        if (w->parts_of[t - c->tensors] != NULL) {
+            add_parts(w, list, n, t, w->parts_of[t - c->tensors]);
             continue;
         }
         add_entry(list, n, t, t->dtype, t->n_dims, t->shape);
@@ -187,7 +216,8 @@ static bool is_factor(const struct laser_tensor *t, const char *name, int64_t ro
 static int open_factors(const struct laser_factor_pair *pair, const struct laser_tensor *t,
                         struct factor_file *f, struct laser_error *err)
 {
-    int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed];
+    const struct laser_matrix m = laser_factored_matrix(pair, t);
+    int64_t rows = laser_factored_rows(&m), columns = laser_factored_columns(&m);
     int code;
 
     *f = (struct factor_file){.path = pair->path, .fd = -1};
@@ -262,6 +292,44 @@ static int put_copy(const struct laser_factored *w, const struct laser_tensor *t
     return code;
 }
 
+/* Outputs first ... first + n - 1 of a part as the layer sees it; room: as many elements. */
+static int read_outputs(const struct laser_checkpoint *c, const struct laser_matrix *m, int64_t first,
+                        int64_t n, double *room, double *x, struct laser_error *err)
+{
+    int code;
+
+    if (!m->transposed)
+        return laser_matrix_read(c, m, first, n, 0, m->cols, x, m->cols, err);
+    code = laser_matrix_read(c, m, 0, m->rows, first, n, room, n, err);
+    for (int64_t i = 0; code == LASER_OK && i < m->rows; ++i)
+        for (int64_t j = 0; j < n; ++j)
+            x[j * m->rows + i] = room[i * n + j];
+    return code;
+}
+
+static int put_part(const struct laser_checkpoint *c, const struct entry *e, struct laser_output *out,
+                    struct laser_error *err)
+{
+    int64_t width = e->shape[1], step = PIECE_BYTES / 8 / width > 0 ? PIECE_BYTES / 8 / width : 1;
+    double *x = malloc((size_t)(2 * step * width) * sizeof *x);
+    void *bytes = malloc((size_t)(step * width) * laser_dtype_size(e->dtype));
+    int code =
+        x == NULL || bytes == NULL ? laser_error_set(err, LASER_ENOMEM, e->name, "no memory") : LASER_OK;
+
+    for (int64_t row = 0; code == LASER_OK && row < e->shape[0]; row += step) {
+        int64_t n = e->shape[0] - row < step ? e->shape[0] - row : step;
+
+        code = read_outputs(c, e->part, row, n, x + step * width, x, err);
+        if (code != LASER_OK)
+            break;
+        laser_dtype_from_f64(e->dtype, x, n * width, bytes);
+        code = laser_output_write(out, bytes, n * width * (int64_t)laser_dtype_size(e->dtype), err);
+    }
+    free(x);
+    free(bytes);
+    return code;
+}
+
 int laser_factored_put_shard(const struct laser_factored *w, const struct laser_writer_file *f,
                              struct laser_output *out, struct laser_error *err)
 {
@@ -276,8 +344,9 @@ int laser_factored_put_shard(const struct laser_factored *w, const struct laser_
     if (code == LASER_OK)
         code = laser_output_write(out, text, header_bytes, err);
     for (int64_t i = 0; code == LASER_OK && i < n; ++i)
-        code = list[i].which != 0 ? put_factor(&list[i], piece, out, err)
-                                  : put_copy(w, list[i].from, piece, out, err);
+        code = list[i].which != 0     ? put_factor(&list[i], piece, out, err)
+               : list[i].part != NULL ? put_part(w->writer->c, &list[i], out, err)
+                                      : put_copy(w, list[i].from, piece, out, err);
     free(text);
     free(list);
     free(piece);
@@ -285,25 +354,42 @@ int laser_factored_put_shard(const struct laser_factored *w, const struct laser_
 }
 
 /* Rows first ... first + count - 1 of the stored matrix: A B, or (A B)^T.  a [rows, k], b [k, columns]. */
-static void multiply(const struct laser_factor_pair *pair, int64_t rows, int64_t columns, int64_t first,
-                     int64_t count, const double *a, const double *b, double *c)
+static void multiply(const struct laser_matrix *m, int64_t rank, int64_t first, int64_t count,
+                     const double *a, const double *b, double *c)
 {
     const double one = 1, zero = 0;
-    int k = (int)pair->rank, m = (int)count, width = (int)(pair->transposed ? rows : columns),
-        n = (int)columns;
+    int k = (int)rank, rows = (int)count, width = (int)m->cols, n = (int)laser_factored_columns(m);
 
-    if (pair->transposed) /* c [count, rows] = b[:, first ..]^T a^T */
-        dgemm_("T", "T", &width, &m, &k, &one, a, &k, b + first, &n, &zero, c, &width);
+    if (m->transposed) /* c [count, rows] = b[:, first ..]^T a^T */
+        dgemm_("T", "T", &width, &rows, &k, &one, a, &k, b + first, &n, &zero, c, &width);
     else
-        dgemm_("N", "N", &width, &m, &k, &one, b, &n, a + first * k, &k, &zero, c, &width);
+        dgemm_("N", "N", &width, &rows, &k, &one, b, &n, a + first * rank, &k, &zero, c, &width);
 }
 
-/* The product of a pair over the bytes of its weight, which stand at `position`. */
+/* Rows first ... first + n - 1 of the stored matrix to where they stand in the tensor, which begins at `position`. */
+static int put_rows(const struct laser_matrix *m, int64_t first, int64_t n, const unsigned char *bytes,
+                    int64_t position, struct laser_output *out, struct laser_error *err)
+{
+    int64_t size = (int64_t)laser_dtype_size(m->dtype);
+    bool together = m->cols == m->ld && m->block_rows == m->rows;
+    int code = LASER_OK;
+
+    for (int64_t i = 0, step = together ? n : 1; code == LASER_OK && i < n; i += step) {
+        int64_t row = (first + i) / m->block_rows * m->block_stride + (first + i) % m->block_rows;
+
+        code = laser_output_write_at(out, position + (m->first + row * m->ld + m->col0) * size,
+                                     bytes + i * m->cols * size, step * m->cols * size, err);
+    }
+    return code;
+}
+
+/* The product of a pair over the bytes of its weight; the tensor stands at `position`. */
 static int put_product(const struct laser_factor_pair *pair, const struct laser_tensor *t, int64_t position,
                        struct laser_output *out, struct laser_error *err)
 {
-    int64_t rows = t->shape[pair->transposed], columns = t->shape[!pair->transposed], k = pair->rank;
-    int64_t width = t->shape[1], size = (int64_t)laser_dtype_size(t->dtype),
+    const struct laser_matrix m = laser_factored_matrix(pair, t);
+    int64_t rows = laser_factored_rows(&m), columns = laser_factored_columns(&m), k = pair->rank;
+    int64_t width = m.cols, size = (int64_t)laser_dtype_size(t->dtype),
             step = PIECE_BYTES / 8 / width > 0 ? PIECE_BYTES / 8 / width : 1;
     double *a = malloc((size_t)(rows * k) * sizeof *a), *b = malloc((size_t)(columns * k) * sizeof *b),
            *c = malloc((size_t)(step * width) * sizeof *c);
@@ -320,12 +406,11 @@ static int put_product(const struct laser_factor_pair *pair, const struct laser_
         code = read_factor(&f, f.a, 0, rows * k, raw, a, err);
         if (code == LASER_OK)
             code = read_factor(&f, f.b, 0, columns * k, raw, b, err);
-        for (int64_t row = 0; code == LASER_OK && row < t->shape[0]; row += step) {
-            int64_t count = t->shape[0] - row < step ? t->shape[0] - row : step;
-            multiply(pair, rows, columns, row, count, a, b, c);
+        for (int64_t row = 0; code == LASER_OK && row < m.rows; row += step) {
+            int64_t count = m.rows - row < step ? m.rows - row : step;
+            multiply(&m, k, row, count, a, b, c);
             laser_dtype_from_f64(t->dtype, c, count * width, rounded);
-            code =
-                laser_output_write_at(out, position + row * width * size, rounded, count * width * size, err);
+            code = put_rows(&m, row, count, rounded, position, out, err);
         }
         close_factors(&f);
     }
@@ -334,6 +419,20 @@ static int put_product(const struct laser_factor_pair *pair, const struct laser_
     free(c);
     free(raw);
     free(rounded);
+    return code;
+}
+
+static int put_products(const struct laser_factored *w, int64_t tensor, int64_t position,
+                        struct laser_output *out, struct laser_error *err)
+{
+    const struct laser_tensor *t = &w->writer->c->tensors[tensor];
+    const struct laser_factored_parts *parts = w->parts_of[tensor];
+    const struct laser_factor_pair *pair = laser_factored_pair(w, t);
+    int code = pair != NULL ? put_product(pair, t, position, out, err) : LASER_OK;
+
+    for (int64_t i = 0; parts != NULL && code == LASER_OK && i < parts->list.n_matrices; ++i)
+        if (parts->pair_of[i] >= 0)
+            code = put_product(&w->pairs[parts->pair_of[i]], t, position, out, err);
     return code;
 }
 
@@ -350,9 +449,8 @@ int laser_factored_put_dense_shard(const struct laser_factored *w, const struct 
         code = laser_writer_put_shard(w->writer, f, out, err);
     for (int64_t i = 0; code == LASER_OK && i < c->n_tensors; ++i) {
         const struct laser_tensor *t = &c->tensors[i];
-        const struct laser_factor_pair *pair = laser_factored_pair(w, t);
-        if (t->file == f->shard && pair != NULL)
-            code = put_product(pair, t, length + t->offset - c->files[f->shard].data_start, out, err);
+        if (t->file == f->shard)
+            code = put_products(w, i, length + t->offset - c->files[f->shard].data_start, out, err);
     }
     return code;
 }

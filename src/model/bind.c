@@ -61,9 +61,11 @@ static void bind_mlp(struct laser_binder *b, struct laser_mlp *mlp, const struct
     laser_bind_inputs(b, &mlp->down, &mlp->down_bias, names->down, expert, down, bias);
 }
 
+/* As it is, or in parts. */
 static bool has(const struct laser_binder *b, const char *name)
 {
-    return !b->sketch && laser_checkpoint_find_index(b->model->checkpoint, name) >= 0;
+    return !b->sketch && (laser_checkpoint_find_index(b->model->checkpoint, name) >= 0 ||
+                          laser_arch_low_part_count(&b->model->arch, name) > 0);
 }
 
 /* Each expert with tensors of its own, or stacks [E, 2 I, H] and [E, H, I] as transformers 5 has them in

@@ -23,7 +23,7 @@ static int64_t fused_row(const struct laser_arch *a, int part, int64_t head)
     }
 }
 
-/* One of the three out of a fused tensor, as many heads at once as lie together. */
+/* One of the three out of a fused tensor, as many heads at once as lie together; no head: behind the first. */
 static void bind_fused(struct laser_binder *b, struct laser_layer *layer, int part, int64_t to,
                        struct laser_share heads)
 {
@@ -31,14 +31,14 @@ static void bind_fused(struct laser_binder *b, struct laser_layer *layer, int pa
     int64_t size = a->head_size, rows = (a->heads + 2 * a->kv_heads) * size;
 
     for (int64_t h = 0, run; h < heads.count || (h == 0 && heads.count == 0); h += run) {
-        int64_t row = fused_row(a, part, heads.first + h);
+        int64_t row = heads.count ? fused_row(a, part, heads.first + h) : fused_row(a, part, 0) + size;
 
         for (run = 1; h + run < heads.count && fused_row(a, part, heads.first + h + run) == row + run * size;)
             run++;
-        laser_bind_outputs(b, &layer->qkv, &layer->qkv_bias, to + h * size, a->names->qkv, -1,
-                           (struct laser_piece){rows, a->hidden, heads.count ? row : 0,
-                                                heads.count ? run * size : 0, 0, a->hidden, 0},
-                           a->q_bias);
+        laser_bind_outputs(
+            b, &layer->qkv, &layer->qkv_bias, to + h * size, a->names->qkv, -1,
+            (struct laser_piece){rows, a->hidden, row, heads.count ? run * size : 0, 0, a->hidden, 0},
+            a->q_bias);
     }
 }
 

@@ -212,19 +212,44 @@ static void note_piece(struct laser_binder *b, struct laser_part *part, struct l
     m->piece_rows[m->piece_count++] = rows;
 }
 
-/* In a sketch any of the prefixes may be that of config.json. */
-static int64_t rank_of(const struct laser_binder *b, const char *module)
+/* The module by the name that config.json knows: in a sketch any of the prefixes may be the one that it has.  other:
+ * the caller's room for such a name. */
+static const char *spelled(const struct laser_binder *b, const json_t *known, const char *module,
+                           char other[2 * LASER_NAME_BYTES])
 {
     const struct laser_wrapper *w = b->model->arch.wrapper;
     const char *const *prefixes = w ? w->prefixes : b->model->arch.names->prefix;
-    int64_t rank = laser_arch_low_rank(&b->model->arch, module);
+
+    for (int i = 0; b->sketch && !json_object_get(known, module) && (w ? prefixes[i] != NULL : i < 2); i++) {
+        snprintf(other, 2 * LASER_NAME_BYTES, "%s%s", prefixes[i] ? prefixes[i] : "",
+                 module + strlen(b->prefix));
+        if (json_object_get(known, other))
+            return other;
+    }
+    return module;
+}
+
+static int64_t rank_of(const struct laser_binder *b, const char *module)
+{
+    const struct laser_arch *a = &b->model->arch;
     char other[2 * LASER_NAME_BYTES];
 
-    for (int i = 0; b->sketch && rank == 0 && (w ? prefixes[i] != NULL : i < 2); i++) {
-        snprintf(other, sizeof other, "%s%s", prefixes[i] ? prefixes[i] : "", module + strlen(b->prefix));
-        rank = laser_arch_low_rank(&b->model->arch, other);
-    }
-    return rank;
+    return laser_arch_low_rank(a, spelled(b, a->low_ranks, module, other));
+}
+
+/* "<module>" of "<module>.weight", or of a stack, which has no such end. */
+static bool module_of(const char *name, char *module)
+{
+    size_t n = strlen(name), tail = strlen(".weight");
+    bool ends = n > tail && strcmp(name + n - tail, ".weight") == 0;
+
+    snprintf(module, LASER_NAME_BYTES, "%.*s", (int)(ends ? n - tail : n), name);
+    return ends;
+}
+
+static bool in_layers(const struct laser_binder *b)
+{
+    return b->layer >= 0 && b->layer < b->model->arch.layers;
 }
 
 /* The rank of a weight that is stored as two thin ones, 0 for any other; module: its name without ".weight".
@@ -232,12 +257,8 @@ static int64_t rank_of(const struct laser_binder *b, const char *module)
 static int64_t low_rank(const struct laser_binder *b, const char *name, const struct laser_piece *p,
                         char *module)
 {
-    size_t n = strlen(name), tail = strlen(".weight");
-
-    if (!b->model->arch.low_ranks || p->stack || n <= tail || strcmp(name + n - tail, ".weight") != 0 ||
-        b->layer < 0 || b->layer >= b->model->arch.layers)
+    if (!b->model->arch.low_ranks || p->stack || !in_layers(b) || !module_of(name, module))
         return 0;
-    snprintf(module, LASER_NAME_BYTES, "%.*s", (int)(n - tail), name);
     return rank_of(b, module);
 }
 
@@ -255,7 +276,19 @@ static void bind_factors(struct laser_binder *b, struct laser_part *part, int64_
     snprintf(right, sizeof right, "%s.BLinear.weight", module);
     left_tensor = laser_bind_find(b, left, 0, p->rows, rank, &left_storage);
     right_tensor = laser_bind_find(b, right, 0, rank, p->cols, &right_storage);
-    if (left_tensor < 0 || right_tensor < 0 || p->row_count == 0 || p->col_count == 0)
+    if (left_tensor < 0 || right_tensor < 0)
+        return;
+    note_piece(b, part,
+               (struct laser_bound_piece){.tensor = left_tensor,
+                                          .layer = b->layer,
+                                          .rows = p->rows,
+                                          .columns = rank,
+                                          .column_count = rank,
+                                          .thin = true,
+                                          .inner = right_tensor,
+                                          .inputs = p->cols},
+               (struct laser_model_rows){p->row, p->row_count});
+    if (p->row_count == 0 || p->col_count == 0)
         return;
     home = laser_split_extend(b->model, part, first, p->row_count, rank, left_tensor, &offset, &in_first);
     if (!home) {
@@ -291,28 +324,25 @@ static bool is_plain(const struct laser_binder *b, const char *name, const struc
 }
 
 /* index: of the weight in a stack. */
-static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
-                       int64_t index, const struct laser_piece *p)
+static void bind_dense(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
+                       int64_t index, const struct laser_piece *p, bool transposed)
 {
-    const struct laser_arch *a = &b->model->arch;
-    bool turned = p->stack && a->stacks_in_out && !(a->stacks_either && is_plain(b, name, p));
-    bool transposed = (a->transposed || turned) && p->rows > 0;
-    char module[LASER_NAME_BYTES];
     enum laser_storage storage = LASER_STORED_F32;
     int64_t rows = transposed ? p->cols : p->rows, cols = transposed ? p->rows : p->cols;
-    int64_t tensor, offset, rank = low_rank(b, name, p, module);
+    int64_t tensor = laser_bind_find(b, name, p->stack, rows, cols, &storage), offset;
     struct laser_part *home;
 
-    if (rank > 0) {
-        bind_factors(b, part, first, module, rank, p);
-        return;
-    }
-    tensor = laser_bind_find(b, name, p->stack, rows, cols, &storage);
     if (tensor < 0)
         return;
     note_piece(b, part,
-               (struct laser_bound_piece){tensor, p->stack ? index * rows * cols : 0, b->layer, p->rows,
-                                          p->cols, p->col, p->col_count, transposed},
+               (struct laser_bound_piece){.tensor = tensor,
+                                          .origin = p->stack ? index * rows * cols : 0,
+                                          .layer = b->layer,
+                                          .rows = p->rows,
+                                          .columns = p->cols,
+                                          .first_column = p->col,
+                                          .column_count = p->col_count,
+                                          .transposed = transposed},
                (struct laser_model_rows){p->row, p->row_count});
     if (p->row_count == 0 || p->col_count == 0)
         return;
@@ -332,6 +362,115 @@ static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t 
                                             (transposed ? p->col * cols + p->row : p->row * cols + p->col),
                                   .stride = cols,
                                   .transposed = transposed});
+}
+
+/* A part of a weight that is stored in parts: as two thin ones or by itself, [out, in]. */
+static void bind_part(struct laser_binder *b, struct laser_part *part, int64_t first, const char *module,
+                      const struct laser_piece *p)
+{
+    int64_t rank = rank_of(b, module);
+    char name[LASER_NAME_BYTES + 16];
+
+    if (rank > 0) {
+        bind_factors(b, part, first, module, rank, p);
+        return;
+    }
+    snprintf(name, sizeof name, "%s.weight", module);
+    bind_dense(b, part, first, name, 0, p, false);
+}
+
+/* The outputs of a piece from `at` on that follow each other in one part of the weight as well: how many, and
+ * (*place) where they begin in the part; 0: they are in another part. */
+static int64_t run_in_part(const struct laser_low_part *part, const struct laser_piece *p, int64_t at,
+                           int64_t *place)
+{
+    int64_t from = at - part->first, within = from % part->stride, left = p->row + p->row_count - at;
+
+    *place = from / part->stride * part->block + within;
+    if (from < 0 || within >= part->block || *place >= part->rows)
+        return 0;
+    if (part->stride == part->block) /* one block follows the other */
+        return left < part->rows - *place ? left : part->rows - *place;
+    return left < part->block - within ? left : part->block - within;
+}
+
+/* Every part is looked for on every shard, so that none is left over. */
+static void find_part(struct laser_binder *b, const char *module, const struct laser_low_part *low,
+                      int64_t cols)
+{
+    int64_t rank = rank_of(b, module);
+    char name[LASER_NAME_BYTES + 32];
+    enum laser_storage storage;
+
+    snprintf(name, sizeof name, "%s%s.weight", module, rank > 0 ? ".ALinear" : "");
+    laser_bind_find(b, name, 0, low->rows, rank > 0 ? rank : cols, &storage);
+    snprintf(name, sizeof name, "%s.BLinear.weight", module);
+    if (rank > 0)
+        laser_bind_find(b, name, 0, rank, cols, &storage);
+}
+
+/* index: of the weight in a stack.  A piece without outputs is that of the part in which it ends. */
+static void bind_parts(struct laser_binder *b, struct laser_part *part, int64_t first, const char *module,
+                       const char *known, int64_t index, const struct laser_piece *p)
+{
+    const struct laser_arch *a = &b->model->arch;
+    int n = laser_arch_low_part_count(a, known);
+    bool empty = p->row_count == 0;
+    struct laser_piece whole = *p;
+    int64_t place, run;
+    char name[LASER_NAME_BYTES];
+
+    if (empty) {
+        whole.row -= whole.row > 0;
+        whole.row_count = 1;
+    }
+    for (int64_t at = whole.row; at < whole.row + whole.row_count && b->result == LASER_OK; at += run) {
+        run = 0;
+        for (int i = 0; i < n; i++) {
+            const struct laser_low_part low = laser_arch_low_part(a, known, i);
+            int64_t found = run_in_part(&low, &whole, at, &place);
+
+            laser_arch_part_name(module, p->stack ? index : -1, low.name, name, sizeof name);
+            if (at == whole.row)
+                find_part(b, name, &low, p->cols);
+            if (found == 0 || run > 0)
+                continue;
+            run = found;
+            bind_part(
+                b, part, first + at - whole.row, name,
+                &(struct laser_piece){low.rows, p->cols, place, empty ? 0 : run, p->col, p->col_count, 0});
+        }
+        if (run == 0) {
+            laser_bind_fail(b, LASER_EINPUT, module,
+                            "truncation_parts in config.json names no part with its output %lld",
+                            (long long)at);
+            return;
+        }
+    }
+}
+
+static void bind_piece(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
+                       int64_t index, const struct laser_piece *p)
+{
+    const struct laser_arch *a = &b->model->arch;
+    bool turned = p->stack && a->stacks_in_out && !(a->stacks_either && is_plain(b, name, p));
+    char module[LASER_NAME_BYTES], other[2 * LASER_NAME_BYTES];
+    int64_t rank = low_rank(b, name, p, module);
+    const char *known;
+
+    if (rank > 0) {
+        bind_factors(b, part, first, module, rank, p);
+        return;
+    }
+    if (a->low_parts && in_layers(b)) {
+        module_of(name, module);
+        known = spelled(b, a->low_parts, module, other);
+        if (laser_arch_low_part_count(a, known) > 0) {
+            bind_parts(b, part, first, module, known, index, p);
+            return;
+        }
+    }
+    bind_dense(b, part, first, name, index, p, (a->transposed || turned) && p->rows > 0);
 }
 
 void laser_bind_values(struct laser_binder *b, struct laser_part *part, int64_t first, const char *name,
@@ -398,7 +537,8 @@ const char *laser_bind_name(const struct laser_binder *b, char *buffer, const ch
 {
     char layer[128] = "", inner[128] = "";
 
-    if (b->sketch && !b->sketch->note && !b->model->arch.low_ranks) { /* nobody reads it */
+    if (b->sketch && !b->sketch->note && !b->model->arch.low_ranks && !b->model->arch.low_parts) {
+        /* nobody reads it */
         buffer[0] = '\0';
         return buffer;
     }

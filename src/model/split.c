@@ -2,8 +2,10 @@
  *
  * A part may be put together from several weights that read the same inputs (q, k and v; gate and up), of
  * which some are thin.  Then it is a list of pieces, dense or thin, each with outputs of its own; the first
- * factors of all thin pieces are one matrix, so that the inputs meet them in one product. */
+ * factors of all thin pieces are one matrix, so that the inputs meet them in one product.  Several pieces may
+ * be outputs of the same weight, with one first factor. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/internal.h"
 
@@ -15,6 +17,16 @@ static struct laser_split_piece *last_piece(const struct laser_split *split)
     struct laser_split_piece *p = split->pieces;
 
     while (p && p->next)
+        p = p->next;
+    return p;
+}
+
+/* The piece that has the first factor of a thin weight already: another range of its outputs. */
+static const struct laser_split_piece *piece_of(const struct laser_split *split, int64_t tensor)
+{
+    const struct laser_split_piece *p = split->pieces;
+
+    while (p && (p->rank == 0 || p->tensor != tensor))
         p = p->next;
     return p;
 }
@@ -77,11 +89,15 @@ struct laser_part *laser_split_extend(struct laser_model *m, struct laser_part *
         return part;
     piece = last_piece(part->split);
     if (!piece || piece->rank != rank || (rank > 0 && piece->tensor != tensor)) {
+        const struct laser_split_piece *same = rank > 0 ? piece_of(part->split, tensor) : NULL;
+
         piece = add_piece(part->split, first, rank, tensor);
         if (!piece)
             return NULL;
         piece->part.whole = part;
-        if (rank > 0) {
+        if (same) {
+            piece->middle = same->middle;
+        } else if (rank > 0) {
             *in_first = piece->middle = part->split->in.out;
             part->split->in.out += rank;
         }
@@ -147,4 +163,27 @@ void laser_split_apply(const struct laser_part *part, int64_t n, const float *x,
                 laser_part_apply_whole(&p->part, rows, middle + p->middle, width,
                                        y + row * y_stride + p->first, y_stride, output, &rest);
     }
+}
+
+/* What goes back through the second factors meets that of all thin pieces in one product with the first. */
+void laser_split_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
+                                float *dx, int64_t dx_stride, enum laser_output output,
+                                const struct laser_turning *turning)
+{
+    const struct laser_split *split = part->split;
+    int64_t width = split->in.out;
+
+    for (const struct laser_split_piece *p = split->pieces; p; p = p->next)
+        if (p->rank == 0) {
+            laser_part_apply_whole_backward(&p->part, n, dy + p->first, dy_stride, dx, dx_stride, output,
+                                            turning);
+            output = LASER_ADD;
+        }
+    memset(turning->middle_delta, 0, (size_t)(n * width) * sizeof *turning->middle_delta);
+    for (const struct laser_split_piece *p = split->pieces; p; p = p->next)
+        if (p->rank > 0)
+            laser_part_apply_whole_backward(&p->part, n, dy + p->first, dy_stride,
+                                            turning->middle_delta + p->middle, width, LASER_ADD, turning);
+    laser_part_apply_whole_backward(&split->in, n, turning->middle_delta, width, dx, dx_stride, output,
+                                    turning);
 }

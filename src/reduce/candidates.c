@@ -68,9 +68,9 @@ bool laser_reduction_usable(const struct laser_run *run, int64_t i)
            !laser_arch_is_beside(run->checkpoint->config, t->name);
 }
 
-static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_error *err)
+static int build_plan(struct laser_reduction_trials *t, int *n_unusable, struct laser_error *err)
 {
-    struct laser_run *run = r->run;
+    struct laser_run *run = t->setup->run;
     int n = (int)run->matrices.n_matrices, code;
     struct laser_strategy_matrix *m = calloc((size_t)n + 1, sizeof *m);
     enum laser_score score = run->settings->scan.score;
@@ -84,32 +84,46 @@ static int build_plan(struct laser_reduction *r, int *n_unusable, struct laser_e
                                               .layer = run->matrices.matrices[i].layer,
                                               .rows = run->matrices.matrices[i].rows,
                                               .columns = run->matrices.matrices[i].cols,
-                                              .score = laser_score_of(score, &run->outcomes[i].metrics.cut),
-                                              .rank = run->outcomes[i].metrics.cut.k,
-                                              .usable = laser_reduction_usable(run, i)};
+                                              .rank = 1,
+                                              .usable = true};
+        if (run->outcomes != NULL) {
+            m[i].score = laser_score_of(score, &run->outcomes[i].metrics.cut);
+            m[i].rank = run->outcomes[i].metrics.cut.k;
+            m[i].usable = laser_reduction_usable(run, i);
+        }
         *n_unusable += !m[i].usable;
     }
     fill_options(run, &options);
-    code = laser_sweep_is(r) ? laser_reduction_sweep_plan(r, &options, m, n, err)
-                             : laser_strategy_build(&options, m, n, &r->plan, err);
+    code = laser_sweep_is(t->setup)
+               ? laser_reduction_sweep_plan(run, &options, m, n, &t->plan, &t->cells, err)
+               : laser_strategy_build(&options, m, n, &t->plan, err);
     free(m);
     return code;
 }
 
-int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err)
+int laser_reduction_count(struct laser_reduction_trials *t, int *n, struct laser_error *err)
 {
-    r->ranks = calloc((size_t)r->plan.n_edits + 1, sizeof *r->ranks);
-    if (r->ranks == NULL)
-        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", r->plan.n_edits);
-    for (int e = 0; e < r->plan.n_edits; ++e) {
-        const struct laser_outcome *o = &r->run->outcomes[r->plan.edits[e].matrix];
+    int n_unusable = 0, code = build_plan(t, &n_unusable, err);
+
+    *n = t->plan.n_trials;
+    return code;
+}
+
+int laser_edit_ranks(const struct laser_run *run, const struct laser_strategy_plan *plan, int64_t **ranks,
+                     struct laser_error *err)
+{
+    *ranks = calloc((size_t)plan->n_edits + 1, sizeof **ranks);
+    if (*ranks == NULL)
+        return laser_error_set(err, LASER_ENOMEM, "reduce", "no memory for %d edits", plan->n_edits);
+    for (int e = 0; e < plan->n_edits; ++e) {
+        const struct laser_strategy_edit *edit = &plan->edits[e];
+        const struct laser_outcome *o = &run->outcomes[edit->matrix];
         double *sigma = malloc((size_t)o->values.count * sizeof *sigma + 1);
         int code = sigma == NULL ? laser_error_set(err, LASER_ENOMEM, "reduce", "no memory")
-                                 : laser_part_read(r->run->output, &o->values, sigma, err);
+                                 : laser_part_read(run->output, &o->values, sigma, err);
         if (code == LASER_OK)
-            code = laser_edit_values(r->run, &r->plan.edits[e].what,
-                                     &r->run->matrices.matrices[r->plan.edits[e].matrix], sigma, sigma,
-                                     &r->ranks[e], err);
+            code = laser_edit_values(run, &edit->what, &run->matrices.matrices[edit->matrix], sigma, sigma,
+                                     &(*ranks)[e], err);
         free(sigma);
         if (code != LASER_OK)
             return code;
@@ -117,53 +131,24 @@ int laser_reduction_ranks(struct laser_reduction *r, struct laser_error *err)
     return LASER_OK;
 }
 
-int laser_reduction_plan(struct laser_reduction *r, struct laser_error *err)
+int laser_reduction_plan(struct laser_reduction_trials *t, struct laser_error *err)
 {
-    struct laser_run *run = r->run;
-    int n_unusable = 0, code = build_plan(r, &n_unusable, err);
+    const struct laser_run *run = t->setup->run;
+    int n_unusable = 0, code = build_plan(t, &n_unusable, err);
 
     if (code == LASER_OK)
-        code = laser_reduction_ranks(r, err);
+        code = laser_edit_ranks(run, &t->plan, &t->ranks, err);
     if (code != LASER_OK)
         return code;
-    r->now = &r->plan;
     if (n_unusable > 0)
         laser_log_line(run->log, "CANDIDATES",
                        "%d matrices are left as they are: not scanned, one-dimensional, scaled (fp8), "
                        "stored twice though the model ties them, or no part of the language model",
                        n_unusable);
-    if (r->plan.n_candidates == 0)
+    if (t->plan.n_candidates == 0)
         laser_log_line(run->log, "CANDIDATES",
                        "none: the rule %s removes nothing from any of the matrices (%d looked at); the "
                        "model is written as it is",
-                       run->settings->scan.threshold, r->plan.n_no_op);
+                       run->settings->scan.threshold, t->plan.n_no_op);
     return LASER_OK;
-}
-
-bool laser_tune_is(const struct laser_reduction *r)
-{
-    return r->run->settings->reduce.strategy == LASER_STRATEGY_TUNE;
-}
-
-void laser_reduction_free(struct laser_reduction *r)
-{
-    laser_edit_list_free(&r->edits);
-    laser_search_free(r->search);
-    laser_strategy_free(&r->plan);
-    laser_strategy_free(&r->composed);
-    json_decref(r->decisions);
-    json_decref(r->sweep);
-    json_decref(r->tune);
-    json_decref(r->table);
-    laser_sweep_free(&r->cells);
-    free(r->weights);
-    free(r->final);
-    free(r->batch_first);
-    free(r->before);
-    free(r->after);
-    free(r->options_before);
-    free(r->ranks);
-    free(r->trial_means);
-    free(r->changes);
-    free(r->asked);
 }

@@ -14,17 +14,17 @@
 
 void laser_factor_path(const struct laser_reduction *r, int edit, const char *kind, char *path, size_t size)
 {
-    snprintf(path, size, "%s/work/factors/%d-%s.safetensors", r->run->output, edit, kind);
+    snprintf(path, size, "%s/work/factors/%d-%s.safetensors", r->setup.run->output, edit, kind);
 }
 
 bool laser_reduction_also(const struct laser_reduction *r, enum laser_deck_also what)
 {
-    return (r->run->settings->reduce.also.set >> what & 1u) != 0;
+    return (r->setup.run->settings->reduce.also.set >> what & 1u) != 0;
 }
 
 static const struct laser_matrix *matrix_of(const struct laser_reduction *r, const struct laser_factor *f)
 {
-    return &r->run->matrices.matrices[r->edits.edits[f->edit].matrix];
+    return &r->setup.run->matrices.matrices[r->trials.edits.edits[f->edit].matrix];
 }
 
 /* What the adapter has of a singular value, but for its sign. */
@@ -67,10 +67,10 @@ int laser_factor_describe(const struct laser_reduction *r, int32_t edit, struct 
     int *places, code;
 
     f->edit = edit;
-    f->from_base = laser_run_edits_change(r->run);
+    f->from_base = laser_run_edits_change(r->setup.run);
     m = matrix_of(r, f);
     f->n = (int)(m->rows < m->cols ? m->rows : m->cols);
-    f->other_form = m->transposed || !laser_matrix_is_whole(r->run->checkpoint, m);
+    f->other_form = m->transposed || !laser_matrix_is_whole(r->setup.run->checkpoint, m);
     f->s = malloc(2 * (size_t)f->n * sizeof *f->s);
     places = malloc((size_t)f->n * sizeof *places);
     if (f->s == NULL || places == NULL) {
@@ -78,9 +78,10 @@ int laser_factor_describe(const struct laser_reduction *r, int32_t edit, struct 
         return laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors");
     }
     f->s_new = f->s + f->n;
-    code = laser_part_read(r->run->output, &r->edits.values[edit], f->s, err);
+    code = laser_part_read(r->setup.run->output, &r->trials.edits.values[edit], f->s, err);
     if (code == LASER_OK)
-        code = laser_edit_values(r->run, &r->edits.edits[edit].what, m, f->s, f->s_new, &rank, err);
+        code =
+            laser_edit_values(r->setup.run, &r->trials.edits.edits[edit].what, m, f->s, f->s_new, &rank, err);
     if (code == LASER_OK) {
         f->rank = (int)rank;
         f->thin = !f->other_form && (int64_t)f->rank * (m->rows + m->cols) < m->rows * m->cols;
@@ -169,7 +170,7 @@ int laser_factor_make(const struct laser_reduction *r, const struct laser_factor
     struct laser_basis basis = {0};
     struct laser_matrix_source source;
     int code = w == NULL ? laser_error_set(err, LASER_ENOMEM, m->name, "no memory for its factors")
-                         : laser_run_source(r->run, m, &source, err);
+                         : laser_run_source(r->setup.run, m, &source, err);
 
     if (code == LASER_OK)
         code = laser_matrix_source_read(&source, 0, m->rows, 0, m->cols, w, m->cols, err);

@@ -21,10 +21,10 @@ struct laser_factor {
 };
 
 /* Rank 0.  OUT/factored and OUT/lora from the files of all edits. */
-int laser_reduction_factored_write(struct laser_reduction *r, const struct laser_factor *factors, int n,
+int laser_reduction_factored_write(const struct laser_reduction *r, const struct laser_factor *factors, int n,
                                    struct laser_error *err);
-int laser_reduction_lora_write(struct laser_reduction *r, const struct laser_factor *factors, int n, int rank,
-                               struct laser_error *err);
+int laser_reduction_lora_write(const struct laser_reduction *r, const struct laser_factor *factors, int n,
+                               int rank, struct laser_error *err);
 
 /* "OUT/work/factors/7-lora.safetensors" */
 void laser_factor_path(const struct laser_reduction *r, int edit, const char *kind, char *path, size_t size);

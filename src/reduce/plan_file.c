@@ -45,35 +45,37 @@ int laser_change_hash(const struct laser_run *run, const struct laser_tensor *t,
 static int fill_item(const struct laser_reduction *r, int32_t number, struct laser_edit_plan_item *item,
                      const struct laser_tensor **known, uint64_t *known_hash, struct laser_error *err)
 {
-    const struct laser_strategy_edit *edit = &r->plan.edits[number];
-    const struct laser_matrix *m = &r->run->matrices.matrices[edit->matrix];
-    const struct laser_tensor *t = &r->run->checkpoint->tensors[m->tensor];
+    const struct laser_strategy_edit *edit = &r->trials.plan.edits[number];
+    const struct laser_matrix *m = &r->setup.run->matrices.matrices[edit->matrix];
+    const struct laser_tensor *t = &r->setup.run->checkpoint->tensors[m->tensor];
 
     item->tensor = strdup(m->name);
     item->edit = strdup(edit->text);
-    item->rank = r->ranks[number];
+    item->rank = r->trials.ranks[number];
     item->rows = m->rows;
     item->columns = m->cols;
     snprintf(item->dtype, sizeof item->dtype, "%s", laser_dtype_name(t->dtype));
     if (item->tensor == NULL || item->edit == NULL)
         return laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory");
-    if (t != *known && laser_tensor_hash(r->run->checkpoint, t, known_hash, err) != LASER_OK)
+    if (t != *known && laser_tensor_hash(r->setup.run->checkpoint, t, known_hash, err) != LASER_OK)
         return err->code;
     *known = t;
     item->hash = *known_hash;
-    return r->run->change != NULL ? laser_change_hash(r->run, t, &item->change_hash, err) : LASER_OK;
+    return r->setup.run->change != NULL ? laser_change_hash(r->setup.run, t, &item->change_hash, err)
+                                        : LASER_OK;
 }
 
 int laser_reduction_write_plan(const struct laser_reduction *r, const int32_t *kept, int n,
                                struct laser_error *err)
 {
-    struct laser_edit_plan plan = {.model = strdup(r->run->checkpoint->model),
-                                   .base = r->run->change != NULL ? strdup(laser_run_base(r->run)) : NULL,
+    struct laser_edit_plan plan = {.model = strdup(r->setup.run->checkpoint->model),
+                                   .base = r->setup.run->change != NULL ? strdup(laser_run_base(r->setup.run))
+                                                                        : NULL,
                                    .items = calloc((size_t)n + 1, sizeof *plan.items)};
     struct laser_text text = {0};
     const struct laser_tensor *known = NULL;
     uint64_t known_hash = 0;
-    int code = plan.model == NULL || plan.items == NULL || (r->run->change != NULL && plan.base == NULL)
+    int code = plan.model == NULL || plan.items == NULL || (r->setup.run->change != NULL && plan.base == NULL)
                    ? laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory")
                    : LASER_OK;
 
@@ -83,7 +85,7 @@ int laser_reduction_write_plan(const struct laser_reduction *r, const int32_t *k
         laser_edit_plan_render(&plan, &text);
         code = text.failed
                    ? laser_error_set(err, LASER_ENOMEM, "plan.yaml", "no memory")
-                   : laser_file_replace(laser_run_path(r->run, "plan.yaml"), text.data, text.size, err);
+                   : laser_file_replace(laser_run_path(r->setup.run, "plan.yaml"), text.data, text.size, err);
     }
     laser_text_free(&text);
     laser_edit_plan_free(&plan);

@@ -82,9 +82,8 @@ static int mark_calibration(const struct laser_evaluation *e, unsigned char *mar
     return LASER_OK;
 }
 
-int laser_reduction_split(struct laser_reduction *r, struct laser_error *err)
+int laser_reduction_split(struct laser_evaluation *e, bool *has_report, struct laser_error *err)
 {
-    struct laser_evaluation *e = r->e;
     unsigned char *windows = malloc((size_t)e->n_windows + 1);
     unsigned char *questions = malloc((size_t)e->set.n_questions + 1);
     int code = windows == NULL || questions == NULL
@@ -95,12 +94,11 @@ int laser_reduction_split(struct laser_reduction *r, struct laser_error *err)
         code = mark_questions(e, questions, err);
     if (code == LASER_OK)
         mark_guards(e, windows);
-    if (code == LASER_OK && laser_tune_is(r))
+    if (code == LASER_OK && e->run->settings->reduce.strategy == LASER_STRATEGY_TUNE)
         code = mark_calibration(e, windows, err);
     if (code == LASER_OK)
         code = laser_items_make(e, windows, questions, err);
-    r->has_report =
-        code == LASER_OK && e->part_item[LASER_PART_REPORT_OTHER] > e->part_item[LASER_PART_REPORT];
+    *has_report = code == LASER_OK && e->part_item[LASER_PART_REPORT_OTHER] > e->part_item[LASER_PART_REPORT];
     free(windows);
     free(questions);
     return code;

@@ -9,16 +9,6 @@
 #include "evaluate/task_results.h"
 #include "reduce/reduce.h"
 
-const char *laser_reduction_unit(const struct laser_reduction *r)
-{
-    return laser_reduction_has_ppl(r) ? "nats" : laser_objective_label(&r->e->objective);
-}
-
-bool laser_reduction_has_ppl(const struct laser_reduction *r)
-{
-    return r->e->objective.n_terms == 1 && laser_objective_has_text(&r->e->objective);
-}
-
 /* Mean nats a token of the windows of some items; NaN without any. */
 static double mean_nll(const struct laser_evaluation *e, int64_t first, int64_t end,
                        const struct laser_item_score *scores)
@@ -46,10 +36,10 @@ static bool text_change(const struct laser_reduction *r, int64_t first, int64_t 
     int64_t w;
 
     for (int64_t i = first; known && i < end; ++i)
-        if (!laser_item_is_question(r->e, i, &w)) {
-            weights[n] = r->e->windows[w].n_scored;
-            a[n] = r->after[i].window.sum_nats / weights[n];
-            b[n] = r->before[i].window.sum_nats / weights[n];
+        if (!laser_item_is_question(r->setup.e, i, &w)) {
+            weights[n] = r->setup.e->windows[w].n_scored;
+            a[n] = r->report.after[i].window.sum_nats / weights[n];
+            b[n] = r->report.before[i].window.sum_nats / weights[n];
             ++n;
         }
     known = known && n > 0;
@@ -69,18 +59,20 @@ static void part_range(const struct laser_evaluation *e, bool report, int64_t *f
 
 void laser_reduction_tasks_say(const struct laser_reduction *r)
 {
-    for (int report = 0; report < 2 && r->before != NULL; ++report) {
+    for (int report = 0; report < 2 && r->report.before != NULL; ++report) {
         char number[LASER_NUMBER_SIZE];
         int64_t first, end;
         double before, change, error;
-        part_range(r->e, report, &first, &end);
-        before = mean_nll(r->e, first, end, r->before);
-        laser_tasks_say(r->e, report ? "TEST" : "VALIDATION", first, end, r->before, r->after);
-        if (!laser_reduction_has_ppl(r) && text_change(r, first, end, &change, &error))
-            laser_log_line(r->run->log, report ? "TEST" : "VALIDATION",
+        part_range(r->setup.e, report, &first, &end);
+        before = mean_nll(r->setup.e, first, end, r->report.before);
+        laser_tasks_say(r->setup.e, report ? "TEST" : "VALIDATION", first, end, r->report.before,
+                        r->report.after);
+        if (!laser_reduction_has_ppl(&r->setup) && text_change(r, first, end, &change, &error))
+            laser_log_line(r->setup.run->log, report ? "TEST" : "VALIDATION",
                            "texts: perplexity %.6f -> %.6f (%s +- %.6f nats): %s", exp(before),
-                           exp(mean_nll(r->e, first, end, r->after)), laser_number_change(change, 6, number),
-                           error, laser_verdict_name(laser_verdict_paired(change, error)));
+                           exp(mean_nll(r->setup.e, first, end, r->report.after)),
+                           laser_number_change(change, 6, number), error,
+                           laser_verdict_name(laser_verdict_paired(change, error)));
     }
 }
 
@@ -95,11 +87,12 @@ static json_t *part_json(const struct laser_reduction *r, bool report)
     double before;
     json_t *o;
 
-    part_range(r->e, report, &first, &end);
-    before = mean_nll(r->e, first, end, r->before);
-    o = json_pack("{s:o}", "tasks", laser_tasks_json(r->e, first, end, r->before, r->after));
+    part_range(r->setup.e, report, &first, &end);
+    before = mean_nll(r->setup.e, first, end, r->report.before);
+    o = json_pack("{s:o}", "tasks",
+                  laser_tasks_json(r->setup.e, first, end, r->report.before, r->report.after));
     if (o != NULL && isfinite(before)) {
-        double after = mean_nll(r->e, first, end, r->after), change = NAN, error = NAN;
+        double after = mean_nll(r->setup.e, first, end, r->report.after), change = NAN, error = NAN;
         text_change(r, first, end, &change, &error);
         json_object_set_new(o, "perplexity",
                             json_pack("{s:o, s:o, s:o, s:o, s:s}", "before", number(exp(before)), "after",
@@ -115,16 +108,17 @@ int laser_reduction_tasks_json(const struct laser_reduction *r, json_t *results)
     struct laser_text text = {0};
     int bad;
 
-    laser_objective_describe(&r->e->objective, &text);
+    laser_objective_describe(&r->setup.e->objective, &text);
     bad = text.failed || json_object_set_new(results, "objective", json_string(text.data)) != 0;
     laser_text_free(&text);
-    bad |= json_object_set_new(results, "objective_rises",
-                               json_boolean(laser_objective_shown_difference(&r->e->objective, 1) < 0)) != 0;
-    if (r->before == NULL)
+    bad |= json_object_set_new(
+               results, "objective_rises",
+               json_boolean(laser_objective_shown_difference(&r->setup.e->objective, 1) < 0)) != 0;
+    if (r->report.before == NULL)
         return bad;
-    bad |= json_object_set_new(results, "seed", json_integer(r->run->settings->evaluate.seed)) |
+    bad |= json_object_set_new(results, "seed", json_integer(r->setup.run->settings->evaluate.seed)) |
            json_object_set_new(results, "validation_share",
-                               json_real(r->run->settings->evaluate.validation_share)) |
+                               json_real(r->setup.run->settings->evaluate.validation_share)) |
            json_object_set_new(results, "validation", part_json(r, false)) |
            json_object_set_new(results, "test", part_json(r, true));
     return bad;
@@ -132,9 +126,11 @@ int laser_reduction_tasks_json(const struct laser_reduction *r, json_t *results)
 
 int laser_reduction_tasks_write(const struct laser_reduction *r, struct laser_error *err)
 {
-    const struct laser_answers before = {r->before, r->options_before}, after = {r->after, r->e->option_nats};
+    const struct laser_answers before = {r->report.before, r->report.options_before},
+                               after = {r->report.after, r->setup.e->option_nats};
 
-    if (r->before == NULL)
+    if (r->report.before == NULL)
         return LASER_OK;
-    return laser_questions_write(r->e, laser_run_path(r->run, "questions.jsonl"), &before, &after, err);
+    return laser_questions_write(r->setup.e, laser_run_path(r->setup.run, "questions.jsonl"), &before, &after,
+                                 err);
 }

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "report/axis.h"
-#include "report/calibration.h"
 #include "report/draw.h"
+#include "report/prediction_fit.h"
 
-static void find_ranges(const struct laser_calibration *c, struct laser_axis *x, struct laser_axis *y)
+static void find_ranges(const struct laser_prediction_fit *c, struct laser_axis *x, struct laser_axis *y)
 {
     for (size_t i = 0; i < c->n; i++) {
         double error = isfinite(c->pairs[i].error) ? c->pairs[i].error : 0;
@@ -44,13 +44,13 @@ static void put_line(struct laser_figure *f, const struct laser_axis *x, const s
                           laser_axis_place(x, high), laser_axis_place(y, factor * high), colour, 1.4, dash);
 }
 
-static void put_pairs(struct laser_figure *f, const struct laser_calibration *c, const struct laser_axis *x,
-                      const struct laser_axis *y)
+static void put_pairs(struct laser_figure *f, const struct laser_prediction_fit *c,
+                      const struct laser_axis *x, const struct laser_axis *y)
 {
     double r = c->n > 200 ? 2 : 3.4;
 
     for (size_t i = 0; i < c->n; i++) {
-        const struct laser_calibration_pair *p = &c->pairs[i];
+        const struct laser_prediction_pair *p = &c->pairs[i];
         double at = laser_axis_place(x, p->predicted), up = laser_axis_place(y, p->measured);
         if (isfinite(p->error))
             laser_figure_line(f, at, laser_axis_place(y, p->measured - p->error), at,
@@ -61,12 +61,12 @@ static void put_pairs(struct laser_figure *f, const struct laser_calibration *c,
 
 void laser_draw_predictions(struct laser_figure *f, const struct laser_drawing *d)
 {
-    struct laser_calibration c;
+    struct laser_prediction_fit c;
     struct laser_axis x = {.start = 70, .end = fmin(d->width, 700) - 20}, y = {.end = 0};
     char factor[80], correlation[80];
     double top;
 
-    if (!laser_calibration_read(d->runs[d->which].results, &c)) {
+    if (!laser_prediction_fit_read(d->runs[d->which].results, &c)) {
         f->failed = 1;
         return;
     }
@@ -94,5 +94,5 @@ void laser_draw_predictions(struct laser_figure *f, const struct laser_drawing *
         put_pairs(f, &c, &x, &y);
         laser_figure_frame(f, &x, y.end, y.start);
     }
-    laser_calibration_free(&c);
+    laser_prediction_fit_free(&c);
 }

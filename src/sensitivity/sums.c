@@ -8,6 +8,7 @@
 #include "kernels/linear.h"
 #include "linalg/outer.h"
 #include "sensitivity/exact.h"
+#include "sensitivity/site_part.h"
 #include "sensitivity/vectors.h"
 
 /* The sums of one matrix.  Units are 0 until the first batch has told them. */
@@ -41,6 +42,8 @@ struct laser_gradient_sums {
     int64_t left_room, right_room, whole_room, square_room;
     void *packed;
     int64_t packed_room;
+    struct laser_model_rows *pieces; /* of a part of a site */
+    int64_t pieces_room;
     struct laser_scratch scratch;
 };
 
@@ -62,8 +65,8 @@ static int compare(const void *a, const void *b)
     return first_element(x) < first_element(y) ? -1 : first_element(x) > first_element(y);
 }
 
-/* -1: the site is no matrix of the scan. */
-static int64_t find_matrix(const struct laser_gradient_sums *s, const struct laser_model_linear_site *site)
+/* Where in by_tensor the matrices of a site begin: those whose first element is in it. */
+static int64_t find_first(const struct laser_gradient_sums *s, const struct laser_model_linear_site *site)
 {
     const struct laser_matrix *m = s->e->run->matrices.matrices;
     int64_t low = 0, high = s->n;
@@ -76,10 +79,16 @@ static int64_t find_matrix(const struct laser_gradient_sums *s, const struct las
         else
             high = middle;
     }
-    if (low < s->n && m[s->by_tensor[low]].tensor == site->tensor &&
-        first_element(&m[s->by_tensor[low]]) == site->origin)
-        return s->by_tensor[low];
-    return -1;
+    return low;
+}
+
+static bool is_in_site(const struct laser_gradient_sums *s, int64_t place,
+                       const struct laser_model_linear_site *site)
+{
+    const struct laser_matrix *m = place < s->n ? &s->e->run->matrices.matrices[s->by_tensor[place]] : NULL;
+
+    return m != NULL && m->tensor == site->tensor &&
+           first_element(m) < site->origin + site->rows * site->columns;
 }
 
 /* ---- memory ---- */
@@ -124,6 +133,17 @@ double laser_statistics_bytes(const struct laser_run *run, const struct laser_st
             bytes += 8 * (double)m->cols * (double)m->cols;
     }
     return bytes;
+}
+
+/* Most of the memory is left to the evaluation. */
+#define BLOCK_MEMORY_SHARE 0.4
+
+bool laser_statistics_block_fits(const struct laser_run *run, const struct laser_statistics_options *options)
+{
+    struct laser_statistics_options whole = *options;
+
+    whole.block = true;
+    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
 }
 
 /* The sums of a matrix are allocated at its first use, so that what shares its inputs is known. */
@@ -424,15 +444,13 @@ static int open_matrix(struct laser_gradient_sums *s, int64_t matrix,
     return code == LASER_OK ? allocate(s, matrix, site, err) : code;
 }
 
-static int linear(void *context, const struct laser_model_linear_site *site, int64_t n, const float *x,
-                  int64_t x_stride, const float *delta, int64_t delta_stride, const int64_t *token_rows,
-                  struct laser_error *err)
+static int add_matrix(struct laser_gradient_sums *s, int64_t matrix,
+                      const struct laser_model_linear_site *site, int64_t n, const float *x, int64_t x_stride,
+                      const float *delta, int64_t delta_stride, const int64_t *token_rows,
+                      struct laser_error *err)
 {
-    struct laser_gradient_sums *s = context;
-    int64_t matrix = find_matrix(s, site);
     int code = LASER_OK;
-    if (matrix < 0 || !laser_statistics_wants(&s->options, matrix))
-        return LASER_OK;
+
     if (s->entries[matrix].sums.rows == 0)
         code = open_matrix(s, matrix, site, x, err);
     s->last_matrix = matrix;
@@ -447,6 +465,27 @@ static int linear(void *context, const struct laser_model_linear_site *site, int
     return code == LASER_OK && s->options.covariances
                ? add_covariances(s, matrix, site, n, x, x_stride, delta, delta_stride, err)
                : code;
+}
+
+/* A fused weight that is scanned in parts is several matrices. */
+static int linear(void *context, const struct laser_model_linear_site *site, int64_t n, const float *x,
+                  int64_t x_stride, const float *delta, int64_t delta_stride, const int64_t *token_rows,
+                  struct laser_error *err)
+{
+    struct laser_gradient_sums *s = context;
+    int code =
+        grow((void **)&s->pieces, &s->pieces_room, (site->row_count + 1) * (int64_t)sizeof *s->pieces, err);
+
+    for (int64_t i = find_first(s, site); code == LASER_OK && is_in_site(s, i, site); ++i) {
+        struct laser_model_linear_site part;
+        int64_t matrix = s->by_tensor[i], offset;
+
+        if (laser_statistics_wants(&s->options, matrix) &&
+            laser_site_part(site, &s->e->run->matrices.matrices[matrix], s->pieces, &part, &offset))
+            code = add_matrix(s, matrix, &part, n, x, x_stride, delta != NULL ? delta + offset : NULL,
+                              delta_stride, token_rows, err);
+    }
+    return code;
 }
 
 /* ---- runs ---- */
@@ -513,6 +552,9 @@ static void restart(double *x, int64_t n, double unit, bool keep)
     }
 }
 
+/* One kind of sums of a matrix: where they are, how many, and their unit. */
+typedef double *laser_sums_of(struct entry *e, int64_t *n, double **unit);
+
 static double *gradient_of(struct entry *e, int64_t *n, double **unit)
 {
     *n = e->sums.fisher.n;
@@ -548,11 +590,46 @@ static double *output_of(struct entry *e, int64_t *n, double **unit)
     return e->sums.output;
 }
 
-static double *(*const kinds[LASER_SUM_KINDS])(struct entry *, int64_t *, double **) = {
-    gradient_of, squares_of, fisher_of, input_of, output_of};
+static laser_sums_of *const kinds[LASER_SUM_KINDS] = {gradient_of, squares_of, fisher_of, input_of,
+                                                      output_of};
+
+/* Did only some tokens reach it, as they do an expert? */
+static bool is_chosen(const struct laser_gradient_sums *s, int64_t matrix, double all)
+{
+    return s->entries[matrix].sums.rows > 0 && s->entries[matrix].sums.reached < all;
+}
+
+/* Experts of a layer that few tokens of the first batch reached get many of another: such matrices take the largest
+ * unit of those of their layer and shape. */
+static void level_units(struct laser_gradient_sums *s, laser_sums_of *kind, double all)
+{
+    const struct laser_matrix *m = s->e->run->matrices.matrices;
+    double *unit;
+    int64_t n;
+
+    for (int64_t i = 0; i < s->n; ++i) {
+        double most = 0;
+
+        if (!is_chosen(s, i, all) || (i > 0 && m[i].layer == m[i - 1].layer && is_chosen(s, i - 1, all) &&
+                                      m[i].rows == m[i - 1].rows && m[i].cols == m[i - 1].cols))
+            continue; /* levelled with the one before */
+        for (int pass = 0; pass < 2; ++pass)
+            for (int64_t k = i; k < s->n && m[k].layer == m[i].layer; ++k) {
+                if (!is_chosen(s, k, all) || m[k].rows != m[i].rows || m[k].cols != m[i].cols)
+                    continue;
+                kind(&s->entries[k], &n, &unit);
+                most = pass == 0 ? fmax(most, *unit) : most;
+                *unit = pass == 0 ? *unit : most;
+            }
+    }
+}
 
 void laser_gradient_sums_fix_units(struct laser_gradient_sums *s, bool keep)
 {
+    double all = 0;
+
+    for (int64_t i = 0; i < s->n; ++i)
+        all = fmax(all, s->entries[i].sums.reached);
     for (int k = 0; k < LASER_SUM_KINDS; ++k) {
         double most = 0, *unit;
         int64_t n;
@@ -562,6 +639,7 @@ void laser_gradient_sums_fix_units(struct laser_gradient_sums *s, bool keep)
             *unit = laser_exact_unit(largest_of(x, n));
             most = fmax(most, *unit);
         }
+        level_units(s, kinds[k], all);
         for (int64_t i = 0; i < s->n; ++i) {
             double *x = kinds[k](&s->entries[i], &n, &unit);
             if (*unit == 0)
@@ -661,6 +739,7 @@ void laser_gradient_sums_free(struct laser_gradient_sums *s)
     free(s->whole);
     free(s->square);
     free(s->packed);
+    free(s->pieces);
     laser_scratch_free(&s->scratch);
     free(s);
 }

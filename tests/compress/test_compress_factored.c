@@ -12,6 +12,7 @@
 #include "checkpoint/matrix.h"
 #include "compress/factored.h"
 #include "model/absent.h"
+#include "model/gradient_testing.h"
 #include "model/model_testing.h"
 #include "plan/estimate.h"
 #include "testing.h"
@@ -21,6 +22,7 @@ enum { MOST = 8 };
 struct setup {
     struct golden g;
     struct laser_factor_pair pairs[MOST];
+    struct laser_matrix_list lists[2]; /* whole tensors and experts; their parts */
     char paths[MOST][600], dir[512], factored[600], dense[600];
     int n;
 };
@@ -54,6 +56,33 @@ static void write_pair(const char *path, int64_t rows, int64_t columns, int64_t 
     free(b);
 }
 
+/* "...[3][gate]" and the like, as a scan lists it. */
+static const struct laser_matrix *part_of(const struct setup *s, const char *name)
+{
+    for (int list = 0; list < 2; list++)
+        for (int64_t i = 0; i < s->lists[list].n_matrices; i++)
+            if (strcmp(s->lists[list].matrices[i].name, name) == 0)
+                return &s->lists[list].matrices[i];
+    fail_msg("no matrix is called %s", name);
+    return NULL;
+}
+
+static void set_up_pair(struct setup *s, const char *name, uint32_t *seed)
+{
+    const struct laser_matrix *m = part_of(s, name);
+    const struct laser_tensor *t = &s->g.checkpoint->tensors[m->tensor];
+    int64_t rank = 2 + s->n % 3;
+
+    snprintf(s->paths[s->n], sizeof s->paths[0], "%s/pair-%d.safetensors", s->dir, s->n);
+    s->pairs[s->n] = (struct laser_factor_pair){.tensor = t->name,
+                                                .rank = rank,
+                                                .transposed = m->transposed,
+                                                .path = s->paths[s->n],
+                                                .part = laser_matrix_is_whole(s->g.checkpoint, m) ? NULL : m};
+    write_pair(s->paths[s->n], m->transposed ? m->cols : m->rows, m->transposed ? m->rows : m->cols, rank,
+               seed);
+}
+
 static void set_up(struct setup *s, const char *golden, const char *const *names)
 {
     const char *temporary = getenv("TMPDIR");
@@ -65,16 +94,13 @@ static void set_up(struct setup *s, const char *golden, const char *const *names
     assert_non_null(mkdtemp(s->dir));
     snprintf(s->factored, sizeof s->factored, "%s/factored", s->dir);
     snprintf(s->dense, sizeof s->dense, "%s/dense", s->dir);
-    for (; s->n < MOST && names[s->n]; s->n++) {
-        const struct laser_tensor *t = laser_checkpoint_find(s->g.checkpoint, names[s->n]);
-        bool transposed = strcmp(golden, "gpt2") == 0;
+    for (int list = 0; list < 2; list++) {
+        const struct laser_matrix_options options = {.split_fused = list == 1};
 
-        assert_non_null(t);
-        snprintf(s->paths[s->n], sizeof s->paths[0], "%s/pair-%d.safetensors", s->dir, s->n);
-        s->pairs[s->n] = (struct laser_factor_pair){
-            .tensor = names[s->n], .rank = 2 + s->n % 3, .transposed = transposed, .path = s->paths[s->n]};
-        write_pair(s->paths[s->n], t->shape[transposed], t->shape[!transposed], 2 + s->n % 3, &seed);
+        assert_int_equal(laser_matrix_list(s->g.checkpoint, &options, &s->lists[list], NULL), LASER_OK);
     }
+    for (; s->n < MOST && names[s->n]; s->n++)
+        set_up_pair(s, names[s->n], &seed);
 }
 
 static void remove_tree(const char *path)
@@ -95,6 +121,8 @@ static void remove_tree(const char *path)
 
 static void tear_down(struct setup *s)
 {
+    laser_matrix_list_free(&s->lists[0]);
+    laser_matrix_list_free(&s->lists[1]);
     remove_tree(s->dir);
     golden_close(&s->g);
 }
@@ -162,6 +190,27 @@ static const struct {
     {"qwen2_moe",
      {"model.layers.0.mlp.experts.0.up_proj.weight", "model.layers.0.mlp.experts.1.down_proj.weight",
       "model.layers.0.mlp.shared_expert.gate_proj.weight"}},
+    {"phi3",
+     {"model.layers.0.self_attn.qkv_proj.weight[q]", "model.layers.0.self_attn.qkv_proj.weight[v]",
+      "model.layers.1.mlp.gate_up_proj.weight[up]", "model.layers.1.mlp.down_proj.weight"}},
+    {"gpt2", {"h.0.attn.c_attn.weight[k]", "h.1.attn.c_attn.weight[q]", "h.1.attn.c_attn.weight[v]"}},
+    {"gpt_neox", /* q, k and v of one head after the other */
+     {"gpt_neox.layers.0.attention.query_key_value.weight[q]",
+      "gpt_neox.layers.0.attention.query_key_value.weight[v]",
+      "gpt_neox.layers.1.attention.query_key_value.weight[k]"}},
+    {"falcon-40b",
+     {"transformer.h.0.self_attention.query_key_value.weight[q]",
+      "transformer.h.1.self_attention.query_key_value.weight[k]"}},
+    {"mixtral-stacked",
+     {"model.layers.0.mlp.experts.gate_up_proj[1][gate]", "model.layers.0.mlp.experts.gate_up_proj[2][up]",
+      "model.layers.0.mlp.experts.down_proj[0]", "model.layers.0.self_attn.q_proj.weight"}},
+    {"mixtral-stacked",
+     {"model.layers.0.mlp.experts.gate_up_proj[0]", "model.layers.0.mlp.experts.gate_up_proj[2]"}},
+    {"gpt_oss", /* [in, out] */
+     {"model.layers.0.mlp.experts.gate_up_proj[0]", "model.layers.1.mlp.experts.down_proj[3]"}},
+    {"llama4_text",
+     {"model.layers.1.feed_forward.experts.gate_up_proj[0][up]",
+      "model.layers.1.feed_forward.experts.down_proj[1]"}},
     {"roberta",
      {"roberta.encoder.layer.0.attention.self.key.weight", "roberta.encoder.layer.1.output.dense.weight"}},
 };
@@ -257,15 +306,14 @@ static void memory_is_that_of_the_factors(void **state)
     tear_down(&s);
 }
 
-static void a_configuration_alone_describes_the_factors(void **state)
+static void describe_alone(const char *golden, const char *const *names)
 {
     struct setup s;
     struct laser_checkpoint *written, *absent;
     struct laser_error err = {0};
     char path[1200];
 
-    (void)state;
-    set_up(&s, cases[2].golden, cases[2].names);
+    set_up(&s, golden, names);
     write_or_fail(&s, LASER_FORM_FACTORED);
     written = open_or_fail(s.factored);
     snprintf(path, sizeof path, "%s/model.safetensors", s.factored);
@@ -284,6 +332,219 @@ static void a_configuration_alone_describes_the_factors(void **state)
     }
     laser_checkpoint_close(absent);
     laser_checkpoint_close(written);
+    tear_down(&s);
+}
+
+static void a_configuration_alone_describes_the_factors(void **state)
+{
+    static const char *const fused[] = {"model.layers.0.self_attn.qkv_proj.weight[q]", NULL};
+    static const char *const stacked[] = {"model.layers.0.mlp.experts.gate_up_proj[1]", NULL};
+
+    (void)state;
+    describe_alone(cases[2].golden, cases[2].names);
+    describe_alone("phi3", fused);
+    describe_alone("gpt_oss", stacked);
+}
+
+static const char *const fused_part[] = {"model.layers.0.self_attn.qkv_proj.weight[k]", NULL};
+
+/* phi3's q, k and v have 24, 12 and 12 rows. */
+static void a_part_that_stays_dense_has_its_bits(void **state)
+{
+    struct setup s;
+    struct laser_checkpoint *c;
+    const struct laser_tensor *q, *whole;
+    struct laser_error err = {0};
+    char bytes[24 * 24 * 4], expected[24 * 24 * 4];
+
+    (void)state;
+    set_up(&s, "phi3", fused_part);
+    write_or_fail(&s, LASER_FORM_FACTORED);
+    c = open_or_fail(s.factored);
+    whole = laser_checkpoint_find(s.g.checkpoint, "model.layers.0.self_attn.qkv_proj.weight");
+    assert_null(laser_checkpoint_find(c, whole->name));
+    q = laser_checkpoint_find(c, "model.layers.0.self_attn.qkv_proj.q.weight");
+    assert_non_null(q);
+    assert_true(q->size_bytes <= (int64_t)sizeof bytes && q->size_bytes * 2 == whole->size_bytes);
+    assert_int_equal(laser_checkpoint_read(c, q, 0, q->size_bytes, bytes, &err), LASER_OK);
+    assert_int_equal(laser_checkpoint_read(s.g.checkpoint, whole, 0, q->size_bytes, expected, &err),
+                     LASER_OK);
+    assert_memory_equal(bytes, expected, (size_t)q->size_bytes);
+    laser_checkpoint_close(c);
+    tear_down(&s);
+}
+
+static void parts_that_do_not_make_up_the_whole_are_refused(void **state)
+{
+    struct setup s;
+    struct laser_checkpoint *c;
+    struct laser_model *model;
+    struct laser_error err = {0};
+    json_t *parts, *k;
+
+    (void)state;
+    set_up(&s, "phi3", fused_part);
+    write_or_fail(&s, LASER_FORM_FACTORED);
+    c = open_or_fail(s.factored);
+    parts =
+        json_object_get(json_object_get(c->config, "truncation_parts"), "model.layers.0.self_attn.qkv_proj");
+    k = json_array_get(parts, 1);
+    json_array_set_new(k, 1, json_integer(26)); /* it begins at 24 */
+    assert_int_equal(laser_model_open(c, LASER_FLOAT32, &model, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "names no part with its output 24"));
+    json_array_set_new(k, 1, json_integer(-1));
+    assert_int_equal(laser_model_open(c, LASER_FLOAT32, &model, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "the parts of model.layers.0.self_attn.qkv_proj: expected a list"));
+    laser_checkpoint_close(c);
+    tear_down(&s);
+}
+
+static void a_part_that_alternates_with_another_is_refused(void **state)
+{
+    static const char *const names[] = {"model.layers.0.mlp.experts.gate_up_proj[0][gate]", NULL};
+    struct setup s;
+    struct laser_factored *w;
+    struct laser_error err = {0};
+
+    (void)state;
+    set_up(&s, "gpt_oss", names);
+    assert_int_equal(laser_factored_open(s.g.checkpoint, s.factored, s.pairs, s.n, LASER_FORM_FACTORED,
+                                         LASER_DTYPE_COUNT, &w, &err),
+                     LASER_EINPUT);
+    assert_string_equal(err.where, names[0]);
+    assert_non_null(strstr(err.text, "alternates with other parts row by row"));
+    tear_down(&s);
+}
+
+static const struct gradient_matrix *matrix_of(const struct gradient_job *job, const char *name)
+{
+    for (int i = 0; i < job->count; i++)
+        if (strcmp(job->matrices[i].name, name) == 0)
+            return &job->matrices[i];
+    fail_msg("no gradient of %s", name);
+    return NULL;
+}
+
+/* Off by how much, relative to the norm of what is expected. */
+static double off(const double *x, const double *expected, int64_t n)
+{
+    double difference = 0, norm = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        difference += (x[i] - expected[i]) * (x[i] - expected[i]);
+        norm += expected[i] * expected[i];
+    }
+    return sqrt(difference / norm);
+}
+
+/* Of a factored weight "<module>.weight" or a part of one: the second factor has its output gradients, the first its
+ * inputs, and what is between the two is B x. */
+static void compare_gradients(const struct gradient_job *thin, const struct gradient_job *dense,
+                              const char *module, const char *whole, int64_t first_row, const char *file)
+{
+    char a_name[300], b_name[300];
+    const struct gradient_matrix *a, *b, *w = matrix_of(dense, whole);
+    struct laser_safetensors_header header;
+    double *delta, *z;
+    int64_t n = thin->n;
+    FILE *in = fopen(file, "rb");
+    float *factor;
+
+    snprintf(a_name, sizeof a_name, "%s.ALinear.weight", module);
+    snprintf(b_name, sizeof b_name, "%s.BLinear.weight", module);
+    a = matrix_of(thin, a_name);
+    b = matrix_of(thin, b_name);
+    assert_int_equal(a->columns, b->rows);
+    delta = malloc((size_t)(n * a->rows) * sizeof *delta);
+    z = calloc((size_t)(n * b->rows), sizeof *z);
+    factor = malloc((size_t)(b->rows * b->columns) * sizeof *factor);
+    assert_true(in && delta && z && factor);
+    assert_int_equal(laser_safetensors_read_header(file, &header, NULL, NULL, NULL), LASER_OK);
+    assert_string_equal(header.tensors[1].name, "b");
+    assert_int_equal(fseek(in, (long)header.tensors[1].offset, SEEK_SET), 0);
+    assert_int_equal(fread(factor, sizeof *factor, (size_t)(b->rows * b->columns), in), b->rows * b->columns);
+    for (int64_t t = 0; t < n; t++) {
+        memcpy(delta + t * a->rows, w->delta + t * w->rows + first_row, (size_t)a->rows * sizeof *delta);
+        for (int64_t r = 0; r < b->rows; r++)
+            for (int64_t c = 0; c < b->columns; c++)
+                z[t * b->rows + r] += (double)factor[r * b->columns + c] * b->x[t * b->columns + c];
+    }
+    assert_true(off(a->delta, delta, n * a->rows) < 2e-5);
+    assert_true(off(b->x, w->x, n * b->columns) < 2e-5);
+    assert_true(off(a->x, z, n * b->rows) < 2e-5);
+    fclose(in);
+    laser_safetensors_header_free(&header);
+    free(delta);
+    free(z);
+    free(factor);
+}
+
+static void gradients_of(const struct setup *s, const char *dir, struct golden *other,
+                         struct gradient_job *job)
+{
+    *other = s->g;
+    other->checkpoint = open_or_fail(dir);
+    gradient_start(job, other);
+    gradient_run(job, 1);
+}
+
+/* What is below the factors has the gradients of the products, too. */
+static void gradients_go_through_the_factors(void **state)
+{
+    static const char *const fused[] = {"model.layers.1.self_attn.qkv_proj.weight[k]",
+                                        "model.layers.1.mlp.gate_up_proj.weight[up]", NULL};
+    struct setup s;
+    struct golden thin_golden, dense_golden;
+    static struct gradient_job thin, dense;
+    const struct gradient_matrix *below, *expected;
+
+    (void)state;
+    for (int c = 0; c < 2; c++) {
+        const char *name =
+            c == 0 ? "model.layers.0.mlp.up_proj.weight" : "model.layers.0.mlp.gate_up_proj.weight";
+
+        set_up(&s, c == 0 ? "llama" : "phi3", c == 0 ? cases[1].names : fused);
+        write_or_fail(&s, LASER_FORM_FACTORED);
+        write_or_fail(&s, LASER_FORM_DENSE);
+        gradients_of(&s, s.factored, &thin_golden, &thin);
+        gradients_of(&s, s.dense, &dense_golden, &dense);
+        if (c == 0) {
+            compare_gradients(&thin, &dense, "model.layers.1.mlp.down_proj",
+                              "model.layers.1.mlp.down_proj.weight", 0, s.paths[2]);
+            compare_gradients(&thin, &dense, "model.layers.1.self_attn.v_proj",
+                              "model.layers.1.self_attn.v_proj.weight", 0, s.paths[5]);
+        } else {
+            compare_gradients(&thin, &dense, "model.layers.1.self_attn.qkv_proj.k",
+                              "model.layers.1.self_attn.qkv_proj.weight", 24, s.paths[0]);
+        }
+        below = matrix_of(&thin, name);
+        expected = matrix_of(&dense, name);
+        assert_true(off(below->delta, expected->delta, thin.n * expected->rows) < 2e-5);
+        gradient_discard(&thin);
+        gradient_discard(&dense);
+        laser_checkpoint_close(thin_golden.checkpoint);
+        laser_checkpoint_close(dense_golden.checkpoint);
+        tear_down(&s);
+    }
+}
+
+static void gradients_through_factors_are_not_for_shards(void **state)
+{
+    struct setup s;
+    struct golden other;
+    static struct gradient_job job;
+
+    (void)state;
+    set_up(&s, cases[0].golden, cases[0].names);
+    write_or_fail(&s, LASER_FORM_FACTORED);
+    other = s.g;
+    other.checkpoint = open_or_fail(s.factored);
+    gradient_start(&job, &other);
+    gradient_try(&job, 2);
+    assert_int_equal(job.result[0], LASER_EINPUT);
+    assert_non_null(strstr(job.err[0].text, "parallel.shards=1"));
+    gradient_discard(&job);
+    laser_checkpoint_close(other.checkpoint);
     tear_down(&s);
 }
 
@@ -532,6 +793,11 @@ int main(void)
         cmocka_unit_test(bfloat16_is_as_near_as_with_the_products),
         cmocka_unit_test(memory_is_that_of_the_factors),
         cmocka_unit_test(a_configuration_alone_describes_the_factors),
+        cmocka_unit_test(gradients_go_through_the_factors),
+        cmocka_unit_test(gradients_through_factors_are_not_for_shards),
+        cmocka_unit_test(a_part_that_stays_dense_has_its_bits),
+        cmocka_unit_test(parts_that_do_not_make_up_the_whole_are_refused),
+        cmocka_unit_test(a_part_that_alternates_with_another_is_refused),
         cmocka_unit_test(names_shapes_and_ranks_are_written),
         cmocka_unit_test(the_code_for_transformers_is_written_as_it_is),
         cmocka_unit_test(a_second_attempt_finds_the_files_of_the_first),

@@ -41,6 +41,24 @@ for model in llama qwen2; do
         skip "... transformers gives the same loss" "$python has no transformers and torch (PYTHON names another interpreter)"
     fi
 done
+# Experts in stacks or one by one, parts of fused weights, and the stack and the columns that are stored transposed.
+factor() { # model options...
+    factored_model=$1 dir=$out/$1
+    shift
+    check "$factored_model compressed" run 2 compress --method plain --model "$small/$factored_model" $tokens --remove 30% \
+        --output "$dir" "$@"
+    check "... is evaluated in shards" run 3 perplexity --model "$dir/model" $tokens --shards 3 --output "$out/ppl-$factored_model"
+    [ $with_transformers = yes ] || return 0
+    theirs=$("$python" "$SRCDIR/tools/check_factored.py" "$dir/model" "$scratch/ids.i32" 32 2>"$scratch/python.log") ||
+        tail -5 "$scratch/python.log"
+    check "... transformers gives the same loss" near "${theirs:-0}" "$(nll_of "$out/ppl-$factored_model")" 1e-5
+}
+factor mixtral-stacked --set scan.split_fused=true
+factor qwen3_moe
+factor phi3 --set scan.split_fused=true
+check "... parts of fused weights are named" grep -q '"model.layers.0.self_attn.qkv_proj": *\[' "$out/phi3/model/config.json"
+factor gpt2 --set scan.split_fused=true
+factor gpt_oss
 # The weights of the small Llama are float32, so that the products are those of the dense model.
 check "the dense model" run 1 perplexity --model "$out/llama/model" $tokens --output "$out/ppl-dense"
 check "... has the loss of the factored one" near "$(nll_of "$out/ppl-dense")" "$(nll_of "$out/ppl-llama-0")" 1e-5

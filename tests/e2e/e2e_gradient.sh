@@ -79,6 +79,25 @@ check "sensitivity, 3 ranks" sense s3 3
 check "... the same bytes" cmp "$out/s1/sensitivity.h5" "$out/s3/sensitivity.h5"
 check "... the same predictions" test "$(get s1 sensitivity matrices 0 cut)" = "$(get s3 sensitivity matrices 0 cut)"
 check "... the same steps" test "$(get s1 sensitivity matrices 3 step)" = "$(get s3 sensitivity matrices 3 step)"
+check "a sample of edits is measured" test "$(get s1 sensitivity sample)" = 4
+check "... the most promising one first" below "$(get s1 sensitivity sample 0 predicted)" "$(get s1 sensitivity sample 1 predicted)"
+check "... up to the most harmful" below 0.1 "$(get s1 sensitivity sample 3 predicted)"
+check "... which does harm" below 0.1 "$(get s1 sensitivity sample 3 difference)"
+check "... with the fit of all in the log" says "predictions of 4 edits: measured = [0-9.]+ x predicted, correlation 0\\.[0-9]+|correlation 1"
+check "... and in the results" below 0.5 "$(get s1 predictions correlation)"
+check "... the same on 3 ranks" within "$(get s1 sensitivity sample 0 difference)" "$(get s3 sensitivity sample 0 difference)" 1e-6
+check "the steps of tune are fitted, too" below 0 "$(get one predictions factor)"
+check "... all of them" test "$(get one predictions edits)" -ge 3
+check "the edits of a screened search are" test "$(get screened predictions edits)" = "$(get screened decisions)"
+sampled() { # name options...
+    sampled_name=$1
+    shift
+    run 2 sensitivity --model "$demo" --text "demo=$text" --set evaluate.max_tokens=2000 --output "$out/$sampled_name" "$@"
+}
+check "sensitivity.sample=0" sampled bare --set sensitivity.sample=0
+check "... measures none" says_not "BEGIN +sample"
+check "the sensitivity of a share" sampled share --task "$SRCDIR/tests/data/facts/facts.jsonl" --objective accuracy
+check "... has no measured edits: another loss is predicted" test "$(get share sensitivity sample)" = 0
 
 # Against torch in float64 (tools/golden/make_sensitivity.py): gradients, Fisher information, and what a cut is predicted to do.
 as_torch() { # predictions ranks options...
@@ -109,6 +128,9 @@ done
 check "... after a round that moved kept values" says "round 1 moved the kept values"
 check "a fifth of the linear parameters is gone" below "$(get c1 chosen linear_parameters_after)" \
     "$(awk -v n="$(get c1 chosen linear_parameters_before)" 'BEGIN { print 0.8 * n + 1 }')"
+check "... and as many bytes as that are fewer, to a per cent" awk -v b="$(get c1 before bytes)" -v a="$(get c1 chosen bytes)" \
+    -v p="$(get c1 before parameters)" -v q="$(get c1 chosen parameters)" \
+    'BEGIN { r = (b - a) / (b / p * (p - q)); print r; exit !(r > 0.99 && r < 1.01) }'
 check "whitening both sides costs less than the plain cut" squeeze plain 2 --remove 20% --method plain
 check "... which takes no pass over the text" says_not "BEGIN +(gradient|inputs)"
 check "both sides much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"
@@ -128,10 +150,20 @@ done
 check "... is nearer than cuts alone" below "$(get near0 chosen texts 0 difference)" "$(get once chosen texts 0 difference)"
 octal=$(awk 'BEGIN { srand(7); for (i = 0; i < 1500; i++) printf "\\%03o\\000\\000\\000", int(rand() * 47) }')
 printf "$octal" >"$scratch/ids.i32"
-check "a stack of experts" run 2 compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" --text "t=$scratch/ids.i32" \
-    --seqlen 32 --remove 10% --output "$out/stacked"
-check "... stays as it is, and why is said" says "LEFT OUT +6 matrices stay as they are \\(model.layers.0.mlp.experts.*: part of a stacked"
-check "... in the results, too" test "$(get stacked left_out 0 tensor)" = 'model.layers.0.mlp.experts.down_proj[0]'
+for n in $(ranks_of 1 3); do
+    check "a stack of experts, in parts, $n ranks" run "$n" compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" \
+        --text "t=$scratch/ids.i32" --seqlen 32 --remove 20% --set scan.split_fused=true --output "$out/stacked$n"
+    check "... the same bytes" cmp "$out/stacked1/model/model.safetensors" "$out/stacked$n/model/model.safetensors"
+done
+check "... whose router stays, and why is said" \
+    says "LEFT OUT +1 matrix stays as it is \\(model.layers.0.mlp.gate.weight\\): chooses experts"
+check "... in the results, too" test "$(get stacked1 left_out 0 tensor)" = 'model.layers.0.mlp.gate.weight'
+check "... parts of experts have ranks of their own" \
+    grep -Eq '"model.layers.0.mlp.experts.gate_up_proj.[0-2].(gate|up)": *[0-9]+' "$out/stacked1/model/config.json"
+head -c 640 "$scratch/ids.i32" >"$scratch/few.i32"
+check "experts that few tokens reached" run 2 compress --model "$SRCDIR/tests/golden/model/mixtral-stacked" \
+    --text "t=$scratch/few.i32" --seqlen 32 --remove 10% --set evaluate.selection_share=1 --output "$out/fewtokens"
+check "... stay, and why is said" says "LEFT OUT +4 matrices stay as they are .*experts.*: fewer than 64 tokens of the calibration reached it"
 check "a compression beside its own text" squeeze guard 2 --remove 20% --guard "other=$text"
 check "... a guard text of the calibration is warned of" \
     says "WARNING +[0-9]+ of [0-9]+ windows of the calibration stand in the guard text other too"

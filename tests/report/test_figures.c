@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "report/axis.h"
-#include "report/calibration.h"
 #include "report/decisions.h"
 #include "report/figures.h"
+#include "report/prediction_fit.h"
 
 /* cairo's fonts: fontconfig keeps what it once read. */
 const char *__lsan_default_suppressions(void);
@@ -313,15 +313,15 @@ static void test_a_calibration_finds_the_factor(void **state)
                   "steps", "predicted", -0.2, "difference", -0.1, "stderr", 0.01, "predicted", -0.4,
                   "difference", -0.2, "steps", "predicted", 0.6, "difference", 0.2, "predicted");
     struct laser_page_run run = {.results = results};
-    struct laser_calibration c;
+    struct laser_prediction_fit c;
     char *svg;
 
     (void)state;
-    assert_true(laser_calibration_read(results, &c));
+    assert_true(laser_prediction_fit_read(results, &c));
     assert_int_equal(c.n, 3);
     assert_true(fabs(c.factor - 0.22 / 0.56) < 1e-12);
     assert_true(fabs(c.correlation - 0.22 / sqrt(0.56 * 0.26 / 3)) < 1e-12);
-    laser_calibration_free(&c);
+    laser_prediction_fit_free(&c);
     svg = svg_of(entry_of("calibration"), &run, 1, 600);
     assert_non_null(strstr(svg, "measured = 0.39"));
     assert_int_equal(count(svg, "h0"), 1 + 3); /* the legend's dot and three */
@@ -335,17 +335,17 @@ static void test_a_calibration_takes_decisions_with_a_prediction(void **state)
     json_t *results = json_pack("{s:[{s:f, s:f, s:f}, {s:f}], s:[{s:f, s:f}]}", "decisions", "predicted",
                                 -0.2, "difference", -0.1, "difference_stderr", 0.01, "difference", 0.1,
                                 "sweep", "predicted", 0.2, "difference", 0.3);
-    struct laser_calibration c;
+    struct laser_prediction_fit c;
 
     (void)state;
-    assert_true(laser_calibration_read(results, &c));
+    assert_true(laser_prediction_fit_read(results, &c));
     assert_int_equal(c.n, 2);
     assert_true(isnan(c.pairs[0].error) && c.pairs[1].error == 0.01);
-    laser_calibration_free(&c);
+    laser_prediction_fit_free(&c);
     json_object_set_new(results, "objective_rises", json_true());
-    assert_true(laser_calibration_read(results, &c));
+    assert_true(laser_prediction_fit_read(results, &c));
     assert_int_equal(c.n, 0);
-    laser_calibration_free(&c);
+    laser_prediction_fit_free(&c);
     json_decref(results);
 }
 

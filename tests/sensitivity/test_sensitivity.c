@@ -4,6 +4,7 @@
 #include "search/line.h"
 #include "sensitivity/exact.h"
 #include "sensitivity/fisher.h"
+#include "sensitivity/site_part.h"
 
 #include <math.h>
 #include <string.h>
@@ -347,9 +348,87 @@ static void a_gain_within_the_error_is_not_taken(void **state)
     assert_true(line.n <= LASER_LINE_MAX);
 }
 
+/* q, k and v of 24, 12 and 12 rows, of which a shard has rows 8 .. 11, 2 .. 3 and 4 .. 5. */
+static const struct laser_model_rows fused_rows[] = {{8, 4}, {26, 2}, {40, 2}};
+static const struct laser_model_linear_site fused = {
+    .tensor = 5, .rows = 48, .columns = 24, .row_count = 8, .pieces = 3, .piece = fused_rows};
+
+static void a_part_of_a_fused_weight_has_its_own_rows(void **state)
+{
+    const struct laser_matrix k = {.tensor = 5,
+                                   .rows = 12,
+                                   .cols = 24,
+                                   .first = 24 * 24,
+                                   .block_rows = 12,
+                                   .block_stride = 48,
+                                   .ld = 24,
+                                   .col_step = 1};
+    struct laser_model_rows room[9];
+    struct laser_model_linear_site part;
+    int64_t offset;
+
+    (void)state;
+    assert_true(laser_site_part(&fused, &k, room, &part, &offset));
+    assert_int_equal(part.rows, 12);
+    assert_int_equal(part.row_count, 2);
+    assert_int_equal(part.pieces, 1);
+    assert_int_equal(room[0].first, 2);
+    assert_int_equal(room[0].count, 2);
+    assert_int_equal(offset, 4);
+}
+
+/* Two heads of q, k and v, four rows each, bound part by part. */
+static void parts_in_blocks_are_put_together(void **state)
+{
+    static const struct laser_model_rows rows[] = {{0, 4}, {12, 4}, {4, 4}, {16, 4}, {8, 4}, {20, 4}};
+    static const struct laser_model_linear_site site = {
+        .rows = 24, .columns = 8, .row_count = 24, .pieces = 6, .piece = rows};
+    const struct laser_matrix v = {
+        .rows = 8, .cols = 8, .first = 8 * 8, .block_rows = 4, .block_stride = 12, .ld = 8, .col_step = 1};
+    struct laser_model_rows room[25];
+    struct laser_model_linear_site part;
+    int64_t offset;
+
+    (void)state;
+    assert_true(laser_site_part(&site, &v, room, &part, &offset));
+    assert_int_equal(part.pieces, 2);
+    assert_int_equal(room[1].first, 4);
+    assert_int_equal(part.row_count, 8);
+    assert_int_equal(offset, 16);
+}
+
+static void parts_stored_as_columns_are_found(void **state)
+{
+    struct laser_model_linear_site turned = fused;
+    const struct laser_matrix v = {.tensor = 5,
+                                   .transposed = true,
+                                   .rows = 24,
+                                   .cols = 12,
+                                   .block_rows = 24,
+                                   .block_stride = 24,
+                                   .ld = 48,
+                                   .col0 = 36,
+                                   .col_step = 1};
+    struct laser_matrix alternate = v;
+    struct laser_model_rows room[9];
+    struct laser_model_linear_site part;
+    int64_t offset;
+
+    (void)state;
+    turned.transposed = true;
+    assert_true(laser_site_part(&turned, &v, room, &part, &offset));
+    assert_int_equal(room[0].first, 4);
+    assert_int_equal(offset, 6);
+    alternate.col_step = 2;
+    assert_false(laser_site_part(&turned, &alternate, room, &part, &offset));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_part_of_a_fused_weight_has_its_own_rows),
+        cmocka_unit_test(parts_in_blocks_are_put_together),
+        cmocka_unit_test(parts_stored_as_columns_are_found),
         cmocka_unit_test(exact_sums_do_not_depend_on_the_order),
         cmocka_unit_test(a_unit_is_a_power_of_two_and_small),
         cmocka_unit_test(exact_sums_say_when_they_are_not),

@@ -11,8 +11,10 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "reduce/forecast.h"
 #include "reduce/reduction.h"
 #include "reduce/tune_step.h"
+#include "schedule/calibrate.h"
 #include "search/line.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
@@ -23,9 +25,6 @@
  * model with damping 1 (doc/tune.md). */
 #define BLOCK_LENGTH    0.05
 #define DIAGONAL_LENGTH 0.02
-
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
 
 /* Edits that make the values of some steps; those of step i are i * per_step ... of them. */
 struct steps {
@@ -341,11 +340,8 @@ static void choose_batches(const struct tuning *t, int round, struct laser_mpi_s
     const struct laser_evaluation *e = t->r->setup.e;
     int64_t first = e->part_batch[LASER_PART_CALIBRATION],
             n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
-    int64_t wanted = t->run->settings->reduce.calibration_tokens, count = 0, tokens = 0, start;
+    int64_t count = laser_forecast_calibration(e), start;
 
-    for (int64_t b = 0; b < n && (tokens < wanted || wanted == 0); ++b, ++count)
-        for (int64_t i = 0; i < e->batches[first + b].n; ++i)
-            tokens += e->windows[e->items[e->batches[first + b].first + i]].n_tokens;
     start = n > 0 ? (int64_t)round * count % n : 0;
     if (start + count > n)
         start = n - count;
@@ -467,7 +463,7 @@ static bool choose_block(const struct laser_run *run, const char **why)
     if (form != LASER_DECK_FISHER_AUTO)
         return form == LASER_DECK_FISHER_BLOCK;
     *why = "by memory";
-    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+    return laser_statistics_block_fits(run, &whole);
 }
 
 static int allocate(struct tuning *t, struct laser_error *err)
@@ -530,7 +526,17 @@ static int prepare(struct tuning *t, struct laser_error *err)
                        t->spectrum.n_values, t->spectrum.n_matrices,
                        t->block ? "of each matrix whole" : "on the diagonal", why);
     code = laser_mpi_vectors_make(t->run, err);
-    return code == LASER_OK ? evaluate(t, NULL, -1, t->current, err) : code;
+    if (code == LASER_OK)
+        code = evaluate(t, NULL, -1, t->current, err);
+    if (code == LASER_OK) { /* the base was measured just now */
+        struct laser_forecast forecast;
+        struct laser_calibration speed;
+
+        laser_mpi_calibrate(t->run, &speed);
+        laser_forecast_tune(t->r->setup.e, &speed, laser_forecast_measured(t->r->setup.e), &forecast);
+        laser_forecast_say(t->run->log, &forecast);
+    }
+    return code;
 }
 
 int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)

@@ -20,6 +20,7 @@
 #include "compress/cuts.h"
 #include "compress/factored.h"
 #include "compress/judge_run.h"
+#include "compress/plan.h"
 #include "compress/ranks.h"
 #include "compress/refine.h"
 #include "corpus/split.h"
@@ -31,9 +32,6 @@
 
 /* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
 #define WRITE_BYTES_S 200e6
-
-/* Of the memory of a rank, for the covariances of one pass. */
-#define MEMORY_SHARE 0.4
 
 /* One target, and what came of it. */
 struct point {
@@ -58,6 +56,7 @@ struct compression {
     struct point chosen;
     struct point *curve; /* of compress.curve */
     int n_curve;
+    struct laser_divergences divergence;         /* of the written model; .each NULL: not measured */
     double calibration_tokens, calibration_loss; /* 0: taken from an earlier start */
 };
 
@@ -181,20 +180,6 @@ static struct laser_statistics_options statistics_of(const struct compression *c
         .covariances = true, .inputs_only = !c->method->gradients, .first = first, .end = end};
 }
 
-/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
-static int64_t end_of_range(const struct compression *c, int64_t first)
-{
-    const struct laser_run *run = c->run;
-    struct laser_statistics_options o = statistics_of(c, first, first + 1);
-
-    while (o.end < run->matrices.n_matrices) {
-        ++o.end;
-        if (laser_statistics_bytes(run, &o) > MEMORY_SHARE * run->memory_limit_bytes)
-            return o.end - 1;
-    }
-    return o.end;
-}
-
 /* Several passes over the text where the covariances of all matrices do not fit at once. */
 static int make_range(struct compression *c, int64_t first, int64_t end, struct laser_error *err)
 {
@@ -257,7 +242,7 @@ static int make_cuts(struct compression *c, struct laser_error *err)
         code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
     for (int64_t first = 0, end;
          code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices; first = end) {
-        end = end_of_range(c, first);
+        end = laser_covariance_range(run, c->method, run->memory_limit_bytes, first);
         if (run->rank == 0 && end - first < run->matrices.n_matrices)
             laser_log_line(run->log, "PASS", "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory",
                            first + 1, end, run->matrices.n_matrices);
@@ -286,20 +271,20 @@ static int64_t group_of(const struct laser_matrix *m)
 /* What stays as it is, and why: a line for each reason, with one of its matrices. */
 static void say_left_out(const struct compression *c)
 {
-    int64_t first[LASER_MPI_LEFT_OUT_REASONS] = {0}, count[LASER_MPI_LEFT_OUT_REASONS] = {0};
+    int64_t first[LASER_LEFT_OUT_REASONS] = {0}, count[LASER_LEFT_OUT_REASONS] = {0};
 
     for (int64_t i = c->run->matrices.n_matrices - 1; i >= 0; --i) {
-        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+        enum laser_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
 
         ++count[why];
         first[why] = i;
     }
-    for (int why = LASER_MPI_NOT_LEFT_OUT + 1; c->run->rank == 0 && why < LASER_MPI_LEFT_OUT_REASONS; ++why)
+    for (int why = LASER_NOT_LEFT_OUT + 1; c->run->rank == 0 && why < LASER_LEFT_OUT_REASONS; ++why)
         if (count[why] > 0)
             laser_log_line(c->run->log, "LEFT OUT", "%" PRId64 " %s (%s%s): %s", count[why],
                            count[why] > 1 ? "matrices stay as they are" : "matrix stays as it is",
                            c->run->matrices.matrices[first[why]].name, count[why] > 1 ? ", ..." : "",
-                           laser_mpi_left_out_text(why));
+                           laser_left_out_text(why));
 }
 
 static json_t *left_out_json(const struct compression *c)
@@ -307,11 +292,11 @@ static json_t *left_out_json(const struct compression *c)
     json_t *list = json_array();
 
     for (int64_t i = 0; i < c->run->matrices.n_matrices; ++i) {
-        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+        enum laser_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
 
-        if (why != LASER_MPI_NOT_LEFT_OUT)
+        if (why != LASER_NOT_LEFT_OUT)
             json_array_append_new(list, json_pack("{s:s, s:s}", "tensor", c->run->matrices.matrices[i].name,
-                                                  "reason", laser_mpi_left_out_text(why)));
+                                                  "reason", laser_left_out_text(why)));
     }
     return list;
 }
@@ -342,7 +327,7 @@ static int list_candidates(struct compression *c, struct laser_error *err)
     if (c->n_candidates == 0)
         return laser_error_set(
             err, LASER_EINPUT, c->run->checkpoint->model, "no matrix can be stored as two factors (%s)",
-            n > 0 ? laser_mpi_left_out_text(laser_mpi_cuts_left_out(c->run, &c->cuts, 0)) : "there is none");
+            n > 0 ? laser_left_out_text(laser_mpi_cuts_left_out(c->run, &c->cuts, 0)) : "there is none");
     return LASER_OK;
 }
 
@@ -509,9 +494,7 @@ static int write_form(const struct compression *c, const struct pairs *p, const 
         code = laser_factored_finish(w, err);
     if (code == LASER_OK) {
         numbers[0] = w->parameters;
-        numbers[1] = 0;
-        for (int i = 0; i < w->writer->n_files; ++i)
-            numbers[1] += w->writer->files[i].size_bytes;
+        numbers[1] = w->bytes;
     }
     laser_factored_close(w);
     return laser_mpi_agree(laser_mpi_world(run), code, err);
@@ -682,6 +665,8 @@ static int write_results(const struct compression *c, json_t *phases, struct las
                   (json_int_t)bytes_of(run->checkpoint), "tokens_per_second", c->base.tokens_per_second,
                   "chosen", point_json(c, &c->chosen), "curve", curve, "matrices", matrices_json(c),
                   "left_out", left_out_json(c), "seconds", laser_clock_s() - run->start_s);
+    if (c->divergence.each != NULL)
+        json_object_set_new(results, "divergence", laser_divergences_json(&c->divergence));
     code = results == NULL || json_object_set(results, "phases", phases) != 0
                ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);
@@ -722,6 +707,8 @@ static void say(const struct compression *c)
     for (int i = 0; i < c->n_curve; ++i)
         say_point(c, &c->curve[i]);
     say_point(c, p);
+    if (c->divergence.each != NULL)
+        laser_divergences_say(&c->divergence, run->log);
     laser_log_line(run->log, "RESULT",
                    "%" PRId64 " -> %" PRId64 " parameters, %s -> %s, %" PRId64 " flops less a token",
                    parameters_of(run->checkpoint), p->parameters,
@@ -778,7 +765,13 @@ static int compress(struct compression *c, struct laser_error *err)
     if (code == LASER_OK)
         code =
             laser_mpi_run_safe_point(run, (double)bytes_of(run->checkpoint) / WRITE_BYTES_S / run->size, err);
-    return code == LASER_OK ? finish(c, &c->chosen, "model", dense_too, err) : code;
+    if (code == LASER_OK)
+        code = finish(c, &c->chosen, "model", dense_too, err);
+    return code == LASER_OK && run->settings->evaluate.divergence
+               ? laser_mpi_evaluation_diverge_written(c->e, "model",
+                                                      1u << LASER_PART_REPORT | 1u << LASER_PART_GUARD_REPORT,
+                                                      &c->divergence, err)
+               : code;
 }
 
 static void free_all(struct compression *c)
@@ -796,6 +789,7 @@ static void free_all(struct compression *c)
     free(c->candidates);
     free(c->numbers);
     laser_mpi_cuts_free(&c->cuts);
+    laser_divergences_free(&c->divergence);
     laser_mpi_evaluation_close(c->e);
 }
 

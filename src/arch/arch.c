@@ -386,15 +386,18 @@ static json_t *without_aliases(json_t *object, const struct laser_config_alias *
 
 static void refuse_type(struct laser_config *config, const char *type)
 {
-    bool own_code = json_is_object(json_object_get(config->object, "auto_map"));
-    const char *rest = own_code ? ": its computation is code of its own (auto_map), which is not run here"
-                                : "; `laser_mpi models` lists the types that are";
-
     if (type[0] == '\0')
         laser_config_refuse(config, "model_type",
                             "missing; `laser_mpi models` lists the types that are supported");
+    else if (json_object_get(config->object, "auto_map"))
+        laser_config_refuse(
+            config, "model_type",
+            "\"%.100s\" is defined by the code that auto_map names (remote code), which is never "
+            "run; `laser_mpi models` lists the types that are supported",
+            type);
     else
-        laser_config_refuse(config, "model_type", "\"%.100s\" is not supported%s", type, rest);
+        laser_config_refuse(config, "model_type",
+                            "\"%.100s\" is not supported; `laser_mpi models` lists the types that are", type);
 }
 
 int64_t laser_arch_longest(const struct laser_arch *arch)

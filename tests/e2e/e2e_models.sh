@@ -89,7 +89,7 @@ not_run() { # NAME PATTERN: scan and plan say what is missing, and do their work
 changed type llama '"model_type": "llama"' '"model_type": "rwkv7"'
 not_run type '.*model_type: "rwkv7" is not supported; `laser_mpi models` lists'
 changed code llama '"model_type": "llama"' '"model_type": "mystery", "auto_map": {"AutoConfig": "a.B"}'
-not_run code '.*"mystery" is not supported: its computation is code of its own \(auto_map\)'
+not_run code '.*"mystery" is defined by the code that auto_map names'
 changed class roberta RobertaForMaskedLM RobertaForSequenceClassification
 not_run class '.*RobertaForSequenceClassification is not a masked language model'
 changed option llama '"model_type": "llama"' '"model_type": "llama", "is_causal": false'

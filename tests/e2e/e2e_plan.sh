@@ -30,7 +30,8 @@ config 70b 8192 28672 80 64
 check "Llama-3 70B from config.json alone" run 1 plan --model "$models/70b" $cluster
 check "... has 560 matrices" says "560 matrices, 163 tensors skipped"
 check "... its operations for a token" says "evaluation 1\\.[34][0-9]*e\\+11 a token"
-check "... a line for each number of nodes" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9]' "$scratch/last.log")" = 7
+check "... a line for each number of nodes" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9.]+ [smhd]' "$scratch/last.log")" = 7
+check "... a compression, too" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9]+x[0-9]+ +[0-9]+ +[0-9]' "$scratch/last.log")" = 7
 check "... the lines of the job" says "#SBATCH --nodes=64"
 check "... its tasks" says "#SBATCH --ntasks-per-node=[0-9]+"
 check "... its memory" says "#SBATCH --mem=[0-9]+G"
@@ -76,6 +77,8 @@ check "a part of no weight in the index" refuses 3 "down_proj_cubes, which confi
 config 405b 16384 53248 126 128
 index 405b 126 811706777600
 check "Llama-3 405B, on 3 ranks" run 3 plan --model "$models/405b" $cluster
+check "... whose compression takes several copies of the model" says "^ +64 +[0-9]+ +[0-9]+ +[0-9]+x4 +[0-9]+ "
+check "... and does not fit on 8 nodes" says "^ +8 +8 +96 +does not fit into memory"
 check "... does not fit on one node" says "^ +1 +.*does not fit into memory"
 check "... but on 64" says "#SBATCH --nodes=64"
 check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expected a .safetensors file)" 1 scan --model "$models/70b" --output "$scratch/x"
@@ -123,8 +126,33 @@ for n in $(ranks_of 1 3); do
     check "... has all its matrices" says ": (896|928) matrices"
 done
 
+# What a reduction would do, with texts and with tasks: as the run itself says before it begins.
+work() { sed -n 's/^WORK *//p' "$scratch/last.log" | sed 's/: at most about [^;]*//; s/: about [^,]*//; /^in all/s/ about.*//'; }
+same_work() { # options...: of plan and reduce
+    run 2 plan --model "$demo" "$@" && work >"$scratch/planned" && run 2 reduce --model "$demo" "$@" --output "$scratch/work" --force &&
+        work >"$scratch/done" && cat "$scratch/planned" && [ -s "$scratch/planned" ] && diff "$scratch/planned" "$scratch/done"
+}
+some="--text demo=$text --set evaluate.max_tokens=4000"
+check "tune: the work that plan names is the run's" same_work $some --rounds 2
+check "... rounds, gradients, steps" grep -q "at most 2 rounds, each with a gradient on [0-9]* tokens, .* of sums" "$scratch/planned"
+check "... their memory" grep -qE "[0-9.]+ MiB of sums and singular vectors" "$scratch/planned"
+check "... steps on the tokens that choose" grep -q "about 8 steps evaluated on [0-9]* tokens" "$scratch/planned"
+check "denoise: the work that plan names is the run's" same_work $some --strategy denoise --evaluations 5
+check "... a gradient, evaluations, what is left out" grep -qE "at most 5 of [0-9]+ edits evaluated on [0-9]+ tokens; [0-9]+ left out" "$scratch/planned"
+questions="--task $SRCDIR/tests/data/facts/facts.jsonl --objective log_loss"
+check "questions: the work that plan names is the run's" same_work $questions --strategy denoise --evaluations 3
+check "... has a gradient on questions" grep -qE "a gradient on [1-9][0-9]* tokens" "$scratch/planned"
+check "a search without a gradient: the work that plan names is the run's" same_work $some --strategy snr
+run 1 plan --model "$demo" $some --strategy snr
+check "... has none to announce" says_not "WORK +a gradient"
+check "... all its edits and their time" says "WORK +at most 15 of 15 edits evaluated on [0-9]+ tokens: at most about .* s; 0 left out"
+check "... and all in all" says "WORK +in all at most about "
+
 # What is there: the estimate of the memory is that of the run, within 15 %.
 check "the demo's plan" run 1 plan --model "$demo"
+check "... has the passes of a compression" says "^COMPRESS +statistics of 24576 tokens in 1 pass about .*, cuts .* GFLOP.*, a round .* a rank"
+check "a plan for little memory" run 1 plan --model "$demo" --set parallel.memory_per_rank=60MiB
+check "... says what does not fit" says "^COMPRESS +does not fit: a rank may use 60.0 MiB, and needs 1[0-9.]+ MiB for the covariances"
 check "... measures how fast this machine is" says "^SPEED +1 worker here.* [1-9][0-9.]*(e\\+[0-9]+)? in linear layers"
 recommended() { # no more workers than cores
     recommended_n=$(sed -n 's/^RECOMMEND  *mpirun -np [0-9]* (\([0-9]*\) worker.*/\1/p' "$scratch/last.log")

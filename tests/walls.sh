@@ -53,7 +53,7 @@ allowed() {
     mpi/sensitivity)
         echo "arch base checkpoint comm evaluate forward kernels linalg model plan run schedule spectrum store" ;;
     mpi/compress)
-        echo "arch base checkpoint comm compress corpus evaluate report run schedule search sensitivity store" ;;
+        echo "arch base checkpoint comm compress corpus evaluate plan report run schedule search sensitivity store" ;;
     mpi/reduce)
         echo "arch base checkpoint comm compress corpus evaluate layout linalg model plan report run schedule search sensitivity spectrum store svd" ;;
     mpi/commands)

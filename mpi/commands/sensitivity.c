@@ -23,9 +23,6 @@
 #include "store/results.h"
 #include "store/sensitivity.h"
 
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
-
 enum { LISTED = 5 };
 
 struct sensing {
@@ -296,8 +293,7 @@ static int gather(struct sensing *s, struct laser_error *err)
     enum laser_deck_fisher form = s->run->settings->reduce.fisher;
     int code = laser_mpi_spectrum_read(s->run, &s->spectrum, err);
 
-    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_bytes(s->run, &options) <=
-                                                         BLOCK_MEMORY_SHARE * s->run->memory_limit_bytes
+    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_whole_fits(s->run, &options)
                                                    : form == LASER_DECK_FISHER_BLOCK;
     if (code == LASER_OK)
         code = laser_mpi_vectors_make(s->run, err);

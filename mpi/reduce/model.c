@@ -6,11 +6,9 @@
 
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
+#include "plan/shards.h"
 #include "reduce/factors.h"
 #include "run/notes.h"
-
-/* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
-#define WRITE_BYTES_S 200e6
 
 static int clear_redirections(const struct laser_reduction *r, struct laser_error *err)
 {
@@ -98,15 +96,6 @@ static int write_files(struct laser_run *run, struct laser_error *err)
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
-static double model_bytes(const struct laser_run *run)
-{
-    double bytes = 0;
-
-    for (int64_t i = 0; i < run->checkpoint->n_tensors; ++i)
-        bytes += (double)run->checkpoint->tensors[i].size_bytes;
-    return bytes;
-}
-
 int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err)
 {
@@ -120,7 +109,7 @@ int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *ed
         code = laser_error_set(err, LASER_ENOMEM, "model", "no memory for %d edits", n);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
-        code = laser_mpi_run_safe_point(run, model_bytes(run) / WRITE_BYTES_S / run->size, err);
+        code = laser_mpi_run_safe_point(run, laser_checkpoint_write_s(run->checkpoint, run->size), err);
     if (code == LASER_OK) {
         laser_log_phase(run->log, "write");
         if (run->rank == 0 && n > 0)

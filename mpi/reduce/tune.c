@@ -24,9 +24,6 @@
 #define BLOCK_LENGTH    0.05
 #define DIAGONAL_LENGTH 0.02
 
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
-
 /* Edits that make the values of some steps; those of step i are i * per_step ... of them. */
 struct steps {
     struct laser_edit_list edits;
@@ -432,7 +429,7 @@ static bool choose_block(const struct laser_run *run, const char **why)
     if (form != LASER_DECK_FISHER_AUTO)
         return form == LASER_DECK_FISHER_BLOCK;
     *why = "by memory";
-    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+    return laser_statistics_whole_fits(run, &whole);
 }
 
 static int allocate(struct tuning *t, struct laser_error *err)

@@ -59,6 +59,9 @@ void laser_statistics_free(struct laser_statistics *statistics);
 /* Local: bytes of the sums of one group. */
 double laser_statistics_bytes(const struct laser_run *run, const struct laser_statistics_options *options);
 
+/* Do the sums of the Fisher information, taken whole, leave the evaluation most of a rank's memory? */
+bool laser_statistics_whole_fits(const struct laser_run *run, const struct laser_statistics_options *options);
+
 /* Is a matrix asked for? */
 static inline bool laser_statistics_wants(const struct laser_statistics_options *options, int64_t matrix)
 {

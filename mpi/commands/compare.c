@@ -13,6 +13,7 @@
 #include "commands/commands.h"
 #include "commands/serial.h"
 #include "evaluate/evaluation.h"
+#include "evaluate/texts.h"
 #include "store/results.h"
 
 /* Rank 0 has the names. */
@@ -62,11 +63,9 @@ static int check_tokenizers(struct laser_evaluation *e, struct laser_checkpoint 
     struct laser_run *run = e->run;
     struct laser_checkpoint *own = run->checkpoint;
     struct laser_mpi_evaluation second;
-    char path[4400];
     int has, code;
 
-    snprintf(path, sizeof path, "%s/tokenizer.json", other->dir);
-    has = access(path, F_OK) == 0;
+    has = laser_evaluation_has_tokenizer(other);
     MPI_Bcast(&has, 1, MPI_INT, 0, laser_mpi_world(run));
     if (!has)
         return LASER_OK;

@@ -97,12 +97,9 @@ static int tokenizer_missing(const char *dir, const char *what, struct laser_err
                            what);
 }
 
-static bool has_json(const struct laser_checkpoint *c)
+static bool has_files(const struct laser_checkpoint *c)
 {
-    char path[4400];
-
-    snprintf(path, sizeof path, "%.4300s/tokenizer.json", c->dir);
-    return access(path, F_OK) == 0;
+    return laser_tokenizer_is_in(c->dir);
 }
 
 static bool is_gguf(const struct laser_checkpoint *c)
@@ -112,13 +109,13 @@ static bool is_gguf(const struct laser_checkpoint *c)
 
 bool laser_evaluation_has_tokenizer(const struct laser_checkpoint *c)
 {
-    return has_json(c) || is_gguf(c);
+    return has_files(c) || is_gguf(c);
 }
 
 int laser_evaluation_tokenizer_load(const struct laser_checkpoint *c, const char *what,
                                     struct laser_tokenizer **t, struct laser_error *err)
 {
-    if (has_json(c))
+    if (has_files(c))
         return laser_tokenizer_load(c->dir, t, err);
     if (is_gguf(c))
         return laser_tokenizer_load(c->files[0].path, t, err);

@@ -63,6 +63,13 @@ static double mean_keys(const struct laser_arch *a, int64_t layer, int64_t lengt
     return a->chunked ? (w + 1) / 2 : w - w * (w - 1) / (2 * l);
 }
 
+/* Products of a head's vectors for each pair of a query and a key: the score, the value, and with the rows of their
+ * distance. */
+static double products_of_pairs(const struct laser_arch *a)
+{
+    return 2 + a->disentangled.by_content + a->disentangled.by_position;
+}
+
 int laser_model_estimate(const struct laser_arch *arch, int shards, enum laser_precision precision,
                          enum laser_storage stored, int64_t max_tokens, int64_t length,
                          struct laser_model_estimate *estimate, struct laser_error *err)
@@ -85,8 +92,8 @@ int laser_model_estimate(const struct laser_arch *arch, int shards, enum laser_p
             return result;
         laser_model_visit(m, count_part, &t);
         for (int64_t i = 0; i < arch->layers; i++)
-            t.flops +=
-                4 * (double)(m->heads.count * laser_arch_head_size(arch, i)) * mean_keys(arch, i, length);
+            t.flops += products_of_pairs(arch) * 2 *
+                       (double)(m->heads.count * laser_arch_head_size(arch, i)) * mean_keys(arch, i, length);
         working = laser_model_working_bytes(m, max_tokens);
         if (m->arena_bytes > estimate->weights_bytes)
             estimate->weights_bytes = m->arena_bytes;

@@ -156,6 +156,7 @@ static int load_unigram(const json_t *j, struct laser_token_model *m, struct las
 {
     const json_t *list = json_object_get(j, "vocab"), *unk = json_object_get(j, "unk_id");
     size_t n = json_array_size(list);
+    bool exact = json_is_true(json_object_get(j, LASER_EXACT_SCORES));
     m->kind = LASER_MODEL_UNIGRAM;
     m->unk_id = -1;
     if (!json_is_array(list) || n > LASER_VOCAB_MAX_ID)
@@ -170,7 +171,7 @@ static int load_unigram(const json_t *j, struct laser_token_model *m, struct las
             return laser_error_set(err, LASER_EINPUT, NULL, "token \"%.100s\" is in the vocabulary twice",
                                    json_string_value(name));
         double v =
-            json_is_real(score) ? serde_double(json_real_value(score)) : (double)json_integer_value(score);
+            json_is_real(score) && !exact ? serde_double(json_real_value(score)) : json_number_value(score);
         if (!laser_vocab_put(&m->vocab, json_string_value(name), json_string_length(name), (int32_t)i, v))
             return no_memory(err);
     }

@@ -151,6 +151,10 @@ void laser_side_free(struct laser_side *side);
  * transformers whose ways are followed ("tokenizer.4.0.0.json"), else "tokenizer.json".  name: n bytes. */
 void laser_side_tokenizer(const char *dir, char *name, size_t n);
 
+/* The class that AutoTokenizer takes by tokenizer_config.json and config.json (either may be NULL): the one that they
+ * name, or the model type's; NULL: none, what the files hold is all. */
+const char *laser_side_class(const json_t *config, const json_t *model);
+
 /* JSON of a file in a directory; NULL if it is not there or cannot be read as JSON. */
 json_t *laser_side_file(const char *dir, const char *name);
 
@@ -205,6 +209,9 @@ struct laser_tokenizer {
     int64_t size, id_end;
     int32_t role[LASER_TOKEN_ROLES];
 };
+
+/* A key of a Unigram model whose scores are the numbers themselves, not what serde makes of their decimals. */
+#define LASER_EXACT_SCORES "exact_scores"
 
 /* Helpers for reading JSON: what is missing or of a wrong type is named. */
 int laser_json_string(const json_t *obj, const char *key, const char **s, size_t *n, struct laser_error *err);

@@ -38,7 +38,22 @@ static const struct {
  * transformers 5. */
 static const struct {
     const char *model_type, *name;
-} registered[] = {{"gemma", "GemmaTokenizer"},
+} registered[] = {{"albert", "AlbertTokenizer"},
+                  {"deberta-v2", "DebertaV2Tokenizer"},
+                  {"ernie4_5", "TokenizersBackend"},
+                  {"gpt_neo", "GPT2Tokenizer"},
+                  {"hyperclovax", "TokenizersBackend"},
+                  {"internlm2", "TokenizersBackend"},
+                  {"internlm3", "TokenizersBackend"},
+                  {"jamba", "TokenizersBackend"},
+                  {"llava", "TokenizersBackend"},
+                  {"llava_next", "TokenizersBackend"},
+                  {"minicpm3", "TokenizersBackend"},
+                  {"mt5", "T5Tokenizer"},
+                  {"opt", "GPT2Tokenizer"},
+                  {"phimoe", "TokenizersBackend"},
+                  {"t5", "T5Tokenizer"},
+                  {"gemma", "GemmaTokenizer"},
                   {"gemma2", "GemmaTokenizer"},
                   {"gpt2", "GPT2Tokenizer"},
                   {"gpt_neox", "GPTNeoXTokenizer"},
@@ -90,24 +105,27 @@ static int class_of(const char *name)
     return -1;
 }
 
-/* As AutoTokenizer chooses: the class that the files name, unless the model type is known to have none of
- * its own; -1: tokenizer.json is all. */
-static int choose_class(const struct side *s)
+const char *laser_side_class(const json_t *config, const json_t *model)
 {
-    const char *type = json_string_value(json_object_get(s->model, "model_type")), *own = NULL;
-    const char *named = json_string_value(json_object_get(s->config, "tokenizer_class"));
-    int found;
+    const char *type = json_string_value(json_object_get(model, "model_type")), *own = NULL;
+    const char *named = json_string_value(json_object_get(config, "tokenizer_class"));
 
     for (size_t i = 0; type && i < sizeof registered / sizeof *registered; i++)
         if (strcmp(registered[i].model_type, type) == 0)
             own = registered[i].name;
     if (!named)
-        named = json_string_value(json_object_get(s->model, "tokenizer_class"));
+        named = json_string_value(json_object_get(model, "tokenizer_class"));
     if (!named || (type && strcmp(type, "qwen2") == 0)) /* files of qwen2 are known to name wrong classes */
         named = own;
-    if (own && strcmp(own, "TokenizersBackend") == 0)
-        return -1;
-    found = class_of(named);
+    return own && strcmp(own, "TokenizersBackend") == 0 ? NULL : named;
+}
+
+/* As AutoTokenizer chooses: the class that the files name, unless the model type is known to have none of
+ * its own; -1: tokenizer.json is all. */
+static int choose_class(const struct side *s)
+{
+    int found = class_of(laser_side_class(s->config, s->model));
+
     if (found >= 0 && (classes[found].recipe == RECIPE_LLAMA || classes[found].recipe == RECIPE_CODE) &&
         (has_type(json_object_get(s->tokenizer, "pre_tokenizer"), "ByteLevel") ||
          strcmp(laser_json_type(json_object_get(s->tokenizer, "model")), "Unigram") == 0))

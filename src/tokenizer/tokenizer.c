@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "checkpoint/gguf.h"
+#include "tokenizer/assemble.h"
 #include "tokenizer/parts.h"
 
 static int no_memory(struct laser_error *err)
@@ -200,6 +202,29 @@ static int load_gguf(const char *path, struct laser_tokenizer **out, struct lase
     return rc;
 }
 
+/* Has the directory no tokenizer.json, but what one is made from? */
+static bool is_bare(const char *dir)
+{
+    char path[4400];
+
+    snprintf(path, sizeof path, "%.4300s/tokenizer.json", dir);
+    return access(path, F_OK) != 0 && laser_tokenizer_is_in(dir);
+}
+
+static int load_bare(const char *dir, struct laser_tokenizer **out, struct laser_error *err)
+{
+    struct laser_error local, *e = err ? err : &local;
+    json_t *j;
+    int rc = laser_tokenizer_assemble(dir, &j, e);
+
+    *out = NULL;
+    if (rc == LASER_OK)
+        rc = load_json(j, dir, dir, out, e);
+    if (rc == LASER_OK)
+        find_roles(*out, dir);
+    return rc;
+}
+
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err)
 {
     struct stat st;
@@ -216,6 +241,10 @@ int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct 
     }
     if (dir)
         laser_side_tokenizer(path, name, sizeof name);
+    if (dir && strcmp(name, "tokenizer.json") == 0 && is_bare(path)) {
+        free(file);
+        return load_bare(path, out, err);
+    }
     snprintf(file, size, "%s%s%s", path, dir ? "/" : "", name);
     int rc = laser_tokenizer_file(file, &text, &n, err);
     if (rc == LASER_OK)

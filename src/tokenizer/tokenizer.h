@@ -29,6 +29,9 @@ struct laser_tokenizer;
  * feature that is refused, named), LASER_ENOMEM. */
 int laser_tokenizer_load(const char *path, struct laser_tokenizer **out, struct laser_error *err);
 
+/* Is there a tokenizer in the directory: tokenizer.json, or what one can be made from (tokenizer/assemble.h)? */
+bool laser_tokenizer_is_in(const char *dir);
+
 /* As laser_tokenizer_load(), from the text of a tokenizer.json in memory; name is used in errors only. */
 int laser_tokenizer_load_buffer(const char *json, size_t size_bytes, const char *name,
                                 struct laser_tokenizer **out, struct laser_error *err);

@@ -40,7 +40,7 @@ check "a prompt without a mask" refuses 3 "0 masks" 2 evaluate --model "$masked"
 golden=$SRCDIR/tests/golden/task_models
 asked() { # MODEL: its directory with a tokenizer, asked all kinds
     asked_prefix=
-    case $1 in *roberta) asked_prefix=masked_ ;; esac
+    case $1 in *roberta | albert* | deberta*) asked_prefix=masked_ ;; esac
     cp -r "$models/$1" "$scratch/asked" && chmod -R u+w "$scratch/asked" &&
         cp "$golden/${asked_prefix}tokenizer.json" "$scratch/asked/tokenizer.json" &&
         run 0 evaluate --model "$scratch/asked" --task "choice=$golden/${asked_prefix}choice.jsonl" \

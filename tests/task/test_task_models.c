@@ -280,6 +280,8 @@ int main(void)
         CASE("olmo2"),
         CASE("roberta"),
         CASE("xlm-roberta"),
+        CASE("albert"),
+        CASE("deberta-v2-conv"),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,12 +196,12 @@ def main():
     for name in sys.argv[1:]:
         path = f"{MODELS}/{name}"
         config = AutoConfig.from_pretrained(path)
-        masked = "roberta" in config.model_type
+        masked = "roberta" in config.model_type or config.model_type in ("albert", "deberta-v2")
         tokenizer = Tokenizer.from_file(f"{HERE}/{'masked_' if masked else ''}tokenizer.json")
         more = {} if masked else dict(experts_implementation="eager")
         model = (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(
             path, dtype=torch.float32, attn_implementation="eager", **more).eval()
-        context = getattr(config, "max_position_embeddings", 1 << 20) - (config.pad_token_id + 1 if masked else 0)
+        context = getattr(config, "max_position_embeddings", 1 << 20) - (config.pad_token_id + 1 if "roberta" in config.model_type else 0)
         found[name] = ask(model, masked, tokenizer, context)
         for module in model.modules():
             if hasattr(module, "reorder_and_upcast_attn"):

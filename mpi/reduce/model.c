@@ -73,15 +73,11 @@ static int write_factors(const struct laser_reduction *r, const int32_t *edits, 
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
-/* The files of the checkpoint, shared among the ranks. */
-static int write_files(struct laser_run *run, struct laser_error *err)
+int laser_mpi_checkpoint_write(struct laser_run *run, const char *dir, struct laser_error *err)
 {
     struct laser_writer *writer = NULL;
-    char dir[4400];
-    int code;
+    int code = laser_writer_open(run->checkpoint, dir, &writer, err);
 
-    snprintf(dir, sizeof dir, "%s", laser_run_path(run, "model"));
-    code = laser_writer_open(run->checkpoint, dir, &writer, err);
     if (code == LASER_OK && run->rank == 0)
         laser_say_left_out(run, writer);
     if (code == LASER_OK && run->rank == 0)
@@ -100,6 +96,7 @@ int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *ed
                               struct laser_error *err)
 {
     struct laser_run *run = r->setup.run;
+    char dir[4400];
     int32_t *kept;
     int code = LASER_OK;
 
@@ -124,8 +121,9 @@ int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *ed
         code = write_factors(r, kept, n, err);
     if (code == LASER_OK)
         code = laser_mpi_agree(laser_mpi_world(run), redirect_kept(r, kept, n, err), err);
+    snprintf(dir, sizeof dir, "%s", laser_run_path(run, "model"));
     if (code == LASER_OK)
-        code = write_files(run, err);
+        code = laser_mpi_checkpoint_write(run, dir, err);
     laser_log_phase_end(run->log);
     free(kept);
     return code;

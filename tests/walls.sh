@@ -38,7 +38,7 @@ allowed() {
     src/plan) echo "arch base checkpoint deck kernels layout linalg model run" ;;
     src/evaluate) echo "arch base checkpoint corpus deck kernels model plan run search store task tokenizer" ;;
     src/sensitivity) echo "arch base checkpoint deck evaluate kernels linalg model plan run spectrum store" ;;
-    src/compress) echo "arch base checkpoint deck evaluate linalg run search store" ;;
+    src/compress) echo "arch base checkpoint deck evaluate linalg plan run search store" ;;
     src/reduce)
         echo "arch base checkpoint compress corpus deck evaluate linalg model plan report run search sensitivity spectrum store" ;;
     src/commands) echo "arch base checkpoint deck exchange report run spectrum store task tokenizer" ;;

@@ -6,6 +6,7 @@
 
 #include "comm/agree.h"
 #include "commands/commands.h"
+#include "compress/plan.h"
 #include "evaluate/plan_evaluation.h"
 #include "plan/calibrate.h"
 #include "plan/cluster.h"
@@ -150,5 +151,7 @@ int laser_mpi_command_plan(struct laser_run *run, struct laser_error *err)
         code = laser_mpi_plan_evaluation(run, speed.forward_flops, &layout, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_plan_cluster(run, &speed, &layout, err);
+    if (code == LASER_OK && run->rank == 0)
+        code = laser_compress_plan(run, &speed, &layout, err);
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }

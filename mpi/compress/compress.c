@@ -20,6 +20,7 @@
 #include "compress/cuts.h"
 #include "compress/factored.h"
 #include "compress/judge_run.h"
+#include "compress/plan.h"
 #include "compress/ranks.h"
 #include "compress/refine.h"
 #include "corpus/split.h"
@@ -29,9 +30,6 @@
 #include "sensitivity/gather.h"
 #include "store/report.h"
 #include "store/results.h"
-
-/* Of the memory of a rank, for the covariances of one pass. */
-#define MEMORY_SHARE 0.4
 
 /* One target, and what came of it. */
 struct point {
@@ -179,20 +177,6 @@ static struct laser_statistics_options statistics_of(const struct compression *c
         .covariances = true, .inputs_only = !c->method->gradients, .first = first, .end = end};
 }
 
-/* The next matrices from `first` on whose covariances leave the evaluation most of the memory; at least one. */
-static int64_t end_of_range(const struct compression *c, int64_t first)
-{
-    const struct laser_run *run = c->run;
-    struct laser_statistics_options o = statistics_of(c, first, first + 1);
-
-    while (o.end < run->matrices.n_matrices) {
-        ++o.end;
-        if (laser_statistics_bytes(run, &o) > MEMORY_SHARE * run->memory_limit_bytes)
-            return o.end - 1;
-    }
-    return o.end;
-}
-
 /* Several passes over the text where the covariances of all matrices do not fit at once. */
 static int make_range(struct compression *c, int64_t first, int64_t end, struct laser_error *err)
 {
@@ -255,7 +239,7 @@ static int make_cuts(struct compression *c, struct laser_error *err)
         code = laser_mpi_cuts_make(run, c->method, NULL, &c->cuts, err);
     for (int64_t first = 0, end;
          code == LASER_OK && needs_text(c->method) && first < run->matrices.n_matrices; first = end) {
-        end = end_of_range(c, first);
+        end = laser_covariance_range(run, c->method, run->memory_limit_bytes, first);
         if (run->rank == 0 && end - first < run->matrices.n_matrices)
             laser_log_line(run->log, "PASS", "matrices %" PRId64 " to %" PRId64 " of %" PRId64 ", by memory",
                            first + 1, end, run->matrices.n_matrices);
@@ -284,20 +268,20 @@ static int64_t group_of(const struct laser_matrix *m)
 /* What stays as it is, and why: a line for each reason, with one of its matrices. */
 static void say_left_out(const struct compression *c)
 {
-    int64_t first[LASER_MPI_LEFT_OUT_REASONS] = {0}, count[LASER_MPI_LEFT_OUT_REASONS] = {0};
+    int64_t first[LASER_LEFT_OUT_REASONS] = {0}, count[LASER_LEFT_OUT_REASONS] = {0};
 
     for (int64_t i = c->run->matrices.n_matrices - 1; i >= 0; --i) {
-        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+        enum laser_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
 
         ++count[why];
         first[why] = i;
     }
-    for (int why = LASER_MPI_NOT_LEFT_OUT + 1; c->run->rank == 0 && why < LASER_MPI_LEFT_OUT_REASONS; ++why)
+    for (int why = LASER_NOT_LEFT_OUT + 1; c->run->rank == 0 && why < LASER_LEFT_OUT_REASONS; ++why)
         if (count[why] > 0)
             laser_log_line(c->run->log, "LEFT OUT", "%" PRId64 " %s (%s%s): %s", count[why],
                            count[why] > 1 ? "matrices stay as they are" : "matrix stays as it is",
                            c->run->matrices.matrices[first[why]].name, count[why] > 1 ? ", ..." : "",
-                           laser_mpi_left_out_text(why));
+                           laser_left_out_text(why));
 }
 
 static json_t *left_out_json(const struct compression *c)
@@ -305,11 +289,11 @@ static json_t *left_out_json(const struct compression *c)
     json_t *list = json_array();
 
     for (int64_t i = 0; i < c->run->matrices.n_matrices; ++i) {
-        enum laser_mpi_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
+        enum laser_left_out why = laser_mpi_cuts_left_out(c->run, &c->cuts, i);
 
-        if (why != LASER_MPI_NOT_LEFT_OUT)
+        if (why != LASER_NOT_LEFT_OUT)
             json_array_append_new(list, json_pack("{s:s, s:s}", "tensor", c->run->matrices.matrices[i].name,
-                                                  "reason", laser_mpi_left_out_text(why)));
+                                                  "reason", laser_left_out_text(why)));
     }
     return list;
 }
@@ -340,7 +324,7 @@ static int list_candidates(struct compression *c, struct laser_error *err)
     if (c->n_candidates == 0)
         return laser_error_set(
             err, LASER_EINPUT, c->run->checkpoint->model, "no matrix can be stored as two factors (%s)",
-            n > 0 ? laser_mpi_left_out_text(laser_mpi_cuts_left_out(c->run, &c->cuts, 0)) : "there is none");
+            n > 0 ? laser_left_out_text(laser_mpi_cuts_left_out(c->run, &c->cuts, 0)) : "there is none");
     return LASER_OK;
 }
 
@@ -507,9 +491,7 @@ static int write_form(const struct compression *c, const struct pairs *p, const 
         code = laser_factored_finish(w, err);
     if (code == LASER_OK) {
         numbers[0] = w->parameters;
-        numbers[1] = 0;
-        for (int i = 0; i < w->writer->n_files; ++i)
-            numbers[1] += w->writer->files[i].size_bytes;
+        numbers[1] = w->bytes;
     }
     laser_factored_close(w);
     return laser_mpi_agree(laser_mpi_world(run), code, err);

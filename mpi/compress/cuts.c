@@ -9,59 +9,29 @@
 
 #include <xxhash.h>
 
-#include "arch/family.h"
 #include "checkpoint/safetensors.h"
 #include "comm/agree.h"
 #include "evaluate/thin.h"
 #include "run/rundir.h"
 #include "run/signals.h"
 
-#define TEXT(x)   #x
-#define NUMBER(x) TEXT(x)
-
 static int64_t short_side(const struct laser_matrix *m)
 {
     return m->rows < m->cols ? m->rows : m->cols;
 }
 
-enum laser_mpi_left_out laser_mpi_cuts_left_out(const struct laser_run *run,
-                                                const struct laser_mpi_cuts *cuts, int64_t matrix)
+enum laser_left_out laser_mpi_cuts_left_out(const struct laser_run *run, const struct laser_mpi_cuts *cuts,
+                                            int64_t matrix)
 {
-    const struct laser_matrix *m = &run->matrices.matrices[matrix];
-    const struct laser_tensor *t = &run->checkpoint->tensors[m->tensor];
+    enum laser_left_out why = laser_left_out(run, matrix);
 
-    if (laser_arch_is_beside(run->checkpoint->config, t->name))
-        return LASER_MPI_BESIDE;
-    if (laser_arch_is_router(run->checkpoint->config, t->name))
-        return LASER_MPI_ROUTER;
-    if (m->col_step != 1 || (m->block_rows == 1 && m->rows > 1))
-        return LASER_MPI_ALTERNATES;
-    if (t->coded != NULL)
-        return LASER_MPI_SCALED;
-    if (m->rows * m->cols <= m->rows + m->cols)
-        return LASER_MPI_SMALL;
-    return cuts != NULL && cuts->s[matrix] == NULL ? LASER_MPI_FEW_TOKENS : LASER_MPI_NOT_LEFT_OUT;
-}
-
-const char *laser_mpi_left_out_text(enum laser_mpi_left_out why)
-{
-    static const char *const texts[] = {
-        [LASER_MPI_BESIDE] = "beside the language model",
-        [LASER_MPI_ROUTER] = "chooses experts: a small matrix, of which much depends",
-        [LASER_MPI_ALTERNATES] =
-            "its rows alternate with those of other parts: it is cut with them, as one matrix "
-            "(scan.split_fused=false)",
-        [LASER_MPI_SCALED] = "quantised: factors would have to be quantised, too",
-        [LASER_MPI_SMALL] = "too small: two factors would not be smaller",
-        [LASER_MPI_FEW_TOKENS] =
-            "fewer than " NUMBER(LASER_MPI_CUTS_TOKENS) " tokens of the calibration reached it"};
-
-    return texts[why];
+    return why == LASER_NOT_LEFT_OUT && cuts != NULL && cuts->s[matrix] == NULL ? LASER_LEFT_OUT_FEW_TOKENS
+                                                                                : why;
 }
 
 bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix)
 {
-    return laser_mpi_cuts_left_out(run, NULL, matrix) == LASER_MPI_NOT_LEFT_OUT;
+    return laser_left_out(run, matrix) == LASER_NOT_LEFT_OUT;
 }
 
 /* ---- files ---- */
@@ -346,7 +316,7 @@ static int make_one(const struct laser_run *run, const struct laser_compress_met
     int code;
 
     path_of(run, cuts, matrix, path, sizeof path);
-    *made = statistics == NULL || statistics->matrices[matrix].reached >= LASER_MPI_CUTS_TOKENS;
+    *made = statistics == NULL || statistics->matrices[matrix].reached >= LASER_CUTS_TOKENS;
     if (!*made)
         return write_left_out(path, short_side(m), err);
     code = take_apart(run, method, statistics, matrix, inputs, &cut, err);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "compress/compress.h"
+#include "compress/left_out.h"
 #include "sensitivity/gather.h"
 
 struct laser_mpi_cuts {
@@ -24,22 +25,9 @@ int laser_mpi_cuts_open(const struct laser_run *run, const struct laser_compress
                         struct laser_mpi_cuts *cuts, bool *complete, struct laser_error *err);
 void laser_mpi_cuts_free(struct laser_mpi_cuts *cuts);
 
-/* Why a matrix stays as it is. */
-enum laser_mpi_left_out {
-    LASER_MPI_NOT_LEFT_OUT,
-    LASER_MPI_BESIDE,
-    LASER_MPI_ROUTER,
-    LASER_MPI_ALTERNATES,
-    LASER_MPI_SCALED,
-    LASER_MPI_SMALL,
-    LASER_MPI_FEW_TOKENS,
-    LASER_MPI_LEFT_OUT_REASONS
-};
-
-/* cuts, all of them made; NULL: whether tokens reached it is not known yet. */
-enum laser_mpi_left_out laser_mpi_cuts_left_out(const struct laser_run *run,
-                                                const struct laser_mpi_cuts *cuts, int64_t matrix);
-const char *laser_mpi_left_out_text(enum laser_mpi_left_out why);
+/* Why a matrix stays as it is.  cuts, all of them made; NULL: whether tokens reached it is not known yet. */
+enum laser_left_out laser_mpi_cuts_left_out(const struct laser_run *run, const struct laser_mpi_cuts *cuts,
+                                            int64_t matrix);
 
 /* Can a matrix be stored as two factors: not scaled, not alternating with others row by row?  And is a product of two ever
  * smaller? */
@@ -47,9 +35,8 @@ bool laser_mpi_cuts_usable(const struct laser_run *run, int64_t matrix);
 
 /* Collective.  Takes every usable matrix that the statistics have apart, on the rank that owns its covariances;
  * statistics NULL, for a method that needs none: every usable matrix.  Matrices that fewer than
- * LASER_MPI_CUTS_TOKENS tokens reached are left out.  LASER_ESTOPPED between two matrices.  Called once for
+ * LASER_CUTS_TOKENS tokens reached are left out.  LASER_ESTOPPED between two matrices.  Called once for
  * each range of matrices, then laser_mpi_cuts_share. */
-#define LASER_MPI_CUTS_TOKENS 64
 int laser_mpi_cuts_make(struct laser_run *run, const struct laser_compress_method *method,
                         const struct laser_statistics *statistics, struct laser_mpi_cuts *cuts,
                         struct laser_error *err);

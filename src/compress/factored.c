@@ -172,6 +172,7 @@ static int measure(struct laser_factored *w, struct laser_error *err)
             f->size_bytes = code == LASER_OK ? (int64_t)strlen(w->index) : 0;
         }
     }
+    w->bytes = total;
     w->writer->size_bytes = 0;
     for (int i = 0; i < w->writer->n_files; ++i)
         w->writer->size_bytes += w->writer->files[i].size_bytes;
@@ -198,6 +199,7 @@ static int prepare(struct laser_factored *w, const struct laser_checkpoint *c, c
         for (int d = 0; d < c->tensors[t].n_dims; ++d)
             elements *= c->tensors[t].shape[d];
         w->parameters += elements;
+        w->bytes += c->tensors[t].size_bytes;
     }
     if (code != LASER_OK || w->form == LASER_FORM_DENSE)
         return code;

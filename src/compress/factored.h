@@ -60,7 +60,7 @@ struct laser_factored {
     struct laser_factored_parts **parts_of; /* the same for tensors in parts, or NULL */
     int *bias_of;                           /* the same for biases of weights in pairs */
     char *config, *index;                   /* texts that replace config.json and the shard index, or NULL */
-    int64_t parameters;                     /* of all tensors as written */
+    int64_t parameters, bytes;              /* of all tensors as written */
 };
 
 /* pairs[n] are borrowed and must outlive *out; their files are read by laser_factored_file only.  dtype: of

@@ -16,11 +16,6 @@
 #define PLAN_TOKENS  1000000
 #define BATCH_TOKENS 1024
 
-struct cluster {
-    int nodes, cores, ranks_per_node, threads;
-    double node_bytes;
-};
-
 struct cost {
     double scan_s, evaluate_s, read_s, write_s;
     double scan_bytes, evaluate_bytes; /* peak of a rank */
@@ -28,6 +23,11 @@ struct cost {
     double flops_per_token;
     bool fits;
 };
+
+double laser_plan_thread_speed(int threads)
+{
+    return pow(2 * LASER_THREAD_EFFICIENCY, log2(threads));
+}
 
 static int plan_scan(const struct laser_run *run, const struct laser_cost_rates *rates, int workers,
                      double limit_bytes, struct cost *cost, struct laser_error *err)
@@ -51,9 +51,8 @@ static int plan_scan(const struct laser_run *run, const struct laser_cost_rates 
     return code;
 }
 
-/* The fastest layout that fits, of 1, 2, 4, ... shards. */
-static int plan_evaluation(const struct laser_run *here, const struct cluster *c, struct cost *cost,
-                           double forward_flops, struct laser_error *err)
+int laser_plan_layout(const struct laser_run *here, const struct laser_plan_nodes *c, double beside_bytes,
+                      double forward_flops, struct laser_layout *layout, bool *found, struct laser_error *err)
 {
     struct laser_run there = *here;
     int64_t length = here->settings->evaluate.seqlen;
@@ -61,40 +60,51 @@ static int plan_evaluation(const struct laser_run *here, const struct cluster *c
                                      .length = length,
                                      .tokens = PLAN_TOKENS,
                                      .forward_flops = forward_flops};
-    double limit_bytes = 0.9 * c->node_bytes / c->ranks_per_node;
-    bool found = false;
+    double limit_bytes = LASER_PLAN_MEMORY_SHARE * c->node_bytes / c->ranks_per_node - beside_bytes;
 
-    if (here->checkpoint->config == NULL)
-        return LASER_OK;
+    *found = false;
     work.n_batches = (work.tokens + work.batch_tokens - 1) / work.batch_tokens;
     there.size = c->nodes * c->ranks_per_node;
     there.node_workers = there.size > 1 && c->ranks_per_node > 1 ? c->ranks_per_node - 1 : 1;
     for (int shards = 1; shards <= (there.size > 1 ? there.size - 1 : 1) && shards <= 1024; shards *= 2) {
         struct laser_layout l = {0};
         int code = laser_layout_of(&there, &work, shards, &l, err);
-        if (code == LASER_EINPUT) { /* a family that is scanned only */
-            laser_error_clear(err);
-            return LASER_OK;
-        }
         if (code != LASER_OK)
             return code;
-        cost->flops_per_token = l.flops_per_token;
-        if (l.replicas < 1 || l.memory_bytes > limit_bytes || (found && l.seconds >= cost->layout.seconds))
+        if (!*found)
+            layout->flops_per_token = l.flops_per_token;
+        if (l.replicas < 1 || l.memory_bytes > limit_bytes || (*found && l.seconds >= layout->seconds))
             continue;
-        cost->layout = l;
-        found = true;
+        *layout = l;
+        *found = true;
     }
-    cost->fits = cost->fits && found;
-    cost->evaluate_s = cost->layout.seconds;
-    cost->evaluate_bytes = cost->layout.memory_bytes;
     return LASER_OK;
 }
 
-static int find_cost(const struct laser_run *run, struct cluster *c, const struct laser_calibration *core,
-                     struct cost *cost, struct laser_error *err)
+static int plan_evaluation(const struct laser_run *here, const struct laser_plan_nodes *c, struct cost *cost,
+                           double forward_flops, struct laser_error *err)
 {
-    double threads = pow(2 * LASER_THREAD_EFFICIENCY, log2(c->threads)),
-           bytes = (double)run->checkpoint->total_size_bytes;
+    bool found;
+    int code;
+
+    if (here->checkpoint->config == NULL)
+        return LASER_OK;
+    code = laser_plan_layout(here, c, 0, forward_flops, &cost->layout, &found, err);
+    if (code == LASER_EINPUT) { /* a family that is scanned only */
+        laser_error_clear(err);
+        return LASER_OK;
+    }
+    cost->flops_per_token = cost->layout.flops_per_token;
+    cost->fits = cost->fits && found;
+    cost->evaluate_s = cost->layout.seconds;
+    cost->evaluate_bytes = cost->layout.memory_bytes;
+    return code;
+}
+
+static int find_cost(const struct laser_run *run, struct laser_plan_nodes *c,
+                     const struct laser_calibration *core, struct cost *cost, struct laser_error *err)
+{
+    double threads = laser_plan_thread_speed(c->threads), bytes = (double)run->checkpoint->total_size_bytes;
     struct laser_cost_rates rates;
     int ranks = c->nodes * c->ranks_per_node, code;
 
@@ -103,8 +113,8 @@ static int find_cost(const struct laser_run *run, struct cluster *c, const struc
     rates.read_bytes = fmin(rates.read_bytes, LASER_NODE_READ_BYTES_S / c->ranks_per_node);
     rates.base_bytes = run->base_bytes;
     *cost = (struct cost){0};
-    code =
-        plan_scan(run, &rates, ranks > 1 ? ranks - 1 : 1, 0.9 * c->node_bytes / c->ranks_per_node, cost, err);
+    code = plan_scan(run, &rates, ranks > 1 ? ranks - 1 : 1,
+                     LASER_PLAN_MEMORY_SHARE * c->node_bytes / c->ranks_per_node, cost, err);
     if (code != LASER_OK)
         return code;
     cost->read_s = bytes / (LASER_NODE_READ_BYTES_S * c->nodes);
@@ -113,15 +123,15 @@ static int find_cost(const struct laser_run *run, struct cluster *c, const struc
 }
 
 /* Ranks a node: as many as cores, or fewer of more threads where memory or speed ask for it. */
-static int find_ranks(const struct laser_run *run, struct cluster *c, const struct laser_calibration *core,
-                      struct cost *best, struct laser_error *err)
+static int find_ranks(const struct laser_run *run, struct laser_plan_nodes *c,
+                      const struct laser_calibration *core, struct cost *best, struct laser_error *err)
 {
-    struct cluster best_c = *c;
+    struct laser_plan_nodes best_c = *c;
     int code = LASER_OK;
 
     best->fits = false;
     for (int ranks = c->cores; code == LASER_OK && ranks >= 1; ranks /= 2) {
-        struct cluster trial = *c;
+        struct laser_plan_nodes trial = *c;
         struct cost cost;
         trial.ranks_per_node = ranks;
         trial.threads = c->cores / ranks;
@@ -136,7 +146,7 @@ static int find_ranks(const struct laser_run *run, struct cluster *c, const stru
     return code;
 }
 
-static void say_row(const struct laser_run *run, const struct cluster *c, const struct cost *cost)
+static void say_row(const struct laser_run *run, const struct laser_plan_nodes *c, const struct cost *cost)
 {
     char scan[LASER_NUMBER_SIZE], evaluate[LASER_NUMBER_SIZE], io[LASER_NUMBER_SIZE],
         memory[LASER_NUMBER_SIZE];
@@ -156,7 +166,7 @@ static void say_row(const struct laser_run *run, const struct cluster *c, const 
 }
 
 /* Twice the estimate and ten minutes, in whole quarters of an hour. */
-static void say_job(const struct laser_run *run, const struct cluster *c, const struct cost *cost)
+static void say_job(const struct laser_run *run, const struct laser_plan_nodes *c, const struct cost *cost)
 {
     double seconds = 2 * (cost->scan_s + cost->evaluate_s + cost->read_s + cost->write_s) + 600;
     int64_t quarters = (int64_t)ceil(seconds / 900), gibibytes;
@@ -174,7 +184,7 @@ static void say_job(const struct laser_run *run, const struct cluster *c, const 
     laser_log_line(run->log, "SBATCH", "#SBATCH --signal=B:USR1@120");
 }
 
-static int plan_nodes(const struct laser_run *run, struct cluster c, int most,
+static int plan_nodes(const struct laser_run *run, struct laser_plan_nodes c, int most,
                       const struct laser_calibration *core, struct laser_error *err)
 {
     struct cost cost = {0};
@@ -202,7 +212,7 @@ static int plan_nodes(const struct laser_run *run, struct cluster c, int most,
 }
 
 /* The deck's core: as fast in everything as in a matrix product. */
-static struct laser_calibration core_of(const struct laser_run *run, const struct laser_calibration *here)
+struct laser_calibration laser_plan_core(const struct laser_run *run, const struct laser_calibration *here)
 {
     double product = 1e9 * run->settings->plan.core_gflops;
     struct laser_cost_rates assumed;
@@ -248,27 +258,38 @@ static void say_memory(const struct laser_run *run, double scan_bytes, const str
                                       reduce));
 }
 
-int laser_plan_cluster(struct laser_run *run, const struct laser_calibration *here,
-                       const struct laser_layout *layout, struct laser_error *err)
+struct laser_plan_nodes laser_plan_nodes_of(const struct laser_run *run)
 {
-    struct cluster c = {.cores = (int)run->settings->plan.cores_per_node,
-                        .node_bytes = (double)run->settings->plan.memory_per_node};
-    int most = (int)run->settings->plan.nodes;
-    struct laser_calibration core = core_of(run, here);
-    double flops = 0;
-    struct cost cost;
-    int code;
+    struct laser_plan_nodes c = {.nodes = 1,
+                                 .cores = (int)run->settings->plan.cores_per_node,
+                                 .ranks_per_node = 1,
+                                 .threads = 1,
+                                 .node_bytes = (double)run->settings->plan.memory_per_node};
 
     if (c.cores == 0)
         c.cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (c.node_bytes <= 0)
         c.node_bytes = laser_node_memory();
+    return c;
+}
+
+int laser_plan_cluster(struct laser_run *run, const struct laser_calibration *here,
+                       const struct laser_layout *layout, struct laser_error *err)
+{
+    struct laser_plan_nodes c = laser_plan_nodes_of(run);
+    int most = (int)run->settings->plan.nodes;
+    struct laser_calibration core = laser_plan_core(run, here);
+    double flops = 0;
+    struct cost cost;
+    int code;
+
     for (int64_t i = 0; i < run->matrices.n_matrices; ++i)
         flops += laser_cost_flops(laser_scan_route(run), run->matrices.matrices[i].rows,
                                   run->matrices.matrices[i].cols);
     {
-        struct cluster job = {.nodes = 1, .ranks_per_node = run->size, .threads = 1, .cores = run->size};
-        job.node_bytes = run->memory_limit_bytes * run->size / 0.9;
+        struct laser_plan_nodes job = {
+            .nodes = 1, .ranks_per_node = run->size, .threads = 1, .cores = run->size};
+        job.node_bytes = run->memory_limit_bytes * run->size / LASER_PLAN_MEMORY_SHARE;
         code = find_cost(run, &job, &core, &cost, err);
     }
     if (code != LASER_OK)

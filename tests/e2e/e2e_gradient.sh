@@ -128,6 +128,9 @@ done
 check "... after a round that moved kept values" says "round 1 moved the kept values"
 check "a fifth of the linear parameters is gone" below "$(get c1 chosen linear_parameters_after)" \
     "$(awk -v n="$(get c1 chosen linear_parameters_before)" 'BEGIN { print 0.8 * n + 1 }')"
+check "... and as many bytes as that are fewer, to a per cent" awk -v b="$(get c1 before bytes)" -v a="$(get c1 chosen bytes)" \
+    -v p="$(get c1 before parameters)" -v q="$(get c1 chosen parameters)" \
+    'BEGIN { r = (b - a) / (b / p * (p - q)); print r; exit !(r > 0.99 && r < 1.01) }'
 check "whitening both sides costs less than the plain cut" squeeze plain 2 --remove 20% --method plain
 check "... which takes no pass over the text" says_not "BEGIN +(gradient|inputs)"
 check "both sides much less" below "$(get c1 chosen texts 0 difference)" "$(get plain chosen texts 0 difference)"

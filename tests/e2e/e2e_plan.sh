@@ -30,7 +30,8 @@ config 70b 8192 28672 80 64
 check "Llama-3 70B from config.json alone" run 1 plan --model "$models/70b" $cluster
 check "... has 560 matrices" says "560 matrices, 163 tensors skipped"
 check "... its operations for a token" says "evaluation 1\\.[34][0-9]*e\\+11 a token"
-check "... a line for each number of nodes" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9]' "$scratch/last.log")" = 7
+check "... a line for each number of nodes" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9.]+ [smhd]' "$scratch/last.log")" = 7
+check "... a compression, too" test "$(grep -cE '^ +(1|2|4|8|16|32|64) +[0-9]+ +[0-9]+ +[0-9]+x[0-9]+ +[0-9]+ +[0-9]' "$scratch/last.log")" = 7
 check "... the lines of the job" says "#SBATCH --nodes=64"
 check "... its tasks" says "#SBATCH --ntasks-per-node=[0-9]+"
 check "... its memory" says "#SBATCH --mem=[0-9]+G"
@@ -76,6 +77,8 @@ check "a part of no weight in the index" refuses 3 "down_proj_cubes, which confi
 config 405b 16384 53248 126 128
 index 405b 126 811706777600
 check "Llama-3 405B, on 3 ranks" run 3 plan --model "$models/405b" $cluster
+check "... whose compression takes several copies of the model" says "^ +64 +[0-9]+ +[0-9]+ +[0-9]+x4 +[0-9]+ "
+check "... and does not fit on 8 nodes" says "^ +8 +8 +96 +does not fit into memory"
 check "... does not fit on one node" says "^ +1 +.*does not fit into memory"
 check "... but on 64" says "#SBATCH --nodes=64"
 check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expected a .safetensors file)" 1 scan --model "$models/70b" --output "$scratch/x"
@@ -125,6 +128,9 @@ done
 
 # What is there: the estimate of the memory is that of the run, within 15 %.
 check "the demo's plan" run 1 plan --model "$demo"
+check "... has the passes of a compression" says "^COMPRESS +statistics of 24576 tokens in 1 pass about .*, cuts .* GFLOP.*, a round .* a rank"
+check "a plan for little memory" run 1 plan --model "$demo" --set parallel.memory_per_rank=60MiB
+check "... says what does not fit" says "^COMPRESS +does not fit: a rank may use 60.0 MiB, and needs 1[0-9.]+ MiB for the covariances"
 check "... measures how fast this machine is" says "^SPEED +1 worker here.* [1-9][0-9.]*(e\\+[0-9]+)? in linear layers"
 recommended() { # no more workers than cores
     recommended_n=$(sed -n 's/^RECOMMEND  *mpirun -np [0-9]* (\([0-9]*\) worker.*/\1/p' "$scratch/last.log")

@@ -6,11 +6,12 @@ class LaserMpi(AutotoolsPackage):
     """Singular values, noise thresholds and rank reduction of the weight matrices of language models, over MPI ranks."""
 
     homepage = "https://example.org/laser_mpi"
-    url = "https://example.org/laser_mpi/laser_mpi-0.1.0.tar.gz"
+    url = "https://example.org/laser_mpi/laser_mpi-0.2.0.tar.gz"
 
     # spack checksum laser-mpi fills in the sum of the tarball (`make dist`).
-    version("0.1.0")
+    version("0.2.0")
 
+    variant("cairo", default=False, description="Figures as PDF and PNG")
     variant("onednn", default=True, description="Fast matrix products of the forward pass")
 
     depends_on("c", type="build")
@@ -27,6 +28,7 @@ class LaserMpi(AutotoolsPackage):
     depends_on("zlib-api")
     depends_on("xxhash")
     depends_on("onednn@2:3", when="+onednn")
+    depends_on("cairo", when="+cairo")
     depends_on("cmocka", type="test")
 
     def configure_args(self):
@@ -38,6 +40,8 @@ class LaserMpi(AutotoolsPackage):
         ]
         if spec.satisfies("~onednn"):
             args.append("--without-onednn")
+        if spec.satisfies("~cairo"):
+            args.append("--without-cairo")
         return args
 
     @run_after("install")

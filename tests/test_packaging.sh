@@ -67,10 +67,10 @@ check "a job without limit" job 0 "$SRCDIR/slurm/scan.sbatch" MODEL OUT
 check "... has none" sh -c "! grep -q max-time '$NOTES'"
 
 if python=$(command -v python3) && "$python" -c 'import ast' 2>/dev/null; then
-    for recipe in package.py laser_mpi-0.1.0-foss-2023a.eb; do
+    for recipe in package.py reframe_laser_mpi.py laser_mpi-0.2.0-foss-2025b.eb; do
         check "$recipe: syntax" "$python" -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$SRCDIR/packaging/$recipe"
     done
-    check "the EasyBuild recipe defines what every recipe must" "$python" - "$SRCDIR/packaging/laser_mpi-0.1.0-foss-2023a.eb" <<'PY'
+    check "the EasyBuild recipe defines what every recipe must" "$python" - "$SRCDIR/packaging/laser_mpi-0.2.0-foss-2025b.eb" <<'PY'
 import sys
 names = {"SOURCE_TAR_GZ": "x"}
 exec(open(sys.argv[1]).read(), names)
@@ -81,15 +81,24 @@ PY
 else
     skip "the recipes' syntax" "no python3"
 fi
+check "the recipes are of this version" sh -c "
+    version=\$(sed -n 's/^AC_INIT(\\[laser_mpi\\], \\[\\(.*\\)\\])/\\1/p' '$SRCDIR/configure.ac') && cd '$SRCDIR' && [ -n \"\$version\" ] &&
+    grep -q \"^version = '\$version'\" packaging/laser_mpi-\$version-foss-2025b.eb && grep -q \"version(\\\"\$version\\\")\" packaging/package.py &&
+    grep -q \"^laser-mpi (\$version-\" packaging/debian/changelog && grep -q \"^version: \$version\" CITATION.cff &&
+    head -1 NEWS | grep -q \"laser_mpi \$version\""
+if command -v dpkg-parsechangelog >/dev/null; then
+    check "the Debian changelog" dpkg-parsechangelog -l "$SRCDIR/packaging/debian/changelog"
+fi
+check "debian/rules and make-deb: syntax" sh -c "make -n -f '$SRCDIR/packaging/debian/rules' -p >/dev/null 2>&1; sh -n '$SRCDIR/packaging/make-deb'"
 check "the container's definition has its sections" sh -c "for s in %files %post %environment %runscript %test; do
     grep -q \"^\$s\" '$SRCDIR/packaging/laser_mpi.def' || exit 1; done"
-for f in "$BUILDDIR"/packaging/0*; do
+for f in "$BUILDDIR"/packaging/[0-9]*; do
     check "$(basename "$f"): every path is filled in" sh -c "! grep -q '@[A-Za-z]*@' '$f'"
 done
 command -v luac >/dev/null && check "the Lua module: syntax" luac -p "$BUILDDIR"/packaging/*.lua
 if command -v tclsh >/dev/null; then
     echo 'exit [expr {![info complete [read [open [lindex $argv 0]]]]}]' >"$scratch/complete.tcl"
-    for f in "$BUILDDIR"/packaging/0*; do
+    for f in "$BUILDDIR"/packaging/[0-9]*; do
         case $f in *.lua) ;; *) check "the Tcl module: syntax" tclsh "$scratch/complete.tcl" "$f" ;; esac
     done
 fi

@@ -84,7 +84,6 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
         return code;
     code = predict(r, &statistics, &changes, err);
     laser_statistics_free(&statistics);
-    r->trials.changes = changes;
     if (code == LASER_OK && r->setup.run->rank == 0)
         code = laser_reduction_screen(&r->trials, changes, err);
     else

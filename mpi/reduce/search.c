@@ -15,8 +15,10 @@ static int run_search(struct laser_reduction *r, const char *phase, struct laser
     int code = run->rank == 0 ? laser_reduction_open_search(&r->search, err) : LASER_OK;
 
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    r->setup.e->beside = run->settings->reduce.max_kl > 0 ? &r->setup.bound : NULL;
     if (code == LASER_OK)
         code = laser_mpi_evaluate_search(r->setup.e, phase, r->search.state, LASER_PART_SELECTION, err);
+    r->setup.e->beside = NULL;
     if (code == LASER_OK && run->rank == 0)
         code = laser_reduction_remember_base(&r->search, err);
     return laser_mpi_agree(laser_mpi_world(run), code, err);

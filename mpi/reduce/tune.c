@@ -134,8 +134,11 @@ static int evaluate(struct tuning *t, const struct steps *s, int step, struct la
     struct laser_evaluation *e = t->r->setup.e;
     const int32_t *edits = step >= 0 ? edits_of(t, s, step) : NULL;
     int n = step >= 0 ? s->per_step : 0;
-    int code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
+    int code;
 
+    e->beside = t->run->settings->reduce.max_kl > 0 ? &t->r->setup.bound : NULL;
+    code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
+    e->beside = NULL;
     if (code == LASER_OK && e->part_item[LASER_PART_GUARD + 1] > e->part_item[LASER_PART_GUARD])
         code = laser_mpi_evaluate_part(e, "line search", LASER_PART_GUARD, edits, n, scores, err);
     return code;

@@ -63,6 +63,7 @@ struct laser_item_batch {
 /* What a model says of an item: of a window or of a question, the other is zero. */
 struct laser_item_score {
     struct laser_window_nll window;
+    double kl_nats; /* of a window, beside a bound (LASER_BESIDE_BOUND): sum of its divergences */
     struct laser_task_score question;
 };
 

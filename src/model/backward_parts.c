@@ -4,6 +4,50 @@
 #include "kernels/norm.h"
 #include "model/backward.h"
 
+/* The thin piece whose outputs begin there. */
+static const struct laser_split_piece *thin_at(const struct laser_split *split, int64_t first)
+{
+    const struct laser_split_piece *p = split->pieces;
+
+    while (p && p->first != first)
+        p = p->next;
+    return p;
+}
+
+/* A weight that is stored in two factors is two layers, one after the other.  A second factor's outputs begin at `first`
+ * of the part; there is one shard. */
+static int report_factors(const struct laser_backward *b, const struct laser_part *part, int64_t first,
+                          const struct laser_bound_piece *piece, const struct laser_model_linear_site *second,
+                          int64_t n, const float *x, int64_t x_stride, const float *delta,
+                          int64_t delta_stride, const int64_t *token_rows)
+{
+    const struct laser_turning *turning = &b->gradient->turning;
+    const struct laser_split_piece *p = thin_at(part->split, first);
+    const struct laser_model_rows all = {0, second->columns};
+    const struct laser_model_linear_site site = {.tensor = piece->inner,
+                                                 .layer = piece->layer,
+                                                 .rows = second->columns,
+                                                 .columns = piece->inputs,
+                                                 .row_count = second->columns,
+                                                 .column_count = piece->inputs,
+                                                 .piece = &all,
+                                                 .pieces = 1};
+    int64_t width = part->split->in.out;
+    int result;
+
+    laser_part_apply_whole(&part->split->in, n, x, x_stride, turning->middle, width, LASER_STORE,
+                           &turning->scratch);
+    result = b->sink->linear(b->sink->context, second, n, turning->middle + p->middle, width, delta,
+                             delta_stride, token_rows, b->err);
+    if (result != LASER_OK)
+        return result;
+    if (delta)
+        laser_part_apply_whole_backward(&p->part, n, delta, delta_stride, turning->middle_delta, site.rows,
+                                        LASER_STORE, turning);
+    return b->sink->linear(b->sink->context, &site, n, x, x_stride, delta ? turning->middle_delta : NULL,
+                           site.rows, token_rows, b->err);
+}
+
 int laser_backward_report(const struct laser_backward *b, const struct laser_part *part,
                           enum laser_shared_side split, int64_t n, const float *x, int64_t x_stride,
                           const float *delta, int64_t delta_stride, const int64_t *token_rows)
@@ -12,6 +56,7 @@ int laser_backward_report(const struct laser_backward *b, const struct laser_par
     const struct laser_bound_piece *piece = m->pieces + part->first_piece;
     const struct laser_model_rows *rows = m->piece_rows + part->first_piece;
     bool shared_out = m->group.count > 1;
+    int64_t first = 0;
     int result = LASER_OK;
 
     for (int64_t i = 0, j; b->sink && b->sink->linear && i < part->pieces && result == LASER_OK; i = j) {
@@ -31,10 +76,15 @@ int laser_backward_report(const struct laser_backward *b, const struct laser_par
         for (j = i; j < part->pieces && piece[j].tensor == site.tensor && piece[j].origin == site.origin; j++)
             site.row_count += rows[j].count;
         site.pieces = j - i;
-        result =
-            b->sink->linear(b->sink->context, &site, n, x, x_stride,
-                            laser_backward_inputs_only(b) ? NULL : delta, delta_stride, token_rows, b->err);
-        delta += site.row_count;
+        if (piece[i].thin)
+            result = report_factors(b, part, first, &piece[i], &site, n, x, x_stride,
+                                    laser_backward_inputs_only(b) ? NULL : delta + first, delta_stride,
+                                    token_rows);
+        else
+            result = b->sink->linear(b->sink->context, &site, n, x, x_stride,
+                                     laser_backward_inputs_only(b) ? NULL : delta + first, delta_stride,
+                                     token_rows, b->err);
+        first += site.row_count;
     }
     return result;
 }

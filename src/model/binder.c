@@ -276,7 +276,19 @@ static void bind_factors(struct laser_binder *b, struct laser_part *part, int64_
     snprintf(right, sizeof right, "%s.BLinear.weight", module);
     left_tensor = laser_bind_find(b, left, 0, p->rows, rank, &left_storage);
     right_tensor = laser_bind_find(b, right, 0, rank, p->cols, &right_storage);
-    if (left_tensor < 0 || right_tensor < 0 || p->row_count == 0 || p->col_count == 0)
+    if (left_tensor < 0 || right_tensor < 0)
+        return;
+    note_piece(b, part,
+               (struct laser_bound_piece){.tensor = left_tensor,
+                                          .layer = b->layer,
+                                          .rows = p->rows,
+                                          .columns = rank,
+                                          .column_count = rank,
+                                          .thin = true,
+                                          .inner = right_tensor,
+                                          .inputs = p->cols},
+               (struct laser_model_rows){p->row, p->row_count});
+    if (p->row_count == 0 || p->col_count == 0)
         return;
     home = laser_split_extend(b->model, part, first, p->row_count, rank, left_tensor, &offset, &in_first);
     if (!home) {
@@ -323,8 +335,14 @@ static void bind_dense(struct laser_binder *b, struct laser_part *part, int64_t 
     if (tensor < 0)
         return;
     note_piece(b, part,
-               (struct laser_bound_piece){tensor, p->stack ? index * rows * cols : 0, b->layer, p->rows,
-                                          p->cols, p->col, p->col_count, transposed},
+               (struct laser_bound_piece){.tensor = tensor,
+                                          .origin = p->stack ? index * rows * cols : 0,
+                                          .layer = b->layer,
+                                          .rows = p->rows,
+                                          .columns = p->cols,
+                                          .first_column = p->col,
+                                          .column_count = p->col_count,
+                                          .transposed = transposed},
                (struct laser_model_rows){p->row, p->row_count});
     if (p->row_count == 0 || p->col_count == 0)
         return;

@@ -23,10 +23,10 @@ static void *take(unsigned char *base, int64_t *used, int64_t count, size_t size
 
 /* What the sizes depend on. */
 struct sizes {
-    int64_t tokens, columns, up, packed, scratch;
+    int64_t tokens, columns, up, packed, scratch, middle;
 };
 
-static void count_part(struct sizes *s, const struct laser_part *part)
+static void count_whole(struct sizes *s, const struct laser_part *part)
 {
     struct laser_linear linear = {.out = part->out,
                                   .in = part->in,
@@ -46,6 +46,19 @@ static void count_part(struct sizes *s, const struct laser_part *part)
     linear.in = LASER_TURNED;
     linear.packed_as = linear.precision == LASER_BFLOAT16 ? LASER_STORED_BF16 : LASER_STORED_F32;
     s->scratch = larger(s->scratch, laser_linear_scratch_size(&linear, s->tokens));
+}
+
+static void count_part(struct sizes *s, const struct laser_part *part)
+{
+    if (!part->split) {
+        count_whole(s, part);
+        return;
+    }
+    count_whole(s, &part->split->in);
+    for (const struct laser_split_piece *p = part->split->pieces; p; p = p->next)
+        count_whole(s, &p->part);
+    s->scratch = larger(s->scratch, laser_split_scratch_size(part->split, s->tokens));
+    s->middle = larger(s->middle, part->split->in.out);
 }
 
 static void count_mlp(struct sizes *s, const struct laser_mlp *mlp)
@@ -159,6 +172,8 @@ static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned 
     }
     g->turning.packed_bytes = s->packed;
     g->turning.packed = take(base, &used, s->packed, 1);
+    g->turning.middle = take(base, &used, n * s->middle, sizeof(float));
+    g->turning.middle_delta = take(base, &used, n * s->middle, sizeof(float));
     cut_inside(g, &g->model->layers[0], false, s->up, &g->shared, base, &used);
     cut_kept(g, base, &used);
     g->bytes = used;
@@ -210,10 +225,11 @@ int laser_model_gradient_create_within(const struct laser_model *model, int64_t 
         return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
                                "a gradient through %s (%s) is not supported", model->arch.model_type,
                                laser_arch_lacks_gradient(&model->arch));
-    if (model->splits)
+    if (model->splits && model->group.count > 1)
         return laser_error_set(
             err, LASER_EINPUT, model->checkpoint->model,
-            "its weights are stored as products of two; gradients are taken of dense weights only");
+            "its weights are stored as products of two; gradients through them are taken by whole "
+            "models, not by shards (parallel.shards=1)");
     g = calloc(1, sizeof *g);
     if (!g)
         return laser_error_set(err, LASER_ENOMEM, NULL, "no memory for a gradient");

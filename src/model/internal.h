@@ -34,6 +34,8 @@ struct laser_part {
 struct laser_bound_piece {
     int64_t tensor, origin, layer, rows, columns, first_column, column_count;
     bool transposed;
+    bool thin;             /* the second factor of a weight: its inputs are the outputs of the first */
+    int64_t inner, inputs; /* thin: tensor of the first factor, and its columns */
 };
 
 /* Some outputs of a part that the checkpoint holds as a product of two thin matrices, or the dense ones
@@ -341,10 +343,16 @@ struct laser_turning {
     void *packed;
     int64_t packed_bytes;
     struct laser_scratch scratch;
+    float *middle, *middle_delta; /* [N, widest] between the factors of a split part: states, gradients */
 };
 
 /* Outputs of a weight that are transposed at a time: as many inputs as the product takes at a time anyway. */
 enum { LASER_TURNED = 1024 };
+
+/* dx (+)= dy W of a part that is not split. */
+void laser_part_apply_whole_backward(const struct laser_part *part, int64_t n, const float *dy,
+                                     int64_t dy_stride, float *dx, int64_t dx_stride,
+                                     enum laser_output output, const struct laser_turning *turning);
 
 /* dx (+)= dy W of a part, the gradient at its input from that at its output.  packed holds 32 rows as long as
  * the longer side of the weight, or more. */
@@ -360,6 +368,10 @@ struct laser_part *laser_split_extend(struct laser_model *model, struct laser_pa
                                       int64_t *in_first);
 void laser_split_apply(const struct laser_part *part, int64_t n, const float *x, int64_t x_stride, float *y,
                        int64_t y_stride, enum laser_output output, const struct laser_scratch *scratch);
+/* As laser_part_apply_backward. */
+void laser_split_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
+                                float *dx, int64_t dx_stride, enum laser_output output,
+                                const struct laser_turning *turning);
 int64_t laser_split_scratch_size(const struct laser_split *split, int64_t tokens);
 void laser_split_free_all(struct laser_model *model);
 

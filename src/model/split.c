@@ -5,6 +5,7 @@
  * factors of all thin pieces are one matrix, so that the inputs meet them in one product.  Several pieces may
  * be outputs of the same weight, with one first factor. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/internal.h"
 
@@ -162,4 +163,27 @@ void laser_split_apply(const struct laser_part *part, int64_t n, const float *x,
                 laser_part_apply_whole(&p->part, rows, middle + p->middle, width,
                                        y + row * y_stride + p->first, y_stride, output, &rest);
     }
+}
+
+/* What goes back through the second factors meets that of all thin pieces in one product with the first. */
+void laser_split_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
+                                float *dx, int64_t dx_stride, enum laser_output output,
+                                const struct laser_turning *turning)
+{
+    const struct laser_split *split = part->split;
+    int64_t width = split->in.out;
+
+    for (const struct laser_split_piece *p = split->pieces; p; p = p->next)
+        if (p->rank == 0) {
+            laser_part_apply_whole_backward(&p->part, n, dy + p->first, dy_stride, dx, dx_stride, output,
+                                            turning);
+            output = LASER_ADD;
+        }
+    memset(turning->middle_delta, 0, (size_t)(n * width) * sizeof *turning->middle_delta);
+    for (const struct laser_split_piece *p = split->pieces; p; p = p->next)
+        if (p->rank > 0)
+            laser_part_apply_whole_backward(&p->part, n, dy + p->first, dy_stride,
+                                            turning->middle_delta + p->middle, width, LASER_ADD, turning);
+    laser_part_apply_whole_backward(&split->in, n, turning->middle_delta, width, dx, dx_stride, output,
+                                    turning);
 }

@@ -114,9 +114,9 @@ static void multiply_back(const struct laser_linear *linear, const struct laser_
     }
 }
 
-void laser_part_apply_backward(const struct laser_part *part, int64_t n, const float *dy, int64_t dy_stride,
-                               float *dx, int64_t dx_stride, enum laser_output output,
-                               const struct laser_turning *turning)
+void laser_part_apply_whole_backward(const struct laser_part *part, int64_t n, const float *dy,
+                                     int64_t dy_stride, float *dx, int64_t dx_stride,
+                                     enum laser_output output, const struct laser_turning *turning)
 {
     multiply_back(&part->linear, part->thin, n, dy, dy_stride, dx, dx_stride, output, turning);
     for (const struct laser_thin *t = part->thin; t; t = t->next)

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "evaluate/divergence.h"
 #include "evaluate/evaluate.h"
 #include "reduce/edits.h"
 #include "reduce/strategy.h"
@@ -43,6 +44,7 @@ struct laser_reduction_setup { /* every rank */
     struct laser_run *run;
     struct laser_evaluation *e; /* borrowed */
     bool has_report;            /* some windows are not for the selection */
+    struct laser_beside bound;  /* what reduce.max_kl is measured against */
 };
 
 struct laser_reduction_trials {
@@ -106,6 +108,8 @@ struct laser_reduction_report { /* rank 0 */
     struct laser_item_score *before, *after; /* of every item, where there are tasks */
     double *options_before;                  /* log probabilities of every option */
     json_t *tune;                            /* what tune did, as results.json has it */
+    struct laser_divergences
+        divergence; /* of the written model from the one before; .each NULL: not measured */
 };
 
 struct laser_reduction {
@@ -262,6 +266,9 @@ int laser_reduction_check_ends(const struct laser_run *run, enum laser_precision
  * phases: of laser_mpi_log_phases_json. */
 int laser_reduction_finish(const struct laser_reduction *r, json_t *results, json_t *phases,
                            struct laser_error *err);
+
+/* Parts whose windows tell how far the final model is from the one before: what no decision has seen, where there is such. */
+unsigned laser_reduction_reported(const struct laser_reduction_setup *s);
 
 /* All but run and e. */
 void laser_reduction_free(struct laser_reduction *r);

@@ -110,12 +110,43 @@ static void compare(const struct laser_tune_scores *s, enum laser_item_part part
         laser_search_paired(a, b, weights, n, mean, error);
 }
 
+/* Mean divergence of what was measured last, on the windows that select. */
+static double mean_kl(const struct laser_tune_scores *s)
+{
+    const struct laser_evaluation *e = s->e;
+    double sum = 0, tokens = 0;
+    int64_t index;
+
+    for (int64_t i = 0; i < e->part_item[LASER_PART_SELECTION + 1]; ++i)
+        if (!laser_item_is_question(e, i, &index)) {
+            sum += s->after[i].kl_nats;
+            tokens += e->windows[index].n_scored;
+        }
+    return sum / tokens;
+}
+
+/* A step that leads too far from the model as it was is no step. */
+static void judge_distance(const struct laser_tune_scores *s, struct laser_line_step *step, json_t *o,
+                           char *text, size_t size)
+{
+    const double most = s->e->run->settings->reduce.max_kl, kl = most > 0 ? mean_kl(s) : 0;
+
+    if (!(most > 0))
+        return;
+    json_object_set_new(o, "kl", isfinite(kl) ? json_real(kl) : json_null());
+    snprintf(text, size, ", KL %.4g%s", kl, kl <= most ? "" : ": too far from the base");
+    if (kl <= most)
+        return;
+    step->harms = true;
+    json_object_set_new(o, "too_far", json_true());
+}
+
 void laser_tune_judge(const struct laser_tune_scores *s, double predicted, struct laser_line_step *step,
                       json_t *list)
 {
     const struct laser_evaluation *e = s->e;
     json_t *o = json_object(), *guards = json_object();
-    char harmed[300] = "";
+    char harmed[300] = "", distance[80] = "";
 
     compare(s, LASER_PART_SELECTION, -1, &step->difference, &step->error);
     for (int32_t i = e->n_datasets - e->n_guards; i < e->n_datasets; ++i) {
@@ -130,14 +161,15 @@ void laser_tune_judge(const struct laser_tune_scores *s, double predicted, struc
                             json_pack("{s:f, s:f}", "difference", isfinite(mean) ? mean : 0, "stderr",
                                       isfinite(error) ? error : 0));
     }
-    laser_log_line(e->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s", step->length,
-                   step->difference, step->error, predicted, harmed);
+    json_object_set_new(o, "harms_guard", json_boolean(step->harms));
+    judge_distance(s, step, o, distance, sizeof distance);
+    laser_log_line(e->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s%s", step->length,
+                   step->difference, step->error, predicted, harmed, distance);
     json_object_set_new(o, "length", json_real(step->length));
     json_object_set_new(o, "difference",
                         isfinite(step->difference) ? json_real(step->difference) : json_null());
     json_object_set_new(o, "stderr", isfinite(step->error) ? json_real(step->error) : json_null());
     json_object_set_new(o, "predicted", isfinite(predicted) ? json_real(predicted) : json_null());
-    json_object_set_new(o, "harms_guard", json_boolean(step->harms));
     json_object_set_new(o, "guards", guards);
     json_array_append_new(list, o);
 }

@@ -12,6 +12,7 @@
 #include "checkpoint/matrix.h"
 #include "compress/factored.h"
 #include "model/absent.h"
+#include "model/gradient_testing.h"
 #include "model/model_testing.h"
 #include "plan/estimate.h"
 #include "testing.h"
@@ -406,6 +407,138 @@ static void a_part_that_alternates_with_another_is_refused(void **state)
     tear_down(&s);
 }
 
+static const struct gradient_matrix *matrix_of(const struct gradient_job *job, const char *name)
+{
+    for (int i = 0; i < job->count; i++)
+        if (strcmp(job->matrices[i].name, name) == 0)
+            return &job->matrices[i];
+    fail_msg("no gradient of %s", name);
+    return NULL;
+}
+
+/* Off by how much, relative to the norm of what is expected. */
+static double off(const double *x, const double *expected, int64_t n)
+{
+    double difference = 0, norm = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        difference += (x[i] - expected[i]) * (x[i] - expected[i]);
+        norm += expected[i] * expected[i];
+    }
+    return sqrt(difference / norm);
+}
+
+/* Of a factored weight "<module>.weight" or a part of one: the second factor has its output gradients, the first its
+ * inputs, and what is between the two is B x. */
+static void compare_gradients(const struct gradient_job *thin, const struct gradient_job *dense,
+                              const char *module, const char *whole, int64_t first_row, const char *file)
+{
+    char a_name[300], b_name[300];
+    const struct gradient_matrix *a, *b, *w = matrix_of(dense, whole);
+    struct laser_safetensors_header header;
+    double *delta, *z;
+    int64_t n = thin->n;
+    FILE *in = fopen(file, "rb");
+    float *factor;
+
+    snprintf(a_name, sizeof a_name, "%s.ALinear.weight", module);
+    snprintf(b_name, sizeof b_name, "%s.BLinear.weight", module);
+    a = matrix_of(thin, a_name);
+    b = matrix_of(thin, b_name);
+    assert_int_equal(a->columns, b->rows);
+    delta = malloc((size_t)(n * a->rows) * sizeof *delta);
+    z = calloc((size_t)(n * b->rows), sizeof *z);
+    factor = malloc((size_t)(b->rows * b->columns) * sizeof *factor);
+    assert_true(in && delta && z && factor);
+    assert_int_equal(laser_safetensors_read_header(file, &header, NULL, NULL, NULL), LASER_OK);
+    assert_string_equal(header.tensors[1].name, "b");
+    assert_int_equal(fseek(in, (long)header.tensors[1].offset, SEEK_SET), 0);
+    assert_int_equal(fread(factor, sizeof *factor, (size_t)(b->rows * b->columns), in), b->rows * b->columns);
+    for (int64_t t = 0; t < n; t++) {
+        memcpy(delta + t * a->rows, w->delta + t * w->rows + first_row, (size_t)a->rows * sizeof *delta);
+        for (int64_t r = 0; r < b->rows; r++)
+            for (int64_t c = 0; c < b->columns; c++)
+                z[t * b->rows + r] += (double)factor[r * b->columns + c] * b->x[t * b->columns + c];
+    }
+    assert_true(off(a->delta, delta, n * a->rows) < 2e-5);
+    assert_true(off(b->x, w->x, n * b->columns) < 2e-5);
+    assert_true(off(a->x, z, n * b->rows) < 2e-5);
+    fclose(in);
+    laser_safetensors_header_free(&header);
+    free(delta);
+    free(z);
+    free(factor);
+}
+
+static void gradients_of(const struct setup *s, const char *dir, struct golden *other,
+                         struct gradient_job *job)
+{
+    *other = s->g;
+    other->checkpoint = open_or_fail(dir);
+    gradient_start(job, other);
+    gradient_run(job, 1);
+}
+
+/* What is below the factors has the gradients of the products, too. */
+static void gradients_go_through_the_factors(void **state)
+{
+    static const char *const fused[] = {"model.layers.1.self_attn.qkv_proj.weight[k]",
+                                        "model.layers.1.mlp.gate_up_proj.weight[up]", NULL};
+    struct setup s;
+    struct golden thin_golden, dense_golden;
+    static struct gradient_job thin, dense;
+    const struct gradient_matrix *below, *expected;
+
+    (void)state;
+    for (int c = 0; c < 2; c++) {
+        const char *name =
+            c == 0 ? "model.layers.0.mlp.up_proj.weight" : "model.layers.0.mlp.gate_up_proj.weight";
+
+        set_up(&s, c == 0 ? "llama" : "phi3", c == 0 ? cases[1].names : fused);
+        write_or_fail(&s, LASER_FORM_FACTORED);
+        write_or_fail(&s, LASER_FORM_DENSE);
+        gradients_of(&s, s.factored, &thin_golden, &thin);
+        gradients_of(&s, s.dense, &dense_golden, &dense);
+        if (c == 0) {
+            compare_gradients(&thin, &dense, "model.layers.1.mlp.down_proj",
+                              "model.layers.1.mlp.down_proj.weight", 0, s.paths[2]);
+            compare_gradients(&thin, &dense, "model.layers.1.self_attn.v_proj",
+                              "model.layers.1.self_attn.v_proj.weight", 0, s.paths[5]);
+        } else {
+            compare_gradients(&thin, &dense, "model.layers.1.self_attn.qkv_proj.k",
+                              "model.layers.1.self_attn.qkv_proj.weight", 24, s.paths[0]);
+        }
+        below = matrix_of(&thin, name);
+        expected = matrix_of(&dense, name);
+        assert_true(off(below->delta, expected->delta, thin.n * expected->rows) < 2e-5);
+        gradient_discard(&thin);
+        gradient_discard(&dense);
+        laser_checkpoint_close(thin_golden.checkpoint);
+        laser_checkpoint_close(dense_golden.checkpoint);
+        tear_down(&s);
+    }
+}
+
+static void gradients_through_factors_are_not_for_shards(void **state)
+{
+    struct setup s;
+    struct golden other;
+    static struct gradient_job job;
+
+    (void)state;
+    set_up(&s, cases[0].golden, cases[0].names);
+    write_or_fail(&s, LASER_FORM_FACTORED);
+    other = s.g;
+    other.checkpoint = open_or_fail(s.factored);
+    gradient_start(&job, &other);
+    gradient_try(&job, 2);
+    assert_int_equal(job.result[0], LASER_EINPUT);
+    assert_non_null(strstr(job.err[0].text, "parallel.shards=1"));
+    gradient_discard(&job);
+    laser_checkpoint_close(other.checkpoint);
+    tear_down(&s);
+}
+
 static void names_shapes_and_ranks_are_written(void **state)
 {
     struct setup s;
@@ -651,6 +784,8 @@ int main(void)
         cmocka_unit_test(bfloat16_is_as_near_as_with_the_products),
         cmocka_unit_test(memory_is_that_of_the_factors),
         cmocka_unit_test(a_configuration_alone_describes_the_factors),
+        cmocka_unit_test(gradients_go_through_the_factors),
+        cmocka_unit_test(gradients_through_factors_are_not_for_shards),
         cmocka_unit_test(a_part_that_stays_dense_has_its_bits),
         cmocka_unit_test(parts_that_do_not_make_up_the_whole_are_refused),
         cmocka_unit_test(a_part_that_alternates_with_another_is_refused),

@@ -101,6 +101,26 @@ run() {
 }
 as=
 
+# start RANKS ARGUMENTS...: in the background, as the only job of this shell.
+start() {
+    start_ranks=$1
+    shift
+    if [ "$start_ranks" = 0 ]; then
+        "$laser" "$@" >"$scratch/last.log" 2>&1 </dev/null &
+    else
+        "$launcher" -n "$start_ranks" "$laser" "$@" >"$scratch/last.log" 2>&1 </dev/null &
+    fi
+    job=$!
+}
+
+kill_every() { # dir
+    kill -9 "$job" $(processes "$1") 2>/dev/null
+    wait "$job" 2>/dev/null
+    kill_left=$(processes "$1")
+    [ -z "$kill_left" ] || kill -9 $kill_left
+    while [ -n "$(processes "$1")" ]; do sleep 0.05; done
+}
+
 # refuses CODE PATTERN RANKS ARGUMENTS...: every rank exits with the code, and the message has the pattern.
 refuses() {
     expect=$1 refuses_pattern=$2

@@ -12,19 +12,6 @@ reduce_job() {
         "--set reduce.candidates=4 --shards 1 --output $1"
 }
 
-# start RANKS DIR ARGUMENTS...: in the background, as the only job of this shell.
-start() {
-    start_ranks=$1
-    shift
-    if [ "$start_ranks" = 0 ]; then
-        "$laser" "$@" >"$scratch/last.log" 2>&1 </dev/null &
-    else
-        "$launcher" -n "$start_ranks" "$laser" "$@" >"$scratch/last.log" 2>&1 </dev/null &
-    fi
-    job=$!
-}
-
-
 # Waits until the ledger of a directory has so many lines of a kind, or the job is over.
 wait_for() { # dir kind count
     for wait_step in $(seq 2000); do
@@ -47,13 +34,6 @@ kill_one() { # dir draw
     [ "$kill_count" -gt 0 ] || return 0
     kill -9 "$(echo $kill_all | cut -d' ' -f$((1 + $(random "$2" "$kill_count"))))" 2>/dev/null
     wait "$job"
-}
-kill_every() { # dir
-    kill -9 "$job" $(processes "$1") 2>/dev/null
-    wait "$job" 2>/dev/null
-    kill_left=$(processes "$1")
-    [ -z "$kill_left" ] || kill -9 $kill_left
-    while [ -n "$(processes "$1")" ]; do sleep 0.05; done
 }
 
 # Every matrix was recorded once.

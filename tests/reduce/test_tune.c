@@ -138,6 +138,26 @@ static void a_guard_within_its_error_is_not_harmed(void **state)
     assert_false(step.harms);
 }
 
+static void a_step_that_leads_too_far_from_the_base_is_none(void **state)
+{
+    struct fixture f;
+    struct laser_line_step near = {.length = 0.5}, far = {.length = 1};
+    json_t *list;
+
+    (void)state;
+    start(&f);
+    f.settings.reduce.max_kl = 0.05; /* a token; 40 tokens select */
+    f.after[0].kl_nats = 1.9;
+    json_decref(judge(&f, &near));
+    assert_false(near.harms);
+    f.after[3].kl_nats = 0.2;
+    list = judge(&f, &far);
+    assert_true(far.harms);
+    assert_true(json_is_true(json_object_get(json_array_get(list, 0), "too_far")));
+    assert_false(json_is_true(json_object_get(json_array_get(list, 0), "harms_guard")));
+    json_decref(list);
+}
+
 static void guards_are_told_with_what_did_not_decide(void **state)
 {
     struct fixture f;
@@ -183,6 +203,7 @@ int main(void)
         cmocka_unit_test(the_selection_alone_gives_the_difference),
         cmocka_unit_test(a_guard_that_gets_worse_by_more_than_its_error_is_harmed),
         cmocka_unit_test(a_guard_within_its_error_is_not_harmed),
+        cmocka_unit_test(a_step_that_leads_too_far_from_the_base_is_none),
         cmocka_unit_test(guards_are_told_with_what_did_not_decide),
         cmocka_unit_test(the_edits_of_a_step_are_one_candidate_and_none_are_none),
     };

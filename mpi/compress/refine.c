@@ -258,7 +258,7 @@ static int find_direction(struct refining *r, double *loss, double *slope, doubl
     double *numbers = calloc((size_t)r->n * 2 + 1, sizeof *numbers);
     int code = numbers != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
 
-    options.block = laser_statistics_whole_fits(r->run, &options);
+    options.block = laser_statistics_block_fits(r->run, &options);
     code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(r->e, &options, e->part_batch[LASER_PART_CALIBRATION],

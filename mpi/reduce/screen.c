@@ -73,7 +73,8 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
     MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(r->setup.run));
     if (all)
         return LASER_OK;
-    options.block = laser_statistics_whole_fits(r->setup.run, &options);
+    laser_mpi_reduction_announce(r);
+    options.block = laser_statistics_block_fits(r->setup.run, &options);
     code = laser_mpi_vectors_make(r->setup.run, err);
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(

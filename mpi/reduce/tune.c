@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "comm/agree.h"
+#include "reduce/forecast.h"
 #include "reduce/reduction.h"
 #include "reduce/tune.h"
 #include "reduce/tune_step.h"
+#include "schedule/calibrate.h"
 #include "search/line.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
@@ -333,7 +335,17 @@ static int prepare(struct tuning *t, struct laser_error *err)
                        t->spectrum.n_values, t->spectrum.n_matrices,
                        t->block ? "of each matrix whole" : "on the diagonal", why);
     code = laser_mpi_vectors_make(t->run, err);
-    return code == LASER_OK ? evaluate(t, NULL, -1, t->current, err) : code;
+    if (code == LASER_OK)
+        code = evaluate(t, NULL, -1, t->current, err);
+    if (code == LASER_OK) { /* the base was measured just now */
+        struct laser_forecast forecast;
+        struct laser_calibration speed;
+
+        laser_mpi_calibrate(t->run, &speed);
+        laser_forecast_tune(t->r->setup.e, &speed, laser_forecast_measured(t->r->setup.e), &forecast);
+        laser_forecast_say(t->run->log, &forecast);
+    }
+    return code;
 }
 
 int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)

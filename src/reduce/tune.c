@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "reduce/forecast.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/statistics.h"
 #include "store/values.h"
@@ -22,7 +23,7 @@ bool laser_tune_block(const struct laser_run *run, const char **why)
     if (form != LASER_DECK_FISHER_AUTO)
         return form == LASER_DECK_FISHER_BLOCK;
     *why = "by memory";
-    return laser_statistics_whole_fits(run, &whole);
+    return laser_statistics_block_fits(run, &whole);
 }
 
 /* ---- steps as edits ---- */
@@ -180,11 +181,8 @@ void laser_tune_batches(const struct laser_evaluation *e, int round, int64_t *fi
 {
     int64_t first = e->part_batch[LASER_PART_CALIBRATION],
             n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
-    int64_t wanted = e->run->settings->reduce.calibration_tokens, count = 0, tokens = 0, start;
+    int64_t count = laser_forecast_calibration(e), start;
 
-    for (int64_t b = 0; b < n && (tokens < wanted || wanted == 0); ++b, ++count)
-        for (int64_t i = 0; i < e->batches[first + b].n; ++i)
-            tokens += e->windows[e->items[e->batches[first + b].first + i]].n_tokens;
     start = n > 0 ? (int64_t)round * count % n : 0;
     if (start + count > n)
         start = n - count;

@@ -11,9 +11,6 @@
 #include "sensitivity/site_part.h"
 #include "sensitivity/vectors.h"
 
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
-
 /* The sums of one matrix.  Units are 0 until the first batch has told them. */
 struct entry {
     struct laser_matrix_statistics sums;
@@ -138,9 +135,15 @@ double laser_statistics_bytes(const struct laser_run *run, const struct laser_st
     return bytes;
 }
 
-bool laser_statistics_whole_fits(const struct laser_run *run, const struct laser_statistics_options *o)
+/* Most of the memory is left to the evaluation. */
+#define BLOCK_MEMORY_SHARE 0.4
+
+bool laser_statistics_block_fits(const struct laser_run *run, const struct laser_statistics_options *options)
 {
-    return laser_statistics_bytes(run, o) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+    struct laser_statistics_options whole = *options;
+
+    whole.block = true;
+    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
 }
 
 /* The sums of a matrix are allocated at its first use, so that what shares its inputs is known. */

@@ -58,7 +58,7 @@ const char *laser_mpi_libraries(void)
     /* MPICH puts a tab between words, and the log has no control characters. */
     for (char *at = mpi; (at = strchr(at, '\t')) != NULL; *at = ' ')
         ;
-    snprintf(text, sizeof text, "%s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %s", mpi,
+    snprintf(text, sizeof text, "%.700s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %s", mpi,
 #ifdef HAVE_OPENBLAS_GET_CONFIG
              openblas_get_config(),
 #else

@@ -26,6 +26,9 @@ int laser_mpi_tune_guards(struct laser_reduction *r, struct laser_error *err);
  */
 int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *err);
 
+/* Collective, with the model loaded and r->plan made: what is about to be done, and how long it takes. */
+void laser_mpi_reduction_announce(struct laser_reduction *r);
+
 /* Collective.  The search on the selection windows, both halves of it for compose. */
 int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *err);
 
@@ -44,6 +47,9 @@ int laser_mpi_reduction_measure(const struct laser_reduction_search *search,
  * for, and plan.yaml. */
 int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err);
+
+/* Collective.  The files of the checkpoint, as it is seen now, into dir: each rank writes some. */
+int laser_mpi_checkpoint_write(struct laser_run *run, const char *dir, struct laser_error *err);
 
 /* The command `reduce`: collective, as all commands. */
 int laser_mpi_command_reduce(struct laser_run *run, struct laser_error *err);

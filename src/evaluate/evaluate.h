@@ -156,6 +156,9 @@ int laser_evaluate_check(struct laser_evaluation *evaluation, int64_t batch,
 int laser_evaluation_warn_of_overlap(const struct laser_evaluation *evaluation, const char *which,
                                      struct laser_error *err);
 
+/* Local: tokens of the batches first .. end - 1. */
+int64_t laser_evaluation_tokens(const struct laser_evaluation *evaluation, int64_t first, int64_t end);
+
 /* Local: how many of the batches that select have this many tokens (0: all); all where windows and questions select
  * together, so that their weights are right. */
 int64_t laser_evaluation_first_batches(const struct laser_evaluation *evaluation, int64_t tokens);

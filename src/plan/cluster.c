@@ -9,16 +9,12 @@
 #include "base/node.h"
 #include "base/number.h"
 #include "plan/layout.h"
+#include "plan/machine.h"
 #include "plan/scan_plan.h"
 #include "plan/schedule.h"
 
-/* Assumed of a cluster; doc/scaling.md says why. */
-#define NODE_READ_BYTES_S  2e9 /* a node's share of the parallel file system */
-#define NODE_WRITE_BYTES_S 1e9
-#define THREAD_EFFICIENCY  0.9 /* of each doubling of the threads of a rank */
-#define REDUCE_BYTES       5e6 /* edits in place, decisions, their report */
-#define PLAN_TOKENS        1000000
-#define BATCH_TOKENS       1024
+#define PLAN_TOKENS  1000000
+#define BATCH_TOKENS 1024
 
 struct cost {
     double scan_s, evaluate_s, read_s, write_s;
@@ -30,7 +26,7 @@ struct cost {
 
 double laser_plan_thread_speed(int threads)
 {
-    return pow(2 * THREAD_EFFICIENCY, log2(threads));
+    return pow(2 * LASER_THREAD_EFFICIENCY, log2(threads));
 }
 
 static int plan_scan(const struct laser_run *run, const struct laser_cost_rates *rates, int workers,
@@ -126,15 +122,15 @@ static int find_cost(const struct laser_run *run, struct laser_plan_nodes *c,
 
     laser_calibration_rates(core, &rates);
     laser_cost_calibrate(&rates, rates.gemm_flops * threads);
-    rates.read_bytes = fmin(rates.read_bytes, NODE_READ_BYTES_S / c->ranks_per_node);
+    rates.read_bytes = fmin(rates.read_bytes, LASER_NODE_READ_BYTES_S / c->ranks_per_node);
     rates.base_bytes = run->base_bytes;
     *cost = (struct cost){0};
     code = plan_scan(run, &rates, ranks > 1 ? ranks - 1 : 1,
                      LASER_PLAN_MEMORY_SHARE * c->node_bytes / c->ranks_per_node, cost, err);
     if (code != LASER_OK)
         return code;
-    cost->read_s = bytes / (NODE_READ_BYTES_S * c->nodes);
-    cost->write_s = bytes / (NODE_WRITE_BYTES_S * c->nodes);
+    cost->read_s = bytes / (LASER_NODE_READ_BYTES_S * c->nodes);
+    cost->write_s = bytes / (LASER_NODE_WRITE_BYTES_S * c->nodes);
     return plan_evaluation(run, c, cost, core->forward_flops * threads, err);
 }
 
@@ -272,7 +268,7 @@ static void say_memory(const struct laser_run *run, double scan_bytes, const str
     laser_log_line(run->log, "MEMORY", "peak of a rank: scan %s, evaluation %s, reduction %s",
                    laser_number_bytes(scan_bytes, scan), laser_number_bytes(layout->memory_bytes, evaluate),
                    laser_number_bytes(fmax(fmax(scan_bytes, edits_bytes(run)),
-                                           layout->memory_bytes + layout->saved_bytes + REDUCE_BYTES),
+                                           layout->memory_bytes + layout->saved_bytes + LASER_REDUCE_BYTES),
                                       reduce));
 }
 

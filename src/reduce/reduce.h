@@ -12,6 +12,7 @@
  *   factors.c            the edits as thin matrices, for --also: factored.c, lora.c
  *   rule.c               the keep rule, what it can tell, verdicts
  *   sweep_run.c          sweep and compose: cells, table, winner, composition
+ *   tune.c               steps of tune, what they did, guard texts
  *   tasks.c              all figures of texts and tasks before and after
  *   results.c            results.json, spectra.h5, the table at the end
  */
@@ -123,6 +124,9 @@ void laser_reduction_init(struct laser_reduction *r, struct laser_run *run, stru
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
 int laser_reduction_plan(struct laser_reduction_trials *t, struct laser_error *err);
+
+/* Rank 0, before a scan (run->outcomes NULL): how many trials a search has at most.  LASER_EUSAGE: nothing to edit. */
+int laser_reduction_count(struct laser_reduction_trials *t, int *n, struct laser_error *err);
 
 /* Rank 0.  What tune did, for people. */
 void laser_tune_say(const struct laser_reduction *r);

@@ -230,6 +230,10 @@ static int write_results(const struct laser_reduction *r, const struct laser_edi
         return laser_error_set(err, LASER_ENOMEM, "results.json", "no memory");
     if (run->n_arguments > 0)
         json_object_set_new(results, "plan", json_string(run->arguments[0]));
+    if (r->report.divergence.each != NULL) {
+        json_object_set_new(results, "divergence", laser_divergences_json(&r->report.divergence));
+        laser_divergences_say(&r->report.divergence, run->log);
+    }
     if (laser_run_adapter(run)[0] != '\0')
         json_object_set_new(results, "adapter", json_string(laser_run_adapter(run)));
     for (int i = 0; i < plan->n_items; ++i) {
@@ -254,6 +258,30 @@ static int write_results(const struct laser_reduction *r, const struct laser_edi
     return code;
 }
 
+/* The texts on which the written model is compared, if there are any: what is wrong with them is better known before the work. */
+static int open_texts(struct laser_reduction *r, struct laser_error *err)
+{
+    return r->setup.run->settings->evaluate.text.count > 0
+               ? laser_mpi_texts_open(r->setup.run, r->setup.e->parallel, err)
+               : LASER_OK;
+}
+
+static int finish(struct laser_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
+{
+    struct laser_run *run = r->setup.run;
+    int code = LASER_OK;
+
+    if (run->settings->evaluate.text.count > 0)
+        code = laser_mpi_evaluation_diverge_written(r->setup.e, "model", LASER_PARTS_ALL,
+                                                    &r->report.divergence, err);
+    if (code == LASER_OK) {
+        if (run->rank == 0)
+            code = write_results(r, plan, err);
+        code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    }
+    return code;
+}
+
 /* Without a plan: the model with an adapter in it, or in another type. */
 static int write_model(struct laser_reduction *r, struct laser_error *err)
 {
@@ -267,13 +295,10 @@ static int write_model(struct laser_reduction *r, struct laser_error *err)
                                "nothing to do: give a PLAN.yaml, --adapter DIR or --write-dtype TYPE");
     code = laser_mpi_run_open(run, err);
     if (code == LASER_OK)
+        code = open_texts(r, err);
+    if (code == LASER_OK)
         code = laser_mpi_reduction_write(r, NULL, 0, false, err);
-    if (code == LASER_OK) {
-        if (run->rank == 0)
-            code = write_results(r, &none, err);
-        code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    }
-    return code;
+    return code == LASER_OK ? finish(r, &none, err) : code;
 }
 
 static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, struct laser_error *err)
@@ -288,6 +313,8 @@ static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, 
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
     if (code == LASER_OK)
+        code = open_texts(r, err);
+    if (code == LASER_OK)
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK) {
         if (run->rank == 0)
@@ -299,13 +326,8 @@ static int apply(struct laser_reduction *r, const struct laser_edit_plan *plan, 
         code = laser_mpi_edits_make(run, &r->trials.plan, &r->trials.edits, err);
     if (code == LASER_OK)
         code = laser_mpi_reduction_write(r, numbers, r->trials.plan.n_edits, false, err);
-    if (code == LASER_OK) {
-        if (run->rank == 0)
-            code = write_results(r, plan, err);
-        code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    }
     free(numbers);
-    return code;
+    return code == LASER_OK ? finish(r, plan, err) : code;
 }
 
 int laser_mpi_command_apply(struct laser_run *run, struct laser_error *err)
@@ -321,6 +343,7 @@ int laser_mpi_command_apply(struct laser_run *run, struct laser_error *err)
     code = has_plan ? share_plan(run, &plan, err) : write_model(&r, err);
     if (code == LASER_OK && has_plan)
         code = apply(&r, &plan, err);
+    laser_mpi_evaluation_close(r.setup.e);
     laser_reduction_free(&r);
     laser_edit_plan_free(&plan);
     if (run->only != NULL)

@@ -117,8 +117,7 @@ static int compare_models(struct laser_run *run, struct laser_error *err)
     if (code == LASER_OK)
         code = check_tokenizers(e, other, err);
     if (code == LASER_OK)
-        code = laser_mpi_evaluation_diverge(e, run->checkpoint, other, LASER_PART_SELECTION, LASER_PARTS, &d,
-                                            err);
+        code = laser_mpi_evaluation_diverge(e, run->checkpoint, other, LASER_PARTS_ALL, &d, err);
     if (code == LASER_OK) {
         if (run->rank == 0)
             code = report(e, other, &d, err);

@@ -7,11 +7,13 @@
 #include "comm/agree.h"
 #include "commands/commands.h"
 #include "compress/plan.h"
+#include "evaluate/evaluation.h"
 #include "evaluate/plan_evaluation.h"
 #include "plan/calibrate.h"
 #include "plan/cluster.h"
 #include "plan/layout.h"
 #include "plan/scan_plan.h"
+#include "reduce/forecast.h"
 #include "run/notes.h"
 #include "schedule/calibrate.h"
 
@@ -134,6 +136,40 @@ static int plan_scan(const struct laser_run *run, const struct laser_calibration
     return code;
 }
 
+/* What `reduce` would do with the texts and tasks. */
+static int plan_reduction(struct laser_run *run, const struct laser_calibration *speed,
+                          const struct laser_layout *layout, struct laser_error *err)
+{
+    struct laser_mpi_evaluation whole;
+    struct laser_evaluation *e = &whole.evaluation;
+    struct laser_reduction r;
+    struct laser_forecast forecast;
+    int trials = 0, code;
+
+    laser_mpi_evaluation_init(&whole);
+    laser_reduction_init(&r, run, e);
+    code = laser_mpi_texts_open(run, &whole, err);
+    if (code == LASER_OK) {
+        e->n_groups = layout->replicas;
+        e->group_size = layout->shards;
+        e->flops_per_token = layout->flops_per_token;
+        code = laser_reduction_split(e, &r.setup.has_report, err);
+    }
+    if (code == LASER_OK && run->rank == 0 && !laser_tune_is(&r.setup))
+        code = laser_reduction_count(&r.trials, &trials, err);
+    if (code == LASER_OK && run->rank == 0) {
+        if (laser_tune_is(&r.setup))
+            laser_forecast_tune(e, speed, 0, &forecast);
+        else
+            laser_forecast_search(&r.setup, trials, speed, 0, &forecast);
+        laser_forecast_say(run->log, &forecast);
+    }
+    code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    laser_mpi_evaluation_close(e);
+    laser_reduction_free(&r);
+    return code;
+}
+
 int laser_mpi_command_plan(struct laser_run *run, struct laser_error *err)
 {
     struct laser_calibration speed;
@@ -149,6 +185,9 @@ int laser_mpi_command_plan(struct laser_run *run, struct laser_error *err)
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_plan_evaluation(run, speed.forward_flops, &layout, err);
+    if (code == LASER_OK && layout.replicas > 0 &&
+        (run->settings->evaluate.text.count > 0 || run->settings->evaluate.task.count > 0))
+        code = plan_reduction(run, &speed, &layout, err);
     if (code == LASER_OK && run->rank == 0)
         code = laser_plan_cluster(run, &speed, &layout, err);
     if (code == LASER_OK && run->rank == 0)

@@ -10,10 +10,12 @@
 #include "commands/commands.h"
 #include "commands/sample.h"
 #include "evaluate/evaluation.h"
+#include "reduce/forecast.h"
 #include "report/heat_map.h"
 #include "report/prediction_fit.h"
 #include "report/scan_report.h"
 #include "run/terminal.h"
+#include "schedule/calibrate.h"
 #include "schedule/scan.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
@@ -22,9 +24,6 @@
 #include "store/report.h"
 #include "store/results.h"
 #include "store/sensitivity.h"
-
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
 
 enum { LISTED = 5 };
 
@@ -296,11 +295,19 @@ static int gather(struct sensing *s, struct laser_error *err)
     enum laser_deck_fisher form = s->run->settings->reduce.fisher;
     int code = laser_mpi_spectrum_read(s->run, &s->spectrum, err);
 
-    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_bytes(s->run, &options) <=
-                                                         BLOCK_MEMORY_SHARE * s->run->memory_limit_bytes
+    options.block = form == LASER_DECK_FISHER_AUTO ? laser_statistics_block_fits(s->run, &options)
                                                    : form == LASER_DECK_FISHER_BLOCK;
-    if (code == LASER_OK)
+    if (code == LASER_OK) {
+        struct laser_forecast forecast;
+        struct laser_calibration speed;
+
+        laser_mpi_calibrate(s->run, &speed);
+        laser_forecast_sensitivity(s->e,
+                                   (int)(s->spectrum.n_matrices * (s->run->settings->reduce.edits.count + 1)),
+                                   &speed, &forecast);
+        laser_forecast_say(s->run->log, &forecast);
         code = laser_mpi_vectors_make(s->run, err);
+    }
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(s->e, &options, s->e->part_batch[LASER_PART_SELECTION],
                                            s->e->part_batch[LASER_PART_SELECTION + 1], NULL, 0,

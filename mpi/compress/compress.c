@@ -56,6 +56,7 @@ struct compression {
     struct point chosen;
     struct point *curve; /* of compress.curve */
     int n_curve;
+    struct laser_divergences divergence;         /* of the written model; .each NULL: not measured */
     double calibration_tokens, calibration_loss; /* 0: taken from an earlier start */
 };
 
@@ -664,6 +665,8 @@ static int write_results(const struct compression *c, json_t *phases, struct las
                   (json_int_t)bytes_of(run->checkpoint), "tokens_per_second", c->base.tokens_per_second,
                   "chosen", point_json(c, &c->chosen), "curve", curve, "matrices", matrices_json(c),
                   "left_out", left_out_json(c), "seconds", laser_clock_s() - run->start_s);
+    if (c->divergence.each != NULL)
+        json_object_set_new(results, "divergence", laser_divergences_json(&c->divergence));
     code = results == NULL || json_object_set(results, "phases", phases) != 0
                ? laser_error_set(err, LASER_ENOMEM, "results.json", "no memory")
                : laser_results_write(run->output, results, err);
@@ -704,6 +707,8 @@ static void say(const struct compression *c)
     for (int i = 0; i < c->n_curve; ++i)
         say_point(c, &c->curve[i]);
     say_point(c, p);
+    if (c->divergence.each != NULL)
+        laser_divergences_say(&c->divergence, run->log);
     laser_log_line(run->log, "RESULT",
                    "%" PRId64 " -> %" PRId64 " parameters, %s -> %s, %" PRId64 " flops less a token",
                    parameters_of(run->checkpoint), p->parameters,
@@ -760,7 +765,13 @@ static int compress(struct compression *c, struct laser_error *err)
     if (code == LASER_OK)
         code =
             laser_mpi_run_safe_point(run, (double)bytes_of(run->checkpoint) / WRITE_BYTES_S / run->size, err);
-    return code == LASER_OK ? finish(c, &c->chosen, "model", dense_too, err) : code;
+    if (code == LASER_OK)
+        code = finish(c, &c->chosen, "model", dense_too, err);
+    return code == LASER_OK && run->settings->evaluate.divergence
+               ? laser_mpi_evaluation_diverge_written(c->e, "model",
+                                                      1u << LASER_PART_REPORT | 1u << LASER_PART_GUARD_REPORT,
+                                                      &c->divergence, err)
+               : code;
 }
 
 static void free_all(struct compression *c)
@@ -778,6 +789,7 @@ static void free_all(struct compression *c)
     free(c->candidates);
     free(c->numbers);
     laser_mpi_cuts_free(&c->cuts);
+    laser_divergences_free(&c->divergence);
     laser_mpi_evaluation_close(c->e);
 }
 

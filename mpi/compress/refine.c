@@ -24,9 +24,6 @@
 #define FIRST_LENGTH 0.2
 #define DAMPING      1.0
 
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
-
 /* One matrix that is cut. */
 struct kept {
     int64_t matrix, k, first; /* its values are first .. first + k - 1 of all */
@@ -261,8 +258,7 @@ static int find_direction(struct refining *r, double *loss, double *slope, doubl
     double *numbers = calloc((size_t)r->n * 2 + 1, sizeof *numbers);
     int code = numbers != NULL ? LASER_OK : laser_error_set(err, LASER_ENOMEM, "compress", "no memory");
 
-    options.block =
-        laser_statistics_bytes(r->run, &options) <= BLOCK_MEMORY_SHARE * r->run->memory_limit_bytes;
+    options.block = laser_statistics_block_fits(r->run, &options);
     code = laser_mpi_agree(laser_mpi_world(r->run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(r->e, &options, e->part_batch[LASER_PART_CALIBRATION],

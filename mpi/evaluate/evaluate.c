@@ -161,7 +161,8 @@ struct all {
 /* Beside a base there are windows alone. */
 static bool is_left_out(const struct laser_evaluation *e, int64_t batch)
 {
-    return e->beside != NULL && e->items[e->batches[batch].first] < 0;
+    return e->beside != NULL && e->beside->side != LASER_BESIDE_BOUND &&
+           e->items[e->batches[batch].first] < 0;
 }
 
 static enum laser_mpi_next all_next(void *context, int group, void *order)
@@ -414,8 +415,13 @@ static int search_work(void *context, const struct laser_mpi_team *team, const v
     code = laser_evaluate_batch(s->e, batch, o->edits, o->n_edits, o->n_kept, scores, err);
     if (code == LASER_OK && o->trial < 0)
         code = laser_evaluate_check(s->e, batch, scores, err);
-    for (int i = 0; code == LASER_OK && i < r->n_windows; ++i)
-        r->nll[i] = laser_item_value(s->e, s->e->batches[batch].first + i, &scores[i]);
+    for (int i = 0; code == LASER_OK && i < r->n_windows; ++i) {
+        int64_t item = s->e->batches[batch].first + i, index;
+        r->nll[i] = laser_item_value(s->e, item, &scores[i]);
+        r->kl[i] = s->e->beside == NULL || laser_item_is_question(s->e, item, &index)
+                       ? (double)NAN
+                       : scores[i].kl_nats / s->e->windows[index].n_scored;
+    }
     return code;
 }
 

@@ -53,14 +53,26 @@ int laser_mpi_evaluate_batches(struct laser_evaluation *evaluation, const char *
                                int64_t end, const int32_t *edits, int n_edits,
                                struct laser_item_score *scores, struct laser_error *err);
 
-/* Collective over run->world, while no model is open: how far `other` is from `base` on the windows of the parts
- * first .. end - 1, and the losses of both.  *divergences on rank 0 (laser_divergences_free, also after an error).
+/* Collective over run->world, while no model is open: how far `other` is from `base` on the windows of some parts
+ * (evaluate/divergence.h), and the losses of both.  *divergences on rank 0 (laser_divergences_free, also after an error).
  * LASER_EINPUT: a token that is not in both vocabularies.  LASER_ENUMERIC: logits that are not finite, with the layer where
  * that begins. */
 int laser_mpi_evaluation_diverge(struct laser_evaluation *evaluation, struct laser_checkpoint *base,
-                                 struct laser_checkpoint *other, enum laser_item_part first,
-                                 enum laser_item_part end, struct laser_divergences *divergences,
-                                 struct laser_error *err);
+                                 struct laser_checkpoint *other, unsigned parts,
+                                 struct laser_divergences *divergences, struct laser_error *err);
+
+/* Collective over run->world.  The same of the model in the output directory's `name` and the run's model as it is read, with
+ * its adapter; a model that is open is closed.  Nothing where there are no windows: divergences->each is NULL then. */
+int laser_mpi_evaluation_diverge_written(struct laser_evaluation *evaluation, const char *name,
+                                         unsigned parts, struct laser_divergences *divergences,
+                                         struct laser_error *err);
+
+/* Collective over run->world, with the model open and no edit in place: what trials are compared with where a search has a bound
+ * on their divergence, for as long as it is the evaluation's `beside`.  The states of the windows stay in files, also where the
+ * run is stopped; laser_mpi_evaluation_unbound (local) removes them.  laser_beside_close does not. */
+int laser_mpi_evaluation_bound(struct laser_evaluation *evaluation, unsigned parts,
+                               struct laser_beside *bound, struct laser_error *err);
+void laser_mpi_evaluation_unbound(struct laser_evaluation *evaluation, struct laser_beside *bound);
 
 /* Collective over run->world.  Runs a search (rank 0's; NULL elsewhere) on the items of a part to its end. */
 int laser_mpi_evaluate_search(struct laser_evaluation *evaluation, const char *phase,

@@ -6,11 +6,11 @@
 #include "evaluate/evaluation.h"
 
 static void say(const struct laser_run *run, const struct laser_layout *l,
-                const struct laser_layout_work *work, bool has_text)
+                const struct laser_layout_work *work, bool has_items)
 {
     char time[160];
 
-    if (has_text)
+    if (has_items)
         snprintf(time, sizeof time, "about %.3g s for %" PRId64 " tokens in %" PRId64 " batches", l->seconds,
                  work->tokens, work->n_batches);
     else
@@ -28,10 +28,11 @@ int laser_mpi_plan_evaluation(struct laser_run *run, double forward_flops, struc
 {
     struct laser_layout_work work = {.batch_tokens = 1024, .length = run->settings->evaluate.seqlen};
     struct laser_mpi_evaluation e;
+    bool has_items = run->settings->evaluate.text.count > 0 || run->settings->evaluate.task.count > 0;
     int code;
 
     *layout = (struct laser_layout){0};
-    if (run->settings->evaluate.text.count > 0) {
+    if (has_items) {
         code = laser_mpi_texts_open(run, &e, err);
         if (code == LASER_OK)
             work = laser_evaluation_work(&e.evaluation);
@@ -47,7 +48,7 @@ int laser_mpi_plan_evaluation(struct laser_run *run, double forward_flops, struc
     code = laser_layout_choose(run, &work, layout, err);
     if (code != LASER_OK)
         layout->memory_bytes = 0;
-    if (code == LASER_EINPUT && run->settings->evaluate.text.count == 0) {
+    if (code == LASER_EINPUT && !has_items) {
         laser_error_clear(err);
         return LASER_OK;
     }
@@ -57,6 +58,6 @@ int laser_mpi_plan_evaluation(struct laser_run *run, double forward_flops, struc
         return LASER_OK;
     }
     if (code == LASER_OK)
-        say(run, layout, &work, run->settings->evaluate.text.count > 0);
+        say(run, layout, &work, has_items);
     return code;
 }

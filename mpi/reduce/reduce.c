@@ -66,6 +66,20 @@ static int write_kept(struct laser_reduction *r, struct laser_error *err)
     return code;
 }
 
+/* How far the written model is from the one before, where that is another one. */
+static int diverge(struct laser_reduction *r, struct laser_error *err)
+{
+    int kept = 0;
+
+    if (r->setup.run->rank == 0)
+        laser_search_kept(r->search.state, &kept);
+    MPI_Bcast(&kept, 1, MPI_INT, 0, laser_mpi_world(r->setup.run));
+    return kept > 0 && r->setup.run->settings->evaluate.divergence
+               ? laser_mpi_evaluation_diverge_written(
+                     r->setup.e, "model", laser_reduction_reported(&r->setup), &r->report.divergence, err)
+               : LASER_OK;
+}
+
 static int open_with_edits(struct laser_reduction *r, json_t **results, struct laser_error *err)
 {
     int code = candidates_and_edits(r, results, err);
@@ -79,6 +93,20 @@ static int open_with_edits(struct laser_reduction *r, json_t **results, struct l
     return code == LASER_OK ? laser_mpi_evaluation_open(r->setup.e, err) : code;
 }
 
+/* What reduce.max_kl is measured against: the open model without edits, on the windows that select. */
+static int open_bound(struct laser_reduction *r, struct laser_error *err)
+{
+    const unsigned parts = 1u << LASER_PART_SELECTION;
+
+    if (!(r->setup.run->settings->reduce.max_kl > 0))
+        return LASER_OK;
+    if (laser_parts_windows(r->setup.e, parts) == 0)
+        return laser_error_set(
+            err, LASER_EUSAGE, "reduce.max_kl",
+            "no window of a text selects: the divergence is one of texts, and the objective has none");
+    return laser_mpi_evaluation_bound(r->setup.e, parts, &r->setup.bound, err);
+}
+
 /* The edits follow from gradients: the model comes first. */
 static int tune(struct laser_reduction *r, json_t **results, struct laser_error *err)
 {
@@ -87,6 +115,8 @@ static int tune(struct laser_reduction *r, json_t **results, struct laser_error 
     code = laser_mpi_agree(laser_mpi_world(r->setup.run), code, err);
     if (code == LASER_OK)
         code = laser_mpi_evaluation_open(r->setup.e, err);
+    if (code == LASER_OK)
+        code = open_bound(r, err);
     return code == LASER_OK ? laser_mpi_reduction_tune(r, err) : code;
 }
 
@@ -107,8 +137,12 @@ static int reduce(struct laser_reduction *r, json_t **results, struct laser_erro
         code = laser_mpi_scan_matrices(run, err);
     if (code == LASER_OK)
         code = laser_tune_is(&r->setup) ? tune(r, results, err) : open_with_edits(r, results, err);
+    if (code == LASER_OK && !laser_tune_is(&r->setup))
+        code = open_bound(r, err);
     if (code == LASER_OK)
         code = laser_mpi_reduction_search(r, err);
+    if (code == LASER_OK && run->settings->reduce.max_kl > 0)
+        laser_mpi_evaluation_unbound(r->setup.e, &r->setup.bound);
     if (code == LASER_OK && r->setup.has_report)
         code = laser_mpi_reduction_report(&r->search, &r->report, err);
     if (code == LASER_OK && laser_tune_is(&r->setup))
@@ -117,6 +151,8 @@ static int reduce(struct laser_reduction *r, json_t **results, struct laser_erro
         code = laser_mpi_reduction_measure(&r->search, &r->report, err);
     if (code == LASER_OK)
         code = write_kept(r, err);
+    if (code == LASER_OK)
+        code = diverge(r, err);
     return code == LASER_OK ? finish(r, *results, err) : code;
 }
 
@@ -138,6 +174,7 @@ int laser_mpi_command_reduce(struct laser_run *run, struct laser_error *err)
             code = laser_results_failures(run, err);
         code = laser_mpi_agree(laser_mpi_world(run), code, err);
     }
+    laser_beside_close(&r.setup.bound);
     laser_mpi_evaluation_close(r.setup.e);
     laser_reduction_free(&r);
     json_decref(results);

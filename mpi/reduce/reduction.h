@@ -26,6 +26,9 @@ int laser_mpi_tune_guards(struct laser_reduction *r, struct laser_error *err);
  */
 int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *err);
 
+/* Collective, with the model loaded and r->plan made: what is about to be done, and how long it takes. */
+void laser_mpi_reduction_announce(struct laser_reduction *r);
+
 /* Collective.  The search on the selection windows, both halves of it for compose. */
 int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *err);
 

@@ -9,9 +9,6 @@
 #include "sensitivity/statistics.h"
 #include "sensitivity/vectors.h"
 
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
-
 /* Rank 0's edits on every rank. */
 static int share_edits(const struct laser_reduction *r, struct laser_strategy_edit **edits, int *n,
                        struct laser_error *err)
@@ -76,8 +73,8 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
     MPI_Bcast(&all, 1, MPI_INT, 0, laser_mpi_world(r->setup.run));
     if (all)
         return LASER_OK;
-    options.block = laser_statistics_bytes(r->setup.run, &options) <=
-                    BLOCK_MEMORY_SHARE * r->setup.run->memory_limit_bytes;
+    laser_mpi_reduction_announce(r);
+    options.block = laser_statistics_block_fits(r->setup.run, &options);
     code = laser_mpi_vectors_make(r->setup.run, err);
     if (code == LASER_OK)
         code = laser_mpi_statistics_gather(
@@ -88,7 +85,6 @@ int laser_mpi_reduction_screen(struct laser_reduction *r, struct laser_error *er
         return code;
     code = predict(r, &statistics, &changes, err);
     laser_statistics_free(&statistics);
-    r->trials.changes = changes;
     if (code == LASER_OK && r->setup.run->rank == 0)
         code = laser_reduction_screen(&r->trials, changes, err);
     else

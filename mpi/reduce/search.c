@@ -1,3 +1,4 @@
+#include "reduce/forecast.h"
 #include "reduce/reduction.h"
 
 #include <inttypes.h>
@@ -7,6 +8,19 @@
 
 #include "base/clock.h"
 #include "comm/agree.h"
+#include "schedule/calibrate.h"
+
+void laser_mpi_reduction_announce(struct laser_reduction *r)
+{
+    struct laser_forecast forecast;
+    struct laser_calibration speed;
+
+    laser_mpi_calibrate(r->setup.run, &speed);
+    if (r->setup.run->rank != 0)
+        return;
+    laser_forecast_search(&r->setup, r->trials.plan.n_trials, &speed, 0, &forecast);
+    laser_forecast_say(r->setup.run->log, &forecast);
+}
 
 /* The search of r->search.now. */
 static int run_search(struct laser_reduction *r, const char *phase, struct laser_error *err)
@@ -15,8 +29,10 @@ static int run_search(struct laser_reduction *r, const char *phase, struct laser
     int code = run->rank == 0 ? laser_reduction_open_search(&r->search, err) : LASER_OK;
 
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
+    r->setup.e->beside = run->settings->reduce.max_kl > 0 ? &r->setup.bound : NULL;
     if (code == LASER_OK)
         code = laser_mpi_evaluate_search(r->setup.e, phase, r->search.state, LASER_PART_SELECTION, err);
+    r->setup.e->beside = NULL;
     if (code == LASER_OK && run->rank == 0)
         code = laser_reduction_remember_base(&r->search, err);
     return laser_mpi_agree(laser_mpi_world(run), code, err);
@@ -65,9 +81,13 @@ static int run_rounds(struct laser_reduction *r, const char *phase, struct laser
 int laser_mpi_reduction_search(struct laser_reduction *r, struct laser_error *err)
 {
     struct laser_run *run = r->setup.run;
+    int said = laser_tune_is(&r->setup) || r->trials.changes != NULL; /* before the gradient */
     bool composes = laser_reduction_strategy_is(&r->setup, LASER_STRATEGY_COMPOSE);
     int code = run->rank == 0 ? laser_reduction_search_memory(&r->search, err) : LASER_OK;
 
+    MPI_Bcast(&said, 1, MPI_INT, 0, laser_mpi_world(run));
+    if (!said)
+        laser_mpi_reduction_announce(r);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
         code = run_rounds(r, composes ? "sweep" : "search", err);

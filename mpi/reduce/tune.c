@@ -11,8 +11,10 @@
 #include <xxhash.h>
 
 #include "comm/agree.h"
+#include "reduce/forecast.h"
 #include "reduce/reduction.h"
 #include "reduce/tune_step.h"
+#include "schedule/calibrate.h"
 #include "search/line.h"
 #include "sensitivity/fisher.h"
 #include "sensitivity/gather.h"
@@ -23,9 +25,6 @@
  * model with damping 1 (doc/tune.md). */
 #define BLOCK_LENGTH    0.05
 #define DIAGONAL_LENGTH 0.02
-
-/* The Fisher information is taken whole where its sums leave the evaluation most of the memory. */
-#define BLOCK_MEMORY_SHARE 0.4
 
 /* Edits that make the values of some steps; those of step i are i * per_step ... of them. */
 struct steps {
@@ -200,11 +199,45 @@ static int evaluate(struct tuning *t, const struct steps *s, int step, struct la
     struct laser_evaluation *e = t->r->setup.e;
     const int32_t *edits = step >= 0 ? edits_of(t, s, step) : NULL;
     int n = step >= 0 ? s->per_step : 0;
-    int code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
+    int code;
 
+    e->beside = t->run->settings->reduce.max_kl > 0 ? &t->r->setup.bound : NULL;
+    code = laser_mpi_evaluate_part(e, "line search", LASER_PART_SELECTION, edits, n, scores, err);
+    e->beside = NULL;
     if (code == LASER_OK && e->part_item[LASER_PART_GUARD + 1] > e->part_item[LASER_PART_GUARD])
         code = laser_mpi_evaluate_part(e, "line search", LASER_PART_GUARD, edits, n, scores, err);
     return code;
+}
+
+/* Rank 0.  Mean divergence of what was measured last, on the windows that select. */
+static double mean_kl(const struct tuning *t)
+{
+    const struct laser_evaluation *e = t->r->setup.e;
+    double sum = 0, tokens = 0;
+    int64_t index;
+
+    for (int64_t i = 0; i < e->part_item[LASER_PART_SELECTION + 1]; ++i)
+        if (!laser_item_is_question(e, i, &index)) {
+            sum += t->trial[i].kl_nats;
+            tokens += e->windows[index].n_scored;
+        }
+    return sum / tokens;
+}
+
+/* Rank 0.  A step that leads too far from the model as it was is no step. */
+static void judge_distance(const struct tuning *t, struct laser_line_step *step, json_t *o, char *text,
+                           size_t size)
+{
+    const double most = t->run->settings->reduce.max_kl, kl = most > 0 ? mean_kl(t) : 0;
+
+    if (!(most > 0))
+        return;
+    json_object_set_new(o, "kl", isfinite(kl) ? json_real(kl) : json_null());
+    snprintf(text, size, ", KL %.4g%s", kl, kl <= most ? "" : ": too far from the base");
+    if (kl <= most)
+        return;
+    step->harms = true;
+    json_object_set_new(o, "too_far", json_true());
 }
 
 /* Rank 0. */
@@ -214,7 +247,7 @@ static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
     const struct laser_mpi_direction *d = &t->direction;
     json_t *o = json_object(), *guards = json_object();
     double predicted = (step->length * d->slope + step->length * step->length * d->curvature / 2) / d->tokens;
-    char harmed[300] = "";
+    char harmed[300] = "", distance[80] = "";
 
     compare(t, LASER_PART_SELECTION, -1, t->current, t->trial, &step->difference, &step->error);
     for (int32_t i = e->n_datasets - e->n_guards; i < e->n_datasets; ++i) {
@@ -229,14 +262,15 @@ static void judge(struct tuning *t, struct laser_line_step *step, json_t *list)
                             json_pack("{s:f, s:f}", "difference", isfinite(mean) ? mean : 0, "stderr",
                                       isfinite(error) ? error : 0));
     }
-    laser_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s", step->length,
-                   step->difference, step->error, predicted, harmed);
+    json_object_set_new(o, "harms_guard", json_boolean(step->harms));
+    judge_distance(t, step, o, distance, sizeof distance);
+    laser_log_line(t->run->log, "STEP", "length %.4g: %+.5f +- %.5f nats, predicted %+.5f%s%s", step->length,
+                   step->difference, step->error, predicted, harmed, distance);
     json_object_set_new(o, "length", json_real(step->length));
     json_object_set_new(o, "difference",
                         isfinite(step->difference) ? json_real(step->difference) : json_null());
     json_object_set_new(o, "stderr", isfinite(step->error) ? json_real(step->error) : json_null());
     json_object_set_new(o, "predicted", isfinite(predicted) ? json_real(predicted) : json_null());
-    json_object_set_new(o, "harms_guard", json_boolean(step->harms));
     json_object_set_new(o, "guards", guards);
     json_array_append_new(list, o);
 }
@@ -306,11 +340,8 @@ static void choose_batches(const struct tuning *t, int round, struct laser_mpi_s
     const struct laser_evaluation *e = t->r->setup.e;
     int64_t first = e->part_batch[LASER_PART_CALIBRATION],
             n = e->part_batch[LASER_PART_CALIBRATION + 1] - first;
-    int64_t wanted = t->run->settings->reduce.calibration_tokens, count = 0, tokens = 0, start;
+    int64_t count = laser_forecast_calibration(e), start;
 
-    for (int64_t b = 0; b < n && (tokens < wanted || wanted == 0); ++b, ++count)
-        for (int64_t i = 0; i < e->batches[first + b].n; ++i)
-            tokens += e->windows[e->items[e->batches[first + b].first + i]].n_tokens;
     start = n > 0 ? (int64_t)round * count % n : 0;
     if (start + count > n)
         start = n - count;
@@ -432,7 +463,7 @@ static bool choose_block(const struct laser_run *run, const char **why)
     if (form != LASER_DECK_FISHER_AUTO)
         return form == LASER_DECK_FISHER_BLOCK;
     *why = "by memory";
-    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+    return laser_statistics_block_fits(run, &whole);
 }
 
 static int allocate(struct tuning *t, struct laser_error *err)
@@ -495,7 +526,17 @@ static int prepare(struct tuning *t, struct laser_error *err)
                        t->spectrum.n_values, t->spectrum.n_matrices,
                        t->block ? "of each matrix whole" : "on the diagonal", why);
     code = laser_mpi_vectors_make(t->run, err);
-    return code == LASER_OK ? evaluate(t, NULL, -1, t->current, err) : code;
+    if (code == LASER_OK)
+        code = evaluate(t, NULL, -1, t->current, err);
+    if (code == LASER_OK) { /* the base was measured just now */
+        struct laser_forecast forecast;
+        struct laser_calibration speed;
+
+        laser_mpi_calibrate(t->run, &speed);
+        laser_forecast_tune(t->r->setup.e, &speed, laser_forecast_measured(t->r->setup.e), &forecast);
+        laser_forecast_say(t->run->log, &forecast);
+    }
+    return code;
 }
 
 int laser_mpi_reduction_tune(struct laser_reduction *r, struct laser_error *err)

@@ -39,6 +39,11 @@ struct pass {
     double saved_s, interval_s;    /* when the sums were saved last, and how long until the next time */
 };
 
+static const char *phase_of(const struct pass *p)
+{
+    return p->out->options.inputs_only ? "inputs" : "gradient";
+}
+
 static int64_t count_done(const struct pass *p)
 {
     int64_t n = 0;
@@ -408,17 +413,17 @@ static int run_batches(struct pass *p, struct laser_error *err)
     struct laser_mpi_work_list list = {.run = run,
                                        .context = p,
                                        .pieces = p->todo,
-                                       .n_total = p->end - p->first,
                                        .unit = "batches",
                                        .result_bytes = sizeof(struct laser_batch_sums),
-                                       .unit_s = 4 * p->e->batch_s,
+                                       .unit_s = LASER_GRADIENT_FORWARDS * p->e->batch_s,
                                        .depth = 2,
                                        .work = work,
                                        .done = done,
                                        .rests = rests};
-    int64_t left = 1;
+    int64_t left = 1, done_before = count_done(p);
     int code = LASER_OK;
 
+    list.n_total = p->saved.n_batches - done_before;
     while (code == LASER_OK && left > 0) {
         struct laser_error trouble;
         int half_done, saving;
@@ -427,7 +432,7 @@ static int run_batches(struct pass *p, struct laser_error *err)
         for (int64_t i = 0; run->rank == 0 && i < p->saved.n_batches; ++i)
             if (!p->saved.done[i])
                 p->todo[list.n++] = p->first + i;
-        list.n_done = p->saved.n_batches - list.n;
+        list.n_done = p->saved.n_batches - done_before - list.n;
         code = laser_mpi_work_list_run(team, &list, err);
         left = p->saved.n_batches - count_done(p);
         MPI_Bcast(&left, 1, MPI_INT64_T, 0, team->world);
@@ -481,6 +486,9 @@ static int run_pass(struct pass *p, struct laser_error *err)
         laser_log_line(run->log, "RESUME",
                        "gradients of %" PRId64 " of %" PRId64 " batches are there already", count_done(p),
                        p->saved.n_batches);
+    laser_log_phase_end(
+        run->log); /* the first batch, which every group ran, says nothing about those to come */
+    laser_log_phase(run->log, phase_of(p));
     code = run_batches(p, err);
     if (code != LASER_OK)
         return code;
@@ -550,7 +558,7 @@ int laser_mpi_statistics_gather(struct laser_evaluation *e, const struct laser_s
         bool leads = team->group >= 0 && team->group_rank == 0;
 
         MPI_Comm_split(team->world, leads ? 0 : MPI_UNDEFINED, team->rank, &p.leaders);
-        laser_log_phase(run->log, options->inputs_only ? "inputs" : "gradient");
+        laser_log_phase(run->log, phase_of(&p));
         code = run_pass(&p, err);
         laser_log_phase_end(run->log);
     }

@@ -393,6 +393,12 @@ static void refuse_type(struct laser_config *config, const char *type)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
     if (type[0] == '\0')
         laser_config_refuse(config, "model_type", "missing; supported are %s", list);
+    else if (json_object_get(config->object, "auto_map"))
+        laser_config_refuse(
+            config, "model_type",
+            "\"%.100s\" is defined by the code that auto_map names (remote code), which is never run; "
+            "supported are %s",
+            type, list);
     else
         laser_config_refuse(config, "model_type", "\"%.100s\" is not supported; supported are %s", type,
                             list);

@@ -9,7 +9,8 @@
 #define SCAN_LIKE   (IN(SCAN) | IN(PLAN) | IN(REDUCE) | IN(SENSITIVITY) | IN(COMPRESS))
 #define SELECTS     (SCAN_LIKE | IN(DERIVE))
 #define EVALUATES                                                                                            \
-    (IN(PERPLEXITY) | IN(EVALUATE) | IN(REDUCE) | IN(PLAN) | IN(SENSITIVITY) | IN(COMPRESS) | IN(COMPARE))
+    (IN(PERPLEXITY) | IN(EVALUATE) | IN(REDUCE) | IN(PLAN) | IN(SENSITIVITY) | IN(COMPRESS) | IN(COMPARE) |  \
+     IN(APPLY))
 #define ASKS      (IN(EVALUATE) | IN(REDUCE) | IN(PLAN) | IN(SENSITIVITY))
 #define REDUCES   (IN(REDUCE) | IN(PLAN))
 #define HOLDS_OUT (REDUCES | IN(COMPRESS))

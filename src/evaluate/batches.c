@@ -11,6 +11,12 @@
 #include "evaluate/beside.h"
 #include "kernels/dispatch.h"
 
+/* Do windows have a divergence, too? */
+static bool is_bounded(const struct laser_evaluation *e)
+{
+    return e->beside != NULL && e->beside->side == LASER_BESIDE_BOUND;
+}
+
 int laser_batches_identity(const struct laser_evaluation *e, const int32_t *edits, int n_edits,
                            char identity[20], struct laser_error *err)
 {
@@ -32,6 +38,8 @@ int laser_batches_identity(const struct laser_evaluation *e, const int32_t *edit
         laser_text_printf(&text, " %" PRId64 "-%" PRId64, e->batches[i].first, e->items[e->batches[i].first]);
     for (int i = 0; i < n_edits; ++i)
         laser_text_printf(&text, " %s=%s", e->edits[edits[i]].tensor, e->edits[edits[i]].path);
+    if (is_bounded(e))
+        laser_text_puts(&text, " with divergences");
     if (text.failed) {
         laser_text_free(&text);
         return laser_error_set(err, LASER_ENOMEM, "evaluation", "no memory");
@@ -50,7 +58,8 @@ static int numbers_of(const struct laser_evaluation *e, int64_t item, struct las
     if (!laser_item_is_question(e, item, &index)) {
         numbers[0] = &score->window.sum_nats;
         numbers[1] = &score->window.sum_squares_nats2;
-        return 2;
+        numbers[2] = &score->kl_nats;
+        return is_bounded(e) ? 3 : 2;
     }
     for (int m = 0; m < LASER_METRICS; ++m)
         numbers[m] = &score->question.values[m];

@@ -24,6 +24,8 @@ bool laser_beside_has(const struct laser_beside *b, int64_t batch)
 {
     char path[4400];
 
+    if (b->side == LASER_BESIDE_BOUND)
+        return true;
     name_file(folder_of(b), batch, path, sizeof path);
     return access(path, F_OK) == 0;
 }
@@ -127,6 +129,8 @@ static int compare(struct laser_beside *b, const struct laser_evaluation *e, str
     if (result == LASER_OK)
         result = laser_model_pair_run(b->pair, ws, n, hidden, b->rows, targets, b->values, nll, err);
     if (result != LASER_OK && result != LASER_ENUMERIC)
+        return result;
+    if (b->side == LASER_BESIDE_BOUND)
         return result;
     for (int64_t i = 0; i < n; ++i)
         if (targets[i] >= 0)

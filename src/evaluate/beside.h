@@ -1,5 +1,6 @@
 /* A worker's side of a divergence: the base's states before its head go to files, batch by batch, in one pass, and in a
- * second one another model is compared with them, token by token (model/pair.h).
+ * second one another model is compared with them, token by token (model/pair.h).  For a bound of a search, whose trials are
+ * compared by their means alone, no tokens are written.
  *
  * The files stand in the output directory, so that any group can go on with what another has written.
  */
@@ -11,7 +12,7 @@
 #include "corpus/divergence.h"
 #include "evaluate/evaluate.h"
 
-enum laser_beside_side { LASER_BESIDE_BASE, LASER_BESIDE_OTHER };
+enum laser_beside_side { LASER_BESIDE_BASE, LASER_BESIDE_OTHER, LASER_BESIDE_BOUND };
 
 struct laser_beside {
     enum laser_beside_side side;
@@ -22,8 +23,8 @@ struct laser_beside {
     /* Workers, after laser_beside_open. */
     struct laser_model *head;
     struct laser_model_pair *pair;
-    float *rows; /* states of a batch */
-    struct laser_pair_values *values;
+    float *rows;                      /* states of a batch */
+    struct laser_pair_values *values; /* of the tokens of the batch that was compared last */
     struct laser_token_divergence *out;
 };
 

@@ -41,17 +41,36 @@ static const struct laser_window *window_of(const struct laser_evaluation *e, in
     return &e->windows[e->items[item]];
 }
 
+/* Is it a window of one of the parts? */
+static bool is_window(const struct laser_evaluation *e, unsigned parts, int64_t item)
+{
+    int part = 0;
+
+    while (item >= e->part_item[part + 1])
+        ++part;
+    return e->items[item] >= 0 && (parts >> part & 1u);
+}
+
+int64_t laser_parts_windows(const struct laser_evaluation *e, unsigned parts)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < e->n_items; ++i)
+        n += is_window(e, parts, i);
+    return n;
+}
+
 /* Tokens of all batches of the parts, in the order of the items. */
-static int read_tokens(const struct laser_evaluation *e, const struct laser_beside *beside, int first_part,
-                       int end_part, struct gathered *g, struct laser_error *err)
+static int read_tokens(const struct laser_evaluation *e, const struct laser_beside *beside, unsigned parts,
+                       struct gathered *g, struct laser_error *err)
 {
     int64_t at = 0;
     int code = LASER_OK;
 
-    for (int64_t b = e->part_batch[first_part]; code == LASER_OK && b < e->part_batch[end_part]; ++b) {
+    for (int64_t b = 0; code == LASER_OK && b < e->n_batches; ++b) {
         int64_t n = 0;
-        if (e->items[e->batches[b].first] < 0)
-            continue; /* questions */
+        if (!is_window(e, parts, e->batches[b].first))
+            continue;
         for (int32_t i = 0; i < e->batches[b].n; ++i)
             n += window_of(e, e->batches[b].first + i)->n_scored;
         code = laser_beside_read(beside, b, n, g->tokens + at, err);
@@ -79,13 +98,13 @@ static int make_room(struct gathered *g, struct laser_error *err)
 }
 
 /* The windows of one text among the items behind those of the texts before; returns how many are there now. */
-static int64_t take_text(const struct laser_evaluation *e, int32_t dataset, int64_t first, int64_t end,
+static int64_t take_text(const struct laser_evaluation *e, int32_t dataset, unsigned parts,
                          const struct laser_item_score *base, const struct laser_item_score *other,
                          struct gathered *g, int64_t n, int64_t *token)
 {
-    for (int64_t i = first, k = 0; i < end; ++i) {
+    for (int64_t i = 0, k = 0; i < e->n_items; ++i) {
         const struct laser_window *w;
-        if (e->items[i] < 0)
+        if (!is_window(e, parts, i))
             continue;
         w = window_of(e, i);
         if (w->dataset == dataset) {
@@ -101,31 +120,31 @@ static int64_t take_text(const struct laser_evaluation *e, int32_t dataset, int6
     return n;
 }
 
-static int gather(const struct laser_evaluation *e, const struct laser_beside *beside, int first_part,
-                  int end_part, const struct laser_item_score *base, const struct laser_item_score *other,
+static int gather(const struct laser_evaluation *e, const struct laser_beside *beside, unsigned parts,
+                  const struct laser_item_score *base, const struct laser_item_score *other,
                   struct gathered *g, struct laser_error *err)
 {
-    int64_t first = e->part_item[first_part], end = e->part_item[end_part], n = 0, token = 0;
+    int64_t n = 0, token = 0;
     int code;
 
-    for (int64_t i = first; i < end; ++i)
-        if (e->items[i] >= 0) {
+    for (int64_t i = 0; i < e->n_items; ++i)
+        if (is_window(e, parts, i)) {
             ++g->n;
             g->n_tokens += window_of(e, i)->n_scored;
         }
     code = make_room(g, err);
     if (code == LASER_OK)
-        code = read_tokens(e, beside, first_part, end_part, g, err);
+        code = read_tokens(e, beside, parts, g, err);
     if (code != LASER_OK)
         return code;
-    for (int64_t i = first, at = 0; i < end; ++i)
-        if (e->items[i] >= 0) {
+    for (int64_t i = 0, at = 0; i < e->n_items; ++i)
+        if (is_window(e, parts, i)) {
             g->starts[n++] = at;
             at += window_of(e, i)->n_scored;
         }
     n = 0;
     for (int32_t d = 0; d < e->n_datasets; ++d)
-        n = take_text(e, d, first, end, base, other, g, n, &token);
+        n = take_text(e, d, parts, base, other, g, n, &token);
     return LASER_OK;
 }
 
@@ -152,13 +171,13 @@ static int figures(const struct gathered *g, int64_t first, int64_t token, int64
 }
 
 int laser_divergences_compute(const struct laser_evaluation *e, const struct laser_beside *beside,
-                              enum laser_item_part first, enum laser_item_part end,
-                              const struct laser_item_score *base, const struct laser_item_score *other,
-                              struct laser_divergences *d, struct laser_error *err)
+                              unsigned parts, const struct laser_item_score *base,
+                              const struct laser_item_score *other, struct laser_divergences *d,
+                              struct laser_error *err)
 {
     struct gathered g = {0};
     int64_t at = 0, token = 0;
-    int n_texts = 0, code = gather(e, beside, (int)first, (int)end, base, other, &g, err);
+    int n_texts = 0, code = gather(e, beside, parts, base, other, &g, err);
 
     d->n_datasets = e->n_datasets;
     d->datasets = e->datasets;

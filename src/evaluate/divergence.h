@@ -21,11 +21,17 @@ struct laser_divergences {
     int64_t vocabulary_base, vocabulary_other;        /* different: the common part was compared */
 };
 
-/* Rank 0: from the files of the tokens of the batches of parts first .. end - 1 and the scores of all items by both models. */
+/* A set of enum laser_item_part: 1 << LASER_PART_REPORT and so on. */
+#define LASER_PARTS_ALL ((1u << LASER_PARTS) - 1)
+
+/* Windows of some parts. */
+int64_t laser_parts_windows(const struct laser_evaluation *evaluation, unsigned parts);
+
+/* Rank 0: from the files of the tokens of the batches of some parts and the scores of all items by both models. */
 int laser_divergences_compute(const struct laser_evaluation *evaluation, const struct laser_beside *beside,
-                              enum laser_item_part first, enum laser_item_part end,
-                              const struct laser_item_score *base, const struct laser_item_score *other,
-                              struct laser_divergences *divergences, struct laser_error *err);
+                              unsigned parts, const struct laser_item_score *base,
+                              const struct laser_item_score *other, struct laser_divergences *divergences,
+                              struct laser_error *err);
 void laser_divergences_free(struct laser_divergences *divergences);
 
 /* Lines of the log. */

@@ -63,6 +63,7 @@ struct laser_item_batch {
 /* What a model says of an item: of a window or of a question, the other is zero. */
 struct laser_item_score {
     struct laser_window_nll window;
+    double kl_nats; /* of a window, beside a bound (LASER_BESIDE_BOUND): sum of its divergences */
     struct laser_task_score question;
 };
 
@@ -154,6 +155,9 @@ int laser_evaluate_check(struct laser_evaluation *evaluation, int64_t batch,
  * which: "of the calibration".  LASER_ENOMEM. */
 int laser_evaluation_warn_of_overlap(const struct laser_evaluation *evaluation, const char *which,
                                      struct laser_error *err);
+
+/* Local: tokens of the batches first .. end - 1. */
+int64_t laser_evaluation_tokens(const struct laser_evaluation *evaluation, int64_t first, int64_t end);
 
 /* Local: how many of the batches that select have this many tokens (0: all); all where windows and questions select
  * together, so that their weights are right. */

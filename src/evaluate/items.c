@@ -208,15 +208,24 @@ void laser_search_items(const struct laser_evaluation *e, enum laser_item_part p
     plan->batch_first = batch_first;
 }
 
+int64_t laser_evaluation_tokens(const struct laser_evaluation *e, int64_t first, int64_t end)
+{
+    int64_t tokens = 0, index;
+
+    for (int64_t b = first; b < end; ++b)
+        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
+            tokens += laser_item_is_question(e, i, &index) ? e->set.questions[index].tokens
+                                                           : e->windows[index].n_tokens;
+    return tokens;
+}
+
 int64_t laser_evaluation_first_batches(const struct laser_evaluation *e, int64_t wanted)
 {
-    int64_t tokens = 0, b, index, n = e->part_batch[LASER_PART_SELECTION + 1];
+    int64_t tokens = 0, b, n = e->part_batch[LASER_PART_SELECTION + 1];
 
     if (n == 0 || wanted == 0 || (e->items[0] < 0) != (e->items[e->batches[n - 1].first] < 0))
         return n;
     for (b = 0; b < n && tokens < wanted; ++b)
-        for (int64_t i = e->batches[b].first; i < e->batches[b].first + e->batches[b].n; ++i)
-            tokens += laser_item_is_question(e, i, &index) ? e->set.questions[index].tokens
-                                                           : e->windows[index].n_tokens;
+        tokens += laser_evaluation_tokens(e, b, b + 1);
     return b;
 }

@@ -46,6 +46,27 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(0 + x) : json_null(); /* no -0.0 */
 }
 
+/* Questions of n that changed: their share and its standard error. */
+static double share_error(int64_t changed, int64_t n)
+{
+    double p = (double)changed / (double)n;
+
+    return n > 1 ? sqrt(p * (1 - p) / (double)(n - 1)) : (double)NAN;
+}
+
+static json_t *share_json(int64_t changed, int64_t n)
+{
+    return json_pack("{s:o, s:o}", "value", number((double)changed / (double)n), "stderr",
+                     number(share_error(changed, n)));
+}
+
+static json_t *flips_json(const struct laser_task_pair *pair)
+{
+    return json_pack("{s:o, s:o, s:o}", "share", share_json(pair->better + pair->worse, pair->n),
+                     "right_to_wrong", share_json(pair->worse, pair->n), "wrong_to_right",
+                     share_json(pair->better, pair->n));
+}
+
 static json_t *metric_json(const struct picked *p, int metric, bool paired)
 {
     struct laser_task_figure before = laser_task_figure(p->a, p->n, metric);
@@ -62,6 +83,8 @@ static json_t *metric_json(const struct picked *p, int metric, bool paired)
                   (json_int_t)pair.worse);
     if (o != NULL)
         json_object_set_new(o, "verdict", json_string(laser_verdict_name(pair.verdict)));
+    if (o != NULL && laser_metric_is_share(metric) && pair.n > 0)
+        json_object_set_new(o, "flips", flips_json(&pair));
     if (o != NULL && isfinite(pair.p_better))
         json_object_set_new(o, "p_better", json_real(pair.p_better));
     return o;
@@ -135,7 +158,8 @@ static void describe(const struct picked *p, enum laser_task_kind kind, bool pai
             if (isfinite(pair.stderr_))
                 laser_text_printf(out, " +- %.4f", pair.stderr_);
             if (laser_metric_is_share(m))
-                laser_text_printf(out, "; %" PRId64 " better, %" PRId64 " worse", pair.better, pair.worse);
+                laser_text_printf(out, "; flips: %" PRId64 " to right, %" PRId64 " to wrong", pair.better,
+                                  pair.worse);
             laser_text_printf(out, ": %s)", laser_verdict_name(pair.verdict));
         } else if (isfinite(f.stderr_)) {
             laser_text_printf(out, " +- %.4f", f.stderr_);

@@ -8,6 +8,7 @@
 
 #include "evaluate/beside.h"
 #include "evaluate/overlay.h"
+#include "model/pair.h"
 #include "task/slope.h"
 #include "task/tree.h"
 
@@ -293,6 +294,8 @@ static int run_layers(struct laser_worker *w, int64_t batch, const struct laser_
 static void sum_windows(const struct laser_worker *w, const struct laser_model_batch *shape,
                         struct laser_item_score *scores)
 {
+    const struct laser_beside *beside = w->e->beside,
+                              *bound = beside != NULL && beside->side == LASER_BESIDE_BOUND ? beside : NULL;
     int64_t at = 0;
 
     for (int64_t i = 0; i < shape->sequences; ++i) {
@@ -300,6 +303,8 @@ static void sum_windows(const struct laser_worker *w, const struct laser_model_b
         for (int64_t t = 0; t < shape->lengths[i]; ++t, ++at)
             if (w->targets[at] >= 0) {
                 nll->sum_nats += w->nll[at];
+                if (bound != NULL)
+                    scores[i].kl_nats += bound->values[at].kl;
                 nll->sum_squares_nats2 += w->nll[at] * w->nll[at];
             }
         if (!isfinite(nll->sum_nats))
@@ -318,7 +323,7 @@ static int score_windows(struct laser_worker *w, int64_t batch, const struct las
             : laser_model_nll(w->e->model, w->workspace, tokens, w->hidden, w->targets, w->nll, err);
 
     /* Compared with a base, whose head is taken too. */
-    count_flops(w, tokens, (beside != NULL && beside->side == LASER_BESIDE_OTHER ? 2 : 1) * head_flops(w));
+    count_flops(w, tokens, (beside != NULL && beside->side != LASER_BESIDE_BASE ? 2 : 1) * head_flops(w));
     if (code != LASER_OK && code != LASER_ENUMERIC)
         return code;
     sum_windows(w, shape, scores);

@@ -84,9 +84,13 @@ static int build_plan(struct laser_reduction_trials *t, int *n_unusable, struct 
                                               .layer = run->matrices.matrices[i].layer,
                                               .rows = run->matrices.matrices[i].rows,
                                               .columns = run->matrices.matrices[i].cols,
-                                              .score = laser_score_of(score, &run->outcomes[i].metrics.cut),
-                                              .rank = run->outcomes[i].metrics.cut.k,
-                                              .usable = laser_reduction_usable(run, i)};
+                                              .rank = 1,
+                                              .usable = true};
+        if (run->outcomes != NULL) {
+            m[i].score = laser_score_of(score, &run->outcomes[i].metrics.cut);
+            m[i].rank = run->outcomes[i].metrics.cut.k;
+            m[i].usable = laser_reduction_usable(run, i);
+        }
         *n_unusable += !m[i].usable;
     }
     fill_options(run, &options);
@@ -94,6 +98,14 @@ static int build_plan(struct laser_reduction_trials *t, int *n_unusable, struct 
                ? laser_reduction_sweep_plan(run, &options, m, n, &t->plan, &t->cells, err)
                : laser_strategy_build(&options, m, n, &t->plan, err);
     free(m);
+    return code;
+}
+
+int laser_reduction_count(struct laser_reduction_trials *t, int *n, struct laser_error *err)
+{
+    int n_unusable = 0, code = build_plan(t, &n_unusable, err);
+
+    *n = t->plan.n_trials;
     return code;
 }
 

@@ -28,6 +28,10 @@ static void say_decision(const struct laser_reduction_search *s, const struct la
     double change = laser_objective_shown_difference(objective, d->difference);
     char label[256], figure[LASER_NUMBER_SIZE], moved[LASER_NUMBER_SIZE];
 
+    char kl[80] = "";
+
+    if (isfinite(d->kl))
+        snprintf(kl, sizeof kl, ", KL %.3g", d->kl);
     laser_reduction_sweep_label(s, d->trial, label, sizeof label);
     laser_number_change_power(change, 2, moved);
     if (d->reason == LASER_REASON_GIVEN_UP)
@@ -38,10 +42,10 @@ static void say_decision(const struct laser_reduction_search *s, const struct la
                        unit, d->n_windows, s->rule.n_selecting, laser_reduction_items(s->setup));
     else
         laser_log_line(s->setup->run->log, word,
-                       "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  %s %s (%s +- %.1e%s) %s", label,
+                       "%-40s %-18s rank %5" PRId64 " of %5" PRId64 "  %s %s (%s +- %.1e%s) %s%s", label,
                        edit->text, rank, of, laser_objective_label(objective),
                        laser_reduction_figure(s->setup, laser_objective_shown(objective, d->nll), figure),
-                       moved, d->difference_se, unit, laser_search_reason_name(d->reason));
+                       moved, d->difference_se, unit, laser_search_reason_name(d->reason), kl);
 }
 
 static int add_decision(struct laser_reduction_search *s, const struct laser_search_decision *d,
@@ -67,6 +71,8 @@ static int add_decision(struct laser_reduction_search *s, const struct laser_sea
         json_object_set_new(o, "ppl", isfinite(exp(d->nll)) ? json_real(exp(d->nll)) : json_null());
     else
         json_object_set_new(o, "value", isfinite(d->nll) ? json_real(shown) : json_null());
+    if (s->setup->run->settings->reduce.max_kl > 0)
+        json_object_set_new(o, "kl", isfinite(d->kl) ? json_real(d->kl) : json_null());
     json_object_set_new(o, "difference",
                         isfinite(d->difference) ? json_real(0 + d->difference) : json_null());
     json_object_set_new(o, "difference_stderr",
@@ -142,6 +148,8 @@ int laser_reduction_decided(void *context, const struct laser_search_decision *d
     laser_ledger_line_real(&line, "nll", d->nll);
     laser_ledger_line_real(&line, "difference", d->difference);
     laser_ledger_line_real(&line, "stderr", d->difference_se);
+    if (s->setup->run->settings->reduce.max_kl > 0)
+        laser_ledger_line_real(&line, "kl", d->kl);
     laser_ledger_line_int(&line, "windows", d->n_windows);
     laser_ledger_line_int(&line, "better", d->n_better);
     laser_ledger_line_int(&line, "worse", d->n_worse);
@@ -201,6 +209,7 @@ static int replay_one(struct laser_reduction_search *s, const struct laser_ledge
                                       .nll = laser_ledger_get_real(entry, "nll", NAN),
                                       .difference = laser_ledger_get_real(entry, "difference", NAN),
                                       .difference_se = laser_ledger_get_real(entry, "stderr", NAN),
+                                      .kl = laser_ledger_get_real(entry, "kl", NAN),
                                       .n_windows = (int)laser_ledger_get_int(entry, "windows", 0),
                                       .n_better = (int)laser_ledger_get_int(entry, "better", 0),
                                       .n_worse = (int)laser_ledger_get_int(entry, "worse", 0)};

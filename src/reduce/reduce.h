@@ -24,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "evaluate/divergence.h"
 #include "evaluate/evaluate.h"
 #include "reduce/edits.h"
 #include "reduce/strategy.h"
@@ -42,6 +43,7 @@ struct laser_reduction_setup { /* every rank */
     struct laser_run *run;
     struct laser_evaluation *e; /* borrowed */
     bool has_report;            /* some windows are not for the selection */
+    struct laser_beside bound;  /* what reduce.max_kl is measured against */
 };
 
 struct laser_reduction_trials {
@@ -105,6 +107,8 @@ struct laser_reduction_report { /* rank 0 */
     struct laser_item_score *before, *after; /* of every item, where there are tasks */
     double *options_before;                  /* log probabilities of every option */
     json_t *tune;                            /* what tune did, as results.json has it */
+    struct laser_divergences
+        divergence; /* of the written model from the one before; .each NULL: not measured */
 };
 
 struct laser_reduction {
@@ -119,6 +123,9 @@ void laser_reduction_init(struct laser_reduction *r, struct laser_run *run, stru
 
 /* Rank 0.  The plan from the scan's scores, and the rank of the matrix after each edit. */
 int laser_reduction_plan(struct laser_reduction_trials *t, struct laser_error *err);
+
+/* Rank 0, before a scan (run->outcomes NULL): how many trials a search has at most.  LASER_EUSAGE: nothing to edit. */
+int laser_reduction_count(struct laser_reduction_trials *t, int *n, struct laser_error *err);
 
 /* Rank 0.  What tune did, for people. */
 void laser_tune_say(const struct laser_reduction *r);
@@ -261,6 +268,9 @@ int laser_reduction_check_ends(const struct laser_run *run, enum laser_precision
  * phases: of laser_mpi_log_phases_json. */
 int laser_reduction_finish(const struct laser_reduction *r, json_t *results, json_t *phases,
                            struct laser_error *err);
+
+/* Parts whose windows tell how far the final model is from the one before: what no decision has seen, where there is such. */
+unsigned laser_reduction_reported(const struct laser_reduction_setup *s);
 
 /* All but run and e. */
 void laser_reduction_free(struct laser_reduction *r);

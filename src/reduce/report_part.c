@@ -105,4 +105,5 @@ void laser_reduction_report_free(struct laser_reduction_report *report)
     free(report->after);
     free(report->options_before);
     json_decref(report->tune);
+    laser_divergences_free(&report->divergence);
 }

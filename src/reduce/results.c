@@ -113,6 +113,8 @@ static int fill_results(const struct laser_reduction *r, json_t *results, double
         json_object_set(results, "phases", phases) |
         json_object_set_new(results, "seconds", json_real(laser_clock_s() - r->setup.run->start_s));
 
+    if (r->report.divergence.each != NULL)
+        bad |= json_object_set_new(results, "divergence", laser_divergences_json(&r->report.divergence));
     if (r->search.sweep != NULL)
         bad |= json_object_set(results, "sweep", r->search.sweep);
     if (r->report.tune != NULL)
@@ -163,6 +165,13 @@ static int write_decisions(const struct laser_reduction *r, struct laser_error *
     code = laser_spectra_decisions(laser_run_path(r->setup.run, "spectra.h5"), list, (int64_t)n, err);
     free(list);
     return code;
+}
+
+unsigned laser_reduction_reported(const struct laser_reduction_setup *s)
+{
+    return 1u << LASER_PART_GUARD_REPORT |
+           (s->has_report ? 1u << LASER_PART_REPORT | 1u << LASER_PART_REPORT_OTHER
+                          : 1u << LASER_PART_SELECTION | 1u << LASER_PART_SELECTION_OTHER);
 }
 
 static void say_saving(const struct laser_reduction *r, const struct saving *s)
@@ -217,6 +226,8 @@ static void say(const struct laser_reduction *r, const json_t *results, double f
 
     say_objective(r, final, final_se);
     laser_reduction_tasks_say(r);
+    if (r->report.divergence.each != NULL)
+        laser_divergences_say(&r->report.divergence, log);
     if (!changes_the_model(r))
         laser_log_line(log, "RESULT", "%d edits measured, each alone; the model is unchanged", reverted);
     else

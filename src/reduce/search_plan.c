@@ -34,6 +34,7 @@ static void fill_search_plan(const struct laser_reduction_search *s, struct lase
                                                   : LASER_ACCEPT_PAIRED,
                                     .z = laser_search_z(laser_keep_rule_tried(s->trials)),
                                     .tolerance = laser_reduction_tolerance(s->setup),
+                                    .max_kl = settings->reduce.max_kl,
                                     .max_kept = (int)settings->reduce.max_kept,
                                     .give_up_early = settings->reduce.early_stop && has_one_kind(e) &&
                                                      laser_objective_is_positive(&e->objective),

@@ -6,7 +6,7 @@
 const char *laser_search_reason_name(enum laser_search_reason reason)
 {
     static const char *const names[] = {"accepted",   "worse",    "within error", "given up early",
-                                        "not finite", "measured", "no better"};
+                                        "not finite", "measured", "no better",    "too far from the base"};
 
     return names[reason];
 }

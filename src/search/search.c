@@ -11,7 +11,7 @@ enum progress { IDLE, RUNNING, COMPLETE, GIVEN_UP };
 /* Values of one state, batch by batch. */
 struct evaluation {
     enum progress progress;
-    double *nll;          /* n_windows, NULL when nothing was begun */
+    double *nll, *kl;     /* n_windows each, one allocation; NULL when nothing was begun */
     unsigned char *batch; /* 0 not handed out, 1 handed out, 2 done */
     int n_handed_out;
     int n_prefix; /* batches done from the first on, without a gap */
@@ -54,6 +54,19 @@ static double weighted_mean(const struct laser_search *s, const double *x, int n
     return weighted_sum(x, s->plan.window_weights, n) / weight;
 }
 
+/* Of the first n windows that have a divergence; NaN without any. */
+static double mean_kl(const struct laser_search *s, const struct evaluation *e, int n)
+{
+    double sum = 0, weight = 0;
+
+    for (int i = 0; i < n; ++i)
+        if (!isnan(e->kl[i])) {
+            sum += s->plan.window_weights[i] * e->kl[i];
+            weight += s->plan.window_weights[i];
+        }
+    return sum / weight;
+}
+
 static void forget(struct evaluation *e)
 {
     free(e->nll);
@@ -65,7 +78,8 @@ static int begin(const struct laser_search *s, struct evaluation *e)
 {
     if (e->nll != NULL)
         return LASER_OK;
-    e->nll = calloc((size_t)s->plan.n_windows, sizeof *e->nll);
+    e->nll = calloc(2 * (size_t)s->plan.n_windows + 1, sizeof *e->nll);
+    e->kl = e->nll != NULL ? e->nll + s->plan.n_windows : NULL;
     e->batch = calloc((size_t)s->n_batches, 1);
     if (e->nll == NULL || e->batch == NULL) {
         forget(e);
@@ -319,6 +333,7 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
     d->trial = trial;
     d->n_windows = windows_of(s, e->n_prefix);
     d->nll = weighted_mean(s, e->nll, d->n_windows);
+    d->kl = s->plan.max_kl > 0 ? mean_kl(s, e, d->n_windows) : NAN;
     laser_search_paired(e->nll, s->base.nll, s->plan.window_weights, d->n_windows, &d->difference,
                         &d->difference_se);
     count_changes(s, e, d);
@@ -359,7 +374,8 @@ static void judge(const struct laser_search *s, int trial, struct laser_search_d
         break;
     }
     if (accepted)
-        d->reason = LASER_REASON_ACCEPTED;
+        d->reason =
+            s->plan.max_kl > 0 && !(d->kl <= s->plan.max_kl) ? LASER_REASON_TOO_FAR : LASER_REASON_ACCEPTED;
 }
 
 /* Is a the better one to report or to take? */
@@ -462,6 +478,7 @@ int laser_search_done(struct laser_search *s, int group, const struct laser_sear
         return laser_error_set(err, LASER_EINTERNAL, "search", "batch %d came back with %d windows",
                                order->batch, result->n_windows);
     memcpy(e->nll + first, result->nll, (size_t)result->n_windows * sizeof *e->nll);
+    memcpy(e->kl + first, result->kl, (size_t)result->n_windows * sizeof *e->kl);
     e->batch[order->batch] = 2;
     if (s->base.progress != COMPLETE) {
         for (s->base.n_prefix = 0; s->base.n_prefix < s->n_batches && s->base.batch[s->base.n_prefix] == 2;)

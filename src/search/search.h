@@ -67,8 +67,10 @@ struct laser_search_plan {
 
     enum laser_search_accept accept;
     enum laser_search_pick pick;
-    double z;           /* of LASER_ACCEPT_PAIRED, and of giving up early */
-    double tolerance;   /* of LASER_ACCEPT_TOLERANCE, in units of the mean */
+    double z;         /* of LASER_ACCEPT_PAIRED, and of giving up early */
+    double tolerance; /* of LASER_ACCEPT_TOLERANCE, in units of the mean */
+    double
+        max_kl; /* what is accepted has at most this mean divergence from the model as it was; 0: no bound */
     int max_kept;       /* stop after so many kept candidates; 0: no limit */
     bool give_up_early; /* leave a trial that can no longer be accepted (see laser_search_done) */
     int lookahead;      /* candidates evaluated ahead; 0: none */
@@ -88,6 +90,8 @@ struct laser_search_result {
     int32_t n_windows;
     int32_t stop_asked;                 /* the group was asked to stop (a signal) */
     double nll[LASER_SEARCH_MAX_BATCH]; /* mean nats per scored token of each window */
+    double kl
+        [LASER_SEARCH_MAX_BATCH]; /* with max_kl: divergence of each, nats a token; NaN: it has none (a question) */
 };
 
 /* The numbers stand in ledgers. */
@@ -98,7 +102,8 @@ enum laser_search_reason {
     LASER_REASON_GIVEN_UP,     /* left early */
     LASER_REASON_NOT_FINITE,   /* NaN or Inf */
     LASER_REASON_MEASURED,     /* LASER_ACCEPT_NEVER */
-    LASER_REASON_NO_BETTER     /* the mean is what it was, where it must fall */
+    LASER_REASON_NO_BETTER,    /* the mean is what it was, where it must fall */
+    LASER_REASON_TOO_FAR       /* it would be accepted, but for plan.max_kl */
 };
 
 struct laser_search_decision {
@@ -109,6 +114,7 @@ struct laser_search_decision {
     double nll;            /* mean nats of the trial, over n_windows */
     double difference;     /* to the best state before, mean over the same windows; negative is better */
     double difference_se;  /* its standard error (NaN with one window) */
+    double kl;             /* with max_kl: mean divergence over these windows, else NaN */
     int n_windows;         /* evaluated: all of them unless given up early */
     int n_better, n_worse; /* of these, against the best state before */
     const double *windows; /* the trial's nats of each of them; during laser_search_decided only */

@@ -16,6 +16,9 @@
 #include "evaluate/evaluate.h"
 #include "sensitivity/fisher.h"
 
+/* A pass for gradients takes about as long as so many forward passes over the same tokens (bench/gradient.md). */
+#define LASER_GRADIENT_FORWARDS 4.5
+
 /* What is asked for. */
 struct laser_statistics_options {
     bool values; /* gradient and Fisher information of the singular values: needs laser_mpi_vectors_make */
@@ -58,6 +61,9 @@ void laser_statistics_free(struct laser_statistics *statistics);
 
 /* Local: bytes of the sums of one group. */
 double laser_statistics_bytes(const struct laser_run *run, const struct laser_statistics_options *options);
+
+/* Local: is there memory for the Fisher information whole, with what the evaluation takes? */
+bool laser_statistics_block_fits(const struct laser_run *run, const struct laser_statistics_options *options);
 
 /* Is a matrix asked for? */
 static inline bool laser_statistics_wants(const struct laser_statistics_options *options, int64_t matrix)

@@ -135,6 +135,17 @@ double laser_statistics_bytes(const struct laser_run *run, const struct laser_st
     return bytes;
 }
 
+/* Most of the memory is left to the evaluation. */
+#define BLOCK_MEMORY_SHARE 0.4
+
+bool laser_statistics_block_fits(const struct laser_run *run, const struct laser_statistics_options *options)
+{
+    struct laser_statistics_options whole = *options;
+
+    whole.block = true;
+    return laser_statistics_bytes(run, &whole) <= BLOCK_MEMORY_SHARE * run->memory_limit_bytes;
+}
+
 /* The sums of a matrix are allocated at its first use, so that what shares its inputs is known. */
 static int allocate(struct laser_gradient_sums *s, int64_t matrix, const struct laser_model_linear_site *site,
                     struct laser_error *err)

@@ -64,6 +64,80 @@ check "... the macro average gives them the same weight" near "$(found texts mac
     "$(awk -v a="$(found texts datasets few kl mean value)" -v b="$(found texts datasets end kl mean value)" 'BEGIN { printf "%.15g", (a + b) / 2 }')" 1e-12
 check "bfloat16" compare bf16 "$n" --text "few=$scratch/few.txt" --precision bfloat16
 
+# ---- of what was made, in the reports of reduce, apply and compress ----
+final() { # output ranks: all windows decide, so that they are those of compare
+    final_out=$1 final_n=$2
+    shift 2
+    run "$final_n" reduce --model "$demo" --output "$out/$final_out" --text "few=$scratch/few.txt" --strategy budget --candidates 3 \
+        --set reduce.tolerance=0.2 --set reduce.fractions=0.5 --set evaluate.selection_share=1 "$@"
+}
+same_divergence() { # A B: compare's figures and those of a report
+    for key in "kl mean value" "kl mean stderr" "kl p99 value" "kl largest" "same_top value" "dp value" nll_difference; do
+        # shellcheck disable=SC2086
+        near "$(found "$1" pooled $key)" "$(found "$2" pooled $key)" 1e-12 || return 1
+    done
+}
+for n in $(ranks_of 1 3); do
+    check "reduce, $n ranks" final "reduced-$n" "$n"
+    check "... says how far the model went" says 'DIVERGENCE few  *KL mean 0[.][0-9]*[1-9]'
+    check "compare of the two models" run "$n" compare "$demo" "$out/reduced-$n/model" --output "$out/reduced-cmp-$n" \
+        --text "few=$scratch/few.txt"
+    check "... the same figures" same_divergence "reduced-$n" "reduced-cmp-$n"
+done
+check "what is reported is what no decision has seen" run "$n" reduce --model "$demo" --output "$out/halves" \
+    --text "few=$scratch/few.txt" --strategy budget --candidates 1 --set reduce.tolerance=0.2 --set reduce.fractions=0.5
+check "... of the windows that are only reported" near "$(found halves pooled nll_base)" \
+    "$("$tool" get "$out/halves/results.json" baseline report nll)" 1e-6
+check "it can be left out" final without "$n" --set evaluate.divergence=false
+check "... then there is none" sh -c "! grep -q '\"divergence\": *{' '$out/without/results.json'"
+check "nothing kept, nothing to compare" run "$n" reduce --model "$demo" --output "$out/kept-none" --text "few=$scratch/few.txt" \
+    --strategy snr --candidates 1 --threshold rank:0.01
+check "... then there is none, either" sh -c "! grep -q '\"divergence\": *{' '$out/kept-none/results.json'"
+check "apply with a text" run "$n" apply "$out/reduced-$n/plan.yaml" --model "$demo" --output "$out/applied" --text "few=$scratch/few.txt"
+check "... the same figures" same_divergence applied "reduced-$n"
+check "apply without one" run 1 apply "$out/reduced-$n/plan.yaml" --model "$demo" --output "$out/silent"
+check "... says nothing of it" says_not DIVERGENCE
+check "compress" run "$n" compress --model "$demo" --output "$out/small" --text "few=$text" --set evaluate.max_bytes=8000 --remove 20% \
+    --guard "end=$scratch/end.txt"
+check "... says how far the model went, on the guard text too" says 'DIVERGENCE end  *KL mean 0[.][0-9]*[1-9]'
+check "compare of the written model" run "$n" compare "$demo" "$out/small/model" --output "$out/small-cmp" --text "end=$scratch/end.txt"
+check "... the same figures on the guard text" near "$(found small datasets end kl mean value)" "$(found small-cmp pooled kl mean value)" 1e-6 # other batches
+
+# ---- a bound on it ----
+bounded() { # output ranks bound
+    bounded_out=$1 bounded_n=$2 bounded_max=$3
+    shift 3
+    final "$bounded_out" "$bounded_n" --max-kl "$bounded_max" --candidates 6 "$@"
+}
+decided() { "$tool" get "$out/$1/results.json" decisions "$2" "$3"; }
+for n in $(ranks_of 1 3); do
+    check "a bound that is never met, $n ranks" bounded "bound-far-$n" "$n" 100
+    check "none" final "unbound-$n" "$n" --candidates 6
+    check "... the same model" same_model "$out/unbound-$n" "$out/bound-far-$n"
+    check "... the last kept edit has the divergence of the report" near \
+        "$(awk '/"kept": true/ { k = 1 } /"kl":/ && k == 0 { v = $2 } /"kl":/ && k { v = $2; k = 0; last = v } END { gsub(",", "", last); print last }' \
+            "$out/bound-far-$n/results.json")" "$(found "bound-far-$n" pooled kl mean value)" 1e-5
+    check "a bound, $n ranks" bounded "bound-$n" "$n" 0.05
+    check "... refuses edits that lead too far" grep -q '"too far from the base"' "$out/bound-$n/results.json"
+    check "... what is kept is nearer" awk -v x="$(found "bound-$n" pooled kl mean value)" 'BEGIN { exit !(x > 0 && x <= 0.05) }'
+done
+[ -z "$(ranks_of 1)" ] || [ -z "$(ranks_of 3)" ] ||
+    check "1 and 3 ranks decide the same" near_results "$out/bound-1" "$out/bound-3" 1e-4
+check "the states of the base are gone" test -z "$(find "$out" -name 'states-*')"
+cp -R "$out/bound-$n" "$out/bound-cut"
+rm -r "$out/bound-cut/model" "$out/bound-cut/results.json" "$out/bound-cut/work"
+awk '/^decision/ && ++n > 2 { exit } { print }' "$out/bound-$n/ledger.txt" >"$out/bound-cut/ledger.txt"
+check "from a ledger that ends after two decisions" bounded bound-cut 2 0.05
+check "... the same decisions and figures" near_results "$out/bound-$n" "$out/bound-cut" 1e-12
+check "... the same model" same_model "$out/bound-$n" "$out/bound-cut"
+check "a bound of tune" run "$n" reduce --model "$demo" --output "$out/tuned" --text "t=$text" --set evaluate.max_tokens=6000 --rounds 1 \
+    --max-kl 1e-9
+check "... refuses every step" says "STEP .*: too far from the base"
+check "... and keeps none" says "0 candidates kept"
+for i in 1 2 3 4 5 6 7 8; do echo "{\"prompt\": \"Question $i:\", \"choices\": [\" yes\", \" no\"], \"answer\": 0}"; done >"$scratch/q.jsonl"
+check "a bound without a text that selects" refuses 2 "no window of a text selects" "$n" reduce --model "$demo" --output "$out/bad4" \
+    --task "q=$scratch/q.jsonl" --max-kl 1
+
 # ---- what an earlier start has done is used again ----
 check "the same again" compare texts "$n" --text "few=$scratch/few.txt" --text "end=$scratch/end.txt"
 check "... with the same figures" test "$(found texts pooled kl p99 stderr)" != ""

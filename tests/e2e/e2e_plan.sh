@@ -126,6 +126,28 @@ for n in $(ranks_of 1 3); do
     check "... has all its matrices" says ": (896|928) matrices"
 done
 
+# What a reduction would do, with texts and with tasks: as the run itself says before it begins.
+work() { sed -n 's/^WORK *//p' "$scratch/last.log" | sed 's/: at most about [^;]*//; s/: about [^,]*//; /^in all/s/ about.*//'; }
+same_work() { # options...: of plan and reduce
+    run 2 plan --model "$demo" "$@" && work >"$scratch/planned" && run 2 reduce --model "$demo" "$@" --output "$scratch/work" --force &&
+        work >"$scratch/done" && cat "$scratch/planned" && [ -s "$scratch/planned" ] && diff "$scratch/planned" "$scratch/done"
+}
+some="--text demo=$text --set evaluate.max_tokens=4000"
+check "tune: the work that plan names is the run's" same_work $some --rounds 2
+check "... rounds, gradients, steps" grep -q "at most 2 rounds, each with a gradient on [0-9]* tokens, .* of sums" "$scratch/planned"
+check "... their memory" grep -qE "[0-9.]+ MiB of sums and singular vectors" "$scratch/planned"
+check "... steps on the tokens that choose" grep -q "about 8 steps evaluated on [0-9]* tokens" "$scratch/planned"
+check "denoise: the work that plan names is the run's" same_work $some --strategy denoise --evaluations 5
+check "... a gradient, evaluations, what is left out" grep -qE "at most 5 of [0-9]+ edits evaluated on [0-9]+ tokens; [0-9]+ left out" "$scratch/planned"
+questions="--task $SRCDIR/tests/data/facts/facts.jsonl --objective log_loss"
+check "questions: the work that plan names is the run's" same_work $questions --strategy denoise --evaluations 3
+check "... has a gradient on questions" grep -qE "a gradient on [1-9][0-9]* tokens" "$scratch/planned"
+check "a search without a gradient: the work that plan names is the run's" same_work $some --strategy snr
+run 1 plan --model "$demo" $some --strategy snr
+check "... has none to announce" says_not "WORK +a gradient"
+check "... all its edits and their time" says "WORK +at most 15 of 15 edits evaluated on [0-9]+ tokens: at most about .* s; 0 left out"
+check "... and all in all" says "WORK +in all at most about "
+
 # What is there: the estimate of the memory is that of the run, within 15 %.
 check "the demo's plan" run 1 plan --model "$demo"
 check "... has the passes of a compression" says "^COMPRESS +statistics of 24576 tokens in 1 pass about .*, cuts .* GFLOP.*, a round .* a rank"

@@ -276,8 +276,9 @@ static void test_trials_without_effect_are_left_and_good_ones_kept(void **state)
     assert_in_range(kept, 92, 100);
 }
 
-/* One trial that gives every window the loss `nll` on a base of 3. */
-static enum laser_search_reason reason_for(enum laser_search_accept accept, double nll)
+/* One trial that gives every window the loss `nll` on a base of 3.  Its divergence is 0.1 on every window but the last, where it is
+ * 1, and the first has none. */
+static struct laser_search_decision decide_one(enum laser_search_accept accept, double nll, double max_kl)
 {
     struct laser_search_plan plan = make_plan(accept);
     struct laser_search_order order;
@@ -287,18 +288,42 @@ static enum laser_search_reason reason_for(enum laser_search_accept accept, doub
 
     plan.n_candidates = 1;
     plan.give_up_early = false;
+    plan.max_kl = max_kl;
     assert_int_equal(laser_search_create(&plan, write_down, &record, &s, &err), LASER_OK);
     while (laser_search_next(s, 0, &order) == LASER_SEARCH_ORDER) {
         struct laser_search_result result = {.n_windows = N_WINDOWS - order.batch * plan.batch_windows};
         if (result.n_windows > plan.batch_windows)
             result.n_windows = plan.batch_windows;
-        for (int i = 0; i < result.n_windows; ++i)
+        for (int i = 0; i < result.n_windows; ++i) {
+            int window = order.batch * plan.batch_windows + i;
             result.nll[i] = order.trial < 0 ? 3 : nll;
+            result.kl[i] = window == 0 ? (double)NAN : window == N_WINDOWS - 1 ? 1 : 0.1;
+        }
         assert_int_equal(laser_search_done(s, 0, &order, &result, &err), LASER_OK);
     }
     laser_search_free(s);
     assert_int_equal(record.n, 1);
-    return record.decisions[0].reason;
+    return record.decisions[0];
+}
+
+static enum laser_search_reason reason_for(enum laser_search_accept accept, double nll)
+{
+    return decide_one(accept, nll, 0).reason;
+}
+
+static void test_what_leads_too_far_from_the_base_is_refused(void **state)
+{
+    const double mean = (0.1 * 127 * (N_WINDOWS - 2) + 50) / (127 * (N_WINDOWS - 2) + 50);
+    struct laser_search_decision d = decide_one(LASER_ACCEPT_BETTER, 2, mean * 0.999);
+
+    (void)state;
+    assert_int_equal(d.reason, LASER_REASON_TOO_FAR);
+    assert_false(d.kept);
+    assert_true(fabs(d.kl - mean) < 1e-15);
+    assert_string_equal(laser_search_reason_name(d.reason), "too far from the base");
+    assert_int_equal(decide_one(LASER_ACCEPT_BETTER, 2, mean * 1.001).reason, LASER_REASON_ACCEPTED);
+    assert_int_equal(decide_one(LASER_ACCEPT_BETTER, 3.5, mean * 0.999).reason, LASER_REASON_WORSE);
+    assert_true(isnan(decide_one(LASER_ACCEPT_BETTER, 2, 0).kl));
 }
 
 static void test_a_loss_that_stays_is_called_no_better_and_not_worse(void **state)
@@ -510,6 +535,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions_do_not_depend_on_groups_or_on_who_comes_first),
         cmocka_unit_test(test_a_replayed_search_goes_on_to_the_same_decisions),
+        cmocka_unit_test(test_what_leads_too_far_from_the_base_is_refused),
         cmocka_unit_test(test_the_search_stops_after_max_kept),
         cmocka_unit_test(test_without_candidates_only_the_base_is_evaluated),
         cmocka_unit_test(test_early_giving_up_changes_no_decision),

@@ -30,6 +30,8 @@ function whyNot(round, step, z) {
         return h("span", {class: "kept"}, "taken");
     if (!(difference < 0) || !(difference < -z * error))
         return z > 0 ? `no gain beyond ${z.toFixed(2)} standard errors` : "no gain";
+    if (step.too_far)
+        return `too far from the base: KL ${short2(value(step.kl))}`;
     if (step.harms_guard) {
         const names = Object.entries(step.guards || {}).filter(([, x]) => x && value(x.difference) > 0 && value(x.difference) > value(x.stderr)).map(([name]) => name);
         return "harms " + (names.join(", ") || "a guard text");

@@ -29,6 +29,9 @@ function tiles(page) {
             const kept = run.decisions.filter(d => d.kept).length;
             list.push(["edits", number(kept), `kept of ${number(run.decisions.length)} tried`, who]);
         }
+        const kl = r.divergence && r.divergence.pooled && r.divergence.pooled.kl.mean;
+        if (kl)
+            list.push(["KL divergence, nats", Number(value(kl.value).toPrecision(4)), Number.isFinite(value(kl.stderr)) ? "± " + short2(value(kl.stderr)) : "", who]);
         const p = r.perplexity && r.perplexity.pooled;
         if (p)
             list.push(["perplexity", Number(value(p.ppl).toPrecision(6)), Number.isFinite(value(p.ppl_stderr)) ? "± " + short2(value(p.ppl_stderr)) : "", who]);
@@ -62,7 +65,7 @@ function build(data) {
     page.spectrumCaption = "Left: how dense the singular values lie, with the Marchenko–Pastur density of noise of the estimated strength. "
         + "What stands beyond the true edge is no noise. Right: the same values by rank, on logarithmic axes.";
     const any = runs.some(r => r.n > 0), parts = [
-        beforeAfter(page), tuning(page), runs.map(r => calibrationFigure(page, r)), compression(page), predictions(page), taskFigures(page), taskChanges(page), perplexities(page),
+        beforeAfter(page), tuning(page), runs.map(r => calibrationFigure(page, r)), compression(page), divergences(page), predictions(page), taskFigures(page), taskChanges(page), perplexities(page),
         runs.map((r, k) => r.results.sweep_table ? gainsFigure(page, r, k ? "gains-2" : "gains") : null),
         runs.map((r, k) => r.decisions.length ? [pathFigure(page, r, k ? "path-2" : "path"), decisionTable(page, r)] : null),
         runs.some(r => r.raw.windows.length > 0) ? windowsFigure(page) : null,

@@ -51,6 +51,20 @@ function taskFigures(page) {
         left.map(text => h("p", {class: "fine", style: "margin-top:10px"}, text)));
 }
 
+/* How far the written model is from the one before, text by text. */
+function divergences(page) {
+    const head = [["text", true], ["KL mean"], ["median"], ["95 %"], ["99 %"], ["99.9 %"], ["largest"], ["same first choice, %"], ["change of p, %"], ["rms, %"]];
+    const shown = (f, factor = 1) => { const x = factor * value(f.value), error = factor * value(f.stderr); return Number(x.toPrecision(4)) + (Number.isFinite(error) ? " ± " + short2(error) : ""); };
+    const row = (name, d) => [[name, h("small", {}, ` ${number(d.windows)} windows`)], ...["mean", "median", "p95", "p99", "p999"].map(k => shown(d.kl[k])), Number(value(d.kl.largest).toPrecision(4)),
+                              shown(d.same_top, 100), shown(d.dp, 100), shown(d.dp_rms, 100)];
+    return page.runs.filter(r => r.results.divergence && r.results.divergence.pooled).map(run => {
+        const d = run.results.divergence, texts = Object.entries(d.datasets || {}), title = page.runs.length > 1 ? `Divergence from the model before, ${run.label}` : "Divergence from the model before";
+        return section("divergence" + (run === page.runs[0] ? "" : "-2"), title,
+            "Kullback–Leibler divergence of the written model's next-token distributions from those of the model before, in nats a token, ± one standard error over windows; share of tokens with the same first choice; change of the probability of the right token.",
+            table(head, texts.map(([name, x]) => row(name, x)).concat(texts.length > 1 ? [row("all texts", d.pooled)] : []), "divergence"));
+    });
+}
+
 /* Before and after a reduction, on the questions that selected and on the others. */
 function taskChanges(page) {
     return page.runs.flatMap((run, k) => {
@@ -60,9 +74,10 @@ function taskChanges(page) {
             return [];
         return section(k ? "task-changes-2" : "task-changes", page.runs.length > 1 ? `Tasks before and after, ${run.label}` : "Tasks before and after",
             "All figures of the model as it was and with the kept edits; changes are paired by question, ± one standard error, and are called better or worse beyond two, shares by McNemar's exact test.",
-            parts.map(([key, title]) => [h("h3", {}, title), table([["task", true], ["figure", true], ["before"], ["after"], ["change"], ["questions better"], ["worse"]],
+            parts.map(([key, title]) => [h("h3", {}, title), table([["task", true], ["figure", true], ["before"], ["after"], ["change"], ["questions better"], ["worse"], ["share that flipped"]],
                 taskRows(run.results[key].tasks).map(({name, task, figure, m, first}) => [first ? taskText(name, task) : "", figureText(figure), figureValue(figure, value(m.before)),
                     figureError(figure, value(m.after), value(m.stderr)), changeText(value(m.difference), value(m.difference_stderr),
-                        m.verdict || verdictOf(figure, value(m.difference), value(m.difference_stderr))), number(m.better), number(m.worse)]), title)]));
+                        m.verdict || verdictOf(figure, value(m.difference), value(m.difference_stderr))), number(m.better), number(m.worse),
+                        m.flips ? figureError(figure, value(m.flips.share.value), value(m.flips.share.stderr)) : "–"]), title)]));
     });
 }

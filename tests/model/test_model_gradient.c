@@ -160,22 +160,6 @@ static void fill_signs(double *s, int64_t n)
     }
 }
 
-/* Norm of found - expected relative to that of expected. */
-struct difference {
-    double error, size;
-};
-
-static void compare(struct difference *d, double found, double expected)
-{
-    d->error += (found - expected) * (found - expected);
-    d->size += expected * expected;
-}
-
-static double relative(const struct difference *d)
-{
-    return d->error == 0 ? 0 : sqrt(d->error / d->size);
-}
-
 /* sums[n] = x[n, width] signs. */
 static void project(const double *x, int64_t n, int64_t width, const double *signs, double *sums)
 {
@@ -190,13 +174,13 @@ static void project(const double *x, int64_t n, int64_t width, const double *sig
 static double error_of(const double *found, int64_t n, const json_t *matrix, const char *what, double least)
 {
     const json_t *expected = json_object_get(matrix, what);
-    struct difference d = {0};
+    struct norm_difference d = {0};
 
     assert_int_equal(json_array_size(expected), n);
     for (int64_t i = 0; i < n; i++)
-        compare(&d, found[i], json_number_value(json_array_get(expected, (size_t)i)));
+        norm_difference_add(&d, found[i], json_number_value(json_array_get(expected, (size_t)i)));
     d.size = fmax(d.size, least * least);
-    return relative(&d);
+    return norm_difference_relative(&d);
 }
 
 /* The largest relative error of one matrix: of its norm, and of its projections on signs, which are of the size of

@@ -291,7 +291,7 @@ static int read_deck(struct generation *g, struct laser_error *err)
     if (g->n_prompts == 0)
         return laser_error_set(
             err, LASER_EUSAGE, "generate.prompt",
-            "which text to go on from? give --prompt TEXT, or `prompt:` in a deck's generate "
+            "which text should be continued? give --prompt TEXT, or `prompt:` in a deck's generate "
             "section");
     return LASER_OK;
 }

@@ -201,6 +201,20 @@ void laser_say_config(struct laser_log *log, const struct laser_arch *arch)
                        "config.json: ignored: quantization_config; every weight is of a floating type");
 }
 
+void laser_say_not_run(const struct laser_run *run)
+{
+    struct laser_model *model;
+    struct laser_error err = {0};
+
+    if (!json_is_object(run->checkpoint->config))
+        return;
+    if (laser_model_describe(run->checkpoint, NULL, LASER_FLOAT32, &model, &err) == LASER_OK)
+        laser_model_free(model);
+    else
+        laser_log_line(run->log, "NOTE", "this model can be scanned, not run: %s%s%s", err.where,
+                       err.where[0] != '\0' ? ": " : "", err.text);
+}
+
 /* *arch is the caller's after LASER_OK. */
 static int read_arch(const struct laser_checkpoint *c, struct laser_arch *arch, struct laser_error *err)
 {

@@ -26,8 +26,9 @@ class LaserMpiTest(rfm.RunOnlyRegressionTest):
 
 @rfm.simple_test
 class LaserMpiScan(LaserMpiTest):
-    descr = "Scan of the demo model: every matrix, and matrices a second"
+    descr = "Scan of the demo model: every matrix, and its time"
     executable_opts = ["scan", "--model", '"$inputs/demo-model"']
+    postrun_cmds = ["cat out/results.json"]
 
     @sanity_function
     def all_matrices(self):
@@ -35,7 +36,7 @@ class LaserMpiScan(LaserMpiTest):
 
     @performance_function("s")
     def scan_time(self):
-        return sn.extractsingle(r"^DONE\s+scan took ([\d.]+) s", self.stdout, 1, float)
+        return sn.extractsingle(r'"seconds": ([\d.]+)', self.stdout, 1, float)
 
 
 @rfm.simple_test
@@ -60,7 +61,7 @@ class LaserMpiReduce(LaserMpiTest):
     descr = "Reduction of the demo model, as laserRMT does it"
     executable_opts = ["reduce", "--compat", "laserrmt", "--model", '"$inputs/demo-model"', "--text",
                        'demo="$inputs/demo-text/selection.txt"', "--set", "reduce.candidates=3"]
-    postrun_cmds = ["ls out/model"]
+    postrun_cmds = ["cat out/results.json", "ls out/model"]
 
     @sanity_function
     def model_is_written(self):
@@ -68,4 +69,4 @@ class LaserMpiReduce(LaserMpiTest):
 
     @performance_function("s")
     def reduce_time(self):
-        return sn.extractsingle(r"^DONE\s+reduce took ([\d.]+) s", self.stdout, 1, float)
+        return sn.extractsingle(r'"seconds": ([\d.]+)', self.stdout, 1, float)

@@ -7,7 +7,7 @@
 #   LASER_MPI          the program                                           laser_mpi
 #   LASER_LAUNCHER     srun, mpirun, or a whole command                      srun
 #   LASER_BIND         what a rank is bound to: core, or none                core
-#   LASER_AGAIN        how a stopped job goes on: requeue, resubmit, no      requeue
+#   LASER_AGAIN        how a stopped job continues: requeue, resubmit, no      requeue
 #   LASER_MARGIN       seconds before the limit at which the run is to end   90
 #   LASER_MAX_STARTS   of one job                                            50
 #   LASER_MAX_LOST     starts after which a lost rank is not tried again     5
@@ -48,7 +48,7 @@ laser_launch() { # program arguments...
     esac
 }
 
-# The signal goes on to the ranks; a `wait` that it interrupts is begun again.
+# The signal is passed on to the ranks; a `wait` that it interrupts is repeated.
 laser_pass_on() {
     laser_asked=$1
     [ -z "$laser_child" ] || kill -"$1" "$laser_child" 2>/dev/null
@@ -68,7 +68,7 @@ laser_again() { # why
         # shellcheck disable=SC2086
         sbatch --dependency=afterany:"$SLURM_JOB_ID" --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_NTASKS" $command
         ;;
-    *) echo "laser_mpi job $job: $1; the same command goes on" ;;
+    *) echo "laser_mpi job $job: $1; give the same command again to resume" ;;
     esac
 }
 

@@ -17,6 +17,7 @@
 #include "comm/agree.h"
 #include "commands/export.h"
 #include "linalg/factors.h"
+#include "reduce/reduction.h"
 #include "run/notes.h"
 #include "run/rundir.h"
 
@@ -350,7 +351,6 @@ static int write_config(const struct inits *x, const struct laser_export *all, s
 static int write_base(struct inits *x, struct laser_error *err)
 {
     struct laser_run *run = x->run;
-    struct laser_writer *writer = NULL;
     char path[4400];
     int code = LASER_OK;
 
@@ -359,20 +359,8 @@ static int write_base(struct inits *x, struct laser_error *err)
         code = laser_checkpoint_redirect(run->checkpoint, x->modules[i].tensor, path, -1, err);
     }
     snprintf(path, sizeof path, "%s/base", x->dir);
-    if (code == LASER_OK)
-        code = laser_writer_open(run->checkpoint, path, &writer, err);
-    if (code == LASER_OK && run->rank == 0)
-        laser_say_left_out(run, writer);
-    if (code == LASER_OK && run->rank == 0)
-        code = laser_writer_begin(writer, err);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    for (int i = run->rank; code == LASER_OK && i < writer->n_files; i += run->size)
-        code = laser_writer_file(writer, i, err);
-    code = laser_mpi_agree(laser_mpi_world(run), code, err);
-    if (code == LASER_OK && run->rank == 0)
-        code = laser_writer_finish(writer, err);
-    laser_writer_close(writer);
-    return laser_mpi_agree(laser_mpi_world(run), code, err);
+    return code == LASER_OK ? laser_mpi_checkpoint_write(run, path, err) : code;
 }
 
 /* The pieces are of no use any more; the next adapter takes the weights as they were. */

@@ -11,15 +11,10 @@
 #include "evaluate/generate.h"
 #include "generate/columns.h"
 #include "plan/layout.h"
+#include "plan/machine.h"
+#include "plan/shards.h"
 #include "run/terminal.h"
 #include "store/results.h"
-
-/* A process with MPI and the libraries. */
-#define BASE_BYTES 150e6
-
-/* One token: weights are streamed from memory by every rank, and there are sums over the shards. */
-#define STREAM_BYTES_S 8e9
-#define SUM_LATENCY_S  20e-6
 
 enum { MOST_VOICES = 2 };
 
@@ -57,11 +52,12 @@ static int open_generators(struct generation *g, struct laser_error *err)
                                    g->n_prompts, g->max_tokens, &g->generators[1], err);
 }
 
-/* Memory of a rank, and seconds of one token. */
-static int measure(const struct generation *g, int shards, double *bytes, double *seconds,
-                   struct laser_error *err)
+/* One token: weights are streamed from memory by every rank, and there are sums over the shards. */
+static int measure(void *context, int shards, double *bytes, double *seconds, struct laser_error *err)
 {
-    *bytes = BASE_BYTES;
+    const struct generation *g = context;
+
+    *bytes = LASER_GENERATE_BASE_BYTES;
     *seconds = 0;
     for (int i = 0; i < g->n_generators; ++i) {
         double all, weights;
@@ -70,34 +66,26 @@ static int measure(const struct generation *g, int shards, double *bytes, double
         if (code != LASER_OK)
             return code;
         *bytes += all;
-        *seconds += weights / STREAM_BYTES_S +
-                    (shards > 1 ? (double)(2 * g->generators[i].arch.layers + 3) * SUM_LATENCY_S : 0);
+        *seconds += weights / LASER_STREAM_BYTES_S +
+                    laser_shards_sum_s(shards, (int)(2 * g->generators[i].arch.layers + 3), 0);
     }
     return LASER_OK;
 }
 
 /* The same on every rank. */
-static int choose_shards(const struct generation *g, int *shards, struct laser_error *err)
+static int choose_shards(struct generation *g, int *shards, struct laser_error *err)
 {
     const struct laser_run *run = g->run;
-    int asked = (int)run->settings->parallel.shards, most = asked > 0 ? asked : run->size;
-    double bytes = 0, seconds, best = 0;
+    double bytes, seconds;
+    int asked = (int)run->settings->parallel.shards,
+        most = asked > 0 && asked < run->size ? asked : run->size,
+        code = laser_shards_choose(run, run->size, true, measure, g, shards, err);
 
-    if (most > run->size)
-        most = run->size;
-    *shards = 0;
-    for (int n = asked > 0 ? most : 1; n <= most; ++n) {
-        int code = measure(g, n, &bytes, &seconds, err);
-
-        if (code != LASER_OK)
-            return code;
-        if (bytes > run->memory_limit_bytes || (*shards > 0 && seconds > 0.95 * best))
-            continue;
-        *shards = n;
-        best = seconds;
-    }
-    if (*shards > 0)
-        return LASER_OK;
+    if (code != LASER_OK || *shards > 0)
+        return code;
+    code = measure(g, most, &bytes, &seconds, err);
+    if (code != LASER_OK)
+        return code;
     return laser_error_set(err, LASER_ENOMEM, run->checkpoint->model,
                            "needs about %.3g GB on each of %d ranks, a rank may use %.3g GB "
                            "(parallel.memory_per_rank): start more ranks",
@@ -303,7 +291,7 @@ static int read_deck(struct generation *g, struct laser_error *err)
     if (g->n_prompts == 0)
         return laser_error_set(
             err, LASER_EUSAGE, "generate.prompt",
-            "which text to go on from? give --prompt TEXT, or `prompt:` in a deck's generate "
+            "which text should be continued? give --prompt TEXT, or `prompt:` in a deck's generate "
             "section");
     return LASER_OK;
 }

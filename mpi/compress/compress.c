@@ -25,13 +25,11 @@
 #include "compress/refine.h"
 #include "corpus/split.h"
 #include "evaluate/evaluation.h"
+#include "plan/shards.h"
 #include "report/scan_report.h"
 #include "sensitivity/gather.h"
 #include "store/report.h"
 #include "store/results.h"
-
-/* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
-#define WRITE_BYTES_S 200e6
 
 /* One target, and what came of it. */
 struct point {
@@ -590,15 +588,6 @@ static int64_t parameters_of(const struct laser_checkpoint *c)
     return n;
 }
 
-static int64_t bytes_of(const struct laser_checkpoint *c)
-{
-    int64_t n = 0;
-
-    for (int64_t i = 0; i < c->n_tensors; ++i)
-        n += c->tensors[i].size_bytes;
-    return n;
-}
-
 /* Without the gradients a cut's size is no loss in nats. */
 static json_t *rise_json(const struct compression *c, double rise)
 {
@@ -662,9 +651,9 @@ static int write_results(const struct compression *c, json_t *phases, struct las
                   "rank_rule", laser_deck_value_text(run->deck, LASER_KEY_compress_ranks),
                   "calibration_tokens", c->calibration_tokens, "calibration_loss", c->calibration_loss,
                   "before", "parameters", (json_int_t)parameters_of(run->checkpoint), "bytes",
-                  (json_int_t)bytes_of(run->checkpoint), "tokens_per_second", c->base.tokens_per_second,
-                  "chosen", point_json(c, &c->chosen), "curve", curve, "matrices", matrices_json(c),
-                  "left_out", left_out_json(c), "seconds", laser_clock_s() - run->start_s);
+                  (json_int_t)laser_checkpoint_bytes(run->checkpoint), "tokens_per_second",
+                  c->base.tokens_per_second, "chosen", point_json(c, &c->chosen), "curve", curve, "matrices",
+                  matrices_json(c), "left_out", left_out_json(c), "seconds", laser_clock_s() - run->start_s);
     if (c->divergence.each != NULL)
         json_object_set_new(results, "divergence", laser_divergences_json(&c->divergence));
     code = results == NULL || json_object_set(results, "phases", phases) != 0
@@ -712,7 +701,7 @@ static void say(const struct compression *c)
     laser_log_line(run->log, "RESULT",
                    "%" PRId64 " -> %" PRId64 " parameters, %s -> %s, %" PRId64 " flops less a token",
                    parameters_of(run->checkpoint), p->parameters,
-                   laser_number_bytes((double)bytes_of(run->checkpoint), before),
+                   laser_number_bytes((double)laser_checkpoint_bytes(run->checkpoint), before),
                    laser_number_bytes((double)p->bytes, after),
                    2 * (p->summary.parameters_before - p->summary.parameters_after));
     if (c->base.tokens_per_second > 0 && p->judgement.tokens_per_second > 0)
@@ -763,8 +752,7 @@ static int compress(struct compression *c, struct laser_error *err)
     for (int i = 0; code == LASER_OK && i < c->n_curve; ++i)
         code = finish(c, &c->curve[i], "work/point", false, err);
     if (code == LASER_OK)
-        code =
-            laser_mpi_run_safe_point(run, (double)bytes_of(run->checkpoint) / WRITE_BYTES_S / run->size, err);
+        code = laser_mpi_run_safe_point(run, laser_checkpoint_write_s(run->checkpoint, run->size), err);
     if (code == LASER_OK)
         code = finish(c, &c->chosen, "model", dense_too, err);
     return code == LASER_OK && run->settings->evaluate.divergence

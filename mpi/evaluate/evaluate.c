@@ -11,11 +11,9 @@
 #include "evaluate/batches.h"
 #include "evaluate/worker.h"
 #include "plan/layout.h"
+#include "plan/machine.h"
 #include "run/signals.h"
 #include "schedule/farm.h"
-
-/* A rank reads and prepares its weights about as fast. */
-#define LOAD_BYTES_S 300e6
 
 static void say_memory(const struct laser_run *run, const struct laser_layout *layout)
 {
@@ -81,7 +79,7 @@ int laser_mpi_evaluation_open(struct laser_evaluation *e, struct laser_error *er
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code != LASER_OK)
         return code;
-    code = laser_mpi_run_safe_point(run, layout.weights_bytes / LOAD_BYTES_S, err);
+    code = laser_mpi_run_safe_point(run, layout.weights_bytes / LASER_LOAD_BYTES_S, err);
     if (code != LASER_OK)
         return code;
     laser_mpi_shards_create(&own->team, &own->shards);

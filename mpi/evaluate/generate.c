@@ -30,7 +30,7 @@ static int check_model(struct laser_mpi_generator *v, struct laser_error *err)
     if (v->arch.masked)
         return laser_error_set(
             err, LASER_EINPUT, v->checkpoint->dir,
-            "%s is a masked language model: it fills in masks and does not go on from a text",
+            "%s is a masked language model: it fills in masks and does not continue a text",
             v->arch.model_type);
     code = laser_model_describe(v->checkpoint, NULL, LASER_FLOAT32, &model, err);
     laser_model_free(model);

@@ -6,11 +6,9 @@
 
 #include "checkpoint/writer.h"
 #include "comm/agree.h"
+#include "plan/shards.h"
 #include "reduce/factors.h"
 #include "run/notes.h"
-
-/* What a rank writes, and reads, in a second: a cautious figure for a parallel file system. */
-#define WRITE_BYTES_S 200e6
 
 static int clear_redirections(const struct laser_reduction *r, struct laser_error *err)
 {
@@ -75,15 +73,11 @@ static int write_factors(const struct laser_reduction *r, const int32_t *edits, 
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
-/* The files of the checkpoint, shared among the ranks. */
-static int write_files(struct laser_run *run, struct laser_error *err)
+int laser_mpi_checkpoint_write(struct laser_run *run, const char *dir, struct laser_error *err)
 {
     struct laser_writer *writer = NULL;
-    char dir[4400];
-    int code;
+    int code = laser_writer_open(run->checkpoint, dir, &writer, err);
 
-    snprintf(dir, sizeof dir, "%s", laser_run_path(run, "model"));
-    code = laser_writer_open(run->checkpoint, dir, &writer, err);
     if (code == LASER_OK && run->rank == 0)
         laser_say_left_out(run, writer);
     if (code == LASER_OK && run->rank == 0)
@@ -98,19 +92,11 @@ static int write_files(struct laser_run *run, struct laser_error *err)
     return laser_mpi_agree(laser_mpi_world(run), code, err);
 }
 
-static double model_bytes(const struct laser_run *run)
-{
-    double bytes = 0;
-
-    for (int64_t i = 0; i < run->checkpoint->n_tensors; ++i)
-        bytes += (double)run->checkpoint->tensors[i].size_bytes;
-    return bytes;
-}
-
 int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err)
 {
     struct laser_run *run = r->setup.run;
+    char dir[4400];
     int32_t *kept;
     int code = LASER_OK;
 
@@ -120,7 +106,7 @@ int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *ed
         code = laser_error_set(err, LASER_ENOMEM, "model", "no memory for %d edits", n);
     code = laser_mpi_agree(laser_mpi_world(run), code, err);
     if (code == LASER_OK)
-        code = laser_mpi_run_safe_point(run, model_bytes(run) / WRITE_BYTES_S / run->size, err);
+        code = laser_mpi_run_safe_point(run, laser_checkpoint_write_s(run->checkpoint, run->size), err);
     if (code == LASER_OK) {
         laser_log_phase(run->log, "write");
         if (run->rank == 0 && n > 0)
@@ -135,8 +121,9 @@ int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *ed
         code = write_factors(r, kept, n, err);
     if (code == LASER_OK)
         code = laser_mpi_agree(laser_mpi_world(run), redirect_kept(r, kept, n, err), err);
+    snprintf(dir, sizeof dir, "%s", laser_run_path(run, "model"));
     if (code == LASER_OK)
-        code = write_files(run, err);
+        code = laser_mpi_checkpoint_write(run, dir, err);
     laser_log_phase_end(run->log);
     free(kept);
     return code;

@@ -48,6 +48,9 @@ int laser_mpi_reduction_measure(const struct laser_reduction_search *search,
 int laser_mpi_reduction_write(const struct laser_reduction *r, const int32_t *edits, int n, bool with_plan,
                               struct laser_error *err);
 
+/* Collective.  The files of the checkpoint, as it is seen now, into dir: each rank writes some. */
+int laser_mpi_checkpoint_write(struct laser_run *run, const char *dir, struct laser_error *err);
+
 /* The command `reduce`: collective, as all commands. */
 int laser_mpi_command_reduce(struct laser_run *run, struct laser_error *err);
 

@@ -84,10 +84,11 @@ static bool has_time(struct coordinator *c, const struct queue *queue, const voi
         end_s += predict(c, order_at(c, queue, i));
     if (end_s <= pace->deadline_s || (pace->n_durable == 0 && (queue->held == 0 || c->farm->counts_itself)))
         return true;
-    laser_error_set(&c->late, LASER_ESTOPPED, "run.max_time",
-                    "stopped: the next piece takes about %s, %s are left; the same command goes on from here",
-                    laser_number_time(next_s, takes),
-                    laser_number_time(pace->deadline_s > now_s ? pace->deadline_s - now_s : 0, left));
+    laser_error_set(
+        &c->late, LASER_ESTOPPED, "run.max_time",
+        "stopped: the next work item takes about %s, %s are left; give the same command again to resume",
+        laser_number_time(next_s, takes),
+        laser_number_time(pace->deadline_s > now_s ? pace->deadline_s - now_s : 0, left));
     return false;
 }
 
@@ -215,7 +216,7 @@ static void look_for_lost(const struct coordinator *c)
         laser_error_set(
             &err, LASER_ESTOPPED, "",
             "%s has not answered for %s (run.stall_time) and is taken for lost; what is done is safe, "
-            "the same command goes on from here",
+            "give the same command again to resume",
             who, laser_number_time(now_s - queue->since_s, time));
         err.rank = 0;
         if (c->farm->log != NULL)

@@ -22,6 +22,7 @@
 #include "checkpoint/difference.h"
 #include "comm/agree.h"
 #include "model/absent.h"
+#include "plan/layout.h"
 #include "report/scan_report.h"
 #include "run/notes.h"
 #include "run/signals.h"
@@ -57,7 +58,7 @@ const char *laser_mpi_libraries(void)
     /* MPICH puts a tab between words, and the log has no control characters. */
     for (char *at = mpi; (at = strchr(at, '\t')) != NULL; *at = ' ')
         ;
-    snprintf(text, sizeof text, "%s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %s", mpi,
+    snprintf(text, sizeof text, "%.700s; BLAS and LAPACK: %s; ScaLAPACK: %s; HDF5 %s", mpi,
 #ifdef HAVE_OPENBLAS_GET_CONFIG
              openblas_get_config(),
 #else
@@ -266,6 +267,13 @@ static int open_checkpoints(struct laser_run *run, struct laser_error *err)
     return code;
 }
 
+static bool only_scans(const struct laser_run *run)
+{
+    return run->command == LASER_COMMAND_SCAN ||
+           (run->command == LASER_COMMAND_PLAN && run->settings->evaluate.text.count == 0 &&
+            run->settings->evaluate.task.count == 0);
+}
+
 int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
 {
     int code;
@@ -284,6 +292,8 @@ int laser_mpi_run_open_model(struct laser_run *run, struct laser_error *err)
         laser_say_beside(run);
     if (code == LASER_OK)
         code = list_matrices(run, err);
+    if (code == LASER_OK && run->rank == 0 && only_scans(run))
+        laser_say_not_run(run);
     if (code == LASER_OK)
         laser_mpi_run_limits(run);
     return code;

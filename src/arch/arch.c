@@ -386,16 +386,18 @@ static json_t *without_aliases(json_t *object, const struct laser_config_alias *
 
 static void refuse_type(struct laser_config *config, const char *type)
 {
-    const char *const *types = laser_arch_types();
-    char list[4096] = "";
-
-    for (size_t i = 0, n = 0; types[i] && n < sizeof list; i++)
-        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", types[i]);
     if (type[0] == '\0')
-        laser_config_refuse(config, "model_type", "missing; supported are %s", list);
+        laser_config_refuse(config, "model_type",
+                            "missing; `laser_mpi models` lists the types that are supported");
+    else if (json_object_get(config->object, "auto_map"))
+        laser_config_refuse(
+            config, "model_type",
+            "\"%.100s\" is defined by the code that auto_map names (remote code), which is never "
+            "run; `laser_mpi models` lists the types that are supported",
+            type);
     else
-        laser_config_refuse(config, "model_type", "\"%.100s\" is not supported; supported are %s", type,
-                            list);
+        laser_config_refuse(config, "model_type",
+                            "\"%.100s\" is not supported; `laser_mpi models` lists the types that are", type);
 }
 
 int64_t laser_arch_longest(const struct laser_arch *arch)

@@ -72,6 +72,16 @@ int64_t laser_config_integer(struct laser_config *config, const char *key, int64
     return number;
 }
 
+int64_t laser_config_layer(struct laser_config *config, const char *key, size_t index, const json_t *entry,
+                           int64_t layers, bool within)
+{
+    int64_t layer = json_is_integer(entry) ? json_integer_value(entry) : -1;
+
+    if (layer < 0 || (within && layer >= layers))
+        laser_config_refuse(config, key, "entry %zu is not a layer number", index);
+    return layer < layers ? layer : -1;
+}
+
 int64_t laser_config_period(struct laser_config *config, const char *period_key, int64_t period,
                             const char *offset_key, int64_t offset, int64_t *first)
 {

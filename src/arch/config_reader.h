@@ -35,6 +35,11 @@ json_t *laser_config_value(struct laser_config *config, const char *key);
 int64_t laser_config_integer(struct laser_config *config, const char *key, int64_t otherwise, int64_t least,
                              int64_t most);
 
+/* The layer that an entry of a list of layer numbers names; what is none is refused.  -1: refused, or behind the last layer, which
+ * is refused too where `within` is set. */
+int64_t laser_config_layer(struct laser_config *config, const char *key, size_t index, const json_t *entry,
+                           int64_t layers, bool within);
+
 /* Every period-th layer from *first on, by two keys with their defaults.  Returns the period.  An offset that is not below the period
  * is refused. */
 int64_t laser_config_period(struct laser_config *config, const char *period_key, int64_t period,

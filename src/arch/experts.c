@@ -13,10 +13,9 @@ static void mark_step(struct laser_config *config, struct laser_arch *arch)
         arch->sparse[i] = (i + 1) % step == 0;
     json_array_foreach(dense, index, value)
     {
-        int64_t layer = json_is_integer(value) ? json_integer_value(value) : -1;
-        if (layer < 0)
-            laser_config_refuse(config, "mlp_only_layers", "entry %zu is not a layer number", index);
-        else if (layer < arch->layers)
+        int64_t layer = laser_config_layer(config, "mlp_only_layers", index, value, arch->layers, false);
+
+        if (layer >= 0)
             arch->sparse[layer] = false;
     }
 }
@@ -60,10 +59,9 @@ static void mark_listed(struct laser_config *config, struct laser_arch *arch)
         arch->sparse[i] = true;
     json_array_foreach(list, index, value)
     {
-        int64_t layer = json_is_integer(value) ? json_integer_value(value) : -1;
-        if (layer < 0 || layer >= arch->layers)
-            laser_config_refuse(config, "moe_layers", "entry %zu is not a layer number", index);
-        else
+        int64_t layer = laser_config_layer(config, "moe_layers", index, value, arch->layers, true);
+
+        if (layer >= 0)
             arch->sparse[layer] = true;
     }
 }

@@ -77,11 +77,9 @@ static void mark_attention(struct laser_config *config, const char *key, struct 
 
     json_array_foreach(list, index, value)
     {
-        int64_t layer = json_is_integer(value) ? json_integer_value(value) : -1;
+        int64_t layer = laser_config_layer(config, key, index, value, arch->layers, false);
 
-        if (layer < 0)
-            laser_config_refuse(config, key, "entry %zu is not a layer number", index);
-        else if (layer < arch->layers)
+        if (layer >= 0)
             arch->mixer[layer] = LASER_MIXER_ATTENTION;
     }
 }

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/coded.h"
 #include "checkpoint/state.h"
 
 static int by_name(const void *a, const void *b)
@@ -68,7 +69,7 @@ int laser_checkpoint_assemble(const char *path, const struct laser_tensor *tenso
     if (code == LASER_OK) {
         c->files[0].size_bytes = st.st_size;
         c->files[0].mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
-        code = laser_checkpoint_state_init(c, err);
+        code = laser_checkpoint_state_init(c, &laser_coded_reader, err);
     }
     if (code != LASER_OK) {
         laser_checkpoint_close(c);

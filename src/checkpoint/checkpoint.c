@@ -15,11 +15,6 @@
 #include "checkpoint/state.h"
 #include "checkpoint/torch_file.h"
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct laser_tensor *)a)->name, ((const struct laser_tensor *)b)->name);
-}
-
 static int no_memory(const struct laser_checkpoint *c, struct laser_error *err)
 {
     return laser_error_set(err, LASER_ENOMEM, c->model, "no memory for the catalogue");
@@ -145,19 +140,6 @@ static int read_shard(struct laser_checkpoint *c, int file, struct laser_error *
     return LASER_OK;
 }
 
-int laser_checkpoint_sort(struct laser_checkpoint *c, struct laser_error *err)
-{
-    if (c->n_tensors > 1)
-        qsort(c->tensors, (size_t)c->n_tensors, sizeof *c->tensors, by_name);
-    for (int64_t i = 1; i < c->n_tensors; i++) {
-        if (strcmp(c->tensors[i - 1].name, c->tensors[i].name) == 0)
-            return laser_error_set(
-                err, LASER_EINPUT, c->dir, "tensor \"%.300s\" is in two shards: %.200s and %.200s",
-                c->tensors[i].name, c->files[c->tensors[i - 1].file].name, c->files[c->tensors[i].file].name);
-    }
-    return LASER_OK;
-}
-
 /* Every tensor of the index must be in the shard that the index names. */
 static int check_index(const struct laser_checkpoint *c, const char *index, const json_t *weight_map,
                        struct laser_error *err)
@@ -233,21 +215,6 @@ static int open_indexed(struct laser_checkpoint *c, struct laser_error *err)
     return code;
 }
 
-int laser_checkpoint_parse_config(struct laser_checkpoint *c, int64_t length, struct laser_error *err)
-{
-    char *path = laser_io_join(c->dir, "config.json");
-    int code;
-
-    if (path == NULL)
-        return no_memory(c, err);
-    code = laser_json_parse(path, c->config_text, (size_t)length, 0, &c->config, err);
-    if (code == LASER_OK && !json_is_object(c->config))
-        code = laser_error_set(err, LASER_EINPUT, path, "this is %s, expected an object",
-                               laser_json_type_name(c->config));
-    free(path);
-    return code;
-}
-
 static int load_config(struct laser_checkpoint *c, struct laser_error *err)
 {
     char *path = laser_io_join(c->dir, "config.json");
@@ -291,7 +258,7 @@ int laser_checkpoint_open(const char *model, struct laser_checkpoint **out, stru
     if (code == LASER_OK && c->config == NULL)
         code = load_config(c, err);
     if (code == LASER_OK)
-        code = laser_checkpoint_state_init(c, err);
+        code = laser_checkpoint_state_init(c, &laser_coded_reader, err);
     if (code == LASER_OK)
         code = laser_coded_resolve(c, err);
     if (code == LASER_OK)
@@ -326,31 +293,6 @@ void laser_checkpoint_close(struct laser_checkpoint *c)
     free(c->config_text);
     json_decref(c->config);
     free(c);
-}
-
-int64_t laser_checkpoint_find_index(const struct laser_checkpoint *c, const char *name)
-{
-    int64_t low = 0, high = c->n_tensors;
-
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        const int order = strcmp(c->tensors[middle].name, name);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
-const struct laser_tensor *laser_checkpoint_find(const struct laser_checkpoint *c, const char *name)
-{
-    const int64_t i = laser_checkpoint_find_index(c, name);
-
-    return i >= 0 ? &c->tensors[i] : NULL;
 }
 
 struct laser_checkpoint_fingerprint laser_checkpoint_fingerprint(const struct laser_checkpoint *c)

@@ -101,6 +101,9 @@ int laser_coded_read(const struct laser_checkpoint *c, const struct laser_tensor
 int laser_coded_read_rows(const struct laser_checkpoint *c, const struct laser_tensor *t, int64_t row0,
                           int64_t n_rows, int64_t col0, int64_t n_cols, void *dst, struct laser_error *err);
 
+/* Both, for laser_checkpoint_state_init. */
+extern const struct laser_coded_reader laser_coded_reader;
+
 /* Values of a window, not yet rounded to the tensor's type, dense. */
 int laser_coded_rows(const struct laser_checkpoint *c, const struct laser_tensor *t,
                      const struct laser_coded_window *w, double *dst, struct laser_error *err);

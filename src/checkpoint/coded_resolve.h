@@ -1,4 +1,4 @@
-/* What the recognisers of quantised weights share: see coded_resolve.c. */
+/* What the recognisers of quantised weights share: see coded_making.c. */
 #ifndef LASER_CHECKPOINT_CODED_RESOLVE_H
 #define LASER_CHECKPOINT_CODED_RESOLVE_H
 
@@ -47,6 +47,9 @@ int laser_making_end(struct laser_making *m, const char *ending, enum laser_dtyp
 
 /* The floating type of what is multiplied by this scale. */
 enum laser_dtype laser_resolve_dtype(const struct laser_tensor *scale);
+
+/* r->err: no memory for the catalogue. */
+int laser_resolve_no_memory(struct laser_resolver *r);
 
 /* Does the name end so?  *base_length is what comes before. */
 bool laser_resolve_ends(const char *name, const char *ending, int *base_length);

@@ -26,8 +26,9 @@ static int read_part(const struct laser_checkpoint *c, const struct laser_tensor
                                  &bytes, err);
     } else {
         bytes = malloc((size_t)(n * size) + 1);
-        code = bytes != NULL ? laser_coded_read_rows(c, part, row0, w->n_rows, w->col0, w->n_cols, bytes, err)
-                             : laser_error_set(err, LASER_ENOMEM, part->name, "no memory for a piece of it");
+        code = bytes != NULL
+                   ? c->state->reader->rows(c, part, row0, w->n_rows, w->col0, w->n_cols, bytes, err)
+                   : laser_error_set(err, LASER_ENOMEM, part->name, "no memory for a piece of it");
     }
     if (code == LASER_OK)
         laser_dtype_to_f64(part->dtype, bytes, n, dst);
@@ -128,6 +129,7 @@ int laser_checkpoint_add_files(struct laser_checkpoint *c, const struct laser_ch
 {
     struct laser_checkpoint_file *more =
         realloc(c->files, (size_t)(c->n_files + other->n_files) * sizeof *more);
+    const struct laser_coded_reader *reader = c->state->reader;
 
     if (more == NULL)
         return no_memory(c, err);
@@ -142,5 +144,5 @@ int laser_checkpoint_add_files(struct laser_checkpoint *c, const struct laser_ch
         if (f->name == NULL || f->path == NULL)
             return no_memory(c, err);
     }
-    return laser_checkpoint_state_init(c, err);
+    return laser_checkpoint_state_init(c, reader, err);
 }

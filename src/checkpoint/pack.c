@@ -250,7 +250,7 @@ static void get_tensors(struct unpacker *u, struct laser_checkpoint *c, struct l
     bool any = false;
 
     c->tensors = calloc((size_t)n + 1, sizeof *c->tensors);
-    if (c->tensors == NULL || laser_checkpoint_state_init(c, err) != LASER_OK)
+    if (c->tensors == NULL || laser_checkpoint_state_init(c, &laser_coded_reader, err) != LASER_OK)
         u->failed = true;
     redirections = u->failed ? NULL : calloc((size_t)n + 1, sizeof *redirections);
     if (redirections == NULL) {

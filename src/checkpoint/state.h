@@ -20,14 +20,25 @@ struct laser_checkpoint_patch {
     struct laser_checkpoint_patch *next;
 };
 
+/* Makes the elements of a coded tensor (coded.h).  The parts of one may be coded themselves, and are read as all tensors are: so the
+ * files that read stored bytes know their maker by this alone. */
+struct laser_coded_reader {
+    int (*bytes)(const struct laser_checkpoint *c, const struct laser_tensor *t, int64_t byte_offset,
+                 int64_t n_bytes, void *dst, struct laser_error *err);
+    int (*rows)(const struct laser_checkpoint *c, const struct laser_tensor *t, int64_t row0, int64_t n_rows,
+                int64_t col0, int64_t n_cols, void *dst, struct laser_error *err);
+};
+
 struct laser_checkpoint_state {
+    const struct laser_coded_reader *reader;
     atomic_int *fds;                                   /* one a file, -1 until its first read */
     struct laser_checkpoint_redirection *redirections; /* one a tensor, or NULL when there is none at all */
     struct laser_checkpoint_patch **patches;           /* as redirections: lists */
 };
 
 /* Sets up c->state for a catalogue whose files are known. */
-int laser_checkpoint_state_init(struct laser_checkpoint *c, struct laser_error *err);
+int laser_checkpoint_state_init(struct laser_checkpoint *c, const struct laser_coded_reader *reader,
+                                struct laser_error *err);
 void laser_checkpoint_state_free(struct laser_checkpoint *c);
 
 /* The patches of a tensor, or NULL. */

@@ -193,7 +193,7 @@ static int check_space(const struct laser_writer *w, struct laser_error *err)
         return LASER_OK;
     if (w->size_bytes - there > available)
         return laser_error_set(err, LASER_EIO, w->dir,
-                               "the disk has too little room: %lld bytes free, %lld needed",
+                               "the disk has too little space: %lld bytes free, %lld needed",
                                (long long)available, (long long)(w->size_bytes - there));
     return LASER_OK;
 }

@@ -78,7 +78,7 @@ int laser_reader_open(struct laser_reader *reader, const struct laser_text_sourc
     if (stat(source->path, &reader->before) != 0)
         return report_missing(source, err);
     if (!S_ISREG(reader->before.st_mode))
-        return laser_error_set(err, LASER_EINPUT, source->path, "is %s; data set %s wants one file",
+        return laser_error_set(err, LASER_EINPUT, source->path, "is %s; data set %s needs one file",
                                S_ISDIR(reader->before.st_mode) ? "a directory" : "not a regular file",
                                source->name);
     errno = 0;

@@ -267,7 +267,7 @@ static int check_options_belong(const struct command_line *c, enum laser_command
     for (size_t i = 0; i < c->nsets; i++)
         if ((laser_deck_keys[c->sets[i].key].commands >> command & 1u) == 0)
             return laser_error_set(err, LASER_EUSAGE, c->sets[i].where,
-                                   "%s has no use for this; laser_mpi %s --help", name, name);
+                                   "%s does not use this option; see laser_mpi %s --help", name, name);
     return LASER_OK;
 }
 

@@ -2,32 +2,25 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "evaluate/encoder.h"
 #include "evaluate/texts.h"
-#include "tokenizer/spellings.h"
-#include "tokenizer/tokenizer.h"
 
-struct encoding {
-    struct laser_tokenizer *tokenizer;
-    struct laser_spellings *spellings;
-};
-
-static int encode(void *context, const char *text, size_t n, bool add_special, int32_t **ids, int64_t *n_ids,
-                  struct laser_error *err)
+int laser_encoding_encode(void *context, const char *text, size_t n, bool add_special, int32_t **ids,
+                          int64_t *n_ids, struct laser_error *err)
 {
-    const struct encoding *e = context;
+    const struct laser_encoding *e = context;
 
     return laser_tokenizer_encode(e->tokenizer, text, n, add_special, ids, n_ids, err);
 }
 
-static void variants(void *context, const char *answer, const int32_t **ids, int64_t *n_ids)
+void laser_encoding_variants(void *context, const char *answer, const int32_t **ids, int64_t *n_ids)
 {
-    const struct encoding *e = context;
+    const struct laser_encoding *e = context;
 
     laser_spellings_find(e->spellings, answer, ids, n_ids);
 }
 
-/* The context of a model: what its positions or its config.json allow. */
-static int64_t context_of(const struct laser_arch *arch)
+int64_t laser_encoding_longest(const struct laser_arch *arch)
 {
     int64_t longest = laser_arch_longest(arch);
 
@@ -36,19 +29,19 @@ static int64_t context_of(const struct laser_arch *arch)
     return longest == INT64_MAX ? 0 : longest;
 }
 
-static void fill_encoder(const struct laser_arch *arch, struct encoding *encoding,
+static void fill_encoder(const struct laser_arch *arch, struct laser_encoding *encoding,
                          struct laser_set_encoder *encoder)
 {
     const struct laser_tokenizer *t = encoding->tokenizer;
     int32_t bos = laser_tokenizer_role_id(t, LASER_TOKEN_BOS);
 
     *encoder =
-        (struct laser_set_encoder){.encode = encode,
+        (struct laser_set_encoder){.encode = laser_encoding_encode,
                                    .context = encoding,
                                    .arch = arch,
                                    .start = bos >= 0 ? bos : laser_tokenizer_role_id(t, LASER_TOKEN_EOS),
                                    .mask = laser_tokenizer_role_id(t, LASER_TOKEN_MASK),
-                                   .max_tokens = context_of(arch)};
+                                   .max_tokens = laser_encoding_longest(arch)};
 }
 
 static void say_task(const struct laser_evaluation *e, const struct laser_set_task *t, int64_t max_tokens)
@@ -82,14 +75,15 @@ static void say_left_out(const struct laser_evaluation *e, const struct laser_se
 }
 
 static int load_task(struct laser_evaluation *e, const struct laser_deck_pair *pair,
-                     struct encoding *encoding, struct laser_set_encoder *encoder, struct laser_error *err)
+                     struct laser_encoding *encoding, struct laser_set_encoder *encoder,
+                     struct laser_error *err)
 {
     struct laser_task task;
     int code = laser_task_read(pair->name, pair->path, &task, err);
 
     if (code == LASER_OK && task.kind == LASER_TASK_COMPLETION && encoding->spellings == NULL) {
         code = laser_spellings_create(encoding->tokenizer, &encoding->spellings, err);
-        encoder->variants = variants;
+        encoder->variants = laser_encoding_variants;
     }
     if (code == LASER_OK)
         code = laser_set_add(&e->set, &task, encoder, err);
@@ -105,7 +99,7 @@ int laser_questions_load(struct laser_evaluation *e, const struct laser_deck_pai
                          struct laser_error *err)
 {
     const struct laser_checkpoint *c = e->run->checkpoint;
-    struct encoding encoding = {0};
+    struct laser_encoding encoding = {0};
     struct laser_set_encoder encoder;
     struct laser_model *model;
     int code;

@@ -128,15 +128,16 @@ void laser_activation_xielu(const struct laser_xielu *f, int64_t rows, int64_t w
         }
 }
 
-void laser_activation_swiglu_pairs(float limit, float alpha, int64_t rows, int64_t width, float *x,
-                                   int64_t x_stride)
+void laser_activation_swiglu_pairs(float limit, float alpha, int64_t rows, int64_t width, const float *x,
+                                   int64_t x_stride, float *y, int64_t y_stride)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < width; j++) {
-            float *row = x + r * x_stride, gate = row[2 * j], up = row[2 * j + 1];
+            const float *row = x + r * x_stride;
+            float gate = row[2 * j], up = row[2 * j + 1];
 
             gate = gate > limit ? limit : gate; /* a NaN stays one */
             up = up > limit ? limit : (up < -limit ? -limit : up);
-            row[j] = (up + 1) * gate / (1 + expf(-alpha * gate));
+            y[r * y_stride + j] = (up + 1) * gate / (1 + expf(-alpha * gate));
         }
 }

@@ -34,14 +34,19 @@ void laser_activation_xielu(const struct laser_xielu *f, int64_t rows, int64_t w
                             int64_t x_stride);
 
 /* x[rows, 2 width] holds gate and up in turn: with g = min(gate, limit) and u = up within +-limit,
- * x[rows, width] = (u + 1) g / (1 + exp(-alpha g)) (gpt-oss). */
-void laser_activation_swiglu_pairs(float limit, float alpha, int64_t rows, int64_t width, float *x,
-                                   int64_t x_stride);
+ * y[rows, width] = (u + 1) g / (1 + exp(-alpha g)) (gpt-oss).  y may be x. */
+void laser_activation_swiglu_pairs(float limit, float alpha, int64_t rows, int64_t width, const float *x,
+                                   int64_t x_stride, float *y, int64_t y_stride);
+
 /* Backward, from dy, the gradient at y: the gradients take the places of x; of gate and up. */
 void laser_activation_backward(enum laser_activation activation, int64_t rows, int64_t width, float *x,
                                int64_t x_stride, const float *dy, int64_t dy_stride);
 void laser_activation_gated_backward(enum laser_activation activation, int64_t rows, int64_t width,
                                      float *gate, int64_t gate_stride, float *up, int64_t up_stride,
                                      const float *dy, int64_t dy_stride);
+void laser_activation_xielu_backward(const struct laser_xielu *f, int64_t rows, int64_t width, float *x,
+                                     int64_t x_stride, const float *dy, int64_t dy_stride);
+void laser_activation_swiglu_pairs_backward(float limit, float alpha, int64_t rows, int64_t width, float *x,
+                                            int64_t x_stride, const float *dy, int64_t dy_stride);
 
 #endif

@@ -1,4 +1,5 @@
 /* Values and derivatives of the activation functions. */
+#include <math.h>
 #include <stddef.h>
 
 #include "kernels/act.h"
@@ -64,7 +65,7 @@ LASER_INLINE void activate(enum laser_activation activation, laser_vec *x, laser
         laser_vec_tanh(x);
         *slope = 1 - *x * *x;
         break;
-    case LASER_ACT_XIELU: /* these have parameters, and no gradient: laser_arch_lacks_gradient */
+    case LASER_ACT_XIELU: /* functions of their own */
     case LASER_ACT_SWIGLU_CLAMPED:
         *slope = zero / zero;
         break;
@@ -123,4 +124,34 @@ void laser_activation_gated_backward(enum laser_activation activation, int64_t r
 {
     for (int64_t r = 0; r < rows; r++)
         backward_rows(activation, width, gate + r * gate_stride, up + r * up_stride, dy + r * dy_stride);
+}
+
+void laser_activation_xielu_backward(const struct laser_xielu *f, int64_t rows, int64_t width, float *x,
+                                     int64_t x_stride, const float *dy, int64_t dy_stride)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < width; j++) {
+            float v = x[r * x_stride + j], slope = f->beta;
+
+            if (v > 0)
+                slope += 2 * f->alpha_p * v;
+            else
+                slope += f->alpha_n * ((v < f->eps ? expf(v) : 0) - 1);
+            x[r * x_stride + j] = slope * dy[r * dy_stride + j];
+        }
+}
+
+/* Beyond the limits nothing depends on gate or up. */
+void laser_activation_swiglu_pairs_backward(float limit, float alpha, int64_t rows, int64_t width, float *x,
+                                            int64_t x_stride, const float *dy, int64_t dy_stride)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < width; j++) {
+            float *row = x + r * x_stride + 2 * j, d = dy[r * dy_stride + j], gate = row[0], up = row[1];
+            float g = gate > limit ? limit : gate, u = up > limit ? limit : (up < -limit ? -limit : up);
+            float s = 1 / (1 + expf(-alpha * g));
+
+            row[0] = gate > limit ? 0 : d * (u + 1) * s * (1 + alpha * g * (1 - s));
+            row[1] = up > limit || up < -limit ? 0 : d * g * s;
+        }
 }

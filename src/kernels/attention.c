@@ -65,14 +65,6 @@ int64_t laser_attention_scratch_size(const struct laser_attention *attention)
     return lay_out(attention, NULL, &(struct buffers){0});
 }
 
-/* Scores fall by the slope with the distance, which is `distance` in lane 0. */
-LASER_INLINE void incline(const struct block *block, int64_t distance, int first_lane, laser_vec *score)
-{
-    static const laser_vec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-    *score -= block->slope * (lane + (float)(distance + first_lane));
-}
-
 /* Caps and hides the scores in place; raises largest[2] to their maximum. */
 LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_vec largest[2])
 {
@@ -92,7 +84,7 @@ LASER_INLINE void finish_scores(const struct block *block, float *scores, laser_
                 v *= block->soft_cap;
             }
             if (block->slope != 0)
-                incline(block, distance, half * LASER_LANES, &v);
+                laser_attention_incline(block->slope, distance, half * LASER_LANES, &v);
             if (!all)
                 laser_attention_hide(&block->mask, distance, half * LASER_LANES, &v);
             if (changed)
@@ -216,10 +208,8 @@ static void attend(const struct laser_attention *a, const struct buffers *b, int
     for (int i = 0; i < QUERIES; i++) {
         softmax.largest[i] = a->sinks ? a->sinks[h] : -INFINITY;
         softmax.total[i] = a->sinks ? 1 : 0;
-        if (a->chunk)
-            reach[i] = (int32_t)((a->query_offset + t + i) % a->chunk + 1);
     }
-    block.mask.reach = a->chunk ? reach : NULL;
+    block.mask.reach = laser_attention_reach(a, t, reach);
     laser_attention_range(a, length, t, count, &low, &high);
     laser_block_right(count, a->head_dim, q, q_stride, a->scale, b->queries);
     for (int64_t s = low; s < high; s += KEYS)

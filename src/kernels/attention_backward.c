@@ -1,5 +1,6 @@
 /* With P the softmax of the scores, D = rowsum(dO * O) and dP = dO V^T:
  *   dS = P * (dP - D) * scale * soft_cap'    dQ = dS K    dK = dS^T Q    dV = P^T dO
+ * A sink takes part in P alone: it has no key and no value, and the softmax that the forward left knows it.
  * As in the forward 32 queries at a time stay in the lanes: P^T and dS^T [keys][32].  dQ^T sums over the keys
  * of the block; dK and dV sum over all queries of all heads of a key/value head, for which P^T and dS^T are
  * laid out once more, as left operands. */
@@ -35,7 +36,7 @@ struct lanes {
 };
 
 struct block {
-    float soft_cap, scale;
+    float soft_cap, scale, slope;
     int64_t keys;
     struct laser_attention_mask mask;
 };
@@ -113,6 +114,8 @@ LASER_INLINE void softmax_back_body(const struct block *block, const struct lane
                 slope *= 1 - v * v;
                 v *= block->soft_cap;
             }
+            if (block->slope != 0)
+                laser_attention_incline(block->slope, distance, half * LASER_LANES, &v);
             if (!all)
                 laser_attention_hide(&block->mask, distance, half * LASER_LANES, &v);
             v -= largest[half];
@@ -197,10 +200,15 @@ static void add_to_keys(const struct laser_attention *a, const struct buffers *b
         }
 }
 
-static void back_block(const struct laser_attention *a, const struct buffers *b, int64_t first_key,
-                       int64_t keys, int64_t position, bool first, const struct lanes *lanes)
+/* template: what does not depend on the block of keys. */
+static void back_block(const struct laser_attention *a, const struct buffers *b, const struct block *template,
+                       int64_t first_key, int64_t keys, int64_t position, bool first,
+                       const struct lanes *lanes)
 {
-    struct block block = {a->soft_cap, a->scale, keys, {position - first_key, a->window, a->causal, NULL}};
+    struct block block = *template;
+
+    block.keys = keys;
+    block.mask.first_distance = position - first_key;
 
     for (int64_t s = 0; s < keys; s += LASER_BLOCK_ROWS) {
         int m = (int)(keys - s < LASER_BLOCK_ROWS ? keys - s : LASER_BLOCK_ROWS);
@@ -227,12 +235,18 @@ static void back_queries(const struct laser_attention *a, const struct laser_att
                                         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     int64_t row = sequence * a->queries + t, low, high;
     int count = (int)(a->queries - t < QUERIES ? a->queries - t : QUERIES);
+    struct block block = {.soft_cap = a->soft_cap,
+                          .scale = a->scale,
+                          .slope = a->slopes ? a->slopes[head] : 0,
+                          .mask = {.window = a->window, .causal = a->causal}};
+    int32_t reach[QUERIES];
     struct lanes lanes;
 
+    block.mask.reach = laser_attention_reach(a, t, reach);
     laser_attention_range(a, laser_attention_length(a, sequence), t, count, &low, &high);
     load_queries(a, g, b, row, head, count, &lanes);
     for (int64_t s = low; s < high; s += KEYS)
-        back_block(a, b, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low, &lanes);
+        back_block(a, b, &block, s, high - s < KEYS ? high - s : KEYS, a->query_offset + t, s == low, &lanes);
     if (low >= high)
         memset(b->dq, 0, (size_t)(a->head_dim * QUERIES) * sizeof(float));
     laser_block_rows(count, a->head_dim, b->dq, ones,

@@ -19,6 +19,24 @@ struct laser_attention_mask {
     const int32_t *reach; /* [LASER_QUERIES] how far back each lane sees, itself included; NULL: no chunks */
 };
 
+/* Scores fall by the slope with the distance, which is `distance` in lane 0. */
+LASER_INLINE void laser_attention_incline(float slope, int64_t distance, int first_lane, laser_vec *score)
+{
+    static const laser_vec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+    *score -= slope * (lane + (float)(distance + first_lane));
+}
+
+/* Fills reach[LASER_QUERIES] of the queries from t on and returns it; NULL: no chunks. */
+static inline const int32_t *laser_attention_reach(const struct laser_attention *a, int64_t t, int32_t *reach)
+{
+    if (!a->chunk)
+        return NULL;
+    for (int i = 0; i < LASER_QUERIES; i++)
+        reach[i] = (int32_t)((a->query_offset + t + i) % a->chunk + 1);
+    return reach;
+}
+
 /* Scores of lanes that may not see the key at this distance (of lane 0) become -Infinity. */
 LASER_INLINE void laser_attention_hide(const struct laser_attention_mask *mask, int64_t distance,
                                        int first_lane, laser_vec *score)

@@ -179,8 +179,9 @@ static int compare_index(const char *path, const struct laser_checkpoint *c, str
     for (int64_t i = 0; code == LASER_OK && i < c->n_tensors; ++i)
         if (json_object_get(map, c->tensors[i].name) == NULL &&
             json_object_get(wholes, c->tensors[i].name) == NULL)
-            code = laser_error_set(err, LASER_EINPUT, path,
-                                   "config.json wants %s, which the index does not name", c->tensors[i].name);
+            code =
+                laser_error_set(err, LASER_EINPUT, path,
+                                "config.json requires %s, which the index does not name", c->tensors[i].name);
     if (code == LASER_OK && json_object_size(wholes) == 0 && json_is_integer(total) &&
         json_integer_value(total) != c->total_size_bytes)
         code = laser_error_set(err, LASER_EINPUT, path,

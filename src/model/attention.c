@@ -79,9 +79,8 @@ struct laser_attention laser_model_attention_shape(const struct laser_model *m,
                                     .causal = !m->arch.masked};
 }
 
-/* Queries of late positions grow. */
-static void warm(const struct laser_model *m, const struct laser_layer *layer, int64_t rows, int64_t first,
-                 int64_t length, float *qkv)
+void laser_model_warm(const struct laser_model *m, const struct laser_layer *layer, int64_t rows,
+                      int64_t first, int64_t length, float *qkv)
 {
     const struct laser_temperature *t = &m->arch.temperature;
     int64_t q = m->heads.count * layer->head_size, stride = q + 2 * layer->kv_heads.count * layer->head_size;
@@ -115,9 +114,13 @@ static void rotate(const struct laser_model *m, struct laser_model_workspace *ws
                          (int)(m->heads.count + layer->kv_heads.count), (int)layer->head_size,
                          (int)rope->rotated, cosines + offset * half, sines + offset * half, qkv,
                          (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size);
+    if (ws->unnormed && a->qk_norm_late)
+        memcpy(ws->unnormed + (qkv - ws->qkv), qkv,
+               (size_t)(rows * (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size) *
+                   sizeof *qkv);
     if (a->qk_norm_late)
         laser_model_norm_heads(m, layer, rows, qkv);
-    warm(m, layer, rows, first + offset, length, qkv);
+    laser_model_warm(m, layer, rows, first + offset, length, qkv);
 }
 
 /* Rotation and attention of a run of sequences. */
@@ -213,16 +216,15 @@ static int project(const struct laser_model *m, struct laser_model_workspace *ws
                    const struct laser_layer *layer, int64_t n, const float *x, struct laser_error *err)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t normed = (m->heads.count + layer->kv_heads.count) * layer->head_size;
-    int64_t stride = normed + layer->kv_heads.count * layer->head_size;
+    int64_t stride = (m->heads.count + 2 * layer->kv_heads.count) * layer->head_size;
     int result = LASER_OK;
 
     if (m->heads.count > 0 && a->latent.kv_rank)
         laser_model_latent(m, ws, layer, n, x);
     else if (m->heads.count > 0)
         laser_part_apply(&layer->qkv, n, x, a->hidden, ws->qkv, stride, LASER_STORE, &ws->scratch);
-    for (int64_t i = 0; ws->unnormed && i < n; i++)
-        memcpy(ws->unnormed + i * normed, ws->qkv + i * stride, (size_t)normed * sizeof(float));
+    if (ws->unnormed && !a->qk_norm_late)
+        memcpy(ws->unnormed, ws->qkv, (size_t)(n * stride) * sizeof(float));
     if (a->qk_norm == LASER_QK_NORM_WHOLE)
         result = laser_model_norm_whole(m, ws, layer, n, err);
     else if (m->heads.count > 0 && !a->qk_norm_late)
@@ -259,25 +261,41 @@ int laser_model_heads(const struct laser_model *m, struct laser_model_workspace 
     return result;
 }
 
-int laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
-                          const struct laser_layer *layer, const struct laser_model_batch *batch,
-                          const float *x, float *out, enum laser_output output, struct laser_error *err)
+/* What comes between the softmax and the output projection. */
+static void close_heads(const struct laser_model *m, struct laser_model_workspace *ws,
+                        const struct laser_layer *layer, int64_t n, const float *x)
 {
     const struct laser_arch *a = &m->arch;
-    int64_t n = laser_model_batch_tokens(batch);
-    int64_t width = m->heads.count * (a->latent.kv_rank ? a->latent.value : layer->head_size);
-    int result;
 
-    result = laser_model_heads(m, ws, layer, batch, x, err);
-    if (result != LASER_OK)
-        return result;
+    if (ws->unclosed)
+        memcpy(ws->unclosed, ws->context, (size_t)(n * m->heads.count * layer->head_size) * sizeof(float));
     if (a->latent.kv_rank)
         laser_model_latent_close(m, ws, n);
     if (laser_part_present(&layer->gate))
         laser_model_apply_gate(&layer->gate, ws, n, x, a->hidden);
-    for (int64_t i = 0; a->context_scale != 1 && i < n * width; i++)
+    for (int64_t i = 0; a->context_scale != 1 && i < n * laser_model_context_width(m, layer); i++)
         ws->context[i] *= (float)a->context_scale;
-    laser_model_project(&layer->o, &layer->o_bias, n, ws->context, width, a->hidden, out, output,
-                        &ws->scratch);
-    return LASER_OK;
+}
+
+int laser_model_closed_heads(const struct laser_model *m, struct laser_model_workspace *ws,
+                             const struct laser_layer *layer, const struct laser_model_batch *batch,
+                             const float *x, struct laser_error *err)
+{
+    int result = laser_model_heads(m, ws, layer, batch, x, err);
+
+    if (result == LASER_OK)
+        close_heads(m, ws, layer, laser_model_batch_tokens(batch), x);
+    return result;
+}
+
+int laser_model_attention(const struct laser_model *m, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, const struct laser_model_batch *batch,
+                          const float *x, float *out, enum laser_output output, struct laser_error *err)
+{
+    int result = laser_model_closed_heads(m, ws, layer, batch, x, err);
+
+    if (result == LASER_OK)
+        laser_model_project(&layer->o, &layer->o_bias, laser_model_batch_tokens(batch), ws->context,
+                            laser_model_context_width(m, layer), m->arch.hidden, out, output, &ws->scratch);
+    return result;
 }

@@ -9,8 +9,10 @@ struct laser_inside {
     float *qkv;      /* [N, (heads + 2 kv_heads) D], queries and keys turned */
     float *context;  /* [N, heads D] the output of the attention */
     float *softmax;  /* [N, heads, 2] */
-    float *unnormed; /* [N, (heads + kv_heads) D] queries and keys before their norm, where they have one */
-    float *middle;   /* [N, H] hidden states between attention and MLP; not where they are parallel */
+    float *unnormed; /* as qkv, before norms and clips, where there are some */
+    float *
+        unclosed; /* [N, heads D] the output of the attention before it is cut, gated or scaled; NULL: it is not */
+    float *middle;          /* [N, H] hidden states between attention and MLP; not where they are parallel */
     float *attention, *mlp; /* [N, H] what goes into a norm behind a block, where there is one */
     float *up;              /* [N, columns or 2 columns] before the activation, then the gradient there */
 };
@@ -24,12 +26,18 @@ struct laser_model_gradient {
     float *normed; /* [N, H] the gradient at the input of a block; where there are experts, behind the n rows
                       of the batch the gradients at the routing weights [n, per token] and at the gate of the
                       shared expert [n]: all of it goes through one sum */
-    float *heads;  /* [N, heads D] the gradient at the output of the attention */
+    float *heads;  /* [N, heads D] the gradient at the output of the attention, or of what is in its place */
     float *activated;                 /* [N, columns], then the gradient there */
     float *block;                     /* [N, H] the gradient at the output of a block, and other short uses */
     float *largest;                   /* [N] logit of this shard */
     int64_t *rows;                    /* [N] of the batch: those with a target, those of an expert */
     float *gathered, *gathered_delta; /* [N, H], of an expert */
+    float *scaled;                    /* [N, H], of laser_backward_scaled */
+    float *raw,
+        *rising; /* [N, widest way into a mixer]: what came in before its convolution; the gradient there */
+    float *context;                /* [N, 2 of a mixer's outputs]: outputs before gates and norms */
+    float *sums;                   /* [N, widest]: what goes through a sum over the shards */
+    float *step, *memory_of_steps; /* of one step of a recurrence; of laser_backward_steps */
     float *teacher; /* [N, H] of another model's gradient at the input of the head, for rows with a target */
     enum { LASER_TEACHER_NONE, LASER_TEACHER_RECORD, LASER_TEACHER_SUBTRACT } teaching;
     bool taught; /* the next run takes what was recorded off */
@@ -74,6 +82,10 @@ void laser_backward_project(const struct laser_backward *b, const struct laser_p
 void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
                          const float *x, const float *dy, float *dx, bool add);
 
+/* The same of laser_model_norm_width. */
+void laser_backward_norm_width(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
+                               int64_t width, const float *x, const float *dy, float *dx, bool add);
+
 /* layer_backward.c: the forward of a layer into gradient->inside, and, if next is not NULL, the hidden states
  * after it. */
 int laser_backward_forward(const struct laser_backward *b, const struct laser_layer *layer,
@@ -83,22 +95,71 @@ int laser_backward_forward(const struct laser_backward *b, const struct laser_la
 int laser_backward_layer(const struct laser_backward *b, const struct laser_layer *layer,
                          const float *hidden);
 
-/* attention_backward.c: from gradient->inside; dx = the shard's part of the gradient at x, the input of the
+/* What the softmax of the attention gave. */
+static inline const float *laser_backward_unclosed(const struct laser_backward *b)
+{
+    return b->gradient->inside.unclosed ? b->gradient->inside.unclosed : b->ws->context;
+}
+
+/* scale x[N, H], where scale is not 1 in gradient->scaled. */
+const float *laser_backward_scaled(const struct laser_backward *b, float scale, const float *x);
+
+/* What a layer has before its MLP: from gradient->inside or, where that has nothing, from x; dx = the shard's part of the gradient at x, the input of the
  * block, from delta at its output. */
-int laser_backward_attention(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
-                             const float *delta, float *dx);
+typedef int laser_backward_mixer(const struct laser_backward *b, const struct laser_layer *layer,
+                                 const float *x, const float *delta, float *dx);
+laser_backward_mixer laser_backward_mix, laser_backward_attention, laser_backward_delta,
+    laser_backward_state_space, laser_backward_selective, laser_backward_short_convolution,
+    laser_backward_lightning;
+
+/* latent_backward.c: from the gradients of queries, keys and values in ws->qkv. */
+int laser_backward_latent(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
+                          float *dx);
+
+/* qk_norm_backward.c: ws->qkv through norms and clips before the rotation, collective; and rows of it through
+ * norms of heads, wherever they stand. */
+int laser_backward_qk_norm(const struct laser_backward *b, const struct laser_layer *layer);
+void laser_backward_norm_heads(const struct laser_backward *b, const struct laser_layer *layer, int64_t row,
+                               int64_t rows);
+
+/* backward_parts.c: ws->raised and gradient->raw = in(x); and back for each sequence of the batch. */
+void laser_backward_enter(const struct laser_backward *b, const struct laser_part *in, const float *x);
+void laser_backward_sequences(const struct laser_backward *b, const struct laser_layer *layer,
+                              void (*back)(const struct laser_backward *b, const struct laser_layer *layer,
+                                           int64_t row, int64_t length));
+
+/* steps_backward.c: a recurrence of `size` floats, from zeros.  forward: the state before step t becomes that behind
+ * it.  back, steps last to first: from both, the gradient at the state behind becomes that at the one before. */
+struct laser_backward_recurrence {
+    void *context;
+    int64_t size;
+    void (*forward)(void *context, int64_t t, float *state);
+    void (*back)(void *context, int64_t t, const float *before, const float *after, float *delta);
+};
+int64_t laser_backward_steps_room(int64_t steps, int64_t size); /* floats of room */
+void laser_backward_steps(const struct laser_backward_recurrence *recurrence, int64_t steps, float *room);
+
+/* Channel c of token t behind laser_model_convolve, before its SiLU, from the rows before it. */
+float laser_backward_convolved(const float *weight, const float *bias, int64_t kernel, int64_t t, int64_t c,
+                               const float *rows, int64_t stride);
+/* The gradient behind laser_model_convolve becomes that at rows; rows may be NULL without SiLU. */
+void laser_backward_convolve(const float *weight, const float *bias, int64_t kernel, int64_t channels,
+                             bool silu, int64_t length, const float *rows, int64_t stride, float *delta,
+                             int64_t delta_stride);
 
 /* mlp_backward.c: fills gradient->inside.up from n rows; gradient->activated from that. */
 void laser_backward_mlp_up(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n,
                            const float *x);
-void laser_backward_activate(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n);
+void laser_backward_activate(const struct laser_backward *b, const struct laser_layer *layer,
+                             const struct laser_mlp *mlp, int64_t n);
 
 /* The gradient at the output of the activation, in gradient->activated, becomes that before it, in
  * gradient->inside.up. */
-void laser_backward_activation(const struct laser_backward *b, const struct laser_mlp *mlp, int64_t n);
+void laser_backward_activation(const struct laser_backward *b, const struct laser_layer *layer,
+                               const struct laser_mlp *mlp, int64_t n);
 
 /* The MLP after both, as laser_backward_attention. */
-int laser_backward_mlp(const struct laser_backward *b, const struct laser_mlp *mlp, const float *x,
+int laser_backward_mlp(const struct laser_backward *b, const struct laser_layer *layer, const float *x,
                        const float *delta, float *dx);
 
 /* moe_backward.c: the same for experts; fills also what stands behind gradient->normed, into which it goes.

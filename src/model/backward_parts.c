@@ -99,15 +99,48 @@ void laser_backward_project(const struct laser_backward *b, const struct laser_p
         memset(dx, 0, (size_t)(n * width) * sizeof *dx);
 }
 
-void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
-                         const float *x, const float *dy, float *dx, bool add)
+const float *laser_backward_scaled(const struct laser_backward *b, float scale, const float *x)
+{
+    for (int64_t i = 0; scale != 1 && i < b->n * b->model->arch.hidden; i++)
+        b->gradient->scaled[i] = scale * x[i];
+    return scale != 1 ? b->gradient->scaled : x;
+}
+
+void laser_backward_norm_width(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
+                               int64_t h, const float *x, const float *dy, float *dx, bool add)
 {
     const struct laser_arch *a = &b->model->arch;
-    int64_t h = a->hidden;
 
     if (a->norm == LASER_NORM_RMS)
         laser_rmsnorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, a->norm_plus_one, dy, h,
                                dx, h, add);
     else
         laser_layernorm_backward(n, h, x, h, norm->weight.values, (float)a->norm_eps, dy, h, dx, h, add);
+}
+
+void laser_backward_norm(const struct laser_backward *b, const struct laser_norm *norm, int64_t n,
+                         const float *x, const float *dy, float *dx, bool add)
+{
+    laser_backward_norm_width(b, norm, n, b->model->arch.hidden, x, dy, dx, add);
+}
+
+void laser_backward_enter(const struct laser_backward *b, const struct laser_part *in, const float *x)
+{
+    laser_part_apply(in, b->n, x, b->model->arch.hidden, b->ws->raised, in->out, LASER_STORE,
+                     &b->gradient->turning.scratch);
+    memcpy(b->gradient->raw, b->ws->raised, (size_t)(b->n * in->out) * sizeof(float));
+}
+
+void laser_backward_sequences(const struct laser_backward *b, const struct laser_layer *layer,
+                              void (*back)(const struct laser_backward *, const struct laser_layer *, int64_t,
+                                           int64_t))
+{
+    int64_t row = 0;
+
+    for (int64_t s = 0; s < b->batch->sequences; s++) {
+        int64_t length = b->batch->lengths ? b->batch->lengths[s] : b->batch->length;
+
+        back(b, layer, row, length);
+        row += length;
+    }
 }

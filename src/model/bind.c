@@ -398,6 +398,19 @@ static bool is_spelled(struct laser_binder *b, const struct laser_names *names)
     return false;
 }
 
+/* A wrapper may have been stored without its language model: the towers alone. */
+static void refuse_no_text(struct laser_binder *b)
+{
+    const struct laser_model *m = b->model;
+
+    if (m->arch.wrapper)
+        laser_bind_fail(
+            b, LASER_EINPUT, m->checkpoint->model,
+            "the checkpoint of a %s model holds no weights of its language model, %s, whose names would "
+            "begin with %s",
+            m->arch.wrapper->model_type, m->arch.model_type, b->prefix);
+}
+
 int laser_model_bind(struct laser_model *model, struct laser_error *err)
 {
     struct laser_binder b = {.model = model, .layer = -1, .err = err};
@@ -405,10 +418,12 @@ int laser_model_bind(struct laser_model *model, struct laser_error *err)
 
     while (!is_spelled(&b, names) && names->also)
         names = names->also;
-    if (is_spelled(&b, names))
+    if (is_spelled(&b, names)) {
         model->arch.names = names;
-    else
+    } else {
         is_spelled(&b, model->arch.names);
+        refuse_no_text(&b);
+    }
     if (bind_all(&b) == LASER_OK)
         refuse_unused_ranks(&b);
     if (b.result == LASER_OK)

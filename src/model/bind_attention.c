@@ -42,7 +42,8 @@ static void bind_fused(struct laser_binder *b, struct laser_layer *layer, int pa
     }
 }
 
-/* Each head's rows are its query and then its gate. */
+/* Each head's rows are its query and then its gate.  All gates are bound before the queries, as one run of
+ * pieces: they are one matrix on the way back. */
 static void bind_gated_queries(struct laser_binder *b, struct laser_layer *layer)
 {
     const struct laser_model *m = b->model;
@@ -52,12 +53,12 @@ static void bind_gated_queries(struct laser_binder *b, struct laser_layer *layer
                                 a->hidden,           0};
 
     for (int64_t h = 0; h < m->heads.count || h == 0; h++) {
-        piece.row = 2 * (m->heads.first + h) * size;
-        if (m->heads.count == 0)
-            piece.row = 0;
-        laser_bind_outputs(b, &layer->qkv, &layer->qkv_bias, h * size, a->names->q, -1, piece, a->q_bias);
-        piece.row += size;
+        piece.row = m->heads.count ? (2 * (m->heads.first + h) + 1) * size : 2 * size;
         laser_bind_outputs(b, &layer->gate, NULL, h * size, a->names->q, -1, piece, false);
+    }
+    for (int64_t h = 0; h < m->heads.count || h == 0; h++) {
+        piece.row = m->heads.count ? 2 * (m->heads.first + h) * size : size;
+        laser_bind_outputs(b, &layer->qkv, &layer->qkv_bias, h * size, a->names->q, -1, piece, a->q_bias);
     }
 }
 

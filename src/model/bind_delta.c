@@ -30,16 +30,23 @@ static void bind_delta_by_head(struct laser_binder *b, struct laser_layer *layer
         bind_delta_rows(b, layer, n->delta_qkvz, all, 0, 0, 0);
         bind_delta_rows(b, layer, n->delta_ba, 2 * d->value_heads, 0, 0, 0);
     }
-    for (int64_t h = 0; h < count; h++) {
-        int64_t row = (m->delta_heads.first + h) * step, pair = (m->delta_heads.first + h) * 2 * per;
+    for (int kind = 0; kind < 4; kind++) /* in the order of the outputs */
+        for (int64_t h = 0; h < count; h++) {
+            const struct {
+                int64_t from, rows, to;
+            } run[] = {{0, key, h * key},
+                       {key, key, (count + h) * key},
+                       {2 * key, values, v + h * values},
+                       {2 * key + values, values, z + h * values}};
 
-        bind_delta_rows(b, layer, n->delta_qkvz, all, row, key, h * key);
-        bind_delta_rows(b, layer, n->delta_qkvz, all, row + key, key, (count + h) * key);
-        bind_delta_rows(b, layer, n->delta_qkvz, all, row + 2 * key, values, v + h * values);
-        bind_delta_rows(b, layer, n->delta_qkvz, all, row + 2 * key + values, values, z + h * values);
-        bind_delta_rows(b, layer, n->delta_ba, 2 * d->value_heads, pair, per, beta + h * per);
-        bind_delta_rows(b, layer, n->delta_ba, 2 * d->value_heads, pair + per, per, decay + h * per);
-    }
+            bind_delta_rows(b, layer, n->delta_qkvz, all, (m->delta_heads.first + h) * step + run[kind].from,
+                            run[kind].rows, run[kind].to);
+        }
+    for (int kind = 0; kind < 2; kind++)
+        for (int64_t h = 0; h < count; h++)
+            bind_delta_rows(b, layer, n->delta_ba, 2 * d->value_heads,
+                            ((m->delta_heads.first + h) * 2 + kind) * per, per,
+                            (kind ? decay : beta) + h * per);
 }
 
 static void bind_delta_apart(struct laser_binder *b, struct laser_layer *layer)

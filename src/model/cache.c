@@ -51,7 +51,7 @@ int laser_model_cache_create(const struct laser_model *m, int64_t positions, str
     *cache = NULL;
     if (m->arch.masked)
         return laser_error_set(err, LASER_EINPUT, m->checkpoint->model,
-                               "%s is a masked language model: it does not go on from a text",
+                               "%s is a masked language model: it does not continue a text",
                                m->arch.model_type);
     if (positions < 1 || positions > INT64_C(1) << 26)
         return laser_error_set(err, LASER_EUSAGE, NULL, "a cache of %lld tokens", (long long)positions);

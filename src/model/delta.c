@@ -23,8 +23,8 @@ static void normalize(float *x, int64_t n, float scale)
 }
 
 /* One token of one value head. */
-static void step(const struct laser_delta *d, float decay, float beta, const float *q, const float *k,
-                 const float *v, float *state, float *recalled, float *out)
+void laser_delta_step(const struct laser_delta *d, float decay, float beta, const float *q, const float *k,
+                      const float *v, float *state, float *recalled, float *out)
 {
     int64_t width = d->value_size;
 
@@ -56,9 +56,8 @@ static void norm_and_gate(const float *weight, float eps, int64_t n, const float
 }
 
 /* All tokens of one sequence: rows[length, stride] to out[length, heads x size]. */
-static void run_sequence(const struct laser_model *m, struct laser_model_workspace *ws,
-                         const struct laser_layer *layer, int64_t length, float *rows, float *memory,
-                         float *out)
+void laser_delta_run(const struct laser_model *m, struct laser_model_workspace *ws,
+                     const struct laser_layer *layer, int64_t length, float *rows, float *memory, float *out)
 {
     const struct laser_delta *d = &m->arch.delta;
     const struct laser_delta_parts *p = &layer->delta;
@@ -82,8 +81,8 @@ static void run_sequence(const struct laser_model *m, struct laser_model_workspa
             float rate = -expf(p->decay.values[h]) * laser_softplus(x);
             float *to = out + t * value + h * size;
 
-            step(d, expf(rate), laser_sigmoid(row[beta + h]), q, q + key, row + 2 * key + h * size, state,
-                 ws->scratch_state, to);
+            laser_delta_step(d, expf(rate), laser_sigmoid(row[beta + h]), q, q + key,
+                             row + 2 * key + h * size, state, ws->scratch_state, to);
             norm_and_gate(p->norm.values, (float)m->arch.norm_eps, size, row + z + h * size, to);
         }
     }
@@ -99,7 +98,7 @@ int laser_model_delta(const struct laser_model *m, struct laser_model_workspace 
     if (width > 0) {
         laser_part_apply(&layer->delta.in, n, x, m->arch.hidden, ws->raised, stride, LASER_STORE,
                          &ws->scratch);
-        laser_model_run_sequences(m, ws, layer, batch, run_sequence, stride, width);
+        laser_model_run_sequences(m, ws, layer, batch, laser_delta_run, stride, width);
     }
     laser_model_project(&layer->delta.out, &layer->o_bias, n, ws->context, width, m->arch.hidden, out, output,
                         &ws->scratch);

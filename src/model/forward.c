@@ -160,7 +160,7 @@ static int check_batch(const struct laser_model *m, const struct laser_model_wor
 
         if (!batch->lengths || batch->cache || batch->parents[i] >= i || batch->parents[i] < -1 ||
             !laser_arch_continues(a))
-            return laser_error_set(err, LASER_EINTERNAL, NULL, "sequence %lld cannot go on from %lld",
+            return laser_error_set(err, LASER_EINTERNAL, NULL, "sequence %lld cannot continue at %lld",
                                    (long long)i, (long long)batch->parents[i]);
         end = laser_model_batch_offset(batch, i) + batch->lengths[i];
         most = end > most ? end : most;

@@ -24,6 +24,8 @@ static void *take(unsigned char *base, int64_t *used, int64_t count, size_t size
 /* What the sizes depend on. */
 struct sizes {
     int64_t tokens, columns, up, packed, scratch, middle;
+    int64_t heads, raised, sums, context, step, memory; /* of mixers: floats, the first four for each token */
+    bool scales;
 };
 
 static void count_whole(struct sizes *s, const struct laser_part *part)
@@ -71,14 +73,89 @@ static void count_mlp(struct sizes *s, const struct laser_mlp *mlp)
 
 static void count_layer(struct sizes *s, const struct laser_model *m, const struct laser_layer *layer)
 {
-    count_part(s, &layer->qkv);
-    count_part(s, &layer->o);
+    const struct laser_part *const parts[] = {
+        &layer->qkv,           &layer->o,           &layer->gate,
+        &layer->latent.q_down, &layer->latent.q_up, &layer->latent.kv_down,
+        &layer->latent.kv_up,  &layer->delta.in,    &layer->delta.out,
+        &layer->mix.in,        &layer->mix.out,     &layer->mix.x,
+        &layer->mix.step,      &layer->mix.gate};
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        count_part(s, parts[i]);
     count_mlp(s, &layer->mlp);
     count_mlp(s, &layer->shared);
     count_part(s, &layer->router);
     count_part(s, &layer->shared_router);
     for (int64_t e = 0; layer->experts && e < m->arch.moe.experts; e++)
         count_mlp(s, &layer->experts[e]);
+}
+
+/* One step of a layer's recurrence, and its states on the way back. */
+static void count_recurrence(struct sizes *s, const struct laser_model *m, const struct laser_layer *layer)
+{
+    const struct laser_recurrence *mix = &m->arch.mix;
+    const struct laser_delta *d = &m->arch.delta;
+    int64_t steps = s->tokens, size = 0, step = 0;
+
+    switch (layer->mixer) {
+    case LASER_MIXER_DELTA:
+        size = d->key_size * d->value_size;
+        step = larger(3 * d->value_size, d->key_size);
+        break;
+    case LASER_MIXER_STATE_SPACE:
+    case LASER_MIXER_BOTH:
+        size = mix->head_size * mix->state;
+        step = 2 * mix->head_size;
+        break;
+    case LASER_MIXER_SELECTIVE:
+        size = m->mix_heads.count * mix->state;
+        step = m->mix_heads.count;
+        break;
+    case LASER_MIXER_LIGHTNING:
+        steps = s->tokens / mix->block + 1;
+        size = m->arch.head_size * m->arch.head_size;
+        step = mix->block * m->arch.head_size;
+        break;
+    case LASER_MIXER_ATTENTION:
+    case LASER_MIXER_CONVOLUTION:
+    case LASER_MIXER_NONE:
+        return;
+    }
+    s->memory = larger(s->memory, laser_backward_steps_room(steps, size));
+    s->step = larger(s->step, step);
+}
+
+/* What the mixers of this model keep for each token. */
+static void count_mixers(struct sizes *s, const struct laser_model *m)
+{
+    const struct laser_arch *a = &m->arch;
+    int64_t query = laser_model_query_width(m), latent, raised, mixed = laser_model_mixed_width(m);
+    bool joins = a->qkv_scale != 1;
+
+    s->heads = larger(query, mixed);
+    laser_model_raised_widths(m, &latent, &raised);
+    for (int64_t i = 0; i < a->layers; i++) {
+        const struct laser_layer *layer = &m->layers[i];
+
+        joins = joins || layer->gate.pieces > 0;
+        count_recurrence(s, m, layer);
+        if (layer->mixer == LASER_MIXER_LIGHTNING)
+            mixed = larger(mixed, query);
+    }
+    if (a->latent.kv_rank || mixed > 0 || a->mix.heads > 0)
+        s->raised = larger(raised, latent);
+    if (joins)
+        s->raised = larger(s->raised, raised + query + 2 * laser_model_key_width(m));
+    if (a->qk_norm == LASER_QK_NORM_WHOLE)
+        s->sums = 4;
+    s->sums =
+        larger(s->sums, a->latent.kv_rank ? a->latent.q_rank + a->latent.kv_rank + a->latent.turned : 0);
+    if (mixed > 0 || a->mix.heads > 0) {
+        s->sums = larger(s->sums, larger(2 * a->mix.groups, a->mix.rank + 2 * a->mix.state) + 1);
+        s->context = larger(2 * mixed, a->mix.rank + 2 * a->mix.state);
+    }
+    s->scales = a->qkv_scale != 1 || a->context_scale != a->qkv_scale || a->down_scale != 1 ||
+                (a->mix.heads > 0 && (a->mix.in_scale != 1 || a->mix.out_scale != 1));
 }
 
 static struct sizes measure(const struct laser_model *m, int64_t max_tokens)
@@ -94,12 +171,13 @@ static struct sizes measure(const struct laser_model *m, int64_t max_tokens)
                                         .queries = max_tokens,
                                         .keys = max_tokens,
                                         .heads = (int)m->heads.count,
-                                        .head_dim = (int)m->arch.head_size,
+                                        .head_dim = (int)larger(m->arch.head_size, m->arch.full_head_size),
                                         .kv_of_head = m->kv_of_head};
     struct sizes s = {.tokens = max_tokens, .columns = 1, .up = 1, .packed = 64, .scratch = 64};
 
     for (int64_t i = 0; i < m->arch.layers; i++)
         count_layer(&s, m, &m->layers[i]);
+    count_mixers(&s, m);
     count_part(&s, &m->head_dense);
     s.scratch = larger(s.scratch, laser_attention_backward_scratch_size(&attention));
     if (m->vocabulary.count > 0)
@@ -113,27 +191,41 @@ static bool has_norm(const struct laser_norm *norm)
     return laser_part_present(&norm->weight);
 }
 
-/* Queries, keys, values and context of layers that are computed again are those of the workspace. */
-static void cut_inside(const struct laser_model_gradient *g, const struct laser_layer *layer, bool stays,
-                       int64_t up, struct laser_inside *inside, unsigned char *base, int64_t *used)
+/* Is there such a norm in this layer, or, where layer is NULL, in any? */
+static bool has_post_norm(const struct laser_model *m, const struct laser_layer *layer, bool mlp)
+{
+    for (int64_t i = 0; !layer && i < m->arch.layers; i++)
+        if (has_post_norm(m, &m->layers[i], mlp))
+            return true;
+    return layer && has_norm(mlp ? &layer->post_mlp_norm : &layer->post_attention_norm);
+}
+
+/* layer: one whose inside stays; NULL: of all others.  Queries, keys, values and context of layers that are computed again are those of the workspace. */
+static void cut_inside(const struct laser_model_gradient *g, const struct laser_layer *layer, int64_t up,
+                       struct laser_inside *inside, unsigned char *base, int64_t *used)
 {
     const struct laser_model *m = g->model;
     const struct laser_arch *a = &m->arch;
-    int64_t n = g->max_tokens, q = m->heads.count * a->head_size, kv = m->kv_heads.count * a->head_size;
-    bool post = a->residual == LASER_RESIDUAL_POST;
+    int64_t n = g->max_tokens, q = laser_model_query_width(m), kv = laser_model_key_width(m);
+    bool attends = !layer || layer->mixer == LASER_MIXER_ATTENTION || layer->mixer == LASER_MIXER_BOTH;
+    bool in_turn = a->residual != LASER_RESIDUAL_PARALLEL && a->residual != LASER_RESIDUAL_PARALLEL_SHARED;
 
-    if (stays) {
+    if (layer && attends) {
         inside->qkv = take(base, used, n * (q + 2 * kv), sizeof(float));
         inside->context = take(base, used, n * q, sizeof(float));
     }
-    inside->softmax = take(base, used, n * m->heads.count * 2, sizeof(float));
-    if (a->qk_norm)
-        inside->unnormed = take(base, used, n * (q + kv), sizeof(float));
-    if (a->residual == LASER_RESIDUAL_SERIAL || post)
+    if (attends)
+        inside->softmax = take(base, used, n * m->heads.count * 2, sizeof(float));
+    if (attends && (a->qk_norm || a->clip_qkv > 0 || a->value_norm))
+        inside->unnormed = take(base, used, n * (q + 2 * kv), sizeof(float));
+    if (attends &&
+        (a->latent.kv_rank || a->attention_gate || a->names->attention_gate || a->context_scale != 1))
+        inside->unclosed = take(base, used, n * q, sizeof(float));
+    if (in_turn)
         inside->middle = take(base, used, n * a->hidden, sizeof(float));
-    if (has_norm(&layer->post_attention_norm))
+    if (has_post_norm(m, layer, false))
         inside->attention = take(base, used, n * a->hidden, sizeof(float));
-    if (has_norm(&layer->post_mlp_norm))
+    if (has_post_norm(m, layer, true))
         inside->mlp = take(base, used, n * a->hidden, sizeof(float));
     inside->up = take(base, used, n * up, sizeof(float));
 }
@@ -147,23 +239,30 @@ static void cut_kept(struct laser_model_gradient *g, unsigned char *base, int64_
         const struct laser_layer *layer = &m->layers[m->arch.layers - g->kept + i];
         struct laser_inside ignored = {0};
 
-        cut_inside(g, layer, true, layer->experts ? 0 : layer->mlp.up.out,
-                   g->insides ? &g->insides[i] : &ignored, base, used);
+        cut_inside(g, layer, layer->experts ? 0 : layer->mlp.up.out, g->insides ? &g->insides[i] : &ignored,
+                   base, used);
     }
 }
 
 static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned char *base)
 {
     const struct laser_arch *a = &g->model->arch;
-    int64_t n = g->max_tokens, h = a->hidden, used = 0;
+    int64_t n = g->max_tokens, h = a->hidden, wide = larger(h, a->embed_width), used = 0;
     bool sparse = a->moe.experts > 0;
 
     g->states = take(base, &used, (a->layers + 1) * n * h, sizeof(float));
     g->delta = take(base, &used, n * h, sizeof(float));
-    g->normed = take(base, &used, n * (h + (sparse ? a->moe.per_token + 1 : 0)), sizeof(float));
-    g->heads = take(base, &used, n * g->model->heads.count * a->head_size, sizeof(float));
+    g->normed = take(base, &used, n * (wide + (sparse ? a->moe.per_token + 1 : 0)), sizeof(float));
+    g->heads = take(base, &used, n * s->heads, sizeof(float));
     g->activated = take(base, &used, n * s->columns, sizeof(float));
-    g->block = take(base, &used, n * h, sizeof(float));
+    g->block = take(base, &used, n * wide, sizeof(float));
+    g->scaled = s->scales ? take(base, &used, n * h, sizeof(float)) : NULL;
+    g->raw = take(base, &used, n * s->raised, sizeof(float));
+    g->rising = take(base, &used, n * s->raised, sizeof(float));
+    g->context = take(base, &used, n * s->context, sizeof(float));
+    g->sums = take(base, &used, n * s->sums, sizeof(float));
+    g->step = take(base, &used, s->step, sizeof(float));
+    g->memory_of_steps = take(base, &used, s->memory, sizeof(float));
     g->largest = take(base, &used, n, sizeof(float));
     g->rows = take(base, &used, n, sizeof(int64_t));
     if (sparse) {
@@ -174,7 +273,7 @@ static void cut(struct laser_model_gradient *g, const struct sizes *s, unsigned 
     g->turning.packed = take(base, &used, s->packed, 1);
     g->turning.middle = take(base, &used, n * s->middle, sizeof(float));
     g->turning.middle_delta = take(base, &used, n * s->middle, sizeof(float));
-    cut_inside(g, &g->model->layers[0], false, s->up, &g->shared, base, &used);
+    cut_inside(g, NULL, s->up, &g->shared, base, &used);
     cut_kept(g, base, &used);
     g->bytes = used;
 }
@@ -210,6 +309,15 @@ int64_t laser_model_gradient_bytes(const struct laser_model *model, int64_t max_
     return laser_model_gradient_bytes_within(model, max_tokens, 0);
 }
 
+/* Gates may be rows of the matrix of the queries: one product of factors for two parts. */
+static bool has_gates(const struct laser_model *m)
+{
+    for (int64_t i = 0; i < m->arch.layers; i++)
+        if (m->layers[i].gate.pieces > 0)
+            return true;
+    return false;
+}
+
 int laser_model_gradient_create_within(const struct laser_model *model, int64_t max_tokens,
                                        int64_t limit_bytes, struct laser_model_gradient **gradient,
                                        struct laser_error *err)
@@ -225,6 +333,10 @@ int laser_model_gradient_create_within(const struct laser_model *model, int64_t 
         return laser_error_set(err, LASER_EINPUT, model->checkpoint->model,
                                "a gradient through %s (%s) is not supported", model->arch.model_type,
                                laser_arch_lacks_gradient(&model->arch));
+    if (model->splits && has_gates(model))
+        return laser_error_set(
+            err, LASER_EINPUT, model->checkpoint->model,
+            "a gradient through gated attention of a factored checkpoint is not supported");
     if (model->splits && model->group.count > 1)
         return laser_error_set(
             err, LASER_EINPUT, model->checkpoint->model,
@@ -285,10 +397,11 @@ static bool enter(const struct laser_backward *b, int64_t layer)
     int64_t kept = layer - (b->model->arch.layers - g->kept);
 
     g->inside = kept < 0 ? g->shared : g->insides[kept];
-    b->ws->qkv = g->inside.qkv;
-    b->ws->context = g->inside.context;
+    b->ws->qkv = g->inside.qkv ? g->inside.qkv : g->shared.qkv;
+    b->ws->context = g->inside.context ? g->inside.context : g->shared.context;
     b->ws->softmax = g->inside.softmax;
     b->ws->unnormed = g->inside.unnormed;
+    b->ws->unclosed = g->inside.unclosed;
     return kept >= 0;
 }
 
@@ -419,5 +532,6 @@ int laser_model_gradient_run(const struct laser_model *model, struct laser_model
     workspace->context = context;
     workspace->softmax = NULL;
     workspace->unnormed = NULL;
+    workspace->unclosed = NULL;
     return result;
 }

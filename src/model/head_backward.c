@@ -31,7 +31,7 @@ static int64_t gather(const struct laser_backward *b, const float *hidden, const
 static void weigh(const struct laser_backward *b, int64_t count, const float *weights)
 {
     const struct laser_model *m = b->model;
-    int64_t h = m->arch.hidden;
+    int64_t h = m->arch.embed_width;
     float *row = b->gradient->block;
 
     for (int64_t i = 0; i < count; i++) {
@@ -48,6 +48,7 @@ static void weigh(const struct laser_backward *b, int64_t count, const float *we
             continue;
         if (cap > 0)
             weight *= 1 - (double)token->target / cap * ((double)token->target / cap);
+        weight *= m->arch.logit_scale;
         laser_linear_row(&m->output->linear, target, row);
         for (int64_t j = 0; j < h; j++)
             sums[j] -= (float)weight * row[j];
@@ -71,26 +72,42 @@ static int losses(const struct laser_backward *b, int64_t count, double *nll)
     return LASER_OK;
 }
 
-/* gradient->normed, at the input of the head, becomes that at the hidden states ws->sum. */
-static void back_finish(const struct laser_backward *b, int64_t count)
+/* The dense layer before the head, from hidden: gradient->normed becomes the gradient there. */
+static void back_dense(const struct laser_backward *b, int64_t count, const float *hidden)
+{
+    const struct laser_model *m = b->model;
+    const struct laser_arch *a = &m->arch;
+    struct laser_model_gradient *g = b->gradient;
+    int64_t h = a->hidden, width = a->embed_width;
+    float *normed = b->ws->normed;
+
+    laser_linear_apply(&m->head_dense.linear, count, hidden, h, g->block, width, LASER_STORE,
+                       &g->turning.scratch);
+    memcpy(normed, g->block, (size_t)(count * width) * sizeof *normed);
+    laser_activation_apply(a->head_activation, count, width, normed, width);
+    laser_backward_norm_width(b, &m->head_norm, count, width, normed, g->normed, g->normed, false);
+    laser_activation_backward(a->head_activation, count, width, g->block, width, g->normed, width);
+    laser_part_apply_backward(&m->head_dense, count, g->block, width, g->normed, h, LASER_STORE, &g->turning);
+}
+
+/* gradient->normed, at the input of the head, becomes that at the hidden states of the rows. */
+static void back_finish(const struct laser_backward *b, int64_t count, const float *hidden)
 {
     const struct laser_model *m = b->model;
     struct laser_model_gradient *g = b->gradient;
-    float *normed = b->ws->normed;
+    bool normed = laser_norm_present(&m->arch, &m->final_norm);
+    float *last = b->ws->sum;
     int64_t h = m->arch.hidden;
 
-    if (!laser_part_present(&m->head_dense)) {
-        if (laser_norm_present(&m->arch, &m->final_norm))
-            laser_backward_norm(b, &m->final_norm, count, b->ws->sum, g->normed, g->normed, false);
-        return;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(last + i * h, hidden + g->rows[i] * h, (size_t)h * sizeof *last);
+    if (laser_part_present(&m->head_dense)) {
+        if (normed)
+            laser_model_norm(&m->arch, &m->final_norm, count, last, b->ws->normed);
+        back_dense(b, count, normed ? b->ws->normed : last);
     }
-    laser_linear_apply(&m->head_dense.linear, count, b->ws->sum, h, g->block, h, LASER_STORE,
-                       &g->turning.scratch);
-    memcpy(normed, g->block, (size_t)(count * h) * sizeof *normed);
-    laser_activation_apply(m->arch.head_activation, count, h, normed, h);
-    laser_backward_norm(b, &m->head_norm, count, normed, g->normed, g->normed, false);
-    laser_activation_backward(m->arch.head_activation, count, h, g->block, h, g->normed, h);
-    laser_part_apply_backward(&m->head_dense, count, g->block, h, g->normed, h, LASER_STORE, &g->turning);
+    if (normed)
+        laser_backward_norm(b, &m->final_norm, count, last, g->normed, g->normed, false);
 }
 
 int laser_backward_head(const struct laser_backward *b, const float *hidden, const int32_t *targets,
@@ -99,7 +116,7 @@ int laser_backward_head(const struct laser_backward *b, const float *hidden, con
     const struct laser_model *m = b->model;
     struct laser_model_gradient *g = b->gradient;
     struct laser_head head = laser_model_head(m);
-    int64_t h = m->arch.hidden, count = gather(b, hidden, targets, nll);
+    int64_t h = m->arch.hidden, width = m->arch.embed_width, count = gather(b, hidden, targets, nll);
     int result;
 
     if (count < 0)
@@ -109,10 +126,10 @@ int laser_backward_head(const struct laser_backward *b, const float *hidden, con
         return LASER_OK;
     laser_model_finish(m, b->ws, count, b->ws->sum);
     if (m->vocabulary.count > 0)
-        laser_head_backward(&head, count, b->ws->normed, h, b->ws->targets, b->ws->tokens, g->normed, h,
-                            &g->turning.scratch);
+        laser_head_backward(&head, count, b->ws->normed, width, b->ws->targets, b->ws->tokens, g->normed,
+                            width, &g->turning.scratch);
     else
-        memset(g->normed, 0, (size_t)(count * h) * sizeof *g->normed);
+        memset(g->normed, 0, (size_t)(count * width) * sizeof *g->normed);
     for (int64_t i = 0; i < count; i++) {
         if (m->vocabulary.count == 0)
             b->ws->tokens[i] = (struct laser_head_token){
@@ -125,16 +142,16 @@ int laser_backward_head(const struct laser_backward *b, const float *hidden, con
     if (result != LASER_OK)
         return result;
     weigh(b, count, weights);
-    result = laser_model_group_sum(m, g->normed, count * h, b->err);
+    result = laser_model_group_sum(m, g->normed, count * width, b->err);
     if (result != LASER_OK)
         return result;
     if (g->teaching == LASER_TEACHER_RECORD) {
-        memcpy(g->teacher, g->normed, (size_t)(count * h) * sizeof *g->teacher);
+        memcpy(g->teacher, g->normed, (size_t)(count * width) * sizeof *g->teacher);
         return LASER_OK;
     }
-    for (int64_t i = 0; g->teaching == LASER_TEACHER_SUBTRACT && i < count * h; i++)
+    for (int64_t i = 0; g->teaching == LASER_TEACHER_SUBTRACT && i < count * width; i++)
         g->normed[i] -= g->teacher[i];
-    back_finish(b, count);
+    back_finish(b, count, hidden);
     for (int64_t i = 0; i < count; i++)
         memcpy(g->delta + g->rows[i] * h, g->normed + i * h, (size_t)h * sizeof *g->delta);
     return LASER_OK;

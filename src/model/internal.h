@@ -216,7 +216,8 @@ struct laser_model_workspace {
     struct laser_scratch scratch;
     /* Where an attention block leaves what its backward needs; NULL: nowhere. */
     float *softmax;  /* [N, heads, 2] */
-    float *unnormed; /* [N, (heads + kv_heads) D]: queries and keys before their norm */
+    float *unnormed; /* as qkv: queries, keys and values before their norm or clip */
+    float *unclosed; /* [N, heads D]: the context before it is cut, gated or scaled */
 };
 
 /* bind.c: fills parts, bindings (with binder.c) and sizes. */
@@ -276,6 +277,20 @@ struct laser_attention laser_model_attention_shape(const struct laser_model *mod
 int laser_model_attention(const struct laser_model *model, struct laser_model_workspace *ws,
                           const struct laser_layer *layer, const struct laser_model_batch *batch,
                           const float *x, float *out, enum laser_output output, struct laser_error *err);
+
+/* The heads as what the output projection reads, ws->context[N, context width]. */
+int laser_model_closed_heads(const struct laser_model *model, struct laser_model_workspace *ws,
+                             const struct laser_layer *layer, const struct laser_model_batch *batch,
+                             const float *x, struct laser_error *err);
+
+static inline int64_t laser_model_context_width(const struct laser_model *m, const struct laser_layer *layer)
+{
+    return m->heads.count * (m->arch.latent.kv_rank ? m->arch.latent.value : layer->head_size);
+}
+
+/* Queries of rows that stand at first + row % length grow with their positions, in place in qkv. */
+void laser_model_warm(const struct laser_model *model, const struct laser_layer *layer, int64_t rows,
+                      int64_t first, int64_t length, float *qkv);
 
 /* qk_norm.c: norms of queries and keys in place, n rows of qkv. */
 void laser_model_norm_heads(const struct laser_model *model, const struct laser_layer *layer, int64_t n,
@@ -401,6 +416,9 @@ int64_t laser_model_mlp_up(const struct laser_model *model, struct laser_model_w
                            const struct laser_layer *layer, const struct laser_mlp *mlp, int64_t n,
                            const float *x);
 
+/* The parameters of a layer's activation. */
+struct laser_xielu laser_model_xielu(const struct laser_layer *layer);
+
 /* head.c: ws->normed[n, H] from the last layer's states. */
 void laser_model_finish(const struct laser_model *model, struct laser_model_workspace *ws, int64_t n,
                         const float *hidden);
@@ -462,6 +480,14 @@ static inline float laser_sigmoid(float x)
     return 1 / (1 + expf(-x));
 }
 
+/* Slope of x sigmoid(x). */
+static inline float laser_silu_slope(float x)
+{
+    float s = laser_sigmoid(x);
+
+    return s * (1 + x * (1 - s));
+}
+
 static inline float laser_softplus(float x)
 {
     return x > 20 ? x : log1pf(expf(x));
@@ -485,6 +511,57 @@ static inline int64_t laser_delta_width(const struct laser_model *m)
 /* Largest of one layer on this shard: floats of a row of queries; of keys. */
 int64_t laser_model_query_width(const struct laser_model *model);
 int64_t laser_model_key_width(const struct laser_model *model);
+
+/* Forwards of one token, which the way back takes again: delta.c, state_space.c, selective.c. */
+void laser_delta_step(const struct laser_delta *delta, float decay, float beta, const float *q,
+                      const float *k, const float *v, float *state, float *recalled, float *out);
+void laser_state_space_step(const struct laser_recurrence *mix, float decay, float dt, float skip,
+                            const float *x, const float *b, const float *c, float *state, float *stepped,
+                            float *y);
+void laser_selective_step(int64_t states, int64_t channels, const float *rate, const float *skip,
+                          const float *x, const float *gate, const float *dt, const float *b, const float *c,
+                          float *state, float *y);
+
+/* Sequences as laser_model_run_sequences takes them. */
+laser_sequence_run laser_delta_run, laser_state_space_run, laser_selective_convolve, laser_lightning_run,
+    laser_short_convolution_run;
+
+/* state_space.c: floats of a row that comes in: x, B, C, gates, time steps. */
+struct laser_state_row {
+    int64_t x, b, c, gate, step, width;
+};
+struct laser_state_row laser_state_row_of(const struct laser_model *model);
+void laser_state_space_scale(const struct laser_model *model, int64_t n, float *rows);
+/* y[n, width] times SiLU of the gates in rows. */
+void laser_state_space_gate(const struct laser_state_row *at, int64_t n, const float *rows, float *y);
+/* RMS norm over the heads of each group, of which other shards may have some.  Collective. */
+int laser_state_space_norm(const struct laser_model *model, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, float *y, struct laser_error *err);
+
+/* selective.c: -exp(A), turned to [state, channels]; and, collective, the latents of n rows in ws->latent, with
+ * the time steps from them at `steps`; unnormed (may be NULL): as the latents, before their norms. */
+void laser_selective_rates(const struct laser_model *model, const struct laser_layer *layer, float *rates);
+int laser_selective_inner(const struct laser_model *model, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, int64_t n, float *steps, float *unnormed,
+                          struct laser_error *err);
+
+/* lightning.c: one head's decays. */
+struct laser_decays {
+    float rate;
+    const float *query, *key, *diagonal; /* [block], [block], [block, block], or NULL: as the rate says */
+    int64_t block;
+};
+struct laser_decays laser_lightning_decays(const struct laser_model *model, const struct laser_layer *layer,
+                                           int64_t head);
+void laser_lightning_block(const struct laser_decays *decays, int64_t n, int64_t size, const float *q,
+                           int64_t stride, float *state, float *out, int64_t out_stride);
+/* RMS norm of ws->context over the heads of all shards; leaves the sums of squares in ws->pairs[n].  Collective. */
+int laser_lightning_norm(const struct laser_model *model, struct laser_model_workspace *ws,
+                         const struct laser_layer *layer, int64_t n, struct laser_error *err);
+
+/* workspace.c: the longest latent, and the widest way up from one or into a mixer; outputs of recurrences. */
+void laser_model_raised_widths(const struct laser_model *model, int64_t *latent, int64_t *raised);
+int64_t laser_model_mixed_width(const struct laser_model *model);
 
 /* Is there a norm of this kind in the layer? */
 static inline bool laser_norm_present(const struct laser_arch *arch, const struct laser_norm *norm)

@@ -15,19 +15,13 @@ static float rate_of(const struct laser_model *m, const struct laser_layer *laye
     return rate * (float)(1 - place / (last + 1e-5) + 1e-5);
 }
 
-/* One head's decays. */
-struct decays {
-    float rate;
-    const float *query, *key, *diagonal; /* [block], [block], [block, block], or NULL: as the rate says */
-    int64_t block;
-};
-
-static struct decays decays_of(const struct laser_model *m, const struct laser_layer *layer, int64_t head)
+struct laser_decays laser_lightning_decays(const struct laser_model *m, const struct laser_layer *layer,
+                                           int64_t head)
 {
     const struct laser_decay_parts *p = &layer->decays;
     int64_t block = m->arch.mix.block;
 
-    return (struct decays){
+    return (struct laser_decays){
         laser_part_present(&p->rate) ? p->rate.values[head] : rate_of(m, layer, m->heads.first + head),
         laser_part_present(&p->query) ? p->query.values + head * block : NULL,
         laser_part_present(&p->key) ? p->key.values + head * block : NULL,
@@ -50,8 +44,8 @@ static void add_scaled(float scale, const float *x, int64_t n, float *y)
 }
 
 /* n <= block tokens of one head; q[t stride], keys and values behind it; the state is [size, size]. */
-static void run_block(const struct decays *d, int64_t n, int64_t size, const float *q, int64_t stride,
-                      float *state, float *out, int64_t out_stride)
+void laser_lightning_block(const struct laser_decays *d, int64_t n, int64_t size, const float *q,
+                           int64_t stride, float *state, float *out, int64_t out_stride)
 {
     float kept = expf(-d->rate * (float)n);
 
@@ -80,7 +74,7 @@ static void run_block(const struct decays *d, int64_t n, int64_t size, const flo
     }
 }
 
-static void run_sequence(const struct laser_model *m, struct laser_model_workspace *ws,
+void laser_lightning_run(const struct laser_model *m, struct laser_model_workspace *ws,
                          const struct laser_layer *layer, int64_t length, float *rows, float *memory,
                          float *out)
 {
@@ -89,17 +83,17 @@ static void run_sequence(const struct laser_model *m, struct laser_model_workspa
 
     (void)ws;
     for (int64_t h = 0; h < m->heads.count; h++) {
-        const struct decays d = decays_of(m, layer, h);
+        const struct laser_decays d = laser_lightning_decays(m, layer, h);
 
         for (int64_t t = 0; t < length; t += block)
-            run_block(&d, length - t < block ? length - t : block, size, rows + t * stride + 3 * h * size,
-                      stride, memory + h * size * size, out + t * width + h * size, width);
+            laser_lightning_block(&d, length - t < block ? length - t : block, size,
+                                  rows + t * stride + 3 * h * size, stride, memory + h * size * size,
+                                  out + t * width + h * size, width);
     }
 }
 
-/* RMS norm over the heads of all shards. */
-static int norm_whole(const struct laser_model *m, struct laser_model_workspace *ws,
-                      const struct laser_layer *layer, int64_t n, struct laser_error *err)
+int laser_lightning_norm(const struct laser_model *m, struct laser_model_workspace *ws,
+                         const struct laser_layer *layer, int64_t n, struct laser_error *err)
 {
     int64_t width = m->heads.count * m->arch.head_size;
     float elements = (float)(m->arch.heads * m->arch.head_size);
@@ -128,9 +122,9 @@ int laser_model_lightning(const struct laser_model *m, struct laser_model_worksp
     if (width > 0) {
         laser_part_apply(&p->in, n, x, m->arch.hidden, ws->raised, stride, LASER_STORE, &ws->scratch);
         laser_activation_apply(LASER_ACT_SILU, n, stride, ws->raised, stride);
-        laser_model_run_sequences(m, ws, layer, batch, run_sequence, stride, width);
+        laser_model_run_sequences(m, ws, layer, batch, laser_lightning_run, stride, width);
     }
-    result = norm_whole(m, ws, layer, n, err);
+    result = laser_lightning_norm(m, ws, layer, n, err);
     if (result == LASER_OK && width > 0)
         laser_model_apply_gate(&p->gate, ws, n, x, m->arch.hidden);
     if (result == LASER_OK)

@@ -34,10 +34,16 @@ void laser_model_project(const struct laser_part *part, const struct laser_part 
             out[i * width + j] += bias->values[j];
 }
 
-static void apply_xielu(const struct laser_layer *layer, int64_t n, int64_t columns, float *x, int64_t stride)
+struct laser_xielu laser_model_xielu(const struct laser_layer *layer)
 {
     const float *p = layer->activation.values;
-    const struct laser_xielu f = {laser_softplus(p[0]), p[2] + laser_softplus(p[1]), p[2], p[3]};
+
+    return (struct laser_xielu){laser_softplus(p[0]), p[2] + laser_softplus(p[1]), p[2], p[3]};
+}
+
+static void apply_xielu(const struct laser_layer *layer, int64_t n, int64_t columns, float *x, int64_t stride)
+{
+    const struct laser_xielu f = laser_model_xielu(layer);
 
     laser_activation_xielu(&f, n, columns, x, stride);
 }
@@ -59,7 +65,8 @@ int64_t laser_model_mlp_up(const struct laser_model *m, struct laser_model_works
     laser_part_apply(&mlp->up, n, x, width, ws->up, stride, LASER_STORE, &ws->scratch);
     scale_rows((float)a->gate_scale, n, columns, ws->up, stride);
     if (a->activation == LASER_ACT_SWIGLU_CLAMPED)
-        laser_activation_swiglu_pairs((float)a->act_limit, (float)a->act_alpha, n, columns, ws->up, stride);
+        laser_activation_swiglu_pairs((float)a->act_limit, (float)a->act_alpha, n, columns, ws->up, stride,
+                                      ws->up, stride);
     else if (a->activation == LASER_ACT_XIELU)
         apply_xielu(layer, n, columns, ws->up, stride);
     else if (a->gated)

@@ -17,9 +17,9 @@ static int64_t inner_width(const struct laser_recurrence *mix)
 }
 
 /* One token: x[channels] with its gate, dt[channels], the state [state, channels]; rate as the state. */
-static void step(int64_t states, int64_t channels, const float *rate, const float *skip, const float *x,
-                 const float *gate, const float *dt, const float *b, const float *c, float *restrict state,
-                 float *restrict y)
+void laser_selective_step(int64_t states, int64_t channels, const float *rate, const float *skip,
+                          const float *x, const float *gate, const float *dt, const float *b, const float *c,
+                          float *restrict state, float *restrict y)
 {
     memset(y, 0, (size_t)channels * sizeof *y);
     for (int64_t i = 0; i < states; i++, state += channels, rate += channels)
@@ -31,8 +31,9 @@ static void step(int64_t states, int64_t channels, const float *rate, const floa
         y[j] = (y[j] + skip[j] * x[j]) * gate[j] * laser_sigmoid(gate[j]);
 }
 
-static void convolve(const struct laser_model *m, struct laser_model_workspace *ws,
-                     const struct laser_layer *layer, int64_t length, float *rows, float *memory, float *out)
+void laser_selective_convolve(const struct laser_model *m, struct laser_model_workspace *ws,
+                              const struct laser_layer *layer, int64_t length, float *rows, float *memory,
+                              float *out)
 {
     (void)ws;
     (void)out;
@@ -40,9 +41,9 @@ static void convolve(const struct laser_model *m, struct laser_model_workspace *
                          m->mix_heads.count, true, length, rows, layer->mix.in.out, memory);
 }
 
-/* The latents of n rows in ws->latent and the time steps from them at `steps`. */
-static int read_inner(const struct laser_model *m, struct laser_model_workspace *ws,
-                      const struct laser_layer *layer, int64_t n, float *steps, struct laser_error *err)
+int laser_selective_inner(const struct laser_model *m, struct laser_model_workspace *ws,
+                          const struct laser_layer *layer, int64_t n, float *steps, float *unnormed,
+                          struct laser_error *err)
 {
     const struct laser_recurrence *mix = &m->arch.mix;
     const struct laser_mixer_parts *p = &layer->mix;
@@ -58,6 +59,8 @@ static int read_inner(const struct laser_model *m, struct laser_model_workspace 
 
     laser_model_project(&p->x, &none, n, ws->raised, p->in.out, width, ws->latent, LASER_STORE, &ws->scratch);
     result = laser_model_group_sum(m, ws->latent, n * width, err);
+    if (unnormed)
+        memcpy(unnormed, ws->latent, (size_t)(n * width) * sizeof *unnormed);
     for (int k = 0; result == LASER_OK && mix->inner != LASER_INNER_NONE && k < 3; k++)
         laser_rmsnorm(n, normed[k].size, ws->latent + normed[k].at, width, normed[k].norm->values,
                       (float)mix->inner_eps, false, ws->latent + normed[k].at, width);
@@ -79,14 +82,13 @@ static void scan(const struct laser_model *m, struct laser_model_workspace *ws,
     for (int64_t t = row; t < row + length; t++) {
         const float *x = ws->raised + t * stride, *inner = ws->latent + t * width;
 
-        step(mix->state, channels, ws->scratch_state, layer->mix.skip.values, x, x + channels,
-             steps + t * channels, inner + mix->rank, inner + mix->rank + mix->state, state,
-             ws->context + t * channels);
+        laser_selective_step(mix->state, channels, ws->scratch_state, layer->mix.skip.values, x, x + channels,
+                             steps + t * channels, inner + mix->rank, inner + mix->rank + mix->state, state,
+                             ws->context + t * channels);
     }
 }
 
-/* -exp(A), turned to [state, channels]. */
-static void fill_rates(const struct laser_model *m, const struct laser_layer *layer, float *rates)
+void laser_selective_rates(const struct laser_model *m, const struct laser_layer *layer, float *rates)
 {
     int64_t channels = m->mix_heads.count, states = m->arch.mix.state;
 
@@ -106,12 +108,12 @@ int laser_model_selective(const struct laser_model *m, struct laser_model_worksp
 
     if (channels > 0) {
         laser_part_apply(&layer->mix.in, n, x, m->arch.hidden, ws->raised, stride, LASER_STORE, &ws->scratch);
-        laser_model_run_sequences(m, ws, layer, batch, convolve, stride, 0);
+        laser_model_run_sequences(m, ws, layer, batch, laser_selective_convolve, stride, 0);
     }
-    result = read_inner(m, ws, layer, n, steps, err);
+    result = laser_selective_inner(m, ws, layer, n, steps, NULL, err);
     if (result != LASER_OK)
         return result;
-    fill_rates(m, layer, ws->scratch_state);
+    laser_selective_rates(m, layer, ws->scratch_state);
     for (int64_t s = 0; channels > 0 && s < batch->sequences; s++) {
         int64_t length = batch->lengths ? batch->lengths[s] : batch->length;
 

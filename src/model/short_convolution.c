@@ -2,9 +2,9 @@
  * channels. */
 #include "model/internal.h"
 
-static void run_sequence(const struct laser_model *m, struct laser_model_workspace *ws,
-                         const struct laser_layer *layer, int64_t length, float *rows, float *memory,
-                         float *out)
+void laser_short_convolution_run(const struct laser_model *m, struct laser_model_workspace *ws,
+                                 const struct laser_layer *layer, int64_t length, float *rows, float *memory,
+                                 float *out)
 {
     int64_t n = m->mix_heads.count;
 
@@ -30,7 +30,7 @@ int laser_model_short_convolution(const struct laser_model *m, struct laser_mode
     if (channels > 0) {
         laser_part_apply(&layer->mix.in, n, x, m->arch.hidden, ws->raised, 3 * channels, LASER_STORE,
                          &ws->scratch);
-        laser_model_run_sequences(m, ws, layer, batch, run_sequence, 3 * channels, channels);
+        laser_model_run_sequences(m, ws, layer, batch, laser_short_convolution_run, 3 * channels, channels);
     }
     laser_model_project(&layer->mix.out, &layer->mix.out_bias, n, ws->context, channels, m->arch.hidden, out,
                         output, &ws->scratch);

@@ -9,23 +9,19 @@
 
 #include "model/internal.h"
 
-/* Floats of a row that comes in: x, B, C, gates, time steps. */
-struct row {
-    int64_t x, b, c, gate, step, width;
-};
-
-static struct row row_of(const struct laser_model *m)
+struct laser_state_row laser_state_row_of(const struct laser_model *m)
 {
     const struct laser_recurrence *mix = &m->arch.mix;
     int64_t x = m->mix_heads.count * mix->head_size, b = m->mix_groups.count * mix->state;
 
-    return (struct row){0, x, x + b, x + 2 * b, 2 * x + 2 * b, 2 * x + 2 * b + m->mix_heads.count};
+    return (struct laser_state_row){
+        0, x, x + b, x + 2 * b, 2 * x + 2 * b, 2 * x + 2 * b + m->mix_heads.count};
 }
 
 /* The state of one head is [state, head_size]. */
-static void step(const struct laser_recurrence *mix, float decay, float dt, float skip, const float *x,
-                 const float *b, const float *c, float *restrict state, float *restrict stepped,
-                 float *restrict y)
+void laser_state_space_step(const struct laser_recurrence *mix, float decay, float dt, float skip,
+                            const float *x, const float *b, const float *c, float *restrict state,
+                            float *restrict stepped, float *restrict y)
 {
     for (int64_t p = 0; p < mix->head_size; p++) {
         stepped[p] = dt * x[p];
@@ -40,13 +36,13 @@ static void step(const struct laser_recurrence *mix, float decay, float dt, floa
         y[p] += skip * x[p];
 }
 
-static void run_sequence(const struct laser_model *m, struct laser_model_workspace *ws,
-                         const struct laser_layer *layer, int64_t length, float *rows, float *memory,
-                         float *out)
+void laser_state_space_run(const struct laser_model *m, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t length, float *rows, float *memory,
+                           float *out)
 {
     const struct laser_recurrence *mix = &m->arch.mix;
     const struct laser_mixer_parts *p = &layer->mix;
-    const struct row at = row_of(m);
+    const struct laser_state_row at = laser_state_row_of(m);
     int64_t per = mix->heads / mix->groups, size = mix->head_size;
 
     laser_model_convolve(p->conv.values, p->conv_bias.values, mix->kernel, at.gate, true, length, rows,
@@ -60,17 +56,18 @@ static void run_sequence(const struct laser_model *m, struct laser_model_workspa
             float dt = laser_softplus(row[at.step + h] + p->dt.values[h]);
 
             dt = fminf(fmaxf(dt, (float)mix->step_least), (float)mix->step_most);
-            step(mix, expf(dt * rate), dt, p->skip.values[h], row + h * size, row + at.b + group * mix->state,
-                 row + at.c + group * mix->state, state, ws->scratch_state, out + t * at.b + h * size);
+            laser_state_space_step(mix, expf(dt * rate), dt, p->skip.values[h], row + h * size,
+                                   row + at.b + group * mix->state, row + at.c + group * mix->state, state,
+                                   ws->scratch_state, out + t * at.b + h * size);
         }
     }
 }
 
 /* Multipliers of what comes in. */
-static void scale_rows(const struct laser_model *m, int64_t n, float *rows)
+void laser_state_space_scale(const struct laser_model *m, int64_t n, float *rows)
 {
     const struct laser_recurrence *mix = &m->arch.mix;
-    const struct row at = row_of(m);
+    const struct laser_state_row at = laser_state_row_of(m);
     const struct {
         int64_t from, to;
         enum laser_state_input input;
@@ -89,8 +86,7 @@ static void scale_rows(const struct laser_model *m, int64_t n, float *rows)
     }
 }
 
-/* y[n, width] times SiLU of the gates in rows. */
-static void apply_gates(const struct row *at, int64_t n, const float *rows, float *y)
+void laser_state_space_gate(const struct laser_state_row *at, int64_t n, const float *rows, float *y)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < at->b; j++) {
@@ -100,9 +96,8 @@ static void apply_gates(const struct row *at, int64_t n, const float *rows, floa
         }
 }
 
-/* RMS norm over the heads of each group, of which other shards may have some. */
-static int norm_groups(const struct laser_model *m, struct laser_model_workspace *ws,
-                       const struct laser_layer *layer, int64_t n, float *y, struct laser_error *err)
+int laser_state_space_norm(const struct laser_model *m, struct laser_model_workspace *ws,
+                           const struct laser_layer *layer, int64_t n, float *y, struct laser_error *err)
 {
     const struct laser_recurrence *mix = &m->arch.mix;
     int64_t width = m->mix_heads.count * mix->head_size, per = mix->heads / mix->groups;
@@ -135,22 +130,22 @@ int laser_model_state_space(const struct laser_model *m, struct laser_model_work
                             const float *x, float *out, enum laser_output output, struct laser_error *err)
 {
     const struct laser_recurrence *mix = &m->arch.mix;
-    const struct row at = row_of(m);
+    const struct laser_state_row at = laser_state_row_of(m);
     int64_t n = laser_model_batch_tokens(batch), width = at.b;
     int result = LASER_OK;
 
     if (width > 0) {
         laser_part_apply(&layer->mix.in, n, x, m->arch.hidden, ws->raised, at.width, LASER_STORE,
                          &ws->scratch);
-        scale_rows(m, n, ws->raised);
-        laser_model_run_sequences(m, ws, layer, batch, run_sequence, at.width, width);
+        laser_state_space_scale(m, n, ws->raised);
+        laser_model_run_sequences(m, ws, layer, batch, laser_state_space_run, at.width, width);
     }
     if (!mix->normed || !mix->norm_first)
-        apply_gates(&at, n, ws->raised, ws->context);
+        laser_state_space_gate(&at, n, ws->raised, ws->context);
     if (mix->normed)
-        result = norm_groups(m, ws, layer, n, ws->context, err);
+        result = laser_state_space_norm(m, ws, layer, n, ws->context, err);
     if (mix->normed && mix->norm_first)
-        apply_gates(&at, n, ws->raised, ws->context);
+        laser_state_space_gate(&at, n, ws->raised, ws->context);
     for (int64_t i = 0; mix->out_scale != 1 && i < n * width; i++)
         ws->context[i] *= (float)mix->out_scale;
     if (result == LASER_OK)

@@ -34,8 +34,7 @@ static int64_t widest_up(const struct laser_model *m)
     return widest;
 }
 
-/* The longest latent and the widest way up from one. */
-static void latent_widths(const struct laser_model *m, int64_t *latent, int64_t *raised)
+void laser_model_raised_widths(const struct laser_model *m, int64_t *latent, int64_t *raised)
 {
     const struct laser_latent *l = &m->arch.latent;
 
@@ -52,8 +51,7 @@ static void latent_widths(const struct laser_model *m, int64_t *latent, int64_t 
     *latent = larger(*latent, larger(m->arch.mix.groups, m->arch.mix.rank + 2 * m->arch.mix.state));
 }
 
-/* Channels of a recurrence on this shard. */
-static int64_t mixed_width(const struct laser_model *m)
+int64_t laser_model_mixed_width(const struct laser_model *m)
 {
     return larger(laser_delta_width(m), m->mix_heads.count * m->arch.mix.head_size);
 }
@@ -84,7 +82,8 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     ws->sum = take(base, &used, n * larger(h, a->embed_width), sizeof(float));
     ws->qkv =
         take(base, &used, n * (laser_model_query_width(m) + 2 * laser_model_key_width(m)), sizeof(float));
-    ws->context = take(base, &used, n * larger(laser_model_query_width(m), mixed_width(m)), sizeof(float));
+    ws->context =
+        take(base, &used, n * larger(laser_model_query_width(m), laser_model_mixed_width(m)), sizeof(float));
     if (laser_arch_continues(a))
         ws->chain = take(base, &used, n * 2 * laser_model_key_width(m), sizeof(float));
     if (a->disentangled.span > 0) {
@@ -104,7 +103,7 @@ static void cut(struct laser_model_workspace *ws, unsigned char *base)
     ws->frequencies = take(base, &used, larger(half, local), sizeof(float));
     ws->local_cosines = take(base, &used, n * local, sizeof(float));
     ws->local_sines = take(base, &used, n * local, sizeof(float));
-    latent_widths(m, &latent, &raised);
+    laser_model_raised_widths(m, &latent, &raised);
     ws->latent = take(base, &used, n * latent, sizeof(float));
     ws->raised = take(base, &used, n * raised, sizeof(float));
     state_sizes(m, &memory, &scratch);

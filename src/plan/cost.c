@@ -4,20 +4,21 @@
 
 #include "layout/blockcyclic.h"
 #include "layout/gridshape.h"
+#include "plan/machine.h"
 
 /* No machine has more; bounds the search for "how many ranks would do". */
 #define RANKS_MAX (1 << 20)
 
 void laser_cost_defaults(struct laser_cost_rates *rates)
 {
-    rates->gemm_flops = 42e9;
-    rates->tridiagonal_flops = 28e9;
-    rates->reduce_flops = 8e9;
-    rates->read_bytes = 1e9;
-    rates->net_bytes = 4e9;
-    rates->net_latency_s = 2e-6;
-    rates->matrix_s = 2e-4;
-    rates->base_bytes = 100e6;
+    rates->gemm_flops = LASER_GEMM_FLOPS;
+    rates->tridiagonal_flops = LASER_TRIDIAGONAL_FLOPS;
+    rates->reduce_flops = LASER_REDUCE_FLOPS;
+    rates->read_bytes = LASER_READ_BYTES_S;
+    rates->net_bytes = LASER_NET_BYTES_S;
+    rates->net_latency_s = LASER_NET_LATENCY_S;
+    rates->matrix_s = LASER_MATRIX_S;
+    rates->base_bytes = LASER_SCAN_BASE_BYTES;
 }
 
 void laser_cost_calibrate(struct laser_cost_rates *rates, double gemm_flops)

@@ -8,19 +8,11 @@
 #include "kernels/dispatch.h"
 #include "model/model.h"
 #include "plan/estimate.h"
-
-/* Tokens, windows, buffers for reading and the scratch of the kernels, beside weights and working arrays. */
-#define OTHER_BYTES 8e6
-
-/* Sums over shards: start of one, and bytes a second through one rank (shared memory of one node). */
-#define SUM_LATENCY_S 20e-6
-#define SUM_BYTES_S   2e9
+#include "plan/machine.h"
+#include "plan/shards.h"
 
 /* Of a text that is not known. */
 #define MANY_TOKENS 1000000
-
-/* Of the speed of the linear layers, that of a whole batch. */
-#define PRODUCTS_SHARE 0.85
 
 #define MOST_SHARDS 4096
 
@@ -39,15 +31,15 @@ static double product_rate(enum laser_precision precision)
 {
     switch (laser_kernels_current(precision)) {
     case LASER_KERNELS_AVX512BF16:
-        return precision == LASER_BFLOAT16 ? 200e9 : 105e9;
+        return precision == LASER_BFLOAT16 ? LASER_LAYER_BF16_FLOPS : LASER_LAYER_AVX512_FLOPS;
     case LASER_KERNELS_ONEDNN:
-        return precision == LASER_BFLOAT16 ? 200e9 : 105e9;
+        return precision == LASER_BFLOAT16 ? LASER_LAYER_BF16_FLOPS : LASER_LAYER_AVX512_FLOPS;
     case LASER_KERNELS_AVX512:
-        return 105e9;
+        return LASER_LAYER_AVX512_FLOPS;
     case LASER_KERNELS_OPENBLAS:
-        return 80e9;
+        return LASER_LAYER_OPENBLAS_FLOPS;
     default:
-        return 8e9;
+        return LASER_LAYER_PLAIN_FLOPS;
     }
 }
 
@@ -110,18 +102,15 @@ static int measure(const struct need *need, int shards, int sharers, struct lase
     l->replicas = need->workers / shards;
     l->weights_bytes = (double)e.weights_bytes;
     l->memory_bytes = (double)e.weights_bytes / sharers + (double)e.hidden_bytes + (double)e.working_bytes +
-                      need->run->base_bytes + OTHER_BYTES;
+                      need->run->base_bytes + LASER_EVALUATE_BYTES;
     if (l->replicas < 1)
         return LASER_OK;
     l->saved_bytes = saved_bytes(need, &e, l->replicas);
     if (batches == 0)
         batches = l->replicas;
-    sums = shards == 1
-               ? 0
-               : (double)(2 * need->arch.layers + 1) *
-                     (SUM_LATENCY_S + 2.0 * (shards - 1) / shards * (double)e.hidden_bytes / SUM_BYTES_S);
+    sums = laser_shards_sum_s(shards, (int)(2 * need->arch.layers + 1), (double)e.hidden_bytes);
     flops_s =
-        PRODUCTS_SHARE * (work->forward_flops > 0 ? work->forward_flops : product_rate(need->precision));
+        LASER_LAYER_SHARE * (work->forward_flops > 0 ? work->forward_flops : product_rate(need->precision));
     l->batch_s = e.flops_per_token * (double)work->batch_tokens * e.share / flops_s + sums;
     rounds = ceil((double)batches / l->replicas);
     l->seconds = rounds * l->batch_s;
@@ -170,26 +159,36 @@ static int refuse(const struct need *need, const struct laser_layout *l, struct 
         enough);
 }
 
+struct choice {
+    const struct need *need;
+    struct laser_layout layout; /* measured last */
+};
+
+static int measure_choice(void *context, int shards, double *bytes, double *seconds, struct laser_error *err)
+{
+    struct choice *c = context;
+    int code = measure(c->need, shards, sharers_of(c->need, shards), &c->layout, err);
+
+    *bytes = c->layout.memory_bytes;
+    *seconds = c->layout.seconds;
+    return code;
+}
+
 static int choose(const struct need *need, struct laser_layout *best, struct laser_error *err)
 {
     const struct laser_run *run = need->run;
-    bool by_speed = run->command != LASER_COMMAND_REDUCE;
-    int asked = (int)run->settings->parallel.shards, code;
-    int first = asked > 0 ? (asked < need->workers ? asked : need->workers) : 1;
-    int last = asked > 0 ? first : need->workers;
-    struct laser_layout l = {0};
-    bool found = false;
+    struct choice c = {.need = need};
+    int shards, code = laser_shards_choose(run, need->workers, run->command != LASER_COMMAND_REDUCE,
+                                           measure_choice, &c, &shards, err);
 
-    for (int shards = first; shards <= last && !(found && !by_speed); ++shards) {
-        code = measure(need, shards, sharers_of(need, shards), &l, err);
-        if (code != LASER_OK)
-            return code;
-        if (l.memory_bytes > run->memory_limit_bytes || (found && l.seconds >= 0.95 * best->seconds))
-            continue;
-        *best = l;
-        found = true;
-    }
-    return found ? LASER_OK : refuse(need, &l, err);
+    if (code != LASER_OK)
+        return code;
+    if (shards == 0)
+        return refuse(need, &c.layout, err);
+    if (c.layout.shards != shards) /* an estimate of thousands of experts takes its time */
+        return measure(need, shards, sharers_of(need, shards), best, err);
+    *best = c.layout;
+    return LASER_OK;
 }
 
 void laser_say_config(struct laser_log *log, const struct laser_arch *arch)
@@ -200,6 +199,20 @@ void laser_say_config(struct laser_log *log, const struct laser_arch *arch)
     if (arch->quantized)
         laser_log_line(log, "NOTE",
                        "config.json: ignored: quantization_config; every weight is of a floating type");
+}
+
+void laser_say_not_run(const struct laser_run *run)
+{
+    struct laser_model *model;
+    struct laser_error err = {0};
+
+    if (!json_is_object(run->checkpoint->config))
+        return;
+    if (laser_model_describe(run->checkpoint, NULL, LASER_FLOAT32, &model, &err) == LASER_OK)
+        laser_model_free(model);
+    else
+        laser_log_line(run->log, "NOTE", "this model can be scanned, not run: %s%s%s", err.where,
+                       err.where[0] != '\0' ? ": " : "", err.text);
 }
 
 /* *arch is the caller's after LASER_OK. */

@@ -31,6 +31,9 @@ struct laser_layout {
  * left over; nothing where there are none. */
 void laser_say_config(struct laser_log *log, const struct laser_arch *arch);
 
+/* Rank 0, of a command that does not run the model: one line with the reason where it could not be run. */
+void laser_say_not_run(const struct laser_run *run);
+
 /* Local, the same on every rank; rank 0 says what of config.json is ignored.  parallel.shards where set.
  * Otherwise perplexity takes the fastest layout that fits: few batches on many workers go to shards; a search
  * takes the fewest shards that fit, because its candidates fill the groups, and its decisions are to have the

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define RESULTS_BYTES 10e6 /* rank 0 while it writes results, report and tables, */
-#define RESULT_BYTES  35e3 /* and for each matrix */
+#include "plan/machine.h"
 
 enum laser_route laser_scan_route(const struct laser_run *run)
 {
@@ -42,7 +41,7 @@ int laser_scan_wanted(const struct laser_run *run, const unsigned char *open,
 double laser_scan_peak_bytes(const struct laser_run *run, const struct laser_cost_rates *rates,
                              const struct laser_plan *plan)
 {
-    double peak = run->base_bytes + RESULTS_BYTES + RESULT_BYTES * (double)plan->njobs;
+    double peak = run->base_bytes + LASER_RESULTS_BYTES + LASER_RESULT_BYTES * (double)plan->njobs;
 
     for (int64_t j = 0; j < plan->njobs; ++j) {
         const struct laser_matrix *m = &run->matrices.matrices[plan->jobs[j].matrix];

@@ -2,21 +2,11 @@
 
 #include "linalg/chase.h"
 #include "linalg/lapack.h"
+#include "plan/machine.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
-
-/* Shares of the dgemm rate, and seconds per n^2 for the parts that are not products (chasing and counting),
- * measured where dgemm ran at SQUARE_GEMM. */
-#define GATHER_SHARE     0.9
-#define REDUCTION_SHARE  0.95
-#define REDUCTION_HALF   300.0 /* n at which the reduction runs at half of its best */
-#define SQUARE_SECONDS   2e-8
-#define SQUARE_GEMM      65e9
-#define QR_SHARE         0.5
-#define BIDIAGONAL_SHARE 0.15
-#define CALL_SECONDS     2e-5
 
 static double shorter(int64_t rows, int64_t columns)
 {
@@ -44,11 +34,11 @@ double laser_solver_seconds(double gemm, enum laser_solver solver, int64_t rows,
 {
     double gather = laser_solver_flops_gather(solver, rows, columns), n = shorter(rows, columns);
     double values = laser_solver_flops_values(solver, rows, columns);
-    double squares = SQUARE_SECONDS * SQUARE_GEMM / gemm * n * n + CALL_SECONDS;
+    double squares = LASER_SQUARE_SECONDS * LASER_SQUARE_GEMM / gemm * n * n + LASER_CALL_SECONDS;
     if (solver == LASER_SOLVER_GESVD)
-        return gather / (QR_SHARE * gemm) + values / (BIDIAGONAL_SHARE * gemm) + squares;
-    return gather / (GATHER_SHARE * gemm) + values / (REDUCTION_SHARE * gemm * n / (n + REDUCTION_HALF)) +
-           squares;
+        return gather / (LASER_QR_SHARE * gemm) + values / (LASER_BIDIAGONAL_SHARE * gemm) + squares;
+    return gather / (LASER_GATHER_SHARE * gemm) +
+           values / (LASER_REDUCTION_SHARE * gemm * n / (n + LASER_REDUCTION_HALF)) + squares;
 }
 
 int64_t laser_solver_bytes(enum laser_solver solver, int64_t rows, int64_t columns, int64_t slab_bytes)

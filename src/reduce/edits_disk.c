@@ -54,7 +54,7 @@ int laser_edits_disk(const struct laser_run *run, const struct laser_strategy_pl
         return LASER_OK;
     return laser_error_set(
         err, LASER_EIO, run->output,
-        "the disk has too little room for the edits: %s free, %s needed; fewer fractions, types, "
+        "the disk has too little space for the edits: %s free, %s needed; fewer fractions, types, "
         "layers or candidates need less",
         laser_number_bytes(available, text[0]), laser_number_bytes(missing, text[1]));
 }

@@ -12,6 +12,7 @@
  *   factors.c            the edits as thin matrices, for --also: factored.c, lora.c
  *   rule.c               the keep rule, what it can tell, verdicts
  *   sweep_run.c          sweep and compose: cells, table, winner, composition
+ *   tune.c               steps of tune, what they did, guard texts
  *   tasks.c              all figures of texts and tasks before and after
  *   results.c            results.json, spectra.h5, the table at the end
  */

@@ -19,7 +19,7 @@ static void say_what_is_left_out(const struct laser_run *run, const struct laser
         while (p < s->n_places && s->places[p].column != c)
             ++p;
         if (p == s->n_places)
-            laser_log_line(run->log, "SWEEP", "%s: nothing of its own in these layers of this model",
+            laser_log_line(run->log, "SWEEP", "%s: no matrix of its own in these layers of this model",
                            s->columns[c]);
     }
     if (s->n_same > 0)

@@ -19,7 +19,7 @@
 int laser_run_asked(int asked, struct laser_error *err)
 {
     return asked ? laser_error_set(err, LASER_ESTOPPED, "",
-                                   "stopped by a signal; the same command goes on from here")
+                                   "stopped by a signal; give the same command again to resume")
                  : LASER_OK;
 }
 
@@ -39,7 +39,7 @@ int laser_run_stop(struct laser_run *run, struct laser_error *err)
 
     if (laser_signalled() != 0)
         return laser_error_set(err, LASER_ESTOPPED, "",
-                               "stopped by signal %d (%s); the same command goes on from here",
+                               "stopped by signal %d (%s); give the same command again to resume",
                                laser_signalled(), strsignal(laser_signalled()));
     clock_gettime(CLOCK_MONOTONIC, &now);
     if ((double)(now.tv_sec - last.tv_sec) + 1e-9 * (double)(now.tv_nsec - last.tv_nsec) < 0.1)
@@ -47,11 +47,12 @@ int laser_run_stop(struct laser_run *run, struct laser_error *err)
     last = now;
     if (limit_s > 0 && laser_clock_s() > run->pace.deadline_s && run->pace.n_durable > 0)
         return laser_error_set(err, LASER_ESTOPPED, "run.max_time",
-                               "stopped after %.0f s, as asked; the same command goes on from here", limit_s);
+                               "stopped after %.0f s, as asked; give the same command again to resume",
+                               limit_s);
     if (access(laser_run_path(run, "STOP"), F_OK) == 0)
         return laser_error_set(
             err, LASER_ESTOPPED, laser_run_path(run, "STOP"),
-            "stopped because this file is there; remove it, and the same command goes on from here");
+            "stopped because this file is there; remove it and give the same command again to resume");
     return LASER_OK;
 }
 
@@ -64,7 +65,7 @@ int laser_run_may_go_on(struct laser_run *run, int any, double expected_s, struc
     if (code == LASER_OK && run->pace.n_durable > 0 && expected_s > left_s)
         code = laser_error_set(
             err, LASER_ESTOPPED, "run.max_time",
-            "stopped: the next piece takes about %s, %s are left; the same command goes on from here",
+            "stopped: the next work item takes about %s, %s are left; give the same command again to resume",
             laser_number_time(expected_s, takes), laser_number_time(left_s > 0 ? left_s : 0, left));
     return code == LASER_OK ? laser_run_stop(run, err) : code;
 }

@@ -54,9 +54,8 @@ static void note(int number, siginfo_t *info, void *unused)
     }
     if (number == SIGTERM || number == SIGINT) {
         if (insisted_by != 0 && (number != insisted_by || now_ns() - insisted_ns > SAME_REQUEST_NS)) {
-            say("laser_mpi: asked to stop for the second time: ended at once; what is finished is safe, the "
-                "same "
-                "command goes on from here\n");
+            say("laser_mpi: asked to stop for the second time: ended at once; what is finished is safe; give the "
+                "same command again to resume\n");
             _exit(LASER_ESTOPPED);
         }
         if (insisted_by == 0) {

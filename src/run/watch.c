@@ -31,7 +31,7 @@ static void give_up(void)
     fprintf(stderr,
             "laser_mpi: %s%snothing has moved for %s (run.stall_time): a rank or its node is lost; what is "
             "done is "
-            "safe, the same command goes on from here (rank 0 on %s)\n",
+            "safe; give the same command again to resume (rank 0 on %s)\n",
             phase != NULL ? phase : "", phase != NULL ? ": " : "", laser_number_time(watch.stall_s, time),
             watch.host);
     fflush(stderr);

@@ -160,15 +160,6 @@ static double *losses(const struct setup *s, const char *dir, enum laser_precisi
     return nll;
 }
 
-static double distance(const double *a, const double *b, int64_t n)
-{
-    double most = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        most = fmax(most, fabs(a[i] - b[i]));
-    return most;
-}
-
 static const struct {
     const char *golden, *names[MOST];
 } cases[] = {
@@ -229,9 +220,9 @@ static void a_model_reads_factors_as_their_products_in_any_number_of_shards(void
             double *dense = losses(&s, s.dense, LASER_FLOAT32, shards),
                    *thin = losses(&s, s.factored, LASER_FLOAT32, shards);
 
-            if (!(distance(dense, thin, n) < 2e-5))
+            if (!(largest_difference(dense, thin, n) < 2e-5))
                 fail_msg("%s (case %zu) in %d shards: off by %g", cases[c].golden, c, shards,
-                         distance(dense, thin, n));
+                         largest_difference(dense, thin, n));
             free(dense);
             free(thin);
         }
@@ -251,7 +242,7 @@ static void factors_change_the_model(void **state)
     assert_non_null(before);
     assert_int_equal(nll_by_shards(&s.g, LASER_FLOAT32, 1, before, NULL), LASER_OK);
     after = losses(&s, s.factored, LASER_FLOAT32, 1);
-    assert_true(distance(before, after, s.g.sequences * s.g.length) > 1e-3);
+    assert_true(largest_difference(before, after, s.g.sequences * s.g.length) > 1e-3);
     free(before);
     free(after);
     tear_down(&s);
@@ -271,8 +262,8 @@ static void bfloat16_is_as_near_as_with_the_products(void **state)
     exact = losses(&s, s.dense, LASER_FLOAT32, 1);
     dense = losses(&s, s.dense, LASER_BFLOAT16, 1);
     thin = losses(&s, s.factored, LASER_BFLOAT16, 1);
-    assert_true(distance(exact, dense, n) > 0);
-    assert_true(distance(exact, thin, n) < 4 * distance(exact, dense, n));
+    assert_true(largest_difference(exact, dense, n) > 0);
+    assert_true(largest_difference(exact, thin, n) < 4 * largest_difference(exact, dense, n));
     free(exact);
     free(dense);
     free(thin);
@@ -739,7 +730,7 @@ static void a_scan_sees_the_products(void **state)
 
         assert_string_equal(m->name, expected.matrices[i].name);
         assert_string_equal(m->type, expected.matrices[i].type);
-        assert_true(distance(x, y, m->rows * m->cols) == 0);
+        assert_true(largest_difference(x, y, m->rows * m->cols) == 0);
         products += rank > 0;
         free(x);
         free(y);

@@ -399,11 +399,12 @@ static void a_share_that_is_no_whole_number_is_rounded_up(void **state)
 
 static void a_rank_with_as_many_parameters_is_no_choice(void **state)
 {
-    const double s[4] = {1, 1, 0, 0};
+    const double s[4] = {1, 1, 0, 0}, one[2] = {1, 0};
 
     (void)state;
-    /* Rank 2 would cost nothing, and save nothing: 2 (4 + 4) = 16. */
+    /* Rank 2 would cost nothing, and save nothing: 2 (4 + 4) = 16.  Of two rows there is no smaller rank beside it. */
     assert_int_equal(rank_of_one(4, s, LASER_TARGET_RISE, 0.1), LASER_RANK_DENSE);
+    assert_int_equal(rank_of_one(2, one, LASER_TARGET_RISE, 0.1), LASER_RANK_DENSE);
 }
 
 static void the_predicted_rise_is_half_of_the_squares(void **state)

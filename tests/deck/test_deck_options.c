@@ -142,8 +142,9 @@ static void test_unknown_words_get_the_nearest(void **state)
 static void test_an_option_that_the_command_would_ignore_is_refused(void **state)
 {
     (void)state;
-    refuse("scan --model model --seqlen 64", "--seqlen", "scan has no use for this");
-    refuse("derive s.h5 --set evaluate.seqlen=64", "--set evaluate.seqlen", "derive has no use for this");
+    refuse("scan --model model --seqlen 64", "--seqlen", "scan does not use this option");
+    refuse("derive s.h5 --set evaluate.seqlen=64", "--set evaluate.seqlen",
+           "derive does not use this option");
     accept("scan --model model --verbose");
 }
 

@@ -59,7 +59,7 @@ starts() { # name ranks time arguments...: the same command again and again whil
         expect=75
         if run "$starts_ranks" "$@" --output "$starts_dir" --max-time "$starts_time"; then
             expect=0
-            says "stopped (after|: the next piece)|stopped: the next piece" || return 1
+            says "stopped (after|: the next work item)|stopped: the next work item" || return 1
             continue
         fi
         expect=0
@@ -110,7 +110,7 @@ hang() { # name kind: until the ledger has a line of the kind, then one worker i
 }
 for kind in decision search; do
     check "a rank that hangs at $kind ends the job" hang $kind $kind
-    check "... the message says so" says "(has not answered|nothing has moved) for .*the same command goes on"
+    check "... the message says so" says "(has not answered|nothing has moved) for .*the same command again"
     [ $kind = decision ] && check "... with rank and host" says "rank [12] on $(hostname -s) has not answered"
     check "... and it does" run 3 $reduce --output "$out/stall-$kind"
     check "... to the same results" same_results "$out/reduce" "$out/stall-$kind"

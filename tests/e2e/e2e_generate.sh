@@ -74,7 +74,7 @@ check "... in columns" says "^[^|]+ \| [^|]+$"
 check "... where they differ" says "^DIFFER +from token 5 on$"
 
 # ---- refused ----
-check "no prompt" refuses 2 "which text to go on from" 2 generate --model "$demo"
+check "no prompt" refuses 2 "which text should be continued" 2 generate --model "$demo"
 check "a masked model" refuses 3 "roberta is a masked language model" 2 generate --model "$models/roberta" --prompt x
 check "a second model that is not there" refuses 3 "nowhere" 2 generate --model "$demo" --against "$scratch/nowhere" --prompt x
 check "no tokenizer" refuses 3 "there is no tokenizer.json" 1 generate --model "$models/llama" --prompt x

@@ -84,7 +84,7 @@ stopped_at() { # dir signal
     wait "$job"
     stopped_code=$?
     [ $stopped_code = 75 ] || echo "exit code $stopped_code"
-    [ $stopped_code = 75 ] && says "^SAVED" && says "the same command goes on from here"
+    [ $stopped_code = 75 ] && says "^SAVED" && says "give the same command again to resume"
 }
 check "stopped by a signal: saves its sums" stopped_at "$out/stopped" USR1
 check "... goes on" run 3 $(sensing "$out/stopped")

@@ -184,7 +184,7 @@ for n in 0 $(ranks_of 3); do
     start "$n" $(job_of scan "$ends_dir")
     check "SIGINT from inside, $n ranks: not stopped on request" ends 6
     check "... and says what it is" says "a library has ended this process by a signal of its own"
-    check "... not that the same command goes on" says_not "goes on from here"
+    check "... not that the same command goes on" says_not "again to resume"
     unset RAISE_AT
 done
 finish

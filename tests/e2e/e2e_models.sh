@@ -75,6 +75,30 @@ for model in mixtral-stacked qwen2_moe-stacked qwen3_moe-stacked; do
     check "... the loss of transformers" near "$found" "$expected" 1e-6
 done
 
+# ---- what does not run ----
+changed() { # NAME MODEL FROM TO: a copy whose config.json has TO in the place of FROM
+    cp -r "$models/$2" "$scratch/$1" && chmod -R u+w "$scratch/$1" &&
+        sed "s/$3/$4/" "$models/$2/config.json" >"$scratch/$1/config.json"
+}
+not_run() { # NAME PATTERN: scan and plan say what is missing, and do their work
+    check "$1: scan says so" run 1 scan --model "$scratch/$1" --output "$scratch/$1-scan"
+    check "... and why" says "^NOTE +this model can be scanned, not run: $2"
+    check "$1: plan says so" run 1 plan --model "$scratch/$1"
+    check "... and why" says "^NOTE +this model can be scanned, not run: $2"
+}
+changed type llama '"model_type": "llama"' '"model_type": "rwkv7"'
+not_run type '.*model_type: "rwkv7" is not supported; `laser_mpi models` lists'
+changed code llama '"model_type": "llama"' '"model_type": "mystery", "auto_map": {"AutoConfig": "a.B"}'
+not_run code '.*"mystery" is defined by the code that auto_map names'
+changed class roberta RobertaForMaskedLM RobertaForSequenceClassification
+not_run class '.*RobertaForSequenceClassification is not a masked language model'
+changed option llama '"model_type": "llama"' '"model_type": "llama", "is_causal": false'
+not_run option '.*is_causal: found false, expected true'
+changed head deberta-v2-conv '"legacy": false' '"legacy": true'
+not_run head 'cls\.predictions\.bias: the checkpoint lacks this weight'
+check "one that runs" run 1 scan --model "$models/albert" --output "$scratch/runs"
+check "... has no such line" sh -c "! grep -q 'not run' '$scratch/last.log'"
+
 # ---- the list of types ----
 check "models lists the types" run 1 models
 for line in "  llama .*rotary positions" "  roberta .*masked" "  deepseek_v3 .*latent attention" "  mistral3 .*mistral" "  bloom .*ALiBi"; do

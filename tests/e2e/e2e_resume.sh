@@ -131,7 +131,7 @@ stopped() { # dir: the run behind $job
     wait "$job"
     stopped_code=$?
     [ $stopped_code = 75 ] || { echo "exit code $stopped_code"; return 1; }
-    says "the same command goes on from here"
+    says "give the same command again to resume"
 }
 for signal in TERM USR1 USR2 XCPU; do
     dir=$out/signal-$signal
@@ -154,7 +154,7 @@ check "a file STOP: exit code 75 on every rank" refuses 75 "stopped because this
 rm "$dir/STOP"
 check "... the same command goes on" run 3 $(scan_job "$dir")
 check "... the same files" same_scan "$dir"
-check "run.max_time: exit code 75" refuses 75 "stopped(: the next piece| after)" 2 $(reduce_job "$out/time") --max-time 0.01s
+check "run.max_time: exit code 75" refuses 75 "stopped(: the next work item| after)" 2 $(reduce_job "$out/time") --max-time 0.01s
 
 # A torn ledger.
 cp -R "$out/scan" "$out/tail"

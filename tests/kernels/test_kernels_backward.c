@@ -217,7 +217,8 @@ static bool is_seen(const struct laser_attention *a, int64_t t, int64_t s)
 {
     int64_t distance = a->query_offset + t - s;
 
-    return !(a->causal && distance < 0) && (!a->window || llabs(distance) < a->window);
+    return !(a->causal && distance < 0) && (!a->window || llabs(distance) < a->window) &&
+           (!a->chunk || s >= (a->query_offset + t) / a->chunk * a->chunk);
 }
 
 /* Adds one query's share of dk and dv; *slope of each score; p and dq are filled. */
@@ -226,7 +227,8 @@ static void back_query(const struct head *h, int64_t t, double *dq, double *dk, 
     const struct laser_attention *a = h->a;
     const struct laser_attention_gradient *g = h->g;
     int64_t row = h->sequence * a->queries + t, first = h->sequence * a->keys;
-    double p[256] = {0}, dp[256] = {0}, slope[256] = {0}, total = 0, along = 0;
+    double p[256] = {0}, dp[256] = {0}, slope[256] = {0}, along = 0;
+    double total = a->sinks ? exp((double)a->sinks[h->head]) : 0;
 
     for (int64_t s = 0; s < a->keys; s++) {
         double score = 0;
@@ -240,7 +242,8 @@ static void back_query(const struct head *h, int64_t t, double *dq, double *dk, 
                      at(g->v, g->v_stride, first + s, h->kv, a, d);
         }
         slope[s] = a->soft_cap > 0 ? 1 - pow(tanh(score / a->soft_cap), 2) : 1;
-        p[s] = exp(a->soft_cap > 0 ? a->soft_cap * tanh(score / a->soft_cap) : score);
+        score = a->soft_cap > 0 ? a->soft_cap * tanh(score / a->soft_cap) : score;
+        p[s] = exp(score - (a->slopes ? (double)a->slopes[h->head] * (double)(a->query_offset + t - s) : 0));
         total += p[s];
     }
     for (int64_t s = 0; s < a->keys; s++) {
@@ -315,6 +318,7 @@ static void check_attention(struct laser_attention a, int kv_heads)
 static void attention(void)
 {
     static const int grouped[] = {0, 0, 0, 1, 1, 1}, uneven[] = {0, 1, 1};
+    static const float sinks[] = {0.5f, -1}, slopes[] = {0.1f, 0.01f};
 
     check_attention((struct laser_attention){.batch = 2,
                                              .queries = 70,
@@ -352,6 +356,25 @@ static void attention(void)
         (struct laser_attention){
             .batch = 1, .queries = 130, .keys = 130, .heads = 1, .head_dim = 5, .scale = 0.5f, .window = 9},
         1);
+    check_attention((struct laser_attention){.batch = 2,
+                                             .queries = 75,
+                                             .keys = 75,
+                                             .heads = 2,
+                                             .head_dim = 9,
+                                             .scale = 0.4f,
+                                             .chunk = 20,
+                                             .sinks = sinks,
+                                             .causal = true},
+                    2);
+    check_attention((struct laser_attention){.batch = 1,
+                                             .queries = 140,
+                                             .keys = 140,
+                                             .heads = 2,
+                                             .head_dim = 16,
+                                             .scale = 0.4f,
+                                             .slopes = slopes,
+                                             .causal = true},
+                    2);
     check_attention(
         (struct laser_attention){
             .batch = 1, .queries = 1, .keys = 1, .heads = 1, .head_dim = 3, .scale = 1, .causal = true},

@@ -157,8 +157,35 @@ static void test_activations_with_parameters_equal_their_formulas(void **state)
         laser_activation_xielu(&f, 1, 1, &one, 1);
         assert_near(one, v > 0 ? 0.8 * v * v + 0.5 * v : 1.3 * (expm1(fmin(v, -1e-6)) - v) + 0.5 * v,
                     1e-6 * (1 + v * v));
-        laser_activation_swiglu_pairs(7, 1.702f, 1, 1, two, 2);
+        laser_activation_swiglu_pairs(7, 1.702f, 1, 1, two, 2, two, 2);
         assert_near(two[0], (up + 1) * gate / (1 + exp(-1.702 * gate)), 1e-6 * (1 + fabs(gate * up)));
+    }
+}
+
+/* Against differences of the functions in steps of 1e-3 either way. */
+static void test_slopes_of_activations_with_parameters(void **state)
+{
+    static const struct laser_xielu f = {.alpha_p = 0.8f, .alpha_n = 1.3f, .beta = 0.5f, .eps = -1e-6f};
+    static const float at[] = {-3, -0.7f, 0.3f, 2, 6.5f, 8}, step = 1e-3f, two = 2;
+
+    (void)state;
+    for (int i = 0; i < 36; i++) {
+        float x = at[i / 6], pair[2] = {at[i / 6], at[i % 6] - 5 * (i % 2)}, up = x + step, down = x - step,
+              y[4];
+
+        laser_activation_xielu(&f, 1, 1, &up, 1);
+        laser_activation_xielu(&f, 1, 1, &down, 1);
+        laser_activation_xielu_backward(&f, 1, 1, &x, 1, &two, 1);
+        assert_near(x, 2 * (up - down) / (2 * step), 1e-2);
+        for (int k = 0; k < 4; k++) {
+            float moved[2] = {pair[0], pair[1]};
+
+            moved[k / 2] += k % 2 ? step : -step;
+            laser_activation_swiglu_pairs(7, 1.702f, 1, 1, moved, 2, &y[k], 1);
+        }
+        laser_activation_swiglu_pairs_backward(7, 1.702f, 1, 1, pair, 2, &two, 1);
+        assert_near(pair[0], (y[1] - y[0]) / step, 3e-2);
+        assert_near(pair[1], (y[3] - y[2]) / step, 3e-2);
     }
 }
 
@@ -359,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_erf_is_good_to_1e_7),
         cmocka_unit_test(test_activations_equal_their_formulas),
         cmocka_unit_test(test_activations_with_parameters_equal_their_formulas),
+        cmocka_unit_test(test_slopes_of_activations_with_parameters),
         cmocka_unit_test(test_activations_of_extreme_inputs_stay_finite),
         cmocka_unit_test(test_gated_activation_may_overwrite_its_gate),
         cmocka_unit_test(test_rmsnorm_equals_its_formula),

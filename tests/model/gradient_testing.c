@@ -179,18 +179,13 @@ void gradient_discard(struct gradient_job *job)
     free(job->nll);
 }
 
-/* Norm of found - expected relative to that of expected. */
-struct difference {
-    double error, size;
-};
-
-static void compare(struct difference *d, double found, double expected)
+void norm_difference_add(struct norm_difference *d, double found, double expected)
 {
     d->error += (found - expected) * (found - expected);
     d->size += expected * expected;
 }
 
-static double relative(const struct difference *d)
+double norm_difference_relative(const struct norm_difference *d)
 {
     return d->error == 0 ? 0 : sqrt(d->error / d->size);
 }
@@ -202,16 +197,16 @@ struct gradient_difference gradient_compare(const struct gradient_job *job, cons
     assert_int_equal(job->count, whole->count);
     for (int i = 0; i < job->count; i++) {
         const struct gradient_matrix *a = &job->matrices[i], *b = &whole->matrices[i];
-        struct difference delta = {0}, x = {0};
+        struct norm_difference delta = {0}, x = {0};
         double error;
 
         assert_string_equal(a->name, b->name);
         assert_int_equal(a->reached, b->reached);
         for (int64_t j = 0; j < job->n * a->rows; j++)
-            compare(&delta, a->delta[j], b->delta[j]);
+            norm_difference_add(&delta, a->delta[j], b->delta[j]);
         for (int64_t j = 0; j < job->n * a->columns; j++)
-            compare(&x, a->x[j], b->x[j]);
-        error = fmax(relative(&delta), relative(&x));
+            norm_difference_add(&x, a->x[j], b->x[j]);
+        error = fmax(norm_difference_relative(&delta), norm_difference_relative(&x));
         if (error > s.worst) {
             s.worst = error;
             s.where = a->name;

@@ -48,6 +48,13 @@ void gradient_try(struct gradient_job *job, int shards);
 /* The same; fails the test where a result is not LASER_OK. */
 void gradient_run(struct gradient_job *job, int shards);
 
+/* Norm of found - expected relative to that of expected. */
+struct norm_difference {
+    double error, size;
+};
+void norm_difference_add(struct norm_difference *d, double found, double expected);
+double norm_difference_relative(const struct norm_difference *d);
+
 /* The largest difference of a matrix between two jobs, relative to its norm, of delta or x. */
 struct gradient_difference {
     double worst;

@@ -230,3 +230,43 @@ int nll_of_changed(const struct golden *golden, enum laser_precision precision, 
         }
     return LASER_OK;
 }
+
+int score_batch(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
+                const struct laser_model_batch *batch, int64_t n_tokens, const int32_t *tokens, int64_t n,
+                const int64_t *rows, const int32_t *targets, struct laser_model_score *scores,
+                struct laser_error *err)
+{
+    struct laser_model_workspace *ws = NULL;
+    struct laser_model *model = NULL;
+    float *hidden = NULL;
+    int result = laser_model_describe(checkpoint, group, LASER_FLOAT32, &model, err);
+
+    if (result == LASER_OK) {
+        hidden = calloc((size_t)(n_tokens * laser_model_arch(model)->hidden), sizeof *hidden);
+        result = laser_model_load(model, err);
+    }
+    if (result == LASER_OK)
+        result = laser_model_workspace_create(model, n_tokens, &ws, err);
+    if (result == LASER_OK)
+        result = laser_model_embed(model, ws, tokens, batch, hidden, err);
+    if (result == LASER_OK)
+        result = laser_model_layers(model, ws, 0, laser_model_arch(model)->layers, batch, hidden, err);
+    for (int64_t first = 0, some; result == LASER_OK && first < n; first += some) {
+        some = n - first < n_tokens ? n - first : n_tokens;
+        result =
+            laser_model_scores(model, ws, some, hidden, rows + first, targets + first, scores + first, err);
+    }
+    free(hidden);
+    laser_model_workspace_free(ws);
+    laser_model_free(model);
+    return result;
+}
+
+double largest_difference(const double *a, const double *b, int64_t n)
+{
+    double most = 0;
+
+    for (int64_t i = 0; i < n; ++i)
+        most = fmax(most, fabs(a[i] - b[i]));
+    return most;
+}

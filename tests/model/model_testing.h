@@ -34,4 +34,13 @@ typedef int model_change(void *context, struct laser_model *model, struct laser_
 int nll_of_changed(const struct golden *golden, enum laser_precision precision, int count,
                    model_change *change, void *context, double *nll, struct laser_error *err);
 
+/* What a shard of the group has of a batch: the scores of n targets.  Returns the first code that is not LASER_OK. */
+int score_batch(const struct laser_checkpoint *checkpoint, const struct laser_model_group *group,
+                const struct laser_model_batch *batch, int64_t n_tokens, const int32_t *tokens, int64_t n,
+                const int64_t *rows, const int32_t *targets, struct laser_model_score *scores,
+                struct laser_error *err);
+
+/* The largest difference of two lists. */
+double largest_difference(const double *a, const double *b, int64_t n);
+
 #endif

@@ -61,9 +61,34 @@ static void another_family_is_refused_by_name(void **state)
 {
     (void)state;
     assert_refused(llama, "{\"model_type\": \"rwkv\"}", "rwkv");
-    assert_refused(llama, "{\"model_type\": \"rwkv\"}", "llama, mistral");
-    assert_refused(llama, "{\"model_type\": \"rwkv\"}", "xlm-roberta");
+    assert_refused(llama, "{\"model_type\": \"rwkv\"}", "`laser_mpi models` lists");
     assert_refused(llama, "{\"model_type\": null}", "model_type");
+}
+
+static void remote_code_is_named(void **state)
+{
+    (void)state;
+    assert_refused(llama,
+                   "{\"model_type\": \"rwkv\", \"auto_map\": {\"AutoModelForCausalLM\": \"modeling.Rwkv\"}}",
+                   "remote code");
+}
+
+static void a_wrapper_without_its_language_model_is_named(void **state)
+{
+    struct golden text, wrapper;
+    struct laser_checkpoint mixed;
+    struct laser_model *model = NULL;
+    struct laser_error err = {0};
+
+    (void)state;
+    golden_open(&text, "gpt2");
+    golden_open(&wrapper, "llava");
+    mixed = *text.checkpoint;
+    mixed.config = wrapper.checkpoint->config;
+    assert_int_equal(laser_model_open(&mixed, LASER_FLOAT32, &model, &err), LASER_EINPUT);
+    assert_non_null(strstr(err.text, "llava model holds no weights of its language model, llama"));
+    golden_close(&text);
+    golden_close(&wrapper);
 }
 
 static void a_classifier_is_refused(void **state)
@@ -506,11 +531,12 @@ static void what_has_no_gradient_is_named(void **state)
         const char *name, *lacks;
     } cases[] = {{"llama", NULL},
                  {"qwen3_moe", NULL},
-                 {"gpt2", NULL},
-                 {"deepseek_v3", "latent"},
-                 {"qwen3_next", "delta"},
-                 {"gemma4_text", "layer to layer"},
-                 {"albert-same", "another width"},
+                 {"deepseek_v3", NULL},
+                 {"qwen3_next", NULL},
+                 {"gemma4_text", NULL},
+                 {"nemotron_h", NULL},
+                 {"nemotron_h-latent", "experts of another width"},
+                 {"albert-same", "share their weights"},
                  {"deberta-v2", "disentangled"}};
 
     (void)state;
@@ -697,6 +723,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_family_is_refused_by_name),
+        cmocka_unit_test(remote_code_is_named),
+        cmocka_unit_test(a_wrapper_without_its_language_model_is_named),
         cmocka_unit_test(a_classifier_is_refused),
         cmocka_unit_test(a_key_that_changes_the_computation_is_refused_by_name),
         cmocka_unit_test(an_unknown_key_is_named_and_ignored),

@@ -9,42 +9,144 @@
 #include "gradient_testing.h"
 #include "testing.h"
 
-static const char *const cases[] = {"llama",
-                                    "llama-llama3",
-                                    "llama-linear",
+static const char *const cases[] = {"afmoe",
+                                    "apertus",
+                                    "arcee",
+                                    "aria_text",
+                                    "axk1",
+                                    "bamba",
+                                    "bert",
+                                    "biogpt",
+                                    "bloom",
+                                    "camembert",
+                                    "codegen",
+                                    "cohere",
+                                    "cohere2",
+                                    "cwm",
+                                    "data2vec-text",
+                                    "deepseek_v2",
+                                    "deepseek_v2-lite",
+                                    "deepseek_v3",
+                                    "deepseek_v32",
+                                    "distilbert",
+                                    "dots1",
+                                    "electra",
+                                    "electra-same",
+                                    "ernie",
+                                    "ernie4_5",
+                                    "ernie4_5_moe",
+                                    "exaone",
+                                    "exaone4",
+                                    "exaone_moe",
+                                    "falcon-11b",
+                                    "falcon-40b",
+                                    "falcon-7b",
+                                    "falcon-serial",
+                                    "falcon_h1",
+                                    "falcon_h1-norm",
+                                    "falcon_mamba",
+                                    "flex_olmo",
+                                    "flint",
+                                    "gemma",
+                                    "gemma2",
+                                    "gemma3_text",
+                                    "gemma4_text",
+                                    "glm",
+                                    "glm4",
+                                    "glm4_moe",
+                                    "glm4_moe_lite",
+                                    "glm_moe_dsa",
+                                    "gpt-sw3",
+                                    "gpt2",
+                                    "gpt2-options",
+                                    "gpt_bigcode",
+                                    "gpt_bigcode-heads",
+                                    "gpt_neo",
+                                    "gpt_neox",
+                                    "gpt_neox-serial",
+                                    "gpt_neox_japanese",
+                                    "gpt_oss",
+                                    "gptj",
+                                    "granite",
+                                    "granite_swa",
+                                    "granitemoe",
+                                    "granitemoe_swa",
+                                    "granitemoehybrid",
+                                    "granitemoehybrid-dense",
+                                    "granitemoeshared",
+                                    "helium",
+                                    "hunyuan_v1_dense",
+                                    "hunyuan_v1_moe",
+                                    "hy_v3",
+                                    "hyperclovax",
+                                    "internlm3",
+                                    "iquestcoder",
+                                    "jais2",
+                                    "jamba",
+                                    "kolibri1",
+                                    "lfm2",
+                                    "lfm2_moe",
+                                    "llama",
                                     "llama-dynamic",
+                                    "llama-linear",
+                                    "llama-llama3",
                                     "llama-yarn",
                                     "llama-yarn-mscale",
+                                    "llama4_text",
+                                    "mamba",
+                                    "mamba2",
+                                    "mamba2-biased",
+                                    "megatron-bert",
+                                    "mellum",
+                                    "minicpm3",
+                                    "minimax",
+                                    "minimax-rounded",
+                                    "minimax_m2",
+                                    "ministral",
+                                    "ministral3",
                                     "mistral",
-                                    "qwen2",
-                                    "qwen3",
                                     "mixtral",
-                                    "qwen2_moe",
-                                    "qwen3_moe",
+                                    "mixtral-stacked",
+                                    "modernbert",
+                                    "modernbert-decoder",
+                                    "mpt",
+                                    "nanochat",
+                                    "nemotron",
+                                    "olmo",
+                                    "olmo2",
+                                    "olmo3",
+                                    "olmoe",
+                                    "openai-gpt",
+                                    "opt",
+                                    "persimmon",
                                     "phi",
                                     "phi-qk",
                                     "phi3",
-                                    "phi3-short",
                                     "phi3-long",
-                                    "gemma",
-                                    "gemma2",
-                                    "gpt2",
-                                    "gpt2-options",
-                                    "gptj",
-                                    "gpt_neox",
-                                    "gpt_neox-serial",
-                                    "roberta",
-                                    "xlm-roberta",
-                                    "mixtral-stacked",
+                                    "phi3-short",
+                                    "phimoe",
+                                    "qwen2",
+                                    "qwen2_moe",
                                     "qwen2_moe-stacked",
+                                    "qwen3",
+                                    "qwen3_5_moe_text",
+                                    "qwen3_5_text",
+                                    "qwen3_moe",
                                     "qwen3_moe-stacked",
-                                    "mellum",
+                                    "qwen3_next",
+                                    "roberta",
+                                    "roberta-prelayernorm",
+                                    "sarvam_mla",
+                                    "seed_oss",
                                     "smollm3",
-                                    "distilbert",
-                                    "opt",
-                                    "nemotron",
-                                    "glm",
-                                    "openai-gpt"};
+                                    "solar_open",
+                                    "stablelm",
+                                    "stablelm-12b",
+                                    "starcoder2",
+                                    "vaultgemma",
+                                    "xlm-roberta",
+                                    "xlm-roberta-xl",
+                                    "youtu"};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 /* signs() of make_gradients.py */
@@ -58,22 +160,6 @@ static void fill_signs(double *s, int64_t n)
     }
 }
 
-/* Norm of found - expected relative to that of expected. */
-struct difference {
-    double error, size;
-};
-
-static void compare(struct difference *d, double found, double expected)
-{
-    d->error += (found - expected) * (found - expected);
-    d->size += expected * expected;
-}
-
-static double relative(const struct difference *d)
-{
-    return d->error == 0 ? 0 : sqrt(d->error / d->size);
-}
-
 /* sums[n] = x[n, width] signs. */
 static void project(const double *x, int64_t n, int64_t width, const double *signs, double *sums)
 {
@@ -84,18 +170,21 @@ static void project(const double *x, int64_t n, int64_t width, const double *sig
     }
 }
 
-static double error_of(const double *found, int64_t n, const json_t *matrix, const char *what)
+/* least: what the numbers are compared with at least. */
+static double error_of(const double *found, int64_t n, const json_t *matrix, const char *what, double least)
 {
     const json_t *expected = json_object_get(matrix, what);
-    struct difference d = {0};
+    struct norm_difference d = {0};
 
     assert_int_equal(json_array_size(expected), n);
     for (int64_t i = 0; i < n; i++)
-        compare(&d, found[i], json_number_value(json_array_get(expected, (size_t)i)));
-    return relative(&d);
+        norm_difference_add(&d, found[i], json_number_value(json_array_get(expected, (size_t)i)));
+    d.size = fmax(d.size, least * least);
+    return norm_difference_relative(&d);
 }
 
-/* The largest relative error of one matrix: of its norm, and of its projections. */
+/* The largest relative error of one matrix: of its norm, and of its projections on signs, which are of the size of
+ * the norm, but nearly cancel where a few tokens reached an expert. */
 static double worst_error(const struct gradient_matrix *m, int64_t n, const json_t *golden)
 {
     double signs[1024], sums[1024], norm = 0, expected = json_number_value(json_object_get(golden, "norm")),
@@ -107,14 +196,14 @@ static double worst_error(const struct gradient_matrix *m, int64_t n, const json
         norm += m->delta[i] * m->delta[i];
     worst = fabs(sqrt(norm) - expected) / expected;
     project(m->delta, n, m->rows, signs, sums);
-    worst = fmax(worst, error_of(sums, n, golden, "rows"));
+    worst = fmax(worst, error_of(sums, n, golden, "rows", expected));
     memset(sums, 0, sizeof sums);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < m->rows; j++)
             sums[j] += signs[i] * m->delta[i * m->rows + j];
-    worst = fmax(worst, error_of(sums, m->rows, golden, "columns"));
+    worst = fmax(worst, error_of(sums, m->rows, golden, "columns", expected));
     project(m->x, n, m->columns, signs, sums);
-    return fmax(worst, error_of(sums, n, golden, "input"));
+    return fmax(worst, error_of(sums, n, golden, "input", 0));
 }
 
 static json_t *golden_gradients(const char *name)
@@ -128,13 +217,25 @@ static json_t *golden_gradients(const char *name)
     return root;
 }
 
+/* What float32 allows, `times` what torch's own float32 loses on the model, where that is more than `least`: these
+ * models have large random weights, and some (states that decay, norms of small rows) make much of small differences.
+ */
+static double allowed(const char *name, double times, double least)
+{
+    json_t *root = golden_gradients(name);
+    double single = json_number_value(json_object_get(root, "float32"));
+
+    json_decref(root);
+    return fmax(least, times * single);
+}
+
 static void gradients_are_those_of_torch(void **state)
 {
     struct golden g;
     struct gradient_job job;
     json_t *root = golden_gradients(*state), *matrices = json_object_get(root, "matrices");
     size_t reached = 0;
-    double loss = 0;
+    double loss = 0, limit = allowed(*state, 3, 1e-5);
 
     golden_open(&g, *state);
     gradient_start(&job, &g);
@@ -149,7 +250,7 @@ static void gradients_are_those_of_torch(void **state)
         if (!golden)
             fail_msg("%s: torch has no %s", (const char *)*state, job.matrices[i].name);
         error = worst_error(&job.matrices[i], job.n, golden);
-        if (!(error < 1e-5))
+        if (!(error < limit))
             fail_msg("%s, %s: relative error %.2e", (const char *)*state, job.matrices[i].name, error);
     }
     assert_int_equal(reached, json_object_size(matrices));
@@ -159,15 +260,6 @@ static void gradients_are_those_of_torch(void **state)
     gradient_discard(&job);
     golden_close(&g);
     json_decref(root);
-}
-
-/* Within what float32 itself allows: these models have large random weights, and with torch's float32 their
- * gradients are up to 2.2e-6 off (make_gradients.py prints it), those of nemotron, which squares its
- * activations, 4.3e-6; half of the matrices differ by less than 5e-7.
- */
-static double allowed_difference(const char *name)
-{
-    return strcmp(name, "nemotron") == 0 ? 4.3e-6 : 3e-6;
 }
 
 static void shards_give_the_gradients_of_one_process(void **state)
@@ -186,7 +278,7 @@ static void shards_give_the_gradients_of_one_process(void **state)
         gradient_start(&job, &g);
         gradient_run(&job, counts[k]);
         s = gradient_compare(&job, &whole);
-        if (!(s.worst < allowed_difference(*state)))
+        if (!(s.worst < allowed(*state, 4, 3e-6)))
             fail_msg("%s in %d shards, %s: relative difference %.2e", (const char *)*state, counts[k],
                      s.where, s.worst);
         for (int i = 1; i < counts[k]; i++)

@@ -24,30 +24,15 @@ static void ask(void *context, int index, const struct laser_model_group *group)
     struct asked *a = context;
     const struct golden *g = a->g;
     const struct laser_model_batch batch = {.sequences = g->sequences, .length = g->length};
-    struct laser_model *model = NULL;
-    struct laser_model_workspace *ws = NULL;
     struct laser_model_score scores[64];
     struct laser_error err;
-    float *hidden = calloc((size_t)(g->sequences * g->length * 24), sizeof *hidden);
-    int result = laser_model_describe(g->checkpoint, group, LASER_FLOAT32, &model, &err);
+    int result = score_batch(g->checkpoint, group, &batch, g->sequences * g->length, g->tokens, a->n, a->rows,
+                             a->targets, scores, &err);
 
-    if (result == LASER_OK)
-        result = laser_model_load(model, &err);
-    if (result == LASER_OK)
-        result = laser_model_workspace_create(model, g->sequences * g->length, &ws, &err);
-    if (result == LASER_OK)
-        result = laser_model_embed(model, ws, g->tokens, &batch, hidden, &err);
-    if (result == LASER_OK)
-        result = laser_model_layers(model, ws, 0, laser_model_arch(model)->layers, &batch, hidden, &err);
-    if (result == LASER_OK)
-        result = laser_model_scores(model, ws, a->n, hidden, a->rows, a->targets, scores, &err);
     if (index == 0) {
         a->result = result;
         memcpy(a->scores, scores, sizeof scores);
     }
-    free(hidden);
-    laser_model_workspace_free(ws);
-    laser_model_free(model);
 }
 
 static void scores_at_the_masks_are_those_of_transformers(void **state)

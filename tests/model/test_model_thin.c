@@ -109,15 +109,6 @@ static void nll_or_fail(const struct golden *g, int count, struct factors *f, do
         fail_msg("%s: %s", err.where, err.text);
 }
 
-static double distance(const double *a, const double *b, int64_t n)
-{
-    double most = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        most = fmax(most, fabs(a[i] - b[i]));
-    return most;
-}
-
 static const struct {
     const char *golden, *names[MOST];
 } cases[] = {
@@ -166,10 +157,11 @@ static void factors_give_what_their_product_gives_in_any_number_of_shards(void *
             nll_or_fail(&g, counts[i], NULL, dense);
             for (int k = 0; k < f.n; k++)
                 laser_checkpoint_redirect(g.checkpoint, f.names[k], NULL, 0, NULL);
-            if (!(distance(dense, thin, n) < 2e-5))
-                fail_msg("%s in %d shards: off by %g", f.names[0], counts[i], distance(dense, thin, n));
+            if (!(largest_difference(dense, thin, n) < 2e-5))
+                fail_msg("%s in %d shards: off by %g", f.names[0], counts[i],
+                         largest_difference(dense, thin, n));
             nll_or_fail(&g, counts[i], NULL, dense);
-            if (!(distance(dense, thin, n) > 1e-3))
+            if (!(largest_difference(dense, thin, n) > 1e-3))
                 fail_msg("%s: the factors changed nothing", f.names[0]);
         }
         remove(path);

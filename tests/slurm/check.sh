@@ -122,7 +122,7 @@ LASER_LAUNCHER=mpirun reduce_job usr1-mpirun && second=$id
 reaches usr1-mpirun decision 1 && scancel --signal=USR1 --batch "$second"
 check "srun: a signal before the limit, requeued, finished" completes usr1-srun "$first"
 check "... in a second start" again "$first"
-check "... after stopping at a safe point" says "stopped by (a )?signal.*the same command goes on"
+check "... after stopping at a safe point" says "stopped by (a )?signal.*the same command again"
 check "... which is why it was requeued" says "stopped before its time was up; requeued"
 check "... without doing its work twice" says "matrices are done already"
 same usr1-srun
@@ -135,7 +135,7 @@ for kind in B: ""; do
     eval "timed=\$timer${kind%:}"
     check "#SBATCH --time=1 --signal=${kind}USR1@50: SLURM signals it, requeued, finished" completes "timer${kind%:}" "$timed"
     check "... in another start" again "$timed"
-    check "... after stopping at a safe point" says "stopped by (a )?signal.*the same command goes on"
+    check "... after stopping at a safe point" says "stopped by (a )?signal.*the same command again"
     check "... SLURM's signal, not its limit" says_not "DUE TO TIME LIMIT"
     same "timer${kind%:}"
 done
@@ -145,7 +145,7 @@ wait
 options="--nodes=4 --ntasks-per-node=1 --time=5"
 reduce_job cancel && reaches cancel decision 1 && scancel "$id"
 check "cancelled with a grace time" over "$id"
-check "... stops at a safe point" grep -q "stopped by.*signal.*the same command goes on" cancel.log
+check "... stops at a safe point" grep -q "stopped by.*signal.*the same command again" cancel.log
 reduce_job cancel
 check "... the same command again: finished" completes cancel "$id"
 check "... with what was done before" says "decisions are made already"

@@ -6,36 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate/encoder.h"
 #include "model/model_testing.h"
 #include "task/score.h"
 #include "task/tree.h"
 #include "testing.h"
-#include "tokenizer/spellings.h"
-#include "tokenizer/tokenizer.h"
 
 #define FILES SRCDIR "/tests/golden/task_models/"
 
 static const char *const kinds[] = {"choice", "completion", "preference"};
-
-struct encoding {
-    struct laser_tokenizer *tokenizer;
-    struct laser_spellings *spellings;
-};
-
-static int encode(void *context, const char *text, size_t n, bool add_special, int32_t **ids, int64_t *n_ids,
-                  struct laser_error *err)
-{
-    const struct encoding *e = context;
-
-    return laser_tokenizer_encode(e->tokenizer, text, n, add_special, ids, n_ids, err);
-}
-
-static void variants(void *context, const char *answer, const int32_t **ids, int64_t *n_ids)
-{
-    const struct encoding *e = context;
-
-    laser_spellings_find(e->spellings, answer, ids, n_ids);
-}
 
 static void must(int code, const struct laser_error *err)
 {
@@ -46,8 +25,11 @@ static void must(int code, const struct laser_error *err)
 /* The three files, as questions of this architecture. */
 static void read_set(const struct laser_arch *arch, struct laser_set *set)
 {
-    struct encoding encoding = {0};
-    struct laser_set_encoder e = {.encode = encode, .variants = variants, .context = &encoding, .arch = arch};
+    struct laser_encoding encoding = {0};
+    struct laser_set_encoder e = {.encode = laser_encoding_encode,
+                                  .variants = laser_encoding_variants,
+                                  .context = &encoding,
+                                  .arch = arch};
     const char *prefix = arch->masked ? "masked_" : "";
     int64_t longest = laser_arch_longest(arch);
     struct laser_error err = {0};
@@ -82,38 +64,19 @@ struct asked {
 static void ask(void *context, int index, const struct laser_model_group *group)
 {
     struct asked *a = context;
-    struct laser_model_batch batch = laser_tree_batch(a->tree);
-    struct laser_model_score *scores = calloc((size_t)a->tree->n_scored, sizeof *scores);
-    struct laser_model_workspace *ws = NULL;
-    struct laser_model *model = NULL;
+    const struct laser_tree *tree = a->tree;
+    struct laser_model_batch batch = laser_tree_batch(tree);
+    struct laser_model_score *scores = calloc((size_t)tree->n_scored, sizeof *scores);
     struct laser_error err = {0};
-    float *hidden = NULL;
-    int result = laser_model_describe(a->checkpoint, group, LASER_FLOAT32, &model, &err);
+    int result = score_batch(a->checkpoint, group, &batch, tree->n_tokens, tree->tokens, tree->n_scored,
+                             tree->rows, tree->targets, scores, &err);
 
-    if (result == LASER_OK) {
-        hidden = calloc((size_t)(a->tree->n_tokens * laser_model_arch(model)->hidden), sizeof *hidden);
-        result = laser_model_load(model, &err);
-    }
-    if (result == LASER_OK)
-        result = laser_model_workspace_create(model, a->tree->n_tokens, &ws, &err);
-    if (result == LASER_OK)
-        result = laser_model_embed(model, ws, a->tree->tokens, &batch, hidden, &err);
-    if (result == LASER_OK)
-        result = laser_model_layers(model, ws, 0, laser_model_arch(model)->layers, &batch, hidden, &err);
-    for (int64_t first = 0, n; result == LASER_OK && first < a->tree->n_scored; first += n) {
-        n = a->tree->n_scored - first < a->tree->n_tokens ? a->tree->n_scored - first : a->tree->n_tokens;
-        result = laser_model_scores(model, ws, n, hidden, a->tree->rows + first, a->tree->targets + first,
-                                    scores + first, &err);
-    }
     if (index == 0) {
         a->result = result;
         a->err = err;
-        memcpy(a->scores, scores, (size_t)a->tree->n_scored * sizeof *scores);
+        memcpy(a->scores, scores, (size_t)tree->n_scored * sizeof *scores);
     }
     free(scores);
-    free(hidden);
-    laser_model_workspace_free(ws);
-    laser_model_free(model);
 }
 
 /* From the scores of the targets to those of the options. */

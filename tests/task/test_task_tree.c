@@ -61,34 +61,17 @@ struct asked {
 static void ask(void *context, int index, const struct laser_model_group *group)
 {
     struct asked *a = context;
-    struct laser_model_batch batch = laser_tree_batch(a->tree);
-    struct laser_model *model = NULL;
-    struct laser_model_workspace *ws = NULL;
+    const struct laser_tree *tree = a->tree;
+    struct laser_model_batch batch = laser_tree_batch(tree);
     struct laser_model_score scores[128];
     struct laser_error err;
-    float *hidden = NULL;
-    int result = laser_model_describe(a->g->checkpoint, group, LASER_FLOAT32, &model, &err);
+    int result = score_batch(a->g->checkpoint, group, &batch, tree->n_tokens, tree->tokens, tree->n_scored,
+                             tree->rows, tree->targets, scores, &err);
 
-    if (result == LASER_OK) {
-        hidden = calloc((size_t)(a->tree->n_tokens * laser_model_arch(model)->hidden), sizeof *hidden);
-        result = laser_model_load(model, &err);
-    }
-    if (result == LASER_OK)
-        result = laser_model_workspace_create(model, a->tree->n_tokens, &ws, &err);
-    if (result == LASER_OK)
-        result = laser_model_embed(model, ws, a->tree->tokens, &batch, hidden, &err);
-    if (result == LASER_OK)
-        result = laser_model_layers(model, ws, 0, laser_model_arch(model)->layers, &batch, hidden, &err);
-    if (result == LASER_OK)
-        result = laser_model_scores(model, ws, a->tree->n_scored, hidden, a->tree->rows, a->tree->targets,
-                                    scores, &err);
     if (index == 0) {
         a->result = result;
         memcpy(a->scores, scores, sizeof scores);
     }
-    free(hidden);
-    laser_model_workspace_free(ws);
-    laser_model_free(model);
 }
 
 static void a_tree_gives_the_scores_of_each_alone(void **state)

@@ -5,7 +5,8 @@ loss at the output of every linear layer.
 usage: make_gradients.py MODELS_DIR OUTPUT_DIR [NAME...]
 
 Text and targets are those of MODELS_DIR/NAME/golden.json.  Row i of the batch (all windows one after another) counts
-weight(i) * nll(i), see weight(); the last row of a window has no target.  OUTPUT_DIR/NAME.json holds the loss and for
+weight(i) * nll(i), see weight(); the last row of a window has no target.  OUTPUT_DIR/NAME.json holds the loss, the largest relative
+error of delta that torch itself has in float32, and for
 every weight matrix inside a layer, under the name of its tensor ("name[e]" for expert e of a stack):
   norm     of delta [rows of the batch, outputs]; rows that did not reach an expert are 0
   rows     delta s, a number for each row        columns  s^T delta, a number for each output
@@ -29,7 +30,10 @@ from make_models import MASKED
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 
-IN_LAYER = re.compile(r"(^|\.)(layers|layer|h)\.\d+\.")
+ROUTER = re.compile(r"(\.gate|router|router\.layer|\.wg)\.weight$")
+DOWN = re.compile(r"down|\.w2\.|output_linear|fc2")
+IN_LAYER = re.compile(r"(^|\.)(layers|layer|h|blocks)\.\d+\.")
+NO_LINEAR = re.compile(r"(norm\.weight|bias|A_log)$|\.indexer\.")
 
 
 def weight(i):
@@ -46,21 +50,23 @@ def signs(n):
 
 
 def key(matrix):
-    return matrix.detach().float().contiguous().numpy().tobytes()
+    return matrix.detach().type(torch.float32).contiguous().numpy().tobytes()
 
 
 class Linears:
     """Notes every matrix product with a weight of the checkpoint while a model runs."""
 
     def __init__(self, tensors):
-        self.names, self.calls = {}, []
+        self.names, self.calls, self.stacks, self.turned = {}, [], [], []
         for name, t in tensors.items():
-            if t.dim() == 2 and IN_LAYER.search(name):
+            if t.dim() == 2 and IN_LAYER.search(name) and not NO_LINEAR.search(name):
                 self.names[key(t)] = name
             for e in range(t.shape[0] if t.dim() == 3 else 0):
                 self.names[key(t[e])] = f"{name}[{e}]"
 
     def note(self, x, w, out):
+        if w.dim() != 2:
+            return out
         half, whole = w.shape[0] // 2, slice(None)
         parts = [(p, whole) for p in (w, w.T) if key(p) in self.names][:1]
         parts = parts or [(w[:half], slice(0, half)), (w[half:], slice(half, None))]
@@ -68,17 +74,37 @@ class Linears:
         if found and out.requires_grad:
             out.retain_grad()
             self.calls.append((found, x.detach().reshape(-1, x.shape[-1]), out))
+            return out.clone()  # some models clamp it in place, which would take its gradient along
+        return out
+
+    def product(self, x, w, out):
+        """x @ w with a weight of two dimensions, or with all of a stack: llama4 takes every token through every
+        expert, those that were not chosen as zeros."""
+        if w.dim() == 2 and (key(w) in self.names or key(w.T) in self.names):
+            return self.note(x, w, out)
+        if x.dim() == 2 and key(x) in self.names:  # the weight comes first: tokens are columns
+            out.retain_grad()
+            self.turned.append((self.names[key(x)], w.detach().transpose(-1, -2).flatten(0, -2), out))
+        if w.dim() == 3 and key(w[0]) in self.names:
+            out.retain_grad()
+            self.stacks.append(([self.names[key(e)] for e in w], x.detach(), out))
         return out
 
     def __enter__(self):
-        self.saved = torch.nn.functional.linear, torch.addmm
-        linear, addmm = self.saved
+        self.saved = torch.nn.functional.linear, torch.addmm, torch.Tensor.__matmul__, torch.bmm
+        linear, addmm, matmul, bmm = self.saved
+        torch.Tensor.__matmul__ = lambda x, w: self.product(x, w, matmul(x, w))
+        torch.bmm = lambda x, w, **more: self.product(x, w, bmm(x, w, **more))
         torch.nn.functional.linear = lambda x, w, b=None: self.note(x, w, linear(x, w, b))
         torch.addmm = lambda b, x, w, **more: self.note(x, w, addmm(b, x, w, **more))
         return self
 
     def __exit__(self, *_):
-        torch.nn.functional.linear, torch.addmm = self.saved
+        torch.nn.functional.linear, torch.addmm, torch.Tensor.__matmul__, torch.bmm = self.saved
+
+
+def is_expert(name):
+    return ".experts." in name or name.endswith("]")
 
 
 def place(x, routed):
@@ -89,7 +115,7 @@ def place(x, routed):
 
 
 def gradients(model, tokens, targets, linears):
-    linears.calls = []
+    linears.calls, linears.stacks, linears.turned = [], [], []
     with linears:
         out = model(tokens) if model.config.model_type in MASKED else model(tokens, use_cache=False)
     nll = torch.nn.functional.cross_entropy(out.logits.flatten(0, 1).double(), targets.flatten(), reduction="none",
@@ -101,10 +127,10 @@ def gradients(model, tokens, targets, linears):
     for found, x, out in linears.calls:
         delta = out.grad.reshape(-1, out.shape[-1]).double()
         name = found[0][0]
-        at = at if ".experts." in name else list(range(n))
-        if re.search(r"(mlp|moe)\.gate\.weight$", name):
+        at = at if is_expert(name) else list(range(n))
+        if ROUTER.search(name):
             routed = x
-        elif ".experts." in name and "down" not in name and ".w2." not in name:
+        elif is_expert(name) and not DOWN.search(name):
             at = place(x, routed)
         for name, cut in found:
             assert name not in result
@@ -112,7 +138,25 @@ def gradients(model, tokens, targets, linears):
             d[at] = delta[:, cut]
             inputs[at] = x.double() @ signs(x.shape[1])
             result[name] = (d, inputs)
+    for name, x, out in linears.turned:
+        result[name] = (out.grad.transpose(-1, -2).flatten(0, -2).double(), x.double() @ signs(x.shape[1]))
+    for names, x, out in linears.stacks:
+        for e, name in enumerate(names):
+            reached = (x[e] != 0).any(dim=1, keepdim=True)
+            if reached.any():
+                result[name] = ((out.grad[e] * reached).double(), x[e].double() @ signs(x.shape[2]))
     return loss.item(), result
+
+
+def stay_double():
+    """Some models compute parts in float32 whatever they are: in the exact run these stay in float64."""
+    def keeps(t):
+        return torch.is_tensor(t) and t.dtype == torch.float64
+
+    to, single = torch.Tensor.to, torch.Tensor.float
+    torch.Tensor.float = lambda t, *a, **k: t if keeps(t) else single(t, *a, **k)
+    torch.Tensor.to = lambda t, *a, **k: t if keeps(t) and torch.float32 in (*a, k.get("dtype")) else to(t, *a, **k)
+    return to, single
 
 
 def numbers(values):
@@ -139,13 +183,16 @@ def make(name, models, root):
             module.reorder_and_upcast_attn = False  # is for float32 only
     _, single = gradients(model, tokens, targets, linears)
     model.zero_grad()
-    loss, exact = gradients(model.double(), tokens, targets, linears)
+    model.double()
+    saved = stay_double()
+    loss, exact = gradients(model, tokens, targets, linears)
+    torch.Tensor.to, torch.Tensor.float = saved
     missing = [n for n in linears.names.values() if n not in exact and "[" not in n and "expert" not in n]
     assert not missing, missing
     error = max(((single[n][0] - d).norm() / d.norm()).item() for n, (d, _) in exact.items())
     with open(f"{root}/{name}.json", "w") as f:
         json.dump(dict(made_with=f"transformers {transformers.__version__}, torch {torch.__version__}",
-                       loss=float(f"{loss:.9g}"),
+                       loss=float(f"{loss:.9g}"), float32=float(f"{error:.2g}"),
                        matrices={n: dict(norm=float(f"{d.norm().item():.9g}"), rows=numbers(d @ signs(d.shape[1])),
                                          columns=numbers(signs(d.shape[0]) @ d), input=numbers(x))
                                  for n, (d, x) in exact.items()}), f, separators=(",", ":"))

@@ -21,7 +21,7 @@ struct cost {
     double scan_bytes, evaluate_bytes; /* peak of a rank */
     struct laser_layout layout;
     double flops_per_token;
-    bool fits;
+    bool fits, evaluates; /* the scan, the evaluation fits into memory */
 };
 
 double laser_plan_thread_speed(int threads)
@@ -43,7 +43,7 @@ static int plan_scan(const struct laser_run *run, const struct laser_cost_rates 
     code = laser_plan_make(&plan, wanted, n, rates, &limits, err);
     if (code == LASER_OK) {
         cost->scan_s = plan.makespan_s;
-        cost->fits = plan.misfits == 0;
+        cost->fits = cost->evaluates = plan.misfits == 0;
         cost->scan_bytes = laser_scan_peak_bytes(run, rates, &plan);
     }
     laser_plan_free(&plan);
@@ -95,10 +95,22 @@ static int plan_evaluation(const struct laser_run *here, const struct laser_plan
         return LASER_OK;
     }
     cost->flops_per_token = cost->layout.flops_per_token;
-    cost->fits = cost->fits && found;
+    cost->evaluates = cost->fits && found;
+    if (!found)
+        return code;
     cost->evaluate_s = cost->layout.seconds;
     cost->evaluate_bytes = cost->layout.memory_bytes;
     return code;
+}
+
+/* One that can do more, else one that is faster. */
+static bool is_better(const struct cost *a, const struct cost *b)
+{
+    if (a->fits != b->fits)
+        return a->fits;
+    if (a->evaluates != b->evaluates)
+        return a->evaluates;
+    return a->fits && a->scan_s + a->evaluate_s < b->scan_s + b->evaluate_s;
 }
 
 static int find_cost(const struct laser_run *run, struct laser_plan_nodes *c,
@@ -129,15 +141,14 @@ static int find_ranks(const struct laser_run *run, struct laser_plan_nodes *c,
     struct laser_plan_nodes best_c = *c;
     int code = LASER_OK;
 
-    best->fits = false;
+    best->fits = best->evaluates = false;
     for (int ranks = c->cores; code == LASER_OK && ranks >= 1; ranks /= 2) {
         struct laser_plan_nodes trial = *c;
         struct cost cost;
         trial.ranks_per_node = ranks;
         trial.threads = c->cores / ranks;
         code = find_cost(run, &trial, core, &cost, err);
-        if (ranks == c->cores ||
-            (cost.fits && (!best->fits || cost.scan_s + cost.evaluate_s < best->scan_s + best->evaluate_s))) {
+        if (ranks == c->cores || is_better(&cost, best)) {
             *best = cost;
             best_c = trial;
         }
@@ -155,6 +166,9 @@ static void say_row(const struct laser_run *run, const struct laser_plan_nodes *
     if (!cost->fits)
         snprintf(text, sizeof text, "%5d %7d %7d   does not fit into memory\n", c->nodes,
                  c->nodes * c->ranks_per_node, c->threads);
+    else if (!cost->evaluates)
+        snprintf(text, sizeof text, "%5d %7d %7d %12s   the evaluation does not fit into memory\n", c->nodes,
+                 c->nodes * c->ranks_per_node, c->threads, laser_number_time(cost->scan_s, scan));
     else
         snprintf(
             text, sizeof text, "%5d %7d %7d %12s %12s %6dx%-5d %12s %12s\n", c->nodes,
@@ -204,7 +218,7 @@ static int plan_nodes(const struct laser_run *run, struct laser_plan_nodes c, in
         if (c.nodes == most)
             break;
     }
-    if (cost.fits)
+    if (cost.evaluates)
         say_job(run, &c, &cost);
     else
         laser_log_line(run->log, "RECOMMEND", "more nodes, or nodes with more memory");

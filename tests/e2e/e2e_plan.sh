@@ -80,6 +80,7 @@ check "Llama-3 405B, on 3 ranks" run 3 plan --model "$models/405b" $cluster
 check "... whose compression takes several copies of the model" says "^ +64 +[0-9]+ +[0-9]+ +[0-9]+x4 +[0-9]+ "
 check "... and does not fit on 8 nodes" says "^ +8 +8 +96 +does not fit into memory"
 check "... does not fit on one node" says "^ +1 +.*does not fit into memory"
+check "... where it is scanned, though" says "^ +1 +[0-9]+ +[0-9]+ +[0-9].* the evaluation does not fit"
 check "... but on 64" says "#SBATCH --nodes=64"
 check "a scan of what is not there is refused" refuses 3 "70b.*(no weights|expected a .safetensors file)" 1 scan --model "$models/70b" --output "$scratch/x"
 

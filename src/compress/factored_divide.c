@@ -106,11 +106,10 @@ void laser_factored_free_parts(struct laser_factored *w)
     free(w->parts_of);
 }
 
-/* ["gate", first, rows, block, stride] of the outputs of the whole. */
-static json_t *describe_part(const struct laser_tensor *t, const struct laser_matrix *m)
+/* ["gate", first, rows, block, stride] of the outputs of the whole; of a stack, by its first expert. */
+static json_t *describe_part(const struct laser_matrix *m)
 {
-    int64_t elements = t->shape[t->n_dims - 2] * t->shape[t->n_dims - 1], rows = laser_factored_rows(m);
-    int64_t first = m->transposed ? m->col0 : (m->first - (m->expert > 0 ? m->expert : 0) * elements) / m->ld;
+    int64_t rows = laser_factored_rows(m), first = m->transposed ? m->col0 : m->first / m->ld;
     int64_t block = m->transposed ? rows : m->block_rows;
 
     return json_pack("[s, I, I, I, I]", m->part != NULL ? m->part : "", (json_int_t)first, (json_int_t)rows,
@@ -133,7 +132,7 @@ int laser_factored_describe_parts(const struct laser_factored *w, json_t *config
 
         for (int64_t k = 0; p != NULL && k < p->list.n_matrices; ++k)
             if (p->list.matrices[k].expert <= 0) /* all experts are cut alike */
-                bad |= json_array_append_new(parts, describe_part(t, &p->list.matrices[k]));
+                bad |= json_array_append_new(parts, describe_part(&p->list.matrices[k]));
         if (p == NULL)
             continue;
         laser_factored_part_module(t, &whole, name, sizeof name);

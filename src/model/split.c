@@ -2,8 +2,7 @@
  *
  * A part may be put together from several weights that read the same inputs (q, k and v; gate and up), of
  * which some are thin.  Then it is a list of pieces, dense or thin, each with outputs of its own; the first
- * factors of all thin pieces are one matrix, so that the inputs meet them in one product.  Several pieces may
- * be outputs of the same weight, with one first factor. */
+ * factors of all thin pieces are one matrix, so that the inputs meet them in one product. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,16 +16,6 @@ static struct laser_split_piece *last_piece(const struct laser_split *split)
     struct laser_split_piece *p = split->pieces;
 
     while (p && p->next)
-        p = p->next;
-    return p;
-}
-
-/* The piece that has the first factor of a thin weight already: another range of its outputs. */
-static const struct laser_split_piece *piece_of(const struct laser_split *split, int64_t tensor)
-{
-    const struct laser_split_piece *p = split->pieces;
-
-    while (p && (p->rank == 0 || p->tensor != tensor))
         p = p->next;
     return p;
 }
@@ -89,15 +78,11 @@ struct laser_part *laser_split_extend(struct laser_model *m, struct laser_part *
         return part;
     piece = last_piece(part->split);
     if (!piece || piece->rank != rank || (rank > 0 && piece->tensor != tensor)) {
-        const struct laser_split_piece *same = rank > 0 ? piece_of(part->split, tensor) : NULL;
-
         piece = add_piece(part->split, first, rank, tensor);
         if (!piece)
             return NULL;
         piece->part.whole = part;
-        if (same) {
-            piece->middle = same->middle;
-        } else if (rank > 0) {
+        if (rank > 0) {
             *in_first = piece->middle = part->split->in.out;
             part->split->in.out += rank;
         }

@@ -183,8 +183,12 @@ static int choose(const struct need *need, struct laser_layout *best, struct las
 
     if (code != LASER_OK)
         return code;
-    return shards > 0 ? measure(need, shards, sharers_of(need, shards), best, err)
-                      : refuse(need, &c.layout, err);
+    if (shards == 0)
+        return refuse(need, &c.layout, err);
+    if (c.layout.shards != shards) /* an estimate of thousands of experts takes its time */
+        return measure(need, shards, sharers_of(need, shards), best, err);
+    *best = c.layout;
+    return LASER_OK;
 }
 
 void laser_say_config(struct laser_log *log, const struct laser_arch *arch)

@@ -112,6 +112,14 @@ check "... with the diagonal alone" as_torch diagonal 0
 check "... on 3 ranks" as_torch block 3
 check "... on 2 shards" as_torch block 3 --shards 2
 check "... in batches of one window" as_torch diagonal 2 --set evaluate.batch_tokens=128
+head -8 "$SRCDIR/tests/golden/task/choice.jsonl" >"$scratch/questions.jsonl"
+task_as_torch() { # predictions ranks
+    run "$2" sensitivity --model "$demo" --task "$scratch/questions.jsonl" --objective log_loss --precision float32 \
+        --threshold rank:0.25 --set "reduce.fisher=$1" --set sensitivity.sample=0 --output "$out/as-torch" --force &&
+        "$tool" sensitivity "$out/as-torch/sensitivity.h5" "$SRCDIR/tests/golden/sensitivity_task.json" "$1" 1e-4
+}
+check "sensitivity of questions is torch's" task_as_torch block 0
+check "... with the diagonal alone" task_as_torch diagonal 2
 
 # compress
 squeeze() { # name ranks options...

@@ -21,12 +21,13 @@ import numpy as np
 import sentencepiece
 import transformers
 import xxhash
+from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoTokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "tests/golden/bare_tokenizers"
 TOKENIZERS = ROOT / "tests/golden/tokenizer"
-TEXTS = ["x<sep> y <s> z</s> w", "<sep>", " <sep>ing", "ring ing ing", "(a) [MASK] b [SEP]", "``a'' x", "\u2581a", " a", "a<mask>b <extra_id_1> <extra_id_0>"]
+TEXTS = ["a<sep>yz", "x<sep> y <s> z</s> w", "<sep>", " <sep>ing", "ring ing ing", "(a) [MASK] b [SEP]", "``a'' x", "\u2581a", " a", "a<mask>b <extra_id_1> <extra_id_0>"]
 transformers.logging.set_verbosity_error()
 
 # A charsmap of few rules keeps the files small; that of "whole" is nmt_nfkc.
@@ -35,7 +36,7 @@ MODELS = {
     "llama": dict(model_type="bpe", vocab_size=560, byte_fallback=True, normalization_rule_name="identity",
                   remove_extra_whitespaces=False, character_coverage=0.995, split_digits=True,
                   user_defined_symbols=["<sep>", "ing ing", "a.b|c"], allow_whitespace_only_pieces=True),
-    "bpe": dict(model_type="bpe", vocab_size=300, rules=RULES, user_defined_symbols=["<sep>"]),
+    "bpe": dict(model_type="bpe", vocab_size=300, rules=RULES, user_defined_symbols=["<sep>", "<sep>y"]),
     "t5": dict(model_type="unigram", vocab_size=300, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, rules=RULES),
     "plain": dict(model_type="unigram", vocab_size=300, rules=RULES),
     "bytes": dict(model_type="unigram", vocab_size=500, byte_fallback=True, add_dummy_prefix=False,
@@ -95,7 +96,12 @@ def train(name, rules=None, **options):
             options["normalization_rule_tsv"] = d + "/rules.tsv"
         sentencepiece.SentencePieceTrainer.train(input=str(ROOT / "inputs/demo-text/report.txt"), model_prefix=d + "/m",
                                                  minloglevel=2, num_threads=1, hard_vocab_limit=False, **options)
-        shutil.copy(d + "/m.model", OUT / f"{name}.model")
+        proto = sentencepiece_model_pb2.ModelProto()
+        proto.ParseFromString(Path(d, "m.model").read_bytes())
+        proto.trainer_spec.ClearField("input")  # paths of the machine
+        proto.trainer_spec.ClearField("model_prefix")
+        proto.normalizer_spec.ClearField("normalization_rule_tsv")
+        (OUT / f"{name}.model").write_bytes(proto.SerializeToString())
 
 
 def write_files(name, folder):

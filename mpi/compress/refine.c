@@ -424,7 +424,7 @@ static int run_round(struct refining *r, int number, double *length, struct lase
                      struct laser_error *err)
 {
     int known = r->run->rank == 0 && remembered(r, number, round), code;
-    double slope, curvature;
+    double slope = 0, curvature = 0;
 
     MPI_Bcast(&known, 1, MPI_INT, 0, laser_mpi_world(r->run));
     if (known) {

@@ -257,7 +257,7 @@ if mount -t tmpfs -o size=256k none "$scratch/disk" 2>/dev/null; then
     everywhere "a full disk, scan" 5 "disk/out.*(No space|disk full|room)" scan --model "$demo" --output "$scratch/disk/out"
     check "... no results" no_results "$scratch/disk/out"
     rm -r "$scratch/disk/out" "$scratch/disk/fill"
-    everywhere "a disk without room for the model" 5 "disk/out.*(No space|disk full|room)" \
+    everywhere "a disk without room for the model" 5 "disk/out.*too little space: [0-9]+ bytes free, [0-9]+ needed" \
         $(reduce_of "$demo" --text "a=$text" --output "$scratch/disk/out")
     check "... said before any work" says_not "PHASE"
     umount "$scratch/disk"

@@ -41,7 +41,7 @@ check "with its shard index" run 1 plan --model "$models/70b"
 index 70b 80 141107412990
 check "an index of another size" refuses 3 "total_size is 141107412990 in the index; .* have 141107412992 bytes" 1 plan --model "$models/70b"
 index 70b 79 141107412992
-check "an index of fewer layers" refuses 3 "wants model.layers.79.* does not name" 1 plan --model "$models/70b"
+check "an index of fewer layers" refuses 3 "requires model.layers.79.* does not name" 1 plan --model "$models/70b"
 index 70b 81 141107412992
 check "an index of more" refuses 3 "names model.layers.80.*knows nothing of" 1 plan --model "$models/70b"
 

@@ -78,7 +78,8 @@ static struct gradient_job part_of(const struct gradient_job *job, int64_t first
 }
 
 /* Rows first .. of a matrix against the whole of another, relative to the matrix: one token alone has queries
- * without a gradient but for rounding. */
+ * without a gradient but for rounding.  The bound is that of shards (test_model_gradient.c): products of another
+ * number of rows add in another order, and builds without optimisation add otherwise again (1.02e-6 seen). */
 static void same_rows(const struct gradient_matrix *whole, int64_t rows, int64_t first,
                       const struct gradient_matrix *part, int64_t n)
 {
@@ -91,7 +92,7 @@ static void same_rows(const struct gradient_matrix *whole, int64_t rows, int64_t
     }
     for (int64_t i = 0; i < rows * whole->rows; i++)
         size += whole->delta[i] * whole->delta[i];
-    if (!(sqrt(error) <= 1e-6 * sqrt(size)))
+    if (!(sqrt(error) <= 3e-6 * sqrt(size)))
         fail_msg("%s: rows from %d on differ by %.2e", whole->name, (int)first, sqrt(error / size));
 }
 

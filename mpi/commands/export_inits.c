@@ -36,8 +36,8 @@ struct inits {
     char dir[4200];
     bool smallest, transposed;
     bool lora; /* the difference of two models: what it leaves out is lost, and only counted */
-    double *
-        norms; /* of lora: squared Frobenius norms of each module's difference, then of what is left out of it */
+    /* of lora: squared Frobenius norms of each module's difference, then of what is left out of it */
+    double *norms;
 };
 
 /* ---- which modules ---- */

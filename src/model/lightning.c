@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/internal.h"
+#include "model/vectors.h"
 
 /* Of a head in its layer, in float32 as transformers rounds it. */
 static float rate_of(const struct laser_model *m, const struct laser_layer *layer, int64_t head)
@@ -28,21 +29,6 @@ struct laser_decays laser_lightning_decays(const struct laser_model *m, const st
         laser_part_present(&p->diagonal) ? p->diagonal.values + head * block * block : NULL, block};
 }
 
-static float dot(const float *a, const float *b, int64_t n)
-{
-    float sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
-static void add_scaled(float scale, const float *x, int64_t n, float *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += scale * x[i];
-}
-
 /* n <= block tokens of one head; q[t stride], keys and values behind it; the state is [size, size]. */
 void laser_lightning_block(const struct laser_decays *d, int64_t n, int64_t size, const float *q,
                            int64_t stride, float *state, float *out, int64_t out_stride)
@@ -55,12 +41,12 @@ void laser_lightning_block(const struct laser_decays *d, int64_t n, int64_t size
 
         memset(y, 0, (size_t)size * sizeof *y);
         for (int64_t k = 0; k < size; k++)
-            add_scaled(decay * row[k], state + k * size, size, y);
+            laser_row_add(decay * row[k], state + k * size, size, y);
         for (int64_t j = 0; j <= i; j++) {
             const float *key = q + j * stride + size;
             float between = d->diagonal ? d->diagonal[i * d->block + j] : expf(-d->rate * (float)(i - j));
 
-            add_scaled(dot(row, key, size) * between, key + size, size, y);
+            laser_row_add(laser_row_dot(row, key, size) * between, key + size, size, y);
         }
     }
     for (int64_t k = 0; k < size * size; k++)
@@ -70,7 +56,7 @@ void laser_lightning_block(const struct laser_decays *d, int64_t n, int64_t size
         float decay = d->key ? d->key[d->block - n + j] : expf(-d->rate * (float)(n - 1 - j));
 
         for (int64_t k = 0; k < size; k++)
-            add_scaled(decay * key[k], key + size, size, state + k * size);
+            laser_row_add(decay * key[k], key + size, size, state + k * size);
     }
 }
 
@@ -100,7 +86,7 @@ int laser_lightning_norm(const struct laser_model *m, struct laser_model_workspa
     int result;
 
     for (int64_t i = 0; i < n; i++)
-        ws->pairs[i] = dot(ws->context + i * width, ws->context + i * width, width);
+        ws->pairs[i] = laser_row_dot(ws->context + i * width, ws->context + i * width, width);
     result = laser_model_group_sum(m, ws->pairs, n, err);
     for (int64_t i = 0; result == LASER_OK && i < n; i++)
         for (int64_t j = 0; j < width; j++)

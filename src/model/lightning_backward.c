@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/backward.h"
+#include "model/vectors.h"
 
 /* One head of one sequence. */
 struct head {
@@ -33,21 +34,6 @@ static void forward(void *context, int64_t block, float *state)
                           h->size);
 }
 
-static float dot(const float *a, const float *b, int64_t n)
-{
-    float sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
-static void add(float scale, const float *x, int64_t n, float *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] += scale * x[i];
-}
-
 /* Tokens i and j <= i of one block. */
 static void back_pair(const struct head *h, int64_t i, int64_t j, const float *rows, const float *dy,
                       float *drows)
@@ -56,11 +42,11 @@ static void back_pair(const struct head *h, int64_t i, int64_t j, const float *r
     const float *q = rows + i * h->stride, *k = rows + j * h->stride + h->size, *v = k + h->size;
     float *dq = drows + i * h->stride, *dk = drows + j * h->stride + h->size;
     float between = d->diagonal ? d->diagonal[i * d->block + j] : expf(-d->rate * (float)(i - j));
-    float along = between * dot(dy, v, h->size);
+    float along = between * laser_row_dot(dy, v, h->size);
 
-    add(along, k, h->size, dq);
-    add(along, q, h->size, dk);
-    add(between * dot(q, k, h->size), dy, h->size, dk + h->size);
+    laser_row_add(along, k, h->size, dq);
+    laser_row_add(along, q, h->size, dk);
+    laser_row_add(between * laser_row_dot(q, k, h->size), dy, h->size, dk + h->size);
 }
 
 static void back(void *context, int64_t block, const float *before, const float *after, float *ds)
@@ -78,8 +64,8 @@ static void back(void *context, int64_t block, const float *before, const float 
         float decay = d->key ? d->key[d->block - n + j] : expf(-d->rate * (float)(n - 1 - j));
 
         for (int64_t c = 0; c < size; c++) {
-            dk[c] += decay * dot(ds + c * size, v, size);
-            add(decay * k[c], ds + c * size, size, dk + size);
+            dk[c] += decay * laser_row_dot(ds + c * size, v, size);
+            laser_row_add(decay * k[c], ds + c * size, size, dk + size);
         }
     }
     for (int64_t c = 0; c < size * size; c++)
@@ -89,8 +75,8 @@ static void back(void *context, int64_t block, const float *before, const float 
         float *dq = drows + i * h->stride, decay = d->query ? d->query[i] : expf(-d->rate * (float)(i + 1));
 
         for (int64_t c = 0; c < size; c++) {
-            dq[c] += decay * dot(before + c * size, dy, size);
-            add(decay * q[c], dy, size, ds + c * size);
+            dq[c] += decay * laser_row_dot(before + c * size, dy, size);
+            laser_row_add(decay * q[c], dy, size, ds + c * size);
         }
         for (int64_t j = 0; j <= i; j++)
             back_pair(h, i, j, rows, dy, drows);

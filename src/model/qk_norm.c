@@ -3,6 +3,7 @@
 
 #include "kernels/norm.h"
 #include "model/internal.h"
+#include "model/vectors.h"
 
 static void norm_each(const struct laser_arch *arch, const struct laser_norm *norm, int64_t size, int64_t n,
                       int64_t heads, float *x, int64_t stride)
@@ -40,15 +41,6 @@ void laser_model_norm_heads(const struct laser_model *m, const struct laser_laye
     norm_each(a, &layer->k_norm, size, n, layer->kv_heads.count, qkv + q, stride);
 }
 
-static float sum_of_squares(const float *x, int64_t n)
-{
-    float sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i] * x[i];
-    return sum;
-}
-
 static void scale_row(float *x, int64_t n, float mean_square, float eps, const float *weight)
 {
     float scale = 1 / sqrtf(mean_square + eps);
@@ -72,8 +64,8 @@ int laser_model_norm_whole(const struct laser_model *m, struct laser_model_works
     for (int64_t i = 0; i < n; i++) {
         const float *row = ws->qkv + i * stride;
 
-        ws->pairs[2 * i] = sum_of_squares(row, q);
-        ws->pairs[2 * i + 1] = sum_of_squares(row + q + foreign, kv - foreign);
+        ws->pairs[2 * i] = laser_row_dot(row, row, q);
+        ws->pairs[2 * i + 1] = laser_row_dot(row + q + foreign, row + q + foreign, kv - foreign);
     }
     result = laser_model_group_sum(m, ws->pairs, 2 * n, err);
     for (int64_t i = 0; i < n && result == LASER_OK; i++) {

@@ -4,6 +4,7 @@
 
 #include "kernels/norm.h"
 #include "model/backward.h"
+#include "model/vectors.h"
 
 static void back_each(const struct laser_backward *b, const struct laser_norm *norm, int64_t size,
                       int64_t rows, int64_t heads, const float *x, float *dx, int64_t stride)
@@ -56,15 +57,6 @@ static void back_row(int64_t n, const float *x, const float *weight, float scale
         dx[j] = scale * (weight[j] * dx[j] - x[j] * scale * scale * along);
 }
 
-static float sum_of_squares(const float *x, int64_t n)
-{
-    float sum = 0;
-
-    for (int64_t j = 0; j < n; j++)
-        sum += x[j] * x[j];
-    return sum;
-}
-
 static float sum_of_products(const float *x, const float *weight, const float *dx, int64_t n)
 {
     float sum = 0;
@@ -91,8 +83,8 @@ static int back_whole(const struct laser_backward *b, const struct laser_layer *
     for (int64_t i = 0; i < b->n; i++) {
         const float *x = b->ws->unnormed + i * stride;
 
-        squares[2 * i] = sum_of_squares(x, q);
-        squares[2 * i + 1] = sum_of_squares(x + q + foreign, kv - foreign);
+        squares[2 * i] = laser_row_dot(x, x, q);
+        squares[2 * i + 1] = laser_row_dot(x + q + foreign, x + q + foreign, kv - foreign);
     }
     result = laser_model_group_sum(m, squares, 2 * b->n, b->err);
     for (int64_t i = 0; i < b->n && result == LASER_OK; i++) {

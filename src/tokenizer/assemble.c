@@ -5,14 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tokenizer/made.h"
 #include "tokenizer/parts.h"
 #include "tokenizer/sentencepiece.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 #define MARK          "\xe2\x96\x81" /* U+2581 */
-#define QWEN2                                                                                                \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"      \
-    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 /* Special tokens of a class, in the order in which those that the vocabulary lacks are numbered. */
 enum { BOS, EOS, UNK, SEP, PAD, CLS, MASK, NAMED };
@@ -206,22 +204,9 @@ static json_int_t id_of(const struct making *m, const char *text)
 static void put_template(struct making *m, const char *first, const char *last)
 {
     const char *const around[] = {first, last};
-    json_t *single = json_array(), *special = json_object();
+    const json_int_t ids[] = {first != NULL ? id_of(m, first) : 0, last != NULL ? id_of(m, last) : 0};
 
-    for (int i = 0; i < 2; ++i) {
-        if (i == 1)
-            json_array_append_new(single, json_pack("{s:{s:s, s:i}}", "Sequence", "id", "A", "type_id", 0));
-        if (around[i] == NULL)
-            continue;
-        json_array_append_new(single,
-                              json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", around[i], "type_id", 0));
-        json_object_set_new(special, around[i],
-                            json_pack("{s:s, s:[I], s:[s]}", "id", around[i], "ids", id_of(m, around[i]),
-                                      "tokens", around[i]));
-    }
-    json_object_set_new(m->out, "post_processor",
-                        json_pack("{s:s, s:o, s:[], s:o}", "type", "TemplateProcessing", "single", single,
-                                  "pair", "special_tokens", special));
+    laser_made_template(m->out, around, ids);
 }
 
 /* As add_bos_token and add_eos_token say. */
@@ -715,7 +700,7 @@ static int build_bytes(struct making *m)
     list = json_array();
     if (m->build == QWEN)
         json_array_append_new(list, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
-                                              QWEN2, "behavior", "Isolated", "invert", 0));
+                                              LASER_PATTERN_QWEN2, "behavior", "Isolated", "invert", 0));
     json_array_append_new(list, byte_level(says(m, "add_prefix_space", false), m->build != QWEN));
     put_pre_tokenizers(m, list);
     json_object_set_new(m->out, "decoder", byte_level(true, true));

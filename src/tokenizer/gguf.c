@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "checkpoint/gguf.h"
+#include "tokenizer/made.h"
 #include "tokenizer/parts.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
@@ -18,10 +19,7 @@
 /* Kinds of tokens in tokenizer.ggml.token_type. */
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 
-#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-#define REST         " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define LLAMA3       CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|" REST
-#define QWEN2        CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|" REST
+#define LLAMA3 LASER_PATTERN_CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|" LASER_PATTERN_REST
 #define TEKKEN                                                                                               \
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|"             \
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}|"      \
@@ -36,14 +34,22 @@ static const struct pre {
     bool ignore_merges; /* a token of the vocabulary is taken whole */
     bool adds_bos;      /* where the file does not say */
 } pres[] = {
-    {"gpt-2", NULL, false, false, false, false},      {"phi-2", NULL, false, false, false, false},
-    {"olmo", NULL, false, false, false, false},       {"smollm", NULL, true, false, false, false},
-    {"starcoder", NULL, true, false, false, false},   {"refact", NULL, true, false, false, false},
-    {"command-r", NULL, true, false, false, false},   {"llama-bpe", LLAMA3, false, false, true, true},
-    {"llama3", LLAMA3, false, false, true, true},     {"llama-v3", LLAMA3, false, false, true, true},
-    {"falcon3", LLAMA3, false, false, true, true},    {"smaug-bpe", LLAMA3, false, false, false, false},
-    {"dbrx", LLAMA3, false, false, false, false},     {"qwen2", QWEN2, false, true, false, false},
-    {"stablelm2", QWEN2, false, false, false, false}, {"deepseek-r1-qwen", QWEN2, false, true, false, false},
+    {"gpt-2", NULL, false, false, false, false},
+    {"phi-2", NULL, false, false, false, false},
+    {"olmo", NULL, false, false, false, false},
+    {"smollm", NULL, true, false, false, false},
+    {"starcoder", NULL, true, false, false, false},
+    {"refact", NULL, true, false, false, false},
+    {"command-r", NULL, true, false, false, false},
+    {"llama-bpe", LLAMA3, false, false, true, true},
+    {"llama3", LLAMA3, false, false, true, true},
+    {"llama-v3", LLAMA3, false, false, true, true},
+    {"falcon3", LLAMA3, false, false, true, true},
+    {"smaug-bpe", LLAMA3, false, false, false, false},
+    {"dbrx", LLAMA3, false, false, false, false},
+    {"qwen2", LASER_PATTERN_QWEN2, false, true, false, false},
+    {"stablelm2", LASER_PATTERN_QWEN2, false, false, false, false},
+    {"deepseek-r1-qwen", LASER_PATTERN_QWEN2, false, true, false, false},
     {"tekken", TEKKEN, false, false, true, false},
 };
 
@@ -293,23 +299,10 @@ static void make_template(const struct making *m, json_t *tokenizer)
         says(m, "add_bos_token", m->pre == NULL || m->pre->adds_bos) ? token_of(m, "bos_token_id") : NULL;
     const char *eos = says(m, "add_eos_token", false) ? token_of(m, "eos_token_id") : NULL;
     const char *const around[] = {bos, eos};
-    static const char *const keys[] = {"bos_token_id", "eos_token_id"};
-    json_t *single = json_array(), *special = json_object();
+    const json_int_t ids[] = {json_integer_value(value_of(m, "bos_token_id")),
+                              json_integer_value(value_of(m, "eos_token_id"))};
 
-    for (int i = 0; i < 2; i++) {
-        if (i == 1)
-            json_array_append_new(single, json_pack("{s:{s:s, s:i}}", "Sequence", "id", "A", "type_id", 0));
-        if (around[i] == NULL)
-            continue;
-        json_array_append_new(single,
-                              json_pack("{s:{s:s, s:i}}", "SpecialToken", "id", around[i], "type_id", 0));
-        json_object_set_new(special, around[i],
-                            json_pack("{s:s, s:[O], s:[s]}", "id", around[i], "ids", value_of(m, keys[i]),
-                                      "tokens", around[i]));
-    }
-    json_object_set_new(tokenizer, "post_processor",
-                        json_pack("{s:s, s:o, s:[], s:o}", "type", "TemplateProcessing", "single", single,
-                                  "pair", "special_tokens", special));
+    laser_made_template(tokenizer, around, ids);
 }
 
 /* Which kind it is. */

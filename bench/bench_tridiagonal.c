@@ -3,7 +3,7 @@
  *   bench_tridiagonal ROUNDS N...     all ways take turns; seconds of the process, smallest and median
  *
  * LAPACK is the one that the program is linked with; LD_PRELOAD=.../liblapack.so.3 puts another one in its place.
- * ELPA takes part if the program was made with -DHAVE_ELPA (src/linalg/room.am).  LAPACK's tridiagonal matrix goes
+ * ELPA takes part if the program was made with -DHAVE_ELPA (src/linalg/module.am).  LAPACK's tridiagonal matrix goes
  * through our own eigenvalue counts (sturm.h), so that the reductions alone differ; ELPA has no call for the reduction.
  */
 #include "config.h"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The walls of the architecture (doc/architecture.md): src/ knows no MPI, rooms depend on each other along a fixed
+# The walls of the architecture (doc/architecture.md): src/ knows no MPI, modules depend on each other along a fixed
 # acyclic order only, every header compiles by itself.
 cd "${SRCDIR:-$(dirname "$0")/..}" || exit 1
 passed=0 failed=0
@@ -19,7 +19,7 @@ check "mpi/ holds no file without MPI or an agreement of ranks" \
 check "src/ neither prints nor exits" \
     "$(grep -rnE '(^|[^a-z_])(printf|puts|putchar|exit|abort) *\(' src --include='*.c' | grep -vE '^src/[^:]*:[0-9]+: *(/?\*|//)')"
 
-# room: the rooms it may include (itself is understood)
+# module: the modules it may include (itself is understood)
 allowed() {
     case $1 in
     src/base) echo "" ;;
@@ -61,19 +61,19 @@ allowed() {
     *) echo "" ;;
     esac
 }
-wrong=$(for room in src/*/ mpi/*/; do
-    room=${room%/}
-    for used in $(grep -ohE '^#include "[a-z_]+/' "$room"/*.[ch] 2>/dev/null | sed 's/#include "//; s,/,,' | sort -u); do
-        case " $(allowed "$room") ${room#*/} " in
+wrong=$(for module in src/*/ mpi/*/; do
+    module=${module%/}
+    for used in $(grep -ohE '^#include "[a-z_]+/' "$module"/*.[ch] 2>/dev/null | sed 's/#include "//; s,/,,' | sort -u); do
+        case " $(allowed "$module") ${module#*/} " in
         *" $used "*) ;;
-        *) echo "$room includes $used" ;;
+        *) echo "$module includes $used" ;;
         esac
     done
 done)
-check "rooms include only those below them" "$wrong"
+check "modules include only those below them" "$wrong"
 
-# Two files of a room that use each other's functions are one file, or three.
-circles() { # room
+# Two files of a module that use each other's functions are one file, or three.
+circles() { # module
     # shellcheck disable=SC2016
     awk '
     FNR == 1 { file = FILENAME }
@@ -93,8 +93,8 @@ circles() { # room
         }
     }' "$1"/*.c uses=1 "$1"/*.c | sort -u | tsort 2>&1 >/dev/null | sed -n 's/^tsort: \(.*\.c\)$/\1/p' | sort -u
 }
-check "no two files of a room use each other" "$(for room in src/* mpi/*; do
-    [ -d "$room" ] && circles "$room"
+check "no two files of a module use each other" "$(for module in src/* mpi/*; do
+    [ -d "$module" ] && circles "$module"
 done)"
 
 # One writer: temporary, fsync, rename, fsync of the directory.  (run.c puts an old ledger aside.)

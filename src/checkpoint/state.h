@@ -1,4 +1,4 @@
-/* What the files of this room share about an open checkpoint. */
+/* What the files of this module share about an open checkpoint. */
 #ifndef LASER_CHECKPOINT_STATE_H
 #define LASER_CHECKPOINT_STATE_H
 

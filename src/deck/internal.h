@@ -1,4 +1,4 @@
-/* What the files of this room share. */
+/* What the files of this module share. */
 #ifndef LASER_DECK_INTERNAL_H
 #define LASER_DECK_INTERNAL_H
 

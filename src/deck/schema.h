@@ -12,7 +12,7 @@ enum laser_deck_type {
     LASER_TYPE_REAL,
     LASER_TYPE_STRING,
     LASER_TYPE_ENUM,
-    LASER_TYPE_WORD,     /* of a table of another room, which looks it up */
+    LASER_TYPE_WORD,     /* of a table of another module, which looks it up */
     LASER_TYPE_SIZE,     /* bytes: 4GiB, 500MB */
     LASER_TYPE_DURATION, /* 2h30m, 1-12:00:00, seconds */
     LASER_TYPE_PATH,

@@ -21,7 +21,7 @@ enum laser_command {
     LASER_COMMANDS
 };
 
-/* Choices: W(ENUMERATOR, "word").  Those of one room alone stand in its header (LASER_SCORE_WORDS). */
+/* Choices: W(ENUMERATOR, "word").  Those of one module alone stand in its header (LASER_SCORE_WORDS). */
 #define LASER_COMMAND_WORDS(W)                                                                               \
     W(LASER_COMMAND_SCAN, "scan")                                                                            \
     W(LASER_COMMAND_PLAN, "plan")                                                                            \

@@ -1,4 +1,4 @@
-/* Private to this room: the readers of foreign.h. */
+/* Private to this module: the readers of foreign.h. */
 #ifndef LASER_EXCHANGE_FOREIGN_PARTS_H
 #define LASER_EXCHANGE_FOREIGN_PARTS_H
 

@@ -1,4 +1,4 @@
-/* Large arrays of doubles.  Private to this room. */
+/* Large arrays of doubles.  Private to this module. */
 #ifndef LASER_LINALG_ARRAY_H
 #define LASER_LINALG_ARRAY_H
 

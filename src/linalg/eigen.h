@@ -1,4 +1,4 @@
-/* Eigenvectors of a symmetric matrix, for basis.c and the room compress. */
+/* Eigenvectors of a symmetric matrix, for basis.c and the compress module. */
 #ifndef LASER_LINALG_EIGEN_H
 #define LASER_LINALG_EIGEN_H
 

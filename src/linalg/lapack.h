@@ -1,4 +1,4 @@
-/* The Fortran symbols of BLAS and LAPACK that this room and compress use.  Integers are 32 bits (LP64).
+/* The Fortran symbols of BLAS and LAPACK that this module and compress use.  Integers are 32 bits (LP64).
  */
 #ifndef LASER_LINALG_LAPACK_H
 #define LASER_LINALG_LAPACK_H

@@ -1,5 +1,5 @@
-/* What the accumulators of this room share: the shape of a slab, its test for NaN and infinity, and scaling
- * by powers of two.  Private to the room. */
+/* What the accumulators of this module share: the shape of a slab, its test for NaN and infinity, and scaling
+ * by powers of two.  Private to the module. */
 #ifndef LASER_LINALG_SLAB_H
 #define LASER_LINALG_SLAB_H
 

@@ -1,4 +1,4 @@
-/* Axes, numbers beside them, and legends.  Private to this room. */
+/* Axes, numbers beside them, and legends.  Private to this module. */
 #ifndef LASER_REPORT_AXIS_H
 #define LASER_REPORT_AXIS_H
 

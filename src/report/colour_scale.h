@@ -1,4 +1,4 @@
-/* From values to colours, and the bar that tells which is which.  Private to this room. */
+/* From values to colours, and the bar that tells which is which.  Private to this module. */
 #ifndef LASER_REPORT_COLOUR_SCALE_H
 #define LASER_REPORT_COLOUR_SCALE_H
 

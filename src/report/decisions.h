@@ -1,4 +1,4 @@
-/* The decisions of a reduction, as results.json has them, in the unit that people read.  Private to this room. */
+/* The decisions of a reduction, as results.json has them, in the unit that people read.  Private to this module. */
 #ifndef LASER_REPORT_DECISIONS_H
 #define LASER_REPORT_DECISIONS_H
 

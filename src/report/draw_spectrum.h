@@ -1,4 +1,4 @@
-/* The spectrum of one matrix: density and values by rank.  Private to this room. */
+/* The spectrum of one matrix: density and values by rank.  Private to this module. */
 #ifndef LASER_REPORT_DRAW_SPECTRUM_H
 #define LASER_REPORT_DRAW_SPECTRUM_H
 

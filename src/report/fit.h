@@ -1,4 +1,4 @@
-/* Names in columns.  Private to this room. */
+/* Names in columns.  Private to this module. */
 #ifndef LASER_REPORT_FIT_H
 #define LASER_REPORT_FIT_H
 

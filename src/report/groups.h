@@ -1,4 +1,4 @@
-/* Rows in groups of equal keys.  Private to this room. */
+/* Rows in groups of equal keys.  Private to this module. */
 #ifndef LASER_REPORT_GROUPS_H
 #define LASER_REPORT_GROUPS_H
 

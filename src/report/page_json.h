@@ -1,4 +1,4 @@
-/* Pieces of the page.  Private to this room. */
+/* Pieces of the page.  Private to this module. */
 #ifndef LASER_REPORT_PAGE_JSON_H
 #define LASER_REPORT_PAGE_JSON_H
 

@@ -1,5 +1,5 @@
 /* Many drawings in little room: those that differ in numbers only share their text, and what is left is deflated.  Private to
- * this room.
+ * this module.
  */
 #ifndef LASER_REPORT_PAGE_PACK_H
 #define LASER_REPORT_PAGE_PACK_H

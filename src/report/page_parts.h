@@ -1,5 +1,5 @@
 /* The sources of the page, each with a zero behind it, put into the program when it is built (page_tables.c,
- * from src/report/page/). Private to this room. */
+ * from src/report/page/). Private to this module. */
 #ifndef LASER_REPORT_PAGE_PARTS_H
 #define LASER_REPORT_PAGE_PARTS_H
 

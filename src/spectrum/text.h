@@ -1,4 +1,4 @@
-/* Small texts with a number in them ("rank:0.5"), for rules and edits.  Private to this room. */
+/* Small texts with a number in them ("rank:0.5"), for rules and edits.  Private to this module. */
 #ifndef LASER_SPECTRUM_TEXT_H
 #define LASER_SPECTRUM_TEXT_H
 

@@ -68,6 +68,8 @@ int laser_command_report(struct laser_run *run, struct laser_error *err)
 
     if (code == LASER_OK && n == 2) {
         code = laser_report_load(second, &sources[1], err);
+        if (code == LASER_OK)
+            code = laser_report_pair(sources, run->arguments[0], second, err);
         if (code == LASER_OK) {
             tell_apart(sources);
             pair_windows(sources);

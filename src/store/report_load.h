@@ -29,6 +29,11 @@ struct laser_report_source {
  * and is left out; LASER_EINPUT (the first such error) when nothing remains.  Free with
  * laser_report_free, also after an error. */
 int laser_report_load(const char *path, struct laser_report_source *source, struct laser_error *err);
+/* Before two runs are shown side by side.  Matrices that both have under different names (another prefix, no ".weight")
+ * take the names of the first: they are the same where layer and type are.  LASER_EINPUT: there are matrices, but none in
+ * both, and no losses, scores or decisions that could be compared instead. */
+int laser_report_pair(struct laser_report_source sources[2], const char *first, const char *second,
+                      struct laser_error *err);
 /* Adds a notice to the page, as far as there is room; the text is copied, the name is not. */
 void laser_report_notice(struct laser_report_source *source, const char *name, const char *text);
 void laser_report_free(struct laser_report_source *source);

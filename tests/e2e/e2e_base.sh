@@ -34,6 +34,10 @@ for m in $(ranks_of 1 3); do
     check "$m and $n ranks decide the same" near_results "$out/red-$m" "$red" 1e-3
 done
 
+check "the differences are scanned" run 1 scan --model "$tuned" --base "$base" --output "$out/differences"
+check "the tuned model, too" run 1 scan --model "$tuned" --output "$out/matrices"
+check "... side by side" run 1 report "$out/differences" --compare "$out/matrices"
+
 # ---- apply ----
 check "the plan on another copy" run 2 apply "$red/plan.yaml" --model "$tuned" --base "$base" --output "$out/again"
 check "... the same bytes" cmp "$red/model/model.safetensors" "$out/again/model/model.safetensors"

@@ -47,6 +47,30 @@ check "a scan that another program wrote" report "$scratch/spectrum.json"
 check "... beside the file" holds "$scratch/spectrum.json.html" '"score":[1.5,"Infinity"]'
 check "... beside a run's" report "$out/scan" --compare "$scratch/spectrum.json" --output "$out/both"
 check "... both in one page" holds "$out/both/comparison.html" '"label":"spectrum.json"'
+check "... its matrices under the names of the run's" holds "$out/both/comparison.html" \
+    '"names":["model.layers.0.mlp.up_proj.weight","model.layers.1.mlp.up_proj.weight"]'
+
+# Any two scans: the matrices that both have are the same where layer and type are.
+mkdir "$scratch/short" "$scratch/alien"
+check "a scan of another prefix" "$tool" checkpoint "$scratch/short" transformer.h.0.mlp.up_proj.weight:20:30:normal \
+    transformer.h.7.mlp.up_proj.weight:20:30:normal
+check "... " run 1 scan --model "$scratch/short" --matrices '*' --output "$out/short"
+check "... is compared" report "$out/scan" --compare "$out/short" --output "$out/prefixes"
+check "... by layer and type" holds "$out/prefixes/comparison.html" \
+    '"names":["model.layers.0.mlp.up_proj.weight","transformer.h.7.mlp.up_proj.weight"]'
+check "a scan of other matrices" "$tool" checkpoint "$scratch/alien" encoder.thing.weight:20:30:normal
+check "... " run 1 scan --model "$scratch/alien" --matrices '*' --output "$out/alien"
+check "... cannot be compared" refuses 3 \
+    "out/alien: none of its 1 matrices .encoder.thing.weight, .*is one of the 35 of .*out/scan .*nothing to compare" \
+    1 report "$out/scan" --compare "$out/alien"
+check "nor can a scan and an evaluation" refuses 3 "out/perplexity: there are no matrices in it, and nothing else that .*out/scan has" \
+    1 report "$out/scan" --compare "$out/perplexity"
+check "an adapter is scanned" run 1 scan --model "$SRCDIR/tests/golden/adapter/lora" --output "$out/adapter"
+check "... and its model, with it" run 1 scan --model "$SRCDIR/tests/golden/adapter/model" \
+    --adapter "$SRCDIR/tests/golden/adapter/lora" --output "$out/adapted"
+check "... are compared" report "$out/adapter" --compare "$out/adapted"
+check "a GGUF file is scanned" run 1 scan --model "$SRCDIR/tests/golden/gguf/llama.gguf" --output "$out/gguf"
+check "... and compared with safetensors" report "$out/gguf" --compare "$out/scan"
 facts=$SRCDIR/tests/data/facts
 tasks=$SRCDIR/tests/golden/task
 check "tasks without a text" run 2 evaluate --model "$demo" --task "$tasks/choice.jsonl" --task "$tasks/preference.jsonl" \

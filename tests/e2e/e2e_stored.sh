@@ -40,6 +40,7 @@ for n in $(ranks_of 1 3); do
     check "its scan, $n ranks" run "$n" scan --model-id m --model "$scratch/packed" --output "$out/scan-packed-$n"
     check "the scan of the wide model" run "$n" scan --model-id m --model "$scratch/wide" --output "$out/scan-wide-$n"
     check "... the same values" same "scan-packed-$n" "scan-wide-$n" 1e-12
+    check "... side by side" run 1 report "$out/scan-packed-$n" --compare "$out/scan-wide-$n"
     check "its perplexity, $n ranks" run "$n" perplexity --model "$scratch/packed" --output "$out/packed-$n" --text "$text"
     check "that of the wide model" run "$n" perplexity --model "$scratch/wide" --output "$out/wide-$n" --text "$text"
     check "... the same number" test "$(result "packed-$n")" = "$(result "wide-$n")"

@@ -17,7 +17,7 @@ table() { # title hidden intermediate layers heads
         grep -v '^ .*model\.layers'
     echo '```'
 }
-# The weights are those of the published checkpoints once widened.
+# Counted are the bytes of the published checkpoints, which are quantised.
 experts() { # title, config.json on standard input
     mkdir "$scratch/$1"
     cat >"$scratch/$1/config.json"

@@ -94,13 +94,21 @@ int laser_mpi_share(MPI_Comm comm, void **data, size_t *n, struct laser_error *e
     return LASER_OK;
 }
 
+/* A plan needs no weights. */
+static int open_plain(const char *model, bool plans, struct laser_checkpoint **checkpoint,
+                      struct laser_error *err)
+{
+    return plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
+                                                 : laser_checkpoint_open(model, checkpoint, err);
+}
+
 /* Rank 0: W_model - W_base in the place of the model. */
-static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, bool products,
+static int subtract_base(struct laser_checkpoint *checkpoint, const char *base, bool products, bool plans,
                          struct laser_error *err)
 {
     struct laser_checkpoint *other = NULL;
     struct laser_difference found;
-    int code = laser_checkpoint_open(base, &other, err);
+    int code = open_plain(base, plans, &other, err);
 
     if (code == LASER_OK && products)
         code = laser_factors_resolve(other, err);
@@ -126,9 +134,8 @@ static int add_adapter(struct laser_checkpoint *checkpoint, const char *adapter,
 static int open_changed(const char *model, const struct laser_mpi_changes *changes, bool plans,
                         struct laser_checkpoint **checkpoint, struct laser_error *err)
 {
-    int code = laser_h5_is_file(model)                 ? laser_h5_matrices_open(model, checkpoint, err)
-               : plans && laser_model_is_absent(model) ? laser_model_absent(model, checkpoint, err)
-                                                       : laser_checkpoint_open(model, checkpoint, err);
+    int code = laser_h5_is_file(model) ? laser_h5_matrices_open(model, checkpoint, err)
+                                       : open_plain(model, plans, checkpoint, err);
 
     if (code == LASER_OK && changes->products)
         code = laser_factors_resolve(*checkpoint, err);
@@ -137,7 +144,7 @@ static int open_changed(const char *model, const struct laser_mpi_changes *chang
     if (code == LASER_OK && changes->anew)
         code = laser_checkpoint_cast(*checkpoint, changes->dtype, err);
     if (code == LASER_OK && changes->base[0] != '\0')
-        code = subtract_base(*checkpoint, changes->base, changes->products, err);
+        code = subtract_base(*checkpoint, changes->base, changes->products, plans, err);
     return code;
 }
 

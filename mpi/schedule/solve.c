@@ -16,9 +16,10 @@
 #include "linalg/reference.h"
 #include "svd/values.h"
 
-static int64_t stored_bytes(const struct laser_matrix *m)
+static int64_t file_bytes(const struct laser_matrix_source *s)
 {
-    return m->rows * m->cols * (int64_t)laser_dtype_size(m->dtype);
+    return (int64_t)((double)s->matrix->rows * (double)s->matrix->cols *
+                     laser_matrix_source_element_bytes(s->model, s->change, s->matrix));
 }
 
 /* ---- one rank ---- */
@@ -65,7 +66,7 @@ static int read_slabs(const struct laser_run *run, const struct laser_matrix *m,
             code = take(accumulator, values, n, err);
         outcome->solve_s += laser_clock_s() - start;
     }
-    outcome->bytes_read += stored_bytes(m);
+    outcome->bytes_read += file_bytes(&source);
     free(values);
     return code;
 }
@@ -178,7 +179,7 @@ static int solve_grid(struct grid_task *t, MPI_Comm comm, enum laser_mpi_solver 
     code = laser_mpi_matrix_create(&grid, m->name, m->cols, m->rows, shape.nb, &a, err);
     if (code == LASER_OK)
         code = laser_mpi_matrix_load(&a, read_rows, t, err);
-    outcome->bytes_read += stored_bytes(m);
+    outcome->bytes_read += file_bytes(&t->source);
     outcome->read_s += t->read_s;
     if (code == LASER_OK)
         code = laser_mpi_svd_values(&a, solver, enough, t, sigma, &used, err);

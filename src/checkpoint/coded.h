@@ -86,6 +86,15 @@ const char *laser_coded_format(const struct laser_tensor *t);
 /* Why a tensor cannot be read (LASER_CODED_ALONE), or NULL. */
 const char *laser_coded_reason(const struct laser_tensor *t);
 
+/* Bytes that the files have of a tensor: of everything that it is made of, scales included. */
+int64_t laser_coded_file_bytes(const struct laser_tensor *t);
+
+/* Of weights whose files are not there.  Bits that a weight takes, with its scales, by what config.json says of the
+ * quantisation; 0: it says nothing, or of a method that is not known here. */
+double laser_coded_config_bits(const struct laser_checkpoint *c);
+/* Does config.json leave the tensors of this name as they are? */
+bool laser_coded_config_spares(const struct laser_checkpoint *c, const char *name);
+
 /* Has the checkpoint a coded tensor? */
 bool laser_coded_any(const struct laser_checkpoint *c);
 

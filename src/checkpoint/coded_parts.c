@@ -22,6 +22,19 @@ const char *laser_coded_format(const struct laser_tensor *t)
     return t->coded != NULL ? t->coded->format : laser_dtype_name(t->dtype);
 }
 
+int64_t laser_coded_file_bytes(const struct laser_tensor *t)
+{
+    int64_t bytes = 0;
+
+    if (t->coded == NULL)
+        return t->file_bytes > 0 ? t->file_bytes : t->size_bytes;
+    for (int i = 0; i < LASER_CODED_PARTS; i++) {
+        if (t->coded->parts[i] != NULL)
+            bytes += laser_coded_file_bytes(t->coded->parts[i]);
+    }
+    return bytes;
+}
+
 bool laser_coded_any(const struct laser_checkpoint *c)
 {
     for (int64_t i = 0; i < c->n_tensors; i++) {

@@ -30,7 +30,7 @@ static int replace_tensors(struct laser_resolver *r)
     return laser_checkpoint_sort(c, r->err);
 }
 
-static const json_t *find_config(const struct laser_checkpoint *c)
+const json_t *laser_resolve_config(const struct laser_checkpoint *c)
 {
     for (size_t i = 0; i < sizeof config_keys / sizeof config_keys[0]; i++) {
         const json_t *found = json_object_get(c->config, config_keys[i]);
@@ -97,7 +97,7 @@ void laser_coded_clean_config(struct laser_checkpoint *c)
 
 int laser_coded_resolve(struct laser_checkpoint *c, struct laser_error *err)
 {
-    struct laser_resolver r = {.c = c, .config = find_config(c), .err = err};
+    struct laser_resolver r = {.c = c, .config = laser_resolve_config(c), .err = err};
     int code;
 
     r.method = json_string_value(json_object_get(r.config, "quant_method"));

@@ -15,6 +15,9 @@ struct laser_resolver {
     struct laser_error *err;
 };
 
+/* What config.json says of a quantisation, or NULL. */
+const json_t *laser_resolve_config(const struct laser_checkpoint *c);
+
 /* A tensor that is being put together. */
 struct laser_making {
     struct laser_resolver *r;

@@ -105,6 +105,7 @@ static void put_stored(struct packer *p, const struct laser_tensor *t)
     put_int(p, t->file);
     put_int(p, t->offset);
     put_int(p, t->size_bytes);
+    put_int(p, t->file_bytes);
     put_int(p, t->coded != NULL);
     if (t->coded != NULL)
         put_coded(p, t->coded);
@@ -205,7 +206,8 @@ static void get_tensor(struct unpacker *u, const struct laser_checkpoint *c, int
     file = get_int(u);
     t->offset = get_int(u);
     t->size_bytes = get_int(u);
-    if (file < 0 || file >= c->n_files || t->offset < 0 || t->size_bytes < 0)
+    t->file_bytes = get_int(u);
+    if (file < 0 || file >= c->n_files || t->offset < 0 || t->size_bytes < 0 || t->file_bytes < 0)
         u->failed = true;
     if (get_int(u) != 0)
         get_coded(u, c, depth + 1, &t->coded);

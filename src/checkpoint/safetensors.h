@@ -25,6 +25,8 @@ struct laser_tensor {
     int file;       /* index of the file in the catalogue */
     int64_t offset; /* of the first byte, from the start of its file */
     int64_t size_bytes;
+    int64_t file_bytes; /* what a file that is not there would have of it (model/absent.h), where that is not
+                           size_bytes; else 0 */
     struct laser_coded
         *coded; /* NULL: its bytes stand in the file; else how they are made; owned like the name */
 };

@@ -37,6 +37,18 @@ int laser_matrix_source_open(const struct laser_checkpoint *model, const struct 
     return LASER_OK;
 }
 
+double laser_matrix_source_element_bytes(const struct laser_checkpoint *model,
+                                         const struct laser_checkpoint *change, const struct laser_matrix *m)
+{
+    const int64_t i =
+        change != NULL ? laser_checkpoint_find_index(change, model->tensors[m->tensor].name) : m->tensor;
+    const struct laser_tensor *t = i >= 0 ? &(change != NULL ? change : model)->tensors[i] : NULL;
+
+    return t == NULL || t->size_bytes == 0 ? 0
+                                           : (double)laser_coded_file_bytes(t) *
+                                                 (double)laser_dtype_size(t->dtype) / (double)t->size_bytes;
+}
+
 int laser_matrix_source_read(const struct laser_matrix_source *s, int64_t row0, int64_t n_rows, int64_t col0,
                              int64_t n_cols, double *dst, int64_t ld, struct laser_error *err)
 {

@@ -18,6 +18,12 @@ int laser_matrix_source_open(const struct laser_checkpoint *model, const struct 
                              const struct laser_matrix *matrix, struct laser_matrix_source *source,
                              struct laser_error *err);
 
+/* Bytes that the files have of one element of the matrix, or of both that it is the difference of; 0 where there is no
+ * difference. */
+double laser_matrix_source_element_bytes(const struct laser_checkpoint *model,
+                                         const struct laser_checkpoint *change,
+                                         const struct laser_matrix *matrix);
+
 /* A window of what is taken apart: as laser_matrix_read. */
 int laser_matrix_source_read(const struct laser_matrix_source *source, int64_t row0, int64_t n_rows,
                              int64_t col0, int64_t n_cols, double *dst, int64_t ld, struct laser_error *err);

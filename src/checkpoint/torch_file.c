@@ -115,8 +115,8 @@ static int make_turned(const struct torch_file *f, const struct laser_pickle_ten
         free(part);
         return no_memory(f);
     }
-    *part = (struct laser_tensor){part->name, t->dtype,      2,   {t->shape[1], t->shape[0]}, 0,
-                                  t->offset,  t->size_bytes, NULL};
+    *part = (struct laser_tensor){part->name,    t->dtype, 2,   {t->shape[1], t->shape[0]}, 0, t->offset,
+                                  t->size_bytes, 0,        NULL};
     *k = (struct laser_coded){.coding = LASER_CODED_BLOCKS,
                               .bits = ggml_type(p->dtype),
                               .slices = 1,

@@ -13,6 +13,7 @@
 #include "arch/names.h"
 #include "base/file.h"
 #include "base/json_read.h"
+#include "checkpoint/coded.h"
 #include "checkpoint/json.h"
 #include "checkpoint/state.h"
 #include "model/internal.h"
@@ -152,8 +153,25 @@ static bool is_behind(const struct laser_checkpoint *c, const char *name)
     return more > 0 && laser_name_layer(name, NULL) >= layers;
 }
 
+/* What the files would have of quantised weights: those whose parts the index names (wholes), or without an index the
+ * matrices of layers, as far as config.json does not except them. */
+static void note_quantised(struct laser_checkpoint *c, const json_t *wholes)
+{
+    const double bits = laser_coded_config_bits(c);
+
+    for (int64_t i = 0; bits > 0 && i < c->n_tensors; ++i) {
+        struct laser_tensor *t = &c->tensors[i];
+        const bool is = wholes != NULL ? json_object_get(wholes, t->name) != NULL
+                                       : t->n_dims >= 2 && laser_name_layer(t->name, NULL) >= 0 &&
+                                             !laser_coded_config_spares(c, t->name);
+        if (is)
+            t->file_bytes =
+                (int64_t)((double)(t->size_bytes / (int64_t)laser_dtype_size(t->dtype)) * bits / 8);
+    }
+}
+
 /* Does the shard index speak of the same model? */
-static int compare_index(const char *path, const struct laser_checkpoint *c, struct laser_error *err)
+static int compare_index(const char *path, struct laser_checkpoint *c, struct laser_error *err)
 {
     json_t *index, *map, *total, *value, *wholes;
     const char *name;
@@ -187,6 +205,8 @@ static int compare_index(const char *path, const struct laser_checkpoint *c, str
         code = laser_error_set(err, LASER_EINPUT, path,
                                "total_size is %lld in the index; the tensors of config.json have %lld bytes",
                                (long long)json_integer_value(total), (long long)c->total_size_bytes);
+    if (code == LASER_OK)
+        note_quantised(c, wholes);
     json_decref(wholes);
     json_decref(index);
     return code;
@@ -269,6 +289,8 @@ int laser_model_absent(const char *dir, struct laser_checkpoint **out, struct la
             laser_checkpoint_close(*out);
             *out = NULL;
         }
+    } else if (code == LASER_OK) {
+        note_quantised(*out, NULL);
     }
     free(text);
     free(config);

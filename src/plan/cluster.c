@@ -8,6 +8,7 @@
 
 #include "base/node.h"
 #include "base/number.h"
+#include "checkpoint/coded.h"
 #include "plan/layout.h"
 #include "plan/machine.h"
 #include "plan/scan_plan.h"
@@ -116,10 +117,12 @@ static bool is_better(const struct cost *a, const struct cost *b)
 static int find_cost(const struct laser_run *run, struct laser_plan_nodes *c,
                      const struct laser_calibration *core, struct cost *cost, struct laser_error *err)
 {
-    double threads = laser_plan_thread_speed(c->threads), bytes = (double)run->checkpoint->total_size_bytes;
+    double threads = laser_plan_thread_speed(c->threads), bytes = 0;
     struct laser_cost_rates rates;
     int ranks = c->nodes * c->ranks_per_node, code;
 
+    for (int64_t i = 0; i < run->checkpoint->n_tensors; ++i)
+        bytes += (double)laser_coded_file_bytes(&run->checkpoint->tensors[i]);
     laser_calibration_rates(core, &rates);
     laser_cost_calibrate(&rates, rates.gemm_flops * threads);
     rates.read_bytes = fmin(rates.read_bytes, LASER_NODE_READ_BYTES_S / c->ranks_per_node);

@@ -103,7 +103,7 @@ static int is_serial(enum laser_route route)
 }
 
 double laser_cost_route_seconds(const struct laser_cost_rates *rates, enum laser_route route, int64_t m,
-                                int64_t n, int ranks, int stored_bytes)
+                                int64_t n, int ranks, double stored_bytes)
 {
     double l = (double)(m > n ? m : n), s = (double)(m < n ? m : n), product, reduce, g, seconds, steps;
     double bytes = l * s * stored_bytes;

@@ -51,7 +51,7 @@ double laser_cost_flops(enum laser_route route, int64_t m, int64_t n);
 /* Estimated seconds on a group of `ranks` (ignored by the serial routes); stored_bytes is the size of one
  * element in the file (2 for bf16). */
 double laser_cost_route_seconds(const struct laser_cost_rates *rates, enum laser_route route, int64_t m,
-                                int64_t n, int ranks, int stored_bytes);
+                                int64_t n, int ranks, double stored_bytes);
 
 /* Peak bytes on the fullest rank of the group, rates->base_bytes included.  A double: never overflows. */
 double laser_cost_memory(const struct laser_cost_rates *rates, enum laser_route route, int64_t m, int64_t n,

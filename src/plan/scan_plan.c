@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "checkpoint/source.h"
 #include "plan/machine.h"
 
 enum laser_route laser_scan_route(const struct laser_run *run)
@@ -29,11 +30,12 @@ int laser_scan_wanted(const struct laser_run *run, const unsigned char *open,
             continue;
         if (indices != NULL)
             indices[*n] = i;
-        (*wanted)[(*n)++] = (struct laser_plan_matrix){.name = m->name,
-                                                       .rows = m->rows,
-                                                       .cols = m->cols,
-                                                       .stored_bytes = (int)laser_dtype_size(m->dtype),
-                                                       .route = laser_scan_route(run)};
+        (*wanted)[(*n)++] = (struct laser_plan_matrix){
+            .name = m->name,
+            .rows = m->rows,
+            .cols = m->cols,
+            .stored_bytes = laser_matrix_source_element_bytes(run->checkpoint, run->change, m),
+            .route = laser_scan_route(run)};
     }
     return LASER_OK;
 }

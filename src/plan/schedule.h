@@ -18,7 +18,7 @@
 struct laser_plan_matrix {
     const char *name;       /* for messages; borrowed */
     int64_t rows, cols;     /* >= 1 */
-    int stored_bytes;       /* one element in the file */
+    double stored_bytes;    /* one element in the files, scales included */
     enum laser_route route; /* what to do; serial or group is chosen by the plan */
 };
 

@@ -71,6 +71,16 @@ awk 'BEGIN {
 experts() { awk '/experts/ && $1 ~ /^[0-9]+$/ { n += $3 } END { print n + 0 }' "$scratch/last.log"; }
 check "MXFP4 from config.json and index" run 1 plan --model "$models/gpt-oss"
 check "... two matrices of each expert" test "$(experts)" = 16
+# Stored bytes are counted: 4.25 bits of a weight in MXFP4, in place of 16.
+mkdir "$models/whole" "$models/quantised"
+sed 's/"num_local_experts": 4/"num_local_experts": 128/' "$models/gpt-oss/config.json" >"$models/quantised/config.json"
+sed 's/, "quantization_config": {[^}]*}//' "$models/quantised/config.json" >"$models/whole/config.json"
+seconds_to_read() { # name
+    run 1 plan --model "$models/$1" --nodes 1 --cores-per-node 8 --core-gflops 42 &&
+        awk '/^ +1 +[0-9]+ +[0-9]+ .*x/ { print $(NF - 3); exit }' "$scratch/last.log"
+}
+check "a quarter of the bytes is a quarter of the time to read" awk -v q="$(seconds_to_read quantised)" -v w="$(seconds_to_read whole)" \
+    'BEGIN { print q, w; exit !(q > 0 && q < 0.45 * w && q > 0.25 * w) }'
 sed -i 's/mlp.experts.down_proj_blocks/mlp.experts.down_proj_cubes/' "$models/gpt-oss/model.safetensors.index.json"
 check "a part of no weight in the index" refuses 3 "down_proj_cubes, which config.json knows nothing of" 1 plan \
     --model "$models/gpt-oss"
